@@ -1,0 +1,1 @@
+"""Transferline: labelled text in, a fine-tuned, evaluated, versioned transformer out."""

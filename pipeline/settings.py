@@ -1,0 +1,178 @@
+"""params.yaml, checked as a whole and resolved to the section each stage of each task reads."""
+
+import difflib
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import UsageError
+from pipeline.params import PER_TASK, FetchParams, HubSource, Name, PackageSource, ReportParams, Section
+
+Raw = dict[str, Any]
+KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
+TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "report", "sources", "tasks")
+_NAME = TypeAdapter(Name)
+
+
+def parse(text: str) -> tuple[Raw, dict[str, int]]:
+    """Return the values of a YAML 1.2 document and the line (from 1) of each dotted key.
+
+    Raises:
+        UsageError: The text is not YAML, repeats a key, or is not a map.
+    """
+    try:
+        marked = YAML(typ="rt").load(text)
+        plain = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise UsageError(f"params.yaml is not valid YAML: {error}") from error
+    if not isinstance(plain, dict):
+        raise UsageError("params.yaml must be a map of sections")
+    return plain, dict(_lines(marked, ""))
+
+
+def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
+    """Return `{stage: {task or source: section}}` for a whole params.yaml, and `{"report": section}`.
+
+    A task's section is the stage's section with the task's own keys in place of the common ones, `task` with its
+    name, and, for `validate`, `reference` with its profile (None where `profiles` has none).
+
+    Raises:
+        UsageError: Anything is wrong; the message lists every error with its line and the nearest valid key.
+    """
+    raw, lines = parse(text)
+    problems: dict[str, str] = {}
+    _check_keys(raw, TOP_LEVEL, "", problems)
+    _check_name(raw.get("encoder"), "encoder", problems)
+    resolved: dict[str, Any] = {"fetch": _sources(raw, problems)}
+    tasks = _map(raw, "tasks", problems)
+    for task, overrides in tasks.items():
+        _check_name(task, f"tasks.{task}", problems)
+        _check_keys(overrides if isinstance(overrides, dict) else {}, tuple(PER_TASK), f"tasks.{task}.", problems)
+    tasks = {task: own for task, own in tasks.items() if f"tasks.{task}" not in problems}
+    for stage, model in PER_TASK.items():
+        resolved[stage] = {
+            task: _task_section(raw, stage, model, task, profiles, problems) for task in tasks
+        }
+    resolved["report"] = _section(
+        ReportParams, {**_map(raw, "report", problems), "tasks": list(tasks)}, lambda key: f"report.{key}", problems
+    )
+    if problems:
+        listed = "\n".join(f"  {_place(path, lines)}{path}: {problem}" for path, problem in problems.items())
+        raise UsageError(f"params.yaml has {len(problems)} error(s):\n{listed}")
+    return resolved
+
+
+def _task_section(
+    raw: Raw, stage: str, model: type[Section], task: str, profiles: Mapping[str, Raw], problems: dict[str, str]
+) -> Raw:
+    common = _map(raw, stage, problems)
+    task_map = _map(raw, "tasks", problems).get(task)
+    own = task_map.get(stage, {}) if isinstance(task_map, dict) else {}
+    if not isinstance(own, dict):
+        problems[f"tasks.{task}.{stage}"] = f"found {own!r}; it must be a map of {stage} parameters"
+        own = {}
+    values = {**common, **own, "task": task}
+    if stage == "validate":
+        values["reference"] = profiles.get(task)
+    is_own = {*own, "file"}
+    return _section(model, values, lambda key: f"tasks.{task}.{stage}.{key}" if key in is_own else f"{stage}.{key}", problems)
+
+
+def _sources(raw: Raw, problems: dict[str, str]) -> Raw:
+    common, resolved = _map(raw, "fetch", problems), {}
+    for name, own in _map(raw, "sources", problems).items():
+        path = f"sources.{name}"
+        _check_name(name, path, problems)
+        kind = own.get("kind") if isinstance(own, dict) else None
+        model = KINDS.get(kind) if isinstance(kind, str) else None
+        if model is None:
+            problems[f"{path}.kind"] = f"found {kind!r}; allowed: {', '.join(KINDS)}"
+            continue
+
+        def place(key: str, path: str = path) -> str:
+            return f"fetch.{key}" if key in common else f"{path}.{key}"
+
+        resolved[name] = _section(model, {**common, **own, "source": name}, place, problems)
+    return resolved
+
+
+def _section(model: type[Section], values: Raw, place: Any, problems: dict[str, str]) -> Raw:
+    """Return `values` as `model` reads them; add what is wrong to `problems` under the place of its key."""
+    try:
+        section = model.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            keys = [str(part) for part in item["loc"]]
+            key = keys[0] if keys else ""
+            path = ".".join([place(key), *keys[1:]]).rstrip(".")
+            problems.setdefault(path, _explain(dict(item), model, key))
+        return {}
+    except TypeError as error:
+        problems.setdefault(place("").rstrip("."), f"{error}; use text, numbers, booleans, lists and maps")
+        return {}
+    return section.model_dump(mode="json")
+
+
+def _explain(item: Raw, model: type[Section], key: str) -> str:
+    if item["type"] == "extra_forbidden":
+        return _unknown(str(item["loc"][-1]), tuple(model.model_fields) if len(item["loc"]) == 1 else ())
+    if item["type"] == "missing":
+        return "is missing; " + ("it belongs to the task" if key in ("file",) else "add it")
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return message if item["type"] == "value_error" else f"found {item['input']!r}; {message[0].lower()}{message[1:]}"
+
+
+def _unknown(key: str, allowed: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.5)
+    return "unknown key; " + (f"did you mean `{near[0]}`?" if near else f"allowed: {', '.join(allowed) or 'none here'}")
+
+
+def _check_keys(found: Mapping[Any, Any], allowed: tuple[str, ...], prefix: str, problems: dict[str, str]) -> None:
+    for key in found:
+        if key not in allowed:
+            problems.setdefault(f"{prefix}{key}", _unknown(str(key), allowed))
+
+
+def _check_name(value: object, path: str, problems: dict[str, str]) -> None:
+    try:
+        _NAME.validate_python(value)
+    except ValidationError:
+        problems.setdefault(path, f"found the name {value!r}; allowed are up to 64 of a-z, 0-9, _ and -")
+
+
+def _map(raw: Raw, key: str, problems: dict[str, str]) -> Raw:
+    value = raw.get(key)
+    if isinstance(value, dict) and value:
+        return value
+    problems.setdefault(key, "is missing" if value is None else f"found {value!r}; it must be a map with at least one key")
+    return {}
+
+
+def _lines(node: Any, prefix: str) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    if isinstance(node, dict) and hasattr(node, "lc"):
+        for key, value in node.items():
+            path = f"{prefix}{key}"
+            found.append((path, node.lc.key(key)[0] + 1))
+            found.extend(_lines(value, f"{path}."))
+    return found
+
+
+def _place(path: str, lines: Mapping[str, int]) -> str:
+    """Return `line N: ` of the nearest key at or above `path`."""
+    while path and path not in lines:
+        path = path.rpartition(".")[0]
+    return f"line {lines[path]}: " if path else ""
+
+
+def dump(values: Raw) -> str:
+    """Return `values` as YAML 1.2 text (tests and commands that write params use it)."""
+    stream = io.StringIO()
+    yaml = YAML()
+    yaml.dump(values, stream)
+    return stream.getvalue()

@@ -1,0 +1,104 @@
+"""The one shape of a stage: its signature is its declaration, and its command line follows from it."""
+
+import argparse
+import importlib
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import TypeAdapter
+
+from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.files import read_json
+
+In = Annotated[Path, "in"]
+Out = Annotated[Path, "out"]
+
+# Stages that run before params are resolved, and take none.
+STAGES = ("params", "code", "fetch", "ingest", "validate", "tokenize", "baseline", "finetune", "evaluate", "report")
+
+
+class Declaration(NamedTuple):
+    """What a stage's signature says: the type of its params (None where it takes none), its inputs and outputs."""
+
+    params: Any
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def load(stage: str) -> Callable[..., None]:
+    """Return the `run` of the stage's module; importing it is what makes a stage slow to start, so load one.
+
+    Raises:
+        UsageError: There is no such stage.
+    """
+    if stage not in STAGES:
+        raise UsageError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
+    run: Callable[..., None] = importlib.import_module(f"pipeline.stages.{stage}").run
+    return run
+
+
+def declaration(run: Callable[..., None]) -> Declaration:
+    """Return what `run(params: P, *, name: In, ..., name: Out) -> None` declares, names in the order written.
+
+    Raises:
+        TypeError: The signature has another shape.
+    """
+    hints = typing.get_type_hints(run, include_extras=True)
+    if hints.pop("return", None) is not type(None):
+        raise TypeError("a stage returns None")
+    params, inputs, outputs = None, [], []
+    for name, parameter in inspect.signature(run).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY and hints[name] in (In, Out):
+            (inputs if hints[name] == In else outputs).append(name)
+        elif name == "params" and params is None and not inputs and not outputs:
+            params = hints[name]
+        else:
+            raise TypeError(f"a stage has `params`, then keyword-only In and Out paths; found {parameter}")
+    return Declaration(params, tuple(inputs), tuple(outputs))
+
+
+def section(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:
+    """Return the params of a stage (of task or source `name`, if it has one) out of the resolved params.
+
+    Raises:
+        UsageError: The name is missing, unknown or not needed.
+        pydantic.ValidationError: The resolved params do not fit the stage.
+    """
+    values = resolved[stage]
+    per_name = "report" != stage
+    if per_name != (name is not None):
+        raise UsageError(f"{stage} {'needs the name of a task or source' if per_name else 'takes no name'}")
+    if name is not None:
+        if name not in values:
+            raise UsageError(f"{stage} has no {name!r}; there are {', '.join(values)}")
+        values = values[name]
+    return TypeAdapter(kind).validate_python(values, strict=False)
+
+
+def command_line(stage: str, arguments: Sequence[str]) -> None:
+    """Run one stage from its words: `[NAME] [--params PATH] --NAME PATH ...`.
+
+    Raises:
+        UsageError: A word is missing or unknown.
+        EnvironmentFault: An input is not there.
+    """
+    run = load(stage)
+    declared = declaration(run)
+    parser = argparse.ArgumentParser(prog=f"python -m pipeline {stage}", description=inspect.getdoc(run), exit_on_error=False)
+    if declared.params is not None:
+        parser.add_argument("name", nargs="?", help="the task or the source")
+        parser.add_argument("--params", type=Path, required=True, metavar="PATH", help="the resolved params")
+    for name in (*declared.inputs, *declared.outputs):
+        parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH")
+    words = vars(parser.parse_args(arguments))
+    paths = {name: words[name] for name in (*declared.inputs, *declared.outputs)}
+    for name in declared.inputs:
+        if not paths[name].exists():
+            raise EnvironmentFault(f"{stage} reads --{name} {paths[name]}, and it is not there. Run `dvc repro`, which makes it.")
+    if declared.params is None:
+        run(**paths)
+    else:
+        run(section(read_json(words["params"]), stage, words["name"], declared.params), **paths)

@@ -1,0 +1,1 @@
+"""The stages: each reads its inputs, calls the engines, writes its outputs."""
