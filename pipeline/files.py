@@ -35,7 +35,9 @@ def publish(out: Path) -> Iterator[Path]:
         _sync(out.parent, deep=False)
     except OSError as error:
         remove(partial)
-        raise EnvironmentFault(f"{out} could not be written: {error}. Free space or fix the permissions, then run again.") from error
+        raise EnvironmentFault(
+            f"{out} could not be written: {error}. Free space or fix the permissions, then run again."
+        ) from error
     except BaseException:
         remove(partial)
         raise

@@ -55,9 +55,7 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
         _check_keys(overrides if isinstance(overrides, dict) else {}, tuple(PER_TASK), f"tasks.{task}.", problems)
     tasks = {task: own for task, own in tasks.items() if f"tasks.{task}" not in problems}
     for stage, model in PER_TASK.items():
-        resolved[stage] = {
-            task: _task_section(raw, stage, model, task, profiles, problems) for task in tasks
-        }
+        resolved[stage] = {task: _task_section(raw, stage, model, task, profiles, problems) for task in tasks}
     resolved["report"] = _section(
         ReportParams, {**_map(raw, "report", problems), "tasks": list(tasks)}, lambda key: f"report.{key}", problems
     )
@@ -80,7 +78,9 @@ def _task_section(
     if stage == "validate":
         values["reference"] = profiles.get(task)
     is_own = {*own, "file"}
-    return _section(model, values, lambda key: f"tasks.{task}.{stage}.{key}" if key in is_own else f"{stage}.{key}", problems)
+    return _section(
+        model, values, lambda key: f"tasks.{task}.{stage}.{key}" if key in is_own else f"{stage}.{key}", problems
+    )
 
 
 def _sources(raw: Raw, problems: dict[str, str]) -> Raw:
@@ -149,7 +149,9 @@ def _map(raw: Raw, key: str, problems: dict[str, str]) -> Raw:
     value = raw.get(key)
     if isinstance(value, dict) and value:
         return value
-    problems.setdefault(key, "is missing" if value is None else f"found {value!r}; it must be a map with at least one key")
+    problems.setdefault(
+        key, "is missing" if value is None else f"found {value!r}; it must be a map with at least one key"
+    )
     return {}
 
 

@@ -3,12 +3,13 @@
 import argparse
 import importlib
 import inspect
+import json
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, NoReturn
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.files import read_json
@@ -16,8 +17,7 @@ from pipeline.files import read_json
 In = Annotated[Path, "in"]
 Out = Annotated[Path, "out"]
 
-# Stages that run before params are resolved, and take none.
-STAGES = ("params", "code", "fetch", "ingest", "validate", "tokenize", "baseline", "finetune", "evaluate", "report")
+STAGES = ("code", "params", "fetch", "ingest", "validate", "tokenize", "baseline", "finetune", "evaluate", "report")
 
 
 class Declaration(NamedTuple):
@@ -49,7 +49,9 @@ def declaration(run: Callable[..., None]) -> Declaration:
     hints = typing.get_type_hints(run, include_extras=True)
     if hints.pop("return", None) is not type(None):
         raise TypeError("a stage returns None")
-    params, inputs, outputs = None, [], []
+    params: Any = None
+    inputs: list[str] = []
+    outputs: list[str] = []
     for name, parameter in inspect.signature(run).parameters.items():
         if parameter.kind is parameter.KEYWORD_ONLY and hints[name] in (In, Out):
             (inputs if hints[name] == In else outputs).append(name)
@@ -64,18 +66,23 @@ def section(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:
     """Return the params of a stage (of task or source `name`, if it has one) out of the resolved params.
 
     Raises:
-        UsageError: The name is missing, unknown or not needed.
-        pydantic.ValidationError: The resolved params do not fit the stage.
+        UsageError: The name is missing, unknown or not needed, or the resolved params do not fit the stage.
     """
     values = resolved[stage]
-    per_name = "report" != stage
+    per_name = stage != "report"
     if per_name != (name is not None):
         raise UsageError(f"{stage} {'needs the name of a task or source' if per_name else 'takes no name'}")
     if name is not None:
         if name not in values:
             raise UsageError(f"{stage} has no {name!r}; there are {', '.join(values)}")
         values = values[name]
-    return TypeAdapter(kind).validate_python(values, strict=False)
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(values))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise UsageError(
+            f"the resolved params of {stage} do not fit it: {problems}. Run `dvc repro` to resolve them anew."
+        ) from error
 
 
 def command_line(stage: str, arguments: Sequence[str]) -> None:
@@ -87,18 +94,31 @@ def command_line(stage: str, arguments: Sequence[str]) -> None:
     """
     run = load(stage)
     declared = declaration(run)
-    parser = argparse.ArgumentParser(prog=f"python -m pipeline {stage}", description=inspect.getdoc(run), exit_on_error=False)
+    given = vars(_parser(stage, run, declared).parse_args(arguments))
+    paths = {name: given[name] for name in (*declared.inputs, *declared.outputs)}
+    for name in declared.inputs:
+        if not paths[name].exists():
+            raise EnvironmentFault(
+                f"{stage} reads --{name} {paths[name]}, and it is not there. Run `dvc repro`, which makes it."
+            )
+    if declared.params is None:
+        run(**paths)
+    else:
+        run(section(read_json(given["params"]), stage, given["name"], declared.params), **paths)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports like everything else here."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\n{self.format_usage().strip()}")
+
+
+def _parser(stage: str, run: Callable[..., None], declared: Declaration) -> argparse.ArgumentParser:
+    parser = _Parser(prog=f"python -m pipeline {stage}", description=inspect.getdoc(run))
     if declared.params is not None:
         parser.add_argument("name", nargs="?", help="the task or the source")
         parser.add_argument("--params", type=Path, required=True, metavar="PATH", help="the resolved params")
     for name in (*declared.inputs, *declared.outputs):
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH")
-    words = vars(parser.parse_args(arguments))
-    paths = {name: words[name] for name in (*declared.inputs, *declared.outputs)}
-    for name in declared.inputs:
-        if not paths[name].exists():
-            raise EnvironmentFault(f"{stage} reads --{name} {paths[name]}, and it is not there. Run `dvc repro`, which makes it.")
-    if declared.params is None:
-        run(**paths)
-    else:
-        run(section(read_json(words["params"]), stage, words["name"], declared.params), **paths)
+    return parser

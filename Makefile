@@ -1,0 +1,52 @@
+# Two commands matter: `make repro` and `make test`. Each does what is missing first, and nothing twice.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)
+export HF_HUB_DISABLE_TELEMETRY := 1
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: help setup repro results test check format lock clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/.complete: requirements.lock
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}"'
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	touch $@
+
+setup: .venv/.complete  ## create .venv and install the locked dependencies
+
+repro: setup  ## run what is affected, print the results and where the report is
+	dvc repro
+	@$(MAKE) --no-print-directory results
+
+results: setup  ## print the results of the last run
+	@python -m pipeline results
+
+test: setup  ## run the tests
+	pytest
+
+check: setup  ## lint, types, floors, contracts and coverage
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	pytest --cov --cov-report=term
+
+format: setup  ## rewrite the code in the house style
+	ruff check --fix .
+	ruff format .
+
+lock: setup  ## resolve pyproject.toml anew into requirements.lock
+	pip install --quiet --disable-pip-version-check pip-tools
+	pip-compile pyproject.toml --extra dev --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet
+	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
+
+clean:  ## remove the environment and the caches of the tools; data and DVC's cache stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,55 @@
+"""The device that computes, and the precision it computes in, decided by what it can do and not by its name."""
+
+import statistics
+import time
+from typing import Literal, NamedTuple
+
+import torch
+
+# bf16 must win clearly: a tie would let noise choose between two results.
+WORTHWHILE = 1.25
+
+
+class Device(NamedTuple):
+    """Where a model runs: `precision` is what matrix products are computed in; weights are always fp32."""
+
+    device: torch.device
+    precision: Literal["fp32", "bf16"]
+    reason: str
+
+
+def choose(precision: Literal["auto", "fp32", "bf16"]) -> Device:
+    """Return the GPU if there is one, else the CPU, and the precision asked for or, for `auto`, found best."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if precision != "auto":
+        return Device(device, precision, "set by `precision`")
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Device(device, "bf16" if able else "fp32", "the GPU has bf16" if able else "the GPU has no bf16")
+    if not cpu_has_bf16():
+        return Device(device, "fp32", "the processor has no bf16 instructions")
+    gain = bf16_gain()
+    word = f"bf16 matrix products were measured {'at least' if gain >= WORTHWHILE else 'less than'} {WORTHWHILE} times as fast"
+    return Device(device, "bf16" if gain >= WORTHWHILE else "fp32", word)
+
+
+def cpu_has_bf16() -> bool:
+    """Return whether the processor multiplies bf16 natively (AVX512-BF16 or AMX); emulation is slower than fp32."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def bf16_gain(*, size: int = 768, repeats: int = 7) -> float:
+    """Return how many times as fast a bf16 matrix product of `size` is as the same in fp32: the ratio of medians."""
+    full = torch.ones(size, size)
+    half = full.to(torch.bfloat16)
+    return _median_seconds(full, repeats) / _median_seconds(half, repeats)
+
+
+def _median_seconds(matrix: torch.Tensor, repeats: int) -> float:
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        matrix @ matrix
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[1:])  # the first one warms up

@@ -1,0 +1,73 @@
+"""A trained model as a folder that `from_pretrained` opens without any code of ours."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from pipeline.files import publish
+from pipeline.render import escape_markdown, share
+
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt",
+    "spiece.model", "sentencepiece.bpe.model", "added_tokens.json",
+)  # fmt: skip
+
+
+def save(model: PreTrainedModel, encoder: Path, card: str, out: Path) -> None:
+    """Publish weights (safetensors), configuration, class names, the encoder's tokenizer and the card as one folder."""
+    with publish(out) as partial:
+        model.save_pretrained(partial)
+        for name in TOKENIZER_FILES:
+            if (encoder / name).is_file():
+                shutil.copyfile(encoder / name, partial / name)
+        (partial / "README.md").write_text(card, encoding="utf-8")
+
+
+def card(*, task: str, labels: Sequence[str], history: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    """Return the model card, Markdown with the Hub's front matter: what it is, how it was made, how to use it.
+
+    It holds validation results only; the test results are the report's.
+    """
+    best, device = history["best"], history["device"]
+    settings = "\n".join(f"| `{name}` | `{value}` |" for name, value in params.items() if name != "task")
+    classes = "\n".join(f"{index}. {escape_markdown(label)}" for index, label in enumerate(labels))
+    return f"""---
+library_name: transformers
+pipeline_tag: text-classification
+---
+
+# {task}
+
+A text classifier with {len(labels)} classes, fine-tuned from a pretrained encoder by Transferline.
+
+{classes}
+
+## Use
+
+```python
+from transformers import pipeline
+
+classify = pipeline("text-classification", model="data/model/{task}")
+classify("a text")
+```
+
+## Training
+
+{history["examples"]["train"]:,} examples, {history["steps"]:,} steps planned, {history["stopped"]} after step
+{history["evaluations"][-1]["step"]:,}, in {device["precision"]} on {device["device"]}. The weights are those of step
+{best["step"]:,}, the best by `{params["metric"]}` on {history["examples"]["validation"]:,} validation examples: loss
+{format(best["loss"], ".3f")}, accuracy {share(best["accuracy"])}, macro-F1 {share(best["macro_f1"])}. The results on the
+test split are in the report.
+
+| parameter | value |
+| --- | --- |
+{settings}
+
+## Limits
+
+It knows texts like those it was trained on, and nothing else. It always answers with one of its classes, also for a
+text that belongs to none. Its probabilities are as honest as the calibration curve in the report says.
+"""

@@ -1,0 +1,53 @@
+"""finetune: tokens and a pretrained encoder -> the model that did best on validation, and how it came about."""
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from pipeline.batches import ragged
+from pipeline.device import choose
+from pipeline.export import card, save
+from pipeline.files import write_json
+from pipeline.models import freeze, load_classifier, only_what_the_head_reads
+from pipeline.params import FinetuneParams
+from pipeline.stage import In, Out
+from pipeline.tables import labels_of, read_arrow
+from pipeline.training import Rows, fit
+
+
+def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history: Out) -> None:
+    """Fine-tune the encoder on the train split; choose the best weights on the validation split."""
+    torch.set_num_threads(params.threads)
+    table = read_arrow(tokens)
+    labels = labels_of(table)
+    train, validation = rows_of(table, "train"), rows_of(table, "validation")
+    device = choose(params.precision)
+    print(f"{device.device.type}, {device.precision} ({device.reason}), {params.threads} threads", flush=True)
+    classifier = load_classifier(encoder, labels, dropout=params.dropout, attention=params.attention, seed=params.seed)
+    freeze(classifier, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
+    with only_what_the_head_reads(classifier):
+        trained = fit(classifier, train, validation, params, device)
+    record = {
+        "task": params.task,
+        "labels": labels,
+        "device": {
+            "device": device.device.type,
+            "precision": device.precision,
+            "attention": params.attention,
+            "threads": params.threads,
+            "reason": device.reason,
+        },
+        "examples": {"train": len(train.ids), "validation": len(validation.ids)},
+        "steps": trained.steps,
+        "best": trained.best._asdict(),
+        "stopped": trained.stopped,
+        "evaluations": [found._asdict() for found in trained.evaluations],
+    }
+    save(classifier, encoder, card(task=params.task, labels=labels, history=record, params=params.model_dump()), model)
+    write_json(history, record)
+
+
+def rows_of(table: pa.Table, split: str) -> Rows:
+    """Return the rows of one split."""
+    part = table.filter(pa.compute.equal(table["split"], split))
+    return Rows(ragged(part["input_ids"]), part["labels"].to_numpy().astype(np.int64), tuple(part["id"].to_pylist()))

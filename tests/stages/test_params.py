@@ -1,0 +1,28 @@
+import json
+
+import pytest
+
+from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.settings import resolve
+from pipeline.stages.params import run
+
+TEXT = open("params.yaml", encoding="utf-8").read()  # noqa: SIM115, PTH123
+
+
+def test_it_writes_what_resolves(tmp_path):
+    (tmp_path / "params.yaml").write_text(TEXT)
+    (tmp_path / "profiles.json").write_text("{}")
+    out = tmp_path / "params.json"
+    run(settings=tmp_path / "params.yaml", profiles=tmp_path / "profiles.json", resolved=out)
+    assert json.loads(out.read_text()) == resolve(TEXT, {})
+
+
+def test_nothing_is_written_when_something_is_wrong(tmp_path):
+    (tmp_path / "params.yaml").write_text("encoder: x")
+    (tmp_path / "profiles.json").write_text("{}")
+    with pytest.raises(UsageError):
+        run(settings=tmp_path / "params.yaml", profiles=tmp_path / "profiles.json", resolved=tmp_path / "out")
+    (tmp_path / "profiles.json").write_text("{")
+    with pytest.raises(EnvironmentFault):
+        run(settings=tmp_path / "params.yaml", profiles=tmp_path / "profiles.json", resolved=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

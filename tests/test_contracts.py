@@ -1,0 +1,102 @@
+"""dvc.yaml, params.yaml, the modules and their signatures say the same."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.params import PER_TASK
+from pipeline.settings import parse, resolve
+from pipeline.stage import STAGES, declaration, load
+
+TEXT = Path("params.yaml").read_text(encoding="utf-8")
+DVC: dict[str, Any] = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text(encoding="utf-8"))
+RESOLVED = ("code", "params")
+
+
+def entry(stage: str) -> dict[str, Any]:
+    found: dict[str, Any] = DVC["stages"][stage]
+    return found.get("do", found)
+
+
+def words(stage: str) -> list[str]:
+    return str(entry(stage)["cmd"]).split()
+
+
+def options(stage: str) -> dict[str, str]:
+    """Return `{option: path}` in the order of the command."""
+    found = words(stage)
+    return {word[2:]: found[place + 1] for place, word in enumerate(found) if word.startswith("--") and word != "--params"}
+
+
+def paths(stage: str, *kinds: str) -> list[str]:
+    listed = [item for kind in kinds for item in entry(stage).get(kind, [])]
+    return [item if isinstance(item, str) else next(iter(item)) for item in listed]
+
+
+def test_every_stage_has_an_entry_and_a_module():
+    assert tuple(DVC["stages"]) == STAGES
+    assert {path.stem for path in Path("pipeline/stages").glob("*.py")} == {*STAGES, "__init__"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_command_names_what_the_signature_declares_in_order(stage):
+    declared = declaration(load(stage))
+    assert list(options(stage)) == [*declared.inputs, *declared.outputs]
+    assert words(stage)[:4] == ["python", "-m", "pipeline", stage]
+    assert ("--params" in words(stage)) == (declared.params is not None) == (stage not in RESOLVED)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_the_inputs_and_outs_the_outputs(stage):
+    declared, given = declaration(load(stage)), options(stage)
+    outs = paths(stage, "outs", "metrics", "plots")
+    assert sorted(outs) == sorted(given[name] for name in declared.outputs)
+    deps = paths(stage, "deps")
+    for name in declared.inputs:
+        assert any(dep == given[name] or dep.startswith(f"{given[name]}/") for dep in deps), name
+    for dep in deps:
+        assert any(dep == given[name] or dep.startswith(f"{given[name]}/") for name in declared.inputs), dep
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in RESOLVED])
+def test_a_stage_depends_on_its_own_section_and_its_own_code(stage):
+    per_name = "foreach" in DVC["stages"][stage]
+    section = f"{stage}.${{key}}" if per_name else stage
+    assert entry(stage)["params"] == [{"data/params.json": [section]}, {"data/code.json": [stage]}]
+    assert per_name == (stage != "report")
+
+
+def test_only_names_are_templated_into_commands():
+    for stage in STAGES:
+        assert set(re.findall(r"\$\{([^}]*)\}", entry(stage)["cmd"])) <= {"key", "encoder"}
+
+
+def test_every_section_is_a_stages_and_every_key_is_commented():
+    plain, lines = parse(TEXT)
+    assert list(plain) == ["encoder", "fetch", *PER_TASK, "report", "sources", "tasks"]
+    source = TEXT.splitlines()
+    for path, number in lines.items():
+        stage, _, key = path.partition(".")
+        if key and "." not in key and stage in (*PER_TASK, "fetch", "report"):
+            assert " # " in source[number - 1], f"{path} has no comment"
+
+
+def test_every_numeric_key_has_its_range_in_the_comment():
+    plain, lines = parse(TEXT)
+    source = TEXT.splitlines()
+    for stage in (*PER_TASK, "fetch", "report"):
+        for key, value in plain[stage].items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                comment = source[lines[f"{stage}.{key}"] - 1].partition(" # ")[2]
+                assert re.search(r"\d to \S|[\[(]\d\S*, \S+[\])]", comment), f"{stage}.{key}: {comment!r}"
+
+
+def test_a_section_holds_the_keys_its_class_reads():
+    plain, _ = parse(TEXT)
+    given_elsewhere = {"task", "file", "reference"}
+    for stage, model in PER_TASK.items():
+        assert set(plain[stage]) == set(model.model_fields) - given_elsewhere, stage
+    assert resolve(TEXT, {})

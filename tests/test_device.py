@@ -1,0 +1,34 @@
+import pytest
+import torch
+
+from pipeline import device
+from pipeline.device import bf16_gain, choose, cpu_has_bf16
+
+HERE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_precision_that_is_set_is_taken(precision):
+    assert choose(precision)[:2] == (torch.device(HERE), precision)
+
+
+def test_auto_takes_bf16_only_where_the_device_has_it():
+    found = choose("auto")
+    assert found.device.type == HERE
+    if HERE == "cpu" and not cpu_has_bf16():
+        assert found.precision == "fp32"
+        assert "no bf16" in found.reason
+
+
+@pytest.mark.skipif(HERE == "cuda", reason="the rule for processors; a GPU is here")
+@pytest.mark.parametrize(("gain", "precision"), [(1.0, "fp32"), (1.24, "fp32"), (1.25, "bf16"), (3.0, "bf16")])
+def test_a_processor_with_bf16_must_gain_clearly(monkeypatch, gain, precision):
+    monkeypatch.setattr(device, "cpu_has_bf16", lambda: True)
+    monkeypatch.setattr(device, "bf16_gain", lambda: gain)
+    found = choose("auto")
+    assert found.precision == precision
+    assert ("at least" in found.reason) == (precision == "bf16")
+
+
+def test_the_gain_is_a_ratio_of_real_products():
+    assert 0 < bf16_gain(size=64, repeats=3) < 1000

@@ -1,0 +1,171 @@
+import ast
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.fingerprint import canonical, fingerprint, locked_versions, parse_module, parse_package, reach
+
+BASE = {
+    "p": "",
+    "p.stages": "",
+    "p.stages.one": """
+        from p.engine import work, LIMIT as MOST
+        from p import tables
+        def run(params): return work(params, MOST), tables.read()
+    """,
+    "p.stages.two": """
+        from p.engine import other
+        def run(): return other()
+    """,
+    "p.engine": '''
+        """Says something."""
+        import json
+        import torch
+        from p.deep import inner
+        LIMIT = 3
+        def work(params, most):
+            """Do it."""
+            return inner(params) + most  # a comment
+        def other():
+            import numpy as np
+            return np.zeros(3)
+        def unused(): return torch.ones(1)
+    ''',
+    "p.deep": """
+        class Base: x = 1
+        class Kind(Base): y = 2
+        def inner(value) -> 'Kind': return Kind()
+    """,
+    "p.tables": """
+        def read(): return 1
+        def write(): return 2
+    """,
+}
+VERSIONS = {"torch": "2.0", "numpy": "1.0"}
+
+
+def modules(**changes: str):
+    sources = {**BASE, **{name.replace("__", "."): source for name, source in changes.items()}}
+    return {name: parse_module(name, textwrap.dedent(source)) for name, source in sources.items()}
+
+
+def prints(versions=VERSIONS, **changes: str) -> tuple[str, str]:
+    found = modules(**changes)
+    return tuple(fingerprint(found, f"p.stages.{stage}", "run", versions) for stage in ("one", "two"))
+
+
+def edited(name: str, old: str, new: str) -> str:
+    assert old in BASE[name]
+    return BASE[name].replace(old, new)
+
+
+ONE, TWO = prints()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "changes"),
+    [
+        ("p.engine", "  # a comment", "  # another", (False, False)),
+        ("p.engine", '"""Do it."""', '"""Do it well."""', (False, False)),
+        ("p.engine", '"""Says something."""', "", (False, False)),
+        ("p.engine", "inner(params) + most", "(inner(params)\n    + most)", (False, False)),
+        ("p.engine", "inner(params) + most", "inner(params) - most", (True, False)),
+        ("p.engine", "LIMIT = 3", "LIMIT = 4", (True, False)),
+        ("p.engine", "np.zeros(3)", "np.zeros(4)", (False, True)),
+        ("p.engine", "torch.ones(1)", "torch.ones(2)", (False, False)),
+        ("p.engine", "import json", "import json, csv", (False, False)),
+        ("p.engine", "LIMIT = 3", "LIMIT = 3\nprint(LIMIT)", (True, True)),
+        ("p.engine", "LIMIT = 3", "LIMIT = 3\nTABLE = {}\nTABLE['a'] = 1", (True, True)),
+        ("p.deep", "x = 1", "x = 2", (True, False)),
+        ("p.deep", "y = 2", "y = 3", (True, False)),
+        ("p.tables", "return 1", "return 9", (True, False)),
+        ("p.tables", "return 2", "return 9", (False, False)),
+        ("p.stages.one", "run(params)", "run(params, *, more=1)", (True, False)),
+    ],
+)
+def test_an_edit_changes_the_fingerprints_it_can_affect_and_no_other(name, old, new, changes):
+    source = textwrap.dedent(BASE[name]).replace(textwrap.dedent(old), new)
+    assert source != textwrap.dedent(BASE[name])
+    found = prints(**{name.replace(".", "__"): source})
+    assert (found[0] != ONE, found[1] != TWO) == changes
+
+
+def test_only_versions_of_reached_packages_count():
+    assert prints({**VERSIONS, "torch": "3.0"}) == (ONE, TWO)
+    newer = prints({**VERSIONS, "numpy": "3.0"})
+    assert newer[0] == ONE
+    assert newer[1] != TWO
+    assert prints({}) != (ONE, TWO)
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["from p import tables\ndef run(): return vars(tables)", "import p.tables\ndef run(): return p.tables.read()"],
+)
+def test_a_module_used_as_a_value_counts_whole(use):
+    before = prints(p__stages__two=use)[1]
+    after = prints(p__stages__two=use, p__tables=BASE["p.tables"].replace("return 2", "return 9"))[1]
+    assert before != after
+
+
+def test_a_local_import_is_followed():
+    stage = "def run():\n    from p.deep import inner\n    return inner(1)"
+    nodes, _ = reach(modules(p__stages__two=stage), ("p.stages.two", "run"))
+    assert {("p.deep", "inner")} <= nodes
+
+
+def test_relative_imports_are_followed():
+    stage = "from ..deep import inner\ndef run(): return inner(1)"
+    nodes, _ = reach(modules(p__stages__two=stage), ("p.stages.two", "run"))
+    assert {("p.deep", "inner")} <= nodes
+
+
+def test_names_bound_in_a_branch_count_with_the_branch():
+    engine = "try:\n    import torch\nexcept ImportError:\n    torch = None\ndef other(): return torch"
+    before = prints(p__engine=engine)[1]
+    assert prints(p__engine=engine.replace("torch = None", "torch = 1"))[1] != before
+
+
+def test_a_star_import_is_refused():
+    with pytest.raises(SyntaxError, match=r"p:2: `from ... import \*`"):
+        parse_module("p", "x = 1\nfrom q import *")
+
+
+def test_an_unknown_function_is_an_error():
+    with pytest.raises(KeyError, match="has no walk"):
+        fingerprint(modules(), "p.stages.one", "walk", {})
+
+
+@given(st.sampled_from(sorted(BASE)), st.integers(0, 3))
+def test_blank_lines_and_comments_never_count(name, where):
+    lines = textwrap.dedent(BASE[name]).splitlines()
+    lines.insert(min(where, len(lines)), "# noise\n")
+    try:
+        ast.parse("\n".join(lines))
+    except SyntaxError:
+        return
+    assert prints(**{name.replace(".", "__"): "\n".join(lines)}) == (ONE, TWO)
+
+
+def test_canonical_tells_constants_of_different_type_apart():
+    assert canonical(ast.parse("x = 1")) != canonical(ast.parse("x = True"))
+    assert canonical(ast.parse("x = 1")) != canonical(ast.parse("x = 1.0"))
+    assert canonical(ast.parse("x='a'")) == canonical(ast.parse('x = "a"'))
+
+
+def test_the_lock_gives_versions_by_normalised_name():
+    lock = "Ruamel.YAML==0.18.1\n    # via x\nfoo_bar[extra]==2.0 ; python_version > '3'\n-e .\n"
+    assert locked_versions(lock) == {"ruamel-yaml": "0.18.1", "foo-bar": "2.0"}
+
+
+def test_the_package_itself_parses_and_stages_differ():
+    found = parse_package(Path("pipeline"))
+    assert "pipeline" in found
+    nodes, packages = reach(found, ("pipeline.stages.tokenize", "run"))
+    assert {("pipeline.tokenizer", "encode"), ("pipeline.params", "TokenizeParams")} <= nodes
+    assert ("pipeline.params", "FinetuneParams") not in nodes
+    assert "tokenizers" in packages
+    assert "torch" not in packages

@@ -1,0 +1,103 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.__main__ import main
+from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.params import ReportParams, TokenizeParams
+from pipeline.stage import STAGES, In, Out, command_line, declaration, load, section
+
+TOKENIZE = {"task": "t", "max_length": 8, "batch_texts": 2}
+
+
+def test_a_signature_is_a_declaration():
+    def run(params: TokenizeParams, *, examples: In, findings: In, tokens: Out) -> None: ...
+
+    assert declaration(run) == (TokenizeParams, ("examples", "findings"), ("tokens",))
+
+
+def test_another_shape_is_refused():
+    def returns(*, tokens: Out) -> int: ...
+
+    def positional(params: TokenizeParams, tokens: Out) -> None: ...
+
+    def text(*, name: str) -> None: ...
+
+    for run in (returns, positional, text):
+        with pytest.raises(TypeError, match="stage"):
+            declaration(run)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_the_shape_and_a_first_line(stage):
+    run = load(stage)
+    declared = declaration(run)
+    assert declared.outputs
+    assert run.__doc__
+    assert sys.modules[run.__module__].__doc__.startswith(f"{stage}: ")
+
+
+def test_the_section_of_a_name_is_typed():
+    assert section({"tokenize": {"t": TOKENIZE}}, "tokenize", "t", TokenizeParams) == TokenizeParams(**TOKENIZE)
+    report = {"title": "T", "worst": 3, "tasks": ["t"]}
+    assert section({"report": report}, "report", None, ReportParams).tasks == ("t",)
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "words"),
+    [
+        ("tokenize", None, "needs the name"),
+        ("report", "t", "takes no name"),
+        ("tokenize", "x", "has no 'x'; there are t"),
+    ],
+)
+def test_a_wrong_name_is_a_usage_error(stage, name, words):
+    with pytest.raises(UsageError, match=words):
+        section({"tokenize": {"t": TOKENIZE}, "report": {}}, stage, name, TokenizeParams)
+
+
+def test_resolved_params_that_do_not_fit_are_a_usage_error():
+    with pytest.raises(UsageError, match=r"max_length.*Run `dvc repro`"):
+        section({"tokenize": {"t": {**TOKENIZE, "max_length": 1}}}, "tokenize", "t", TokenizeParams)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nothing"], "there is no stage 'nothing'"),
+        (["params", "--settings", "params.yaml"], "--profiles"),
+        (["params", "--wrong", "x"], "required"),
+    ],
+)
+def test_wrong_words_are_a_usage_error(words, message):
+    with pytest.raises(UsageError, match=message):
+        command_line(words[0], words[1:])
+
+
+def test_an_absent_input_is_named(tmp_path):
+    with pytest.raises(EnvironmentFault, match=r"params reads --settings .*absent, and it is not there"):
+        command_line("params", ["--settings", str(tmp_path / "absent"), "--profiles", "params.yaml", "--resolved", "x"])
+
+
+def test_help_and_exit_codes(capsys):
+    assert main([]) == 0
+    assert main(["--help"]) == 0
+    assert "ingest" in capsys.readouterr().out
+    assert main(["nothing"]) == 2
+    assert capsys.readouterr().err.startswith("nothing: there is no stage")
+
+
+def test_the_command_line_runs_a_stage(tmp_path):
+    resolved = tmp_path / "params.json"
+    words = ["params", "--settings", "params.yaml", "--profiles", "data/profiles.json", "--resolved", str(resolved)]
+    done = subprocess.run([sys.executable, "-m", "pipeline", *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert resolved.is_file()
+
+
+def test_starting_a_light_stage_loads_no_heavy_library():
+    program = "import sys, pipeline.__main__, pipeline.stages.params; print({'torch', 'pandas', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path.cwd())
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,176 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from pipeline.batches import ragged
+from pipeline.device import Device
+from pipeline.errors import UsageError
+from pipeline.models import freeze, load_classifier, only_what_the_head_reads
+from pipeline.params import FinetuneParams
+from pipeline.training import Rows, fit, logits, plan_steps
+
+DEVICE = Device(torch.device("cpu"), "fp32", "a test")
+PARAMS = FinetuneParams(
+    task="t", epochs=3, batch_tokens=64, batch_size=8, learning_rate=5e-3, schedule="linear", warmup=0.1, weight_decay=0.01,
+    max_grad_norm=1.0, label_smoothing=0.0, class_weights="none", dropout=0.0, freeze_embeddings=False, freeze_layers=0,
+    metric="macro_f1", evaluations=2, patience=100, precision="fp32", attention="eager", threads=1, seed=0,
+)  # fmt: skip
+
+
+def with_params(**changes: object) -> FinetuneParams:
+    return PARAMS.model_copy(update=changes)
+
+
+def rows(count: int, *, seed: int = 0) -> Rows:
+    """Sequences whose class is whether they hold token 7."""
+    rng = np.random.default_rng(seed)
+    sequences = [[2, *rng.integers(8, 60, rng.integers(2, 9)).tolist(), 3] for _ in range(count)]
+    labels = rng.integers(0, 2, count)
+    for sequence, label in zip(sequences, labels, strict=True):
+        if label:
+            sequence[rng.integers(1, len(sequence) - 1)] = 7
+    return Rows(ragged(pa.array(sequences, pa.list_(pa.int32()))), labels, tuple(f"id{i}" for i in range(count)))
+
+
+def model(encoder, params: FinetuneParams = PARAMS, classes: int = 2):
+    found = load_classifier(
+        encoder, [str(i) for i in range(classes)], dropout=params.dropout, attention="eager", seed=0
+    )
+    freeze(found, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
+    return found
+
+
+def test_it_learns_what_can_be_learned(encoder):
+    params = with_params(epochs=8)
+    classifier = model(encoder)
+    trained = fit(classifier, rows(160), rows(60, seed=1), params, DEVICE)
+    assert trained.best.accuracy > 0.9
+    assert trained.evaluations[-1].train_loss < trained.evaluations[0].train_loss / 2
+    assert trained.stopped == "finished"
+    assert len(trained.evaluations) == 16
+    assert [found.step for found in trained.evaluations] == sorted({found.step for found in trained.evaluations})
+
+
+def test_the_weights_left_are_those_of_the_best_evaluation(encoder):
+    classifier, validation = model(encoder), rows(60, seed=1)
+    trained = fit(classifier, rows(80), validation, with_params(metric="loss", epochs=6, learning_rate=0.02), DEVICE)
+    assert trained.best == min(trained.evaluations, key=lambda found: found.loss)
+    found = logits(classifier, validation.tokens, DEVICE, batch_tokens=64, batch_size=4)
+    loss = torch.nn.functional.cross_entropy(found, torch.from_numpy(validation.labels))
+    assert float(loss) == pytest.approx(trained.best.loss, abs=1e-5)
+
+
+def test_one_update_is_the_textbook_one(encoder):
+    """One batch, one step: the same as AdamW on the mean cross-entropy with the gradient clipped."""
+    train, params = rows(8), with_params(epochs=1, evaluations=1, batch_tokens=1000, warmup=0.0, weight_decay=0.1)
+    ours, stock = model(encoder), model(encoder)
+    fit(ours, train, rows(8, seed=1), params, DEVICE)
+    decay = [p for p in stock.parameters() if p.ndim > 1]
+    plain = [p for p in stock.parameters() if p.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decay, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}], lr=params.learning_rate
+    )
+    order = plan_steps(train.tokens.lengths, params)[0].rows
+    width = int(train.tokens.lengths.max())
+    ids = torch.zeros(8, width, dtype=torch.int64)
+    mask = torch.zeros(8, width, dtype=torch.int64)
+    for place, row in enumerate(order):
+        part = train.tokens.values[train.tokens.offsets[row] : train.tokens.offsets[row + 1]]
+        ids[place, : len(part)], mask[place, : len(part)] = torch.from_numpy(part.astype(np.int64)), 1
+    stock.train()
+    stock(input_ids=ids, attention_mask=mask, labels=torch.from_numpy(train.labels[order])).loss.backward()
+    torch.nn.utils.clip_grad_norm_(stock.parameters(), 1.0)
+    optimizer.step()
+    for (name, found), expected in zip(ours.named_parameters(), stock.parameters(), strict=True):
+        torch.testing.assert_close(found, expected, msg=name)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_the_same_arguments_give_the_same_bytes(encoder, dropout):
+    params = with_params(dropout=dropout, epochs=2)
+
+    def weights(seed: int) -> bytes:
+        classifier = model(encoder, params)
+        with only_what_the_head_reads(classifier):
+            fit(classifier, rows(40), rows(20, seed=1), params.model_copy(update={"seed": seed}), DEVICE)
+        return b"".join(value.numpy().tobytes() for value in classifier.state_dict().values())
+
+    state = torch.get_rng_state()
+    first = weights(0)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(3)
+    assert weights(0) == first
+    assert weights(1) != first
+
+
+def test_frozen_weights_stay(encoder):
+    params = with_params(freeze_embeddings=True, freeze_layers=1, epochs=1)
+    classifier, before = model(encoder, params), model(encoder, params)
+    fit(classifier, rows(40), rows(20, seed=1), params, DEVICE)
+    same = {
+        n for (n, a), b in zip(classifier.named_parameters(), before.parameters(), strict=True) if torch.equal(a, b)
+    }
+    assert same == {n for n, p in before.named_parameters() if not p.requires_grad}
+    assert any("embeddings" in name for name in same)
+
+
+def test_it_stops_early_when_nothing_gets_better(encoder):
+    trained = fit(
+        model(encoder), rows(40), rows(20, seed=1), with_params(learning_rate=1e-12, patience=2, epochs=9), DEVICE
+    )
+    assert trained.stopped == "early"
+    assert len(trained.evaluations) == 3
+    assert trained.best == trained.evaluations[0]
+
+
+def test_balanced_weights_and_smoothing_change_the_loss(encoder):
+    def loss(**changes: object) -> float:
+        params = with_params(epochs=1, evaluations=1, learning_rate=1e-12, **changes)
+        unbalanced = rows(40)._replace(labels=np.array([0] * 36 + [1] * 4))
+        return fit(model(encoder), unbalanced, rows(8, seed=1), params, DEVICE).best.train_loss
+
+    plain = loss()
+    assert loss(class_weights="balanced") != plain
+    assert loss(label_smoothing=0.3) != plain
+
+
+def test_a_loss_that_is_not_finite_names_step_and_examples(encoder):
+    classifier = model(encoder)
+    with torch.no_grad():
+        classifier.classifier.weight.fill_(float("nan"))
+    with pytest.raises(UsageError, match=r"loss at step 1 is nan, on the examples 'id\d+'.*Lower `learning_rate`"):
+        fit(classifier, rows(40), rows(20, seed=1), PARAMS, DEVICE)
+
+
+def test_logits_come_in_the_order_of_the_rows(encoder):
+    classifier, some = model(encoder), rows(30)
+    together = logits(classifier, some.tokens, DEVICE, batch_tokens=64, batch_size=8)
+    for row in (0, 7, 29):
+        part = some.tokens.values[some.tokens.offsets[row] : some.tokens.offsets[row + 1]].astype(np.int64)
+        alone = classifier(input_ids=torch.from_numpy(part)[None]).logits[0]
+        torch.testing.assert_close(together[row], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_steps_are_spread_and_each_epoch_sees_every_row_once():
+    steps = plan_steps(rows(50).tokens.lengths, with_params(epochs=3, evaluations=4))
+    per_epoch = len(steps) // 3
+    for epoch in range(3):
+        part = steps[epoch * per_epoch : (epoch + 1) * per_epoch]
+        assert sorted(row for step in part for row in step.rows) == list(range(50))
+        assert sum(step.evaluate for step in part) == 4
+        assert part[-1].evaluate
+        assert part[-1].epoch == epoch + 1
+    assert [list(s.rows) for s in steps[:per_epoch]] != [list(s.rows) for s in steps[per_epoch : 2 * per_epoch]]
+
+
+def test_bf16_trains_too(encoder):
+    trained = fit(model(encoder), rows(40), rows(20, seed=1), with_params(epochs=1), DEVICE._replace(precision="bf16"))
+    assert np.isfinite([trained.best.loss, trained.best.train_loss]).all()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_learns_the_same(encoder):
+    device = Device(torch.device("cuda"), "bf16", "a test")
+    assert fit(model(encoder), rows(160), rows(60, seed=1), with_params(epochs=8), device).best.accuracy > 0.9
