@@ -3,19 +3,29 @@
 import sys
 from collections.abc import Sequence
 
-from pipeline.errors import PipelineError, UsageError
+from pipeline.commands import COMMANDS
+from pipeline.errors import PipelineError
 from pipeline.stage import STAGES, command_line
+
+USAGE = f"""usage: python -m pipeline STAGE [NAME] --OPTION PATH ...   (dvc.yaml has the whole lines)
+       python -m pipeline COMMAND [WORD ...]
+stages: {", ".join(STAGES)}
+commands: {", ".join(COMMANDS)}"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code of `python -m pipeline *arguments`; a failure is one message on standard error."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    word, rest = arguments[0], arguments[1:]
     try:
-        if not arguments or arguments[0] in ("-h", "--help"):
-            print(f"usage: python -m pipeline STAGE [NAME] --OPTION PATH ...\nstages: {', '.join(STAGES)}")
-            return 0
-        command_line(arguments[0], arguments[1:])
+        if word in COMMANDS:
+            COMMANDS[word](rest)
+        else:
+            command_line(word, rest)
     except PipelineError as error:
-        print(f"{arguments[0]}: {error}", file=sys.stderr)
+        print(f"{word}: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 

@@ -1,26 +1,58 @@
 """What may stand in params.yaml: one frozen, strict class a section, without defaults."""
 
+import re
+from collections import Counter
+from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+
+from pipeline import rules
 
 
-def _inside(path: str) -> str:
-    """Return `path` if it names something below a folder: relative, without `..`."""
-    if path.startswith("/") or ".." in path.split("/"):
-        raise ValueError(f"found {path!r}; it must be a relative path without `..`")
+def inside(path: str) -> str:
+    """Return `path` if it names something below a folder, in one spelling and on every system.
+
+    Raises:
+        ValueError: It is absolute, has an empty, `.` or `..` part, a backslash, a drive or a control character.
+    """
+    if not path.isprintable() or re.search(r"\\|^[A-Za-z]:", path) or {"", ".", ".."} & set(path.split("/")):
+        raise ValueError(f"found {path!r}; it must be a relative path without `..` (nor `.`, `//`, `\\`, a drive)")
     return path
 
 
+def plain(path: str) -> str:
+    """Return `path` if its suffix says text, table or tensors: nothing that runs, or is unpickled, when it is read.
+
+    Raises:
+        ValueError: The suffix (the one before `.gz`, if it ends so) is not in `SUFFIXES`.
+    """
+    if not path.lower().removesuffix(".gz").endswith(SUFFIXES):
+        raise ValueError(f"found {path!r}; files that may hold code are refused, allowed are {' '.join(SUFFIXES)}")
+    return path
+
+
+SUFFIXES = (".csv", ".json", ".jsonl", ".md", ".model", ".parquet", ".safetensors", ".tsv", ".txt")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-FilePath = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_inside)]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(inside)]
+PlainPath = Annotated[FilePath, AfterValidator(plain)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Globs = Annotated[tuple[FilePath, ...], Field(min_length=1)]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -47,17 +79,44 @@ class PackageSource(FetchParams):
     package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
     version: Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.!+_-]*$")]
     sha256: Sha256
-    members: Annotated[dict[FilePath, FilePath], Field(min_length=1)]
+    members: Annotated[dict[FilePath, PlainPath], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_place_each(self) -> Self:
+        # Some file systems do not tell case apart.
+        places = Counter(target.casefold() for target in self.members.values())
+        folders = {str(parent) for place in places for parent in PurePosixPath(place).parents}
+        if clash := sorted(place for place, count in places.items() if count > 1 or place in folders):
+            raise ValueError(f"two members would be written to {clash[0]!r}; give each file its own name")
+        return self
+
+
+def _shape(files: object) -> str:
+    """Return which of the two forms of `files` is meant, so that only its errors are shown."""
+    return "map" if isinstance(files, dict) else "list"
 
 
 class HubSource(FetchParams):
-    """A dataset or model of the Hugging Face Hub at one commit; `files` are the names to bring (globs allowed)."""
+    """A dataset or model of the Hugging Face Hub at one commit.
+
+    `files` are the names to bring as they are (globs allowed); for a dataset it may be a map from split to its
+    Parquet files, which become one file `dataset.parquet` with a column `split`.
+    """
 
     kind: Literal["hub"]
     type: Literal["dataset", "model"]
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
     revision: Revision
-    files: Annotated[tuple[FilePath, ...], Field(min_length=1)]
+    files: Annotated[
+        Annotated[Globs, Tag("list")] | Annotated[dict[Split, Globs], Field(min_length=1), Tag("map")],
+        Discriminator(_shape),
+    ]
+
+    @model_validator(mode="after")
+    def _splits_of_datasets(self) -> Self:
+        if isinstance(self.files, dict) and self.type != "dataset":
+            raise ValueError("`files` is a map of splits, and only a dataset has splits; give a list")
+        return self
 
 
 Source = Annotated[PackageSource | HubSource, Field(discriminator="kind")]
@@ -118,7 +177,21 @@ class IngestParams(Section):
             raise ValueError("give either `labels` (the classes) or `threshold` (for numeric labels)")
         if (self.format == "pattern") != (self.pattern is not None):
             raise ValueError("`pattern` goes with `format: pattern`, and with no other")
+        problems = [
+            *rules.columns(text=self.text, label=self.label, group=self.group, split=self.split, keep=self.keep),
+            *rules.classes(self.labels, (self.threshold.otherwise, self.threshold.above) if self.threshold else None),
+            *rules.characters(delimiter=self.delimiter, quote=self.quote),
+            *rules.codec(self.encoding),
+            *rules.expression(self.pattern, wanted=self.columns()),
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the columns to read, each once."""
+        named = (self.text, self.label, self.group, self.split, *self.keep)
+        return tuple(dict.fromkeys(name for name in named if name is not None))
 
 
 class Profile(Section):
@@ -127,6 +200,15 @@ class Profile(Section):
     rows: Count
     label_shares: dict[str, Share]
     length_counts: tuple[Annotated[int, Field(ge=0)], ...]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        total = sum(self.label_shares.values())
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the label shares sum to {total:g}; they must sum to 1")
+        if sum(self.length_counts) != self.rows:
+            raise ValueError(f"the lengths sum to {sum(self.length_counts)}; they must sum to `rows`, {self.rows}")
+        return self
 
 
 class ValidateParams(Section):
@@ -150,6 +232,12 @@ class ValidateParams(Section):
     max_length_drift: Share
     seed: Seed
     reference: Profile | None
+
+    @model_validator(mode="after")
+    def _some_length(self) -> Self:
+        if self.min_chars > self.max_chars:
+            raise ValueError(f"`min_chars` {self.min_chars} is above `max_chars` {self.max_chars}")
+        return self
 
 
 class TokenizeParams(Section):

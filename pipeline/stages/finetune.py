@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from pipeline.batches import ragged
@@ -49,5 +50,5 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
 
 def rows_of(table: pa.Table, split: str) -> Rows:
     """Return the rows of one split."""
-    part = table.filter(pa.compute.equal(table["split"], split))
+    part = table.filter(pc.equal(table["split"], split))
     return Rows(ragged(part["input_ids"]), part["labels"].to_numpy().astype(np.int64), tuple(part["id"].to_pylist()))

@@ -1,0 +1,99 @@
+"""The models a transformer has to beat: the largest class, and logistic regression on TF-IDF features."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from pipeline.errors import DataError, UsageError
+from pipeline.metrics import Floats, Ints, confusion_matrix, macro_f1
+from pipeline.params import BaselineParams
+
+
+def majority(train: Ints, *, classes: int, rows: int) -> Floats:
+    """Return the class shares of the train split as the probabilities of each of `rows` rows, (rows, classes).
+
+    `train` are class indices, at least one. The most probable class is the largest, the first of equals.
+    """
+    shares = np.bincount(train, minlength=classes) / len(train)
+    return np.tile(shares, (rows, 1))
+
+
+def tfidf(
+    params: BaselineParams,
+    *,
+    train: tuple[Sequence[str], Ints],
+    validation: tuple[Sequence[str], Ints],
+    texts: Sequence[str],
+    classes: int,
+) -> Floats:
+    """Return the class probabilities of `texts` by logistic regression on TF-IDF features, (N, classes).
+
+    Vocabulary, weights and model come from the texts and class indices of `train` alone; `validation` chooses the
+    strength with the best macro-F1, the smaller of equals. Features are word n-grams of 1 to `ngrams` words in at
+    least `min_df` train texts, weighted (1 + ln tf) * idf, rows of length 1. A class without train rows gets 0.
+
+    Raises:
+        DataError: The train split has one class only, or no n-gram is frequent enough.
+        UsageError: The solver did not converge.
+
+    Source: Pedregosa et al. (2011), JMLR 12; https://scikit-learn.org/stable/modules/feature_extraction.html, section
+    "Tf-idf term weighting".
+    """
+    _require_classes(train[1])
+    vectorizer = _vectorizer(params, train[0])
+    seen, held_out = vectorizer.transform(train[0]), vectorizer.transform(validation[0])
+    best, best_score = None, -1.0
+    for strength in sorted(set(params.strengths)):
+        model = _fitted(strength, params.max_iter, seen, train[1])
+        score = macro_f1(confusion_matrix(validation[1], _spread(model, held_out, classes).argmax(axis=1), classes))
+        if score > best_score:
+            best, best_score = model, score
+    return _spread(best, vectorizer.transform(texts), classes)
+
+
+def _require_classes(train: Ints) -> None:
+    """Refuse a train split of less than two classes."""
+    found = len(np.unique(train))
+    if found < 2:
+        raise DataError(
+            f"the train split of {len(train)} rows holds {found} class(es), and a classifier needs two. "
+            "Add rows of the other classes, or deal other splits with ingest.salt or ingest.shares."
+        )
+
+
+def _vectorizer(params: BaselineParams, texts: Sequence[str]) -> TfidfVectorizer:
+    """Return the TF-IDF features of the train texts."""
+    vectorizer = TfidfVectorizer(ngram_range=(1, params.ngrams), sublinear_tf=True, min_df=params.min_df)
+    try:
+        return vectorizer.fit(texts)
+    except ValueError as error:
+        raise DataError(
+            f"no word of two letters or more is in at least baseline.min_df = {params.min_df} of the {len(texts)} "
+            "train texts, so TF-IDF has no feature. Lower baseline.min_df (1 is the least), or add texts."
+        ) from error
+
+
+def _fitted(strength: float, max_iter: int, features: csr_matrix, labels: Ints) -> LogisticRegression:
+    """Return a converged model: one that was cut short would make the baseline look weaker than it is."""
+    # few steps over sparse rows: the same optimum as the default solver at a tenth of its time
+    model = LogisticRegression(C=strength, max_iter=max_iter, solver="newton-cg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # ConvergenceWarning is one, and so is a failed line search
+        try:
+            return model.fit(features, labels)
+        except UserWarning as warning:
+            raise UsageError(
+                f"logistic regression with strength {strength:g} did not converge in baseline.max_iter = {max_iter} "
+                f"iterations ({warning}). Raise baseline.max_iter, or take the strength out of baseline.strengths."
+            ) from warning
+
+
+def _spread(model: LogisticRegression, features: csr_matrix, classes: int) -> Floats:
+    """Return the model's probabilities with a column for every class, 0 for those it never saw."""
+    probabilities = np.zeros((features.shape[0], classes))
+    probabilities[:, model.classes_] = model.predict_proba(features)
+    return probabilities

@@ -1,0 +1,47 @@
+"""The commands people type beside the stages."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.files import publish, read_json, write_json
+from pipeline.profile import accept as accepted
+from pipeline.readme import collapse, overview, replaced
+
+FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
+README, SUMMARY = Path("README.md"), Path("data/report.md")
+
+
+def accept(tasks: Sequence[str]) -> None:
+    """Make the present profile of each task the reference that later drift is measured against.
+
+    Raises:
+        UsageError: No task is named.
+        EnvironmentFault: A task has no findings yet.
+    """
+    if not tasks:
+        raise UsageError("name the tasks: python -m pipeline accept TASK ...")
+    profiles = read_json(PROFILES)
+    for task in tasks:
+        profiles = accepted(profiles, task, read_json(FINDINGS / f"{task}.json")["profile"])
+    write_json(PROFILES, profiles)
+    print(f"{PROFILES} now holds the profile of {', '.join(tasks)}; commit it.")
+
+
+def readme(words: Sequence[str]) -> None:
+    """Rewrite the README's picture from `dvc dag --mermaid` on standard input, and its table from the report.
+
+    Raises:
+        UsageError: Words are given, or a part is missing.
+    """
+    if words:
+        raise UsageError("usage: dvc dag --mermaid | python -m pipeline readme")
+    text = README.read_text(encoding="utf-8")
+    text = replaced(text, "picture", f"```mermaid\n{collapse(sys.stdin.read())}\n```")
+    text = replaced(text, "results", overview(SUMMARY.read_text(encoding="utf-8")))
+    with publish(README) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"accept": accept, "readme": readme}

@@ -1,0 +1,118 @@
+"""The results as one HTML page that needs nothing else: no script, no network, no file beside it."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from pipeline import render, verdict
+from pipeline.chart_bars import Row, bar, extent, ranges, whisker
+from pipeline.chart_confusion import confusion
+from pipeline.chart_curves import learning, reliability
+from pipeline.style import CSS
+from pipeline.template import TEMPLATE
+from pipeline.verdict import BASELINES, Document, Task, gain, measure
+
+MODEL = "fine-tuned model"
+HEADLINE = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro-F1",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
+    "ece": "Calibration error",
+}
+TONES = {
+    verdict.REAL_GAIN: "good",
+    verdict.REAL_LOSS: "bad",
+    verdict.UNPROVEN: "plain",
+    verdict.UNMEASURED: "plain",
+}
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+ENDINGS = {"finished": "after all steps", "early": "early: validation no longer improved"}
+FILTERS = {
+    "share": render.share,
+    "count": render.count,
+    "percent": render.percent,
+    "points": render.points,
+    "p_value": render.p_value,
+    "plural": render.plural,
+    "shorten": render.shorten,
+    "interval": lambda found: render.interval(found.low, found.high),
+    "points_interval": lambda found: render.points_interval(found.low, found.high),
+}
+
+
+def page_html(title: str, tasks: Sequence[Task], *, worst: int) -> str:
+    """Return the page of all tasks, in their order; `worst` errors a task are shown at most."""
+    confidence = tasks[0].evaluation["confidence"] if tasks else None
+    return _template().render(title=title, tasks=tasks, worst=worst, confidence=confidence)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_shown, keep_trailing_newline=True)
+    environment.filters.update(FILTERS)
+    environment.globals.update(
+        bar=bar,
+        whisker=whisker,
+        slice_extent=slice_extent,
+        confusion=confusion,
+        reliability=reliability,
+        learning=learning,
+        accuracies=accuracies,
+        gains=gains,
+        models=models,
+        train_share=train_share,
+        measure=measure,
+        gain=gain,
+        verdict=verdict.verdict,
+        tally=verdict.tally,
+        warnings=verdict.warnings,
+        confusions=verdict.confusions,
+        headline=HEADLINE,
+        names=BASELINES,
+        tones=TONES,
+        endings=ENDINGS,
+        policy=Markup(POLICY),  # noqa: S704 - a constant of this module, quotes and all
+        css=Markup(CSS),  # noqa: S704 - a constant of this package
+    )
+    return environment.from_string(TEMPLATE)
+
+
+def _shown(value: object) -> object:
+    """Return what Jinja prints for a value: text without hidden characters; Markup is made here and stays."""
+    return render.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def gains(tasks: Sequence[Task]) -> Markup:
+    """Return the chart of each task's accuracy gain over TF-IDF."""
+    rows = [Row(task.name, gain(task.evaluation).difference) for task in tasks]
+    return ranges(
+        rows, title="Gain over TF-IDF by task", axis="points of accuracy", show=render.points, domain=(0, 0.02)
+    )
+
+
+def accuracies(evaluation: Document) -> Markup:
+    """Return the chart of the accuracy of the model and of its baselines."""
+    looks = zip(models(evaluation), (("circle", "first"), ("diamond", "second"), ("square", "third")), strict=False)
+    rows = [Row(name.partition(" + ")[0], measure(metrics["accuracy"]), *look) for (name, metrics), look in looks]
+    return ranges(rows, title="Accuracy on the test split", axis="accuracy", show=render.share, domain=(1, 1))
+
+
+def models(evaluation: Document) -> list[tuple[str, Document]]:
+    """Return the model and each baseline there is, by name, with its metrics."""
+    found = [(name, evaluation["baselines"].get(key)) for key, name in BASELINES.items()]
+    return [(MODEL, evaluation["model"]), *((name, metrics) for name, metrics in found if metrics)]
+
+
+def slice_extent(evaluation: Document) -> tuple[float, float]:
+    """Return the range of the accuracies of all slices with their intervals."""
+    return extent([measure(row["accuracy"]) for row in evaluation["slices"]])
+
+
+def train_share(intake: Document, label: str) -> float | None:
+    """Return the share of the train split that is of class `label`; None for an empty split."""
+    counts = intake["splits"]["train"]
+    total = sum(counts.values())
+    return counts.get(label, 0) / total if total else None

@@ -1,0 +1,101 @@
+"""Data and numbers as text that is safe to show: inert in Markdown, without hidden characters, the same everywhere."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+ABSENT = "–"
+# Control, format (bidi overrides, zero-width), surrogate, private, unassigned; line and paragraph separators.
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+# ------------------------------------------------------------------------------------------------ text
+def visible(text: str) -> str:
+    """Return `text` with every character that hides or acts, line breaks included, as `⟨U+202E⟩`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in HIDDEN else char for char in text)
+
+
+def shorten(text: str, most: int) -> str:
+    """Return `text`, cut to `most` (>= 1) characters; a cut text ends in `…`."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def escape_markdown(text: str) -> str:
+    """Return `text` as GitHub Markdown that shows as `text` and does nothing, inside a line or a table cell.
+
+    ASCII punctuation becomes character references (but for `,`, `-` and `.`, which do nothing inside a line); they
+    neither split a cell nor start emphasis, code, links, images or HTML. GitHub looks for mentions, issue numbers,
+    emoji and addresses after it has resolved references, so a zero-width space breaks `@user`, `#1`, `GH-1`, `:name:`
+    and `www.`.
+
+    Source: https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
+    """
+    references = re.sub(r"[!-+/:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", visible(text))
+    return re.sub(r"(?<=&#(?:64|35|58);)|(?<=GH-)(?=\d)|(?<=www)(?=\.)", "&#8203;", references, flags=re.IGNORECASE)
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Return a GitHub table of cells that are Markdown already; columns at the positions `right` align right.
+
+    Raises:
+        ValueError: A row has another number of cells than the header.
+    """
+    marks = ["---:" if position in right else "---" for position in range(len(header))]
+    lines = [header, marks, *rows]
+    if any(len(line) != len(header) for line in lines):
+        raise ValueError(f"each row needs {len(header)} cells")
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+# ------------------------------------------------------------------------------------------------ numbers
+def share(value: float | None) -> str:
+    """Return a share or another small number with three decimals."""
+    return ABSENT if value is None else _plain(f"{value:.3f}")
+
+
+def count(value: float | None) -> str:
+    """Return a whole number with thousands separators."""
+    return ABSENT if value is None else _plain(f"{value:,.0f}")
+
+
+def percent(value: float) -> str:
+    """Return a share as a percentage without needless zeros: 0.95 is `95%`."""
+    return f"{100 * value:.6g}%"
+
+
+def points(difference: float | None) -> str:
+    """Return a difference of shares in percentage points with its sign: 0.0779 is `+7.8`."""
+    return ABSENT if difference is None else _plain(f"{100 * difference:+.1f}")
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Return `[low, high]` as shares; nothing when a side is missing."""
+    return "" if low is None or high is None else f"[{share(low)}, {share(high)}]"
+
+
+def points_interval(low: float | None, high: float | None) -> str:
+    """Return `[low, high]` in percentage points; nothing when a side is missing."""
+    return "" if low is None or high is None else f"[{points(low)}, {points(high)}]"
+
+
+def p_value(value: float | None) -> str:
+    """Return a p value as it stands in a table: `< 0.001`, or three decimals."""
+    return ABSENT if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def p_phrase(value: float) -> str:
+    """Return a p value as it stands in a sentence: `p < 0.001` or `p = 0.034`."""
+    text = p_value(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """Return `number` with the noun in its right form: `1 task`, `2,000 tasks`."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def _plain(number: str) -> str:
+    """Return `number` with a real minus sign, and without a sign when it is zero."""
+    return number.lstrip("+-") if not number.strip("+-0.,") else number.replace("-", "−")

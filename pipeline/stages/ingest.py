@@ -1,0 +1,15 @@
+"""ingest: a task's raw file becomes examples with labels and splits."""
+
+from pipeline.files import write_json
+from pipeline.intake import take_in
+from pipeline.params import IngestParams
+from pipeline.reading import read
+from pipeline.stage import In, Out
+from pipeline.tables import write_parquet
+
+
+def run(params: IngestParams, *, raw: In, examples: Out, intake: Out) -> None:
+    """Read `params.file` below `raw` strictly; write one row an example, and the counts of what was dropped."""
+    taken = take_in(read(raw / params.file, params), params)
+    write_parquet(examples, taken.examples)
+    write_json(intake, taken.counts)

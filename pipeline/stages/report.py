@@ -1,0 +1,20 @@
+"""report: what the stages found about every task -> one page for people, one Markdown for Git."""
+
+from pipeline.files import publish, read_json
+from pipeline.page import page_html
+from pipeline.params import ReportParams
+from pipeline.stage import In, Out
+from pipeline.summary import summary_markdown
+from pipeline.verdict import Task
+
+
+def run(
+    params: ReportParams, *, intake: In, findings: In, history: In, evaluation: In, page: Out, summary: Out
+) -> None:
+    """Write the page and the summary of the tasks in `params`; other files in the folders do not matter."""
+    folders = (intake, findings, history, evaluation)
+    tasks = [Task(name, *(read_json(folder / f"{name}.json") for folder in folders)) for name in params.tasks]
+    with publish(page) as partial:
+        partial.write_text(page_html(params.title, tasks, worst=params.worst), encoding="utf-8")
+    with publish(summary) as partial:
+        partial.write_text(summary_markdown(params.title, tasks), encoding="utf-8")

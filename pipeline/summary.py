@@ -1,0 +1,90 @@
+"""The results as GitHub Markdown: numbers, class names and titles of checks, and no text of the data."""
+
+from collections.abc import Sequence
+
+from pipeline.render import (
+    count,
+    escape_markdown,
+    interval,
+    markdown_table,
+    p_value,
+    percent,
+    points,
+    points_interval,
+    share,
+)
+from pipeline.verdict import Document, Measure, Task, gain, measure, tally, verdict, warnings
+
+
+def results_table(evaluations: Sequence[Document]) -> str:
+    """Return the overview: one row a task with accuracy, macro-F1, TF-IDF's accuracy, the gain and what it means."""
+    header = ("Task", "Classes", "Test rows", "Accuracy", "Macro-F1", "TF-IDF", "Gain (points)", "p", "Verdict")
+    return markdown_table(header, [_result(evaluation) for evaluation in evaluations], right=range(1, 8))
+
+
+def summary_markdown(title: str, tasks: Sequence[Task]) -> str:
+    """Return the whole summary: the overview, then a section a task."""
+    parts = [f"# {escape_markdown(title)}\n", results_table([task.evaluation for task in tasks])]
+    if tasks:
+        parts.append(_note(tasks[0].evaluation["confidence"]))
+    return "\n".join([*parts, *map(_section, tasks)])
+
+
+def _note(confidence: float) -> str:
+    return (
+        f"Brackets hold {percent(confidence)} intervals. TF-IDF is the accuracy of TF-IDF + logistic regression on the "
+        "same test rows; the gain is the model's accuracy minus it, and p is of McNemar's test.\n"
+    )
+
+
+def _result(evaluation: Document) -> tuple[str, ...]:
+    found, model = gain(evaluation), evaluation["model"]
+    tfidf = measure((evaluation["baselines"].get("tfidf") or {}).get("accuracy"))
+    difference = found.difference
+    return (
+        escape_markdown(evaluation["task"]),
+        count(len(evaluation["labels"])),
+        count(evaluation["rows"]),
+        _measured(measure(model["accuracy"])),
+        _measured(measure(model["macro_f1"])),
+        share(tfidf.value),
+        f"{points(difference.value)} {points_interval(difference.low, difference.high)}".rstrip(),
+        p_value(found.p).replace("<", "&lt;"),
+        found.outcome,
+    )
+
+
+def _measured(found: Measure) -> str:
+    return f"{share(found.value)} {interval(found.low, found.high)}".rstrip()
+
+
+def _section(task: Task) -> str:
+    evaluation, best = task.evaluation, task.history["best"]
+    rows = [
+        (escape_markdown(row["label"]), *(share(measure(row[key]).value) for key in ("precision", "recall", "f1")),
+         count(row["support"]))
+        for row in evaluation["model"]["classes"]
+    ]  # fmt: skip
+    return "\n".join(
+        (
+            f"## {escape_markdown(task.name)}\n",
+            f"{verdict(evaluation, quote=escape_markdown)}\n",
+            markdown_table(("Class", "Precision", "Recall", "F1", "Test rows"), rows, right=range(1, 5)),
+            f"Best step {count(best['step'])} of {count(task.history['steps'])}, {escape_markdown(_device(task))}. "
+            f"Checks of the data: {tally(task.findings)}.\n",
+            *_warnings(task),
+        )
+    )
+
+
+def _device(task: Task) -> str:
+    device = task.history["device"]
+    return f"{device['device']}, {device['precision']}"
+
+
+def _warnings(task: Task) -> list[str]:
+    lines = [
+        f"- {check['severity']}: {escape_markdown(check['title'])} ({count(check['count'])})\n"
+        for check in warnings(task.findings)
+    ]
+    return ["".join(lines)] if lines else []

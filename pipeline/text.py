@@ -1,0 +1,36 @@
+"""Texts as the pipeline reads them: one spelling, no invisible characters, and a key that says which are the same."""
+
+import hashlib
+import re
+import unicodedata
+
+# C0 and C1 except tab and line ends; zero width space, word joiners and BOM; marks that turn the writing direction.
+# The zero-width joiners U+200C and U+200D stay: Persian, the Indic scripts and emoji are spelled with them.
+CONTROLS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+SURROGATES = re.compile("[\ud800-\udfff]")
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
+
+
+def normalise(text: str) -> str:
+    """Return `text` in NFC, each control or zero-width character a blank, without white space at the ends."""
+    return unicodedata.normalize("NFC", CONTROLS.sub(" ", text)).strip()
+
+
+def is_empty(text: str) -> bool:
+    """Return whether `text` has no visible character: only white space, controls and format characters."""
+    return all(unicodedata.category(character) in _INVISIBLE for character in text)
+
+
+def key(text: str) -> str:
+    """Return what equal texts share: a normalised text without case, runs of white space one blank, again in NFC.
+
+    Source: The Unicode Standard 15.0, section 3.13, default caseless matching (full case folding).
+    """
+    return unicodedata.normalize("NFC", " ".join(text.casefold().split()))
+
+
+def identity(text_key: str) -> str:
+    """Return the id of a text: the first 8 bytes of the SHA-256 of its key, 16 hexadecimal digits."""
+    return hashlib.sha256(text_key.encode()).digest()[:8].hex()

@@ -1,0 +1,135 @@
+"""What the tests of `fetch` bring files from: wheels made on the spot, and a hub on this machine's loopback."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+LARGE = (".parquet", ".safetensors")
+
+
+def make_wheel(folder: Path, members: Mapping[str, bytes], *, name: str = "snippets", version: str = "1.0") -> Path:
+    """Write a wheel that pip accepts, with `members` beside its metadata."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+        for member, content in members.items():
+            wheel.writestr(member, content)
+    return path
+
+
+def package_source(wheel: Path, members: Mapping[str, str], **changes: Any) -> dict[str, Any]:
+    """Return the resolved section of a `package` source for a wheel of `make_wheel`."""
+    name, version, *_ = wheel.name.split("-")
+    pinned = {"package": name, "version": version, "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest()}
+    return {
+        **{"source": "s", "kind": "package", "timeout": 5, "max_bytes": 10**6, "members": dict(members)},
+        **pinned,
+        **changes,
+    }
+
+
+def hub_source(files: Any, **changes: Any) -> dict[str, Any]:
+    """Return the resolved section of a `hub` source for a repository of `Hub`."""
+    return {
+        **{"source": "s", "kind": "hub", "type": "dataset", "id": "acme/reviews", "revision": REVISION},
+        **{"timeout": 5, "max_bytes": 10**6, "files": files},
+        **changes,
+    }
+
+
+@dataclass
+class Hub:
+    """One repository and how its server misbehaves: `lies` are bytes sent instead, `broken` files break off once."""
+
+    files: dict[str, bytes]
+    kind: str = "dataset"
+    id: str = "acme/reviews"
+    lies: dict[str, bytes] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    url: str = ""
+
+    def tree(self) -> list[dict[str, Any]]:
+        return [{"type": "directory", "oid": "0" * 40, "size": 0, "path": "data"}, *map(self.entry, self.files)]
+
+    def entry(self, path: str) -> dict[str, Any]:
+        content = self.files[path]
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+        stated = {"type": "file", "oid": blob, "size": len(content), "path": path}
+        if path.endswith(LARGE):
+            stated["lfs"] = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 134}
+        return stated
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the hub does: a tree as JSON, files with their commit and checksum in the headers."""
+
+    hub: Hub
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
+        pass
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        api = f"/api/{self.hub.kind}s/{self.hub.id}/"
+        files = f"{'/datasets' if self.hub.kind == 'dataset' else ''}/{self.hub.id}/resolve/"
+        if not path.startswith((api, files)):
+            self.answer(404, headers={"X-Error-Code": "RepoNotFound"})
+        elif REVISION not in path:
+            self.answer(404, headers={"X-Error-Code": "RevisionNotFound"})
+        elif path.startswith(api):
+            self.answer(200, json.dumps(self.hub.tree()).encode(), {"Content-Type": "application/json"})
+        else:
+            self.file(path.removeprefix(f"{files}{REVISION}/"))
+
+    def file(self, name: str) -> None:
+        stated = self.hub.entry(name)
+        headers = {"X-Repo-Commit": REVISION, "ETag": f'"{stated.get("lfs", stated)["oid"]}"'}
+        content = self.hub.lies.get(name, self.hub.files[name])
+        if "Range" in self.headers:
+            self.answer(503)
+        elif self.command == "GET" and name in self.hub.broken:
+            self.answer(200, content, headers, sent=len(content) // 2)
+        else:
+            self.answer(200, content, headers)
+
+    def answer(
+        self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None, *, sent: int | None = None
+    ) -> None:
+        self.send_response(status)
+        for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body[:sent])
+
+
+@contextmanager
+def serving(hub: Hub) -> Iterator[Hub]:
+    """Serve `hub` on the loopback until the block ends; `hub.url` is what HF_ENDPOINT should be."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("HubHandler", (Handler,), {"hub": hub})) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        hub.url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield hub
+        finally:
+            server.shutdown()
+            thread.join()

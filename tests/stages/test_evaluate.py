@@ -1,0 +1,150 @@
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, confusion_matrix
+from transformers import BertConfig, BertForSequenceClassification
+
+from pipeline.errors import DataError
+from pipeline.files import read_json, sha256
+from pipeline.params import EvaluateParams
+from pipeline.stages.evaluate import run
+from pipeline.tables import described, labels_of, read_parquet, write_arrow, write_parquet
+
+LABELS = ("=ham", "spam")  # a class name that a spreadsheet would run
+OUTPUTS = ("metrics", "evaluation", "predictions", "confusion")
+PARAMS = EvaluateParams(
+    task="toy", confidence=0.9, resamples=100, bins=5, length_edges=(2,), slices=("kind",), min_slice_rows=5, worst=2,
+    seed=0,
+)  # fmt: skip
+ROWS = 60
+TEST = [row for row in range(ROWS) if row % 3 == 2]
+
+
+def tables() -> dict[str, pa.Table]:
+    """Examples, tokens and baselines of one task; a third of the rows are test rows."""
+    rng = np.random.default_rng(0)
+    index = rng.integers(2, size=ROWS)
+    ids = [f"{row:016x}" for row in range(ROWS)]
+    splits = [("train", "validation", "test")[row % 3] for row in range(ROWS)]
+    found = {
+        "examples": {
+            "id": ids,
+            "split": splits,
+            "text": ["word " * (1 + row % 4) for row in range(ROWS)],
+            "label": [LABELS[one] for one in index],
+            "row": list(range(1, ROWS + 1)),
+            "kind": [("a", "b")[row % 2] for row in range(ROWS)],
+        },
+        "tokens": {
+            "id": ids,
+            "split": splits,
+            "labels": index,
+            "input_ids": pa.array([rng.integers(1, 50, size=3 + row % 9) for row in range(ROWS)], pa.list_(pa.int32())),
+            "truncated": [False] * ROWS,
+        },
+        "baselines": {
+            "id": ids,
+            "split": splits,
+            "majority": [[0.6, 0.4]] * ROWS,
+            "tfidf": list(rng.dirichlet([1, 1], ROWS)),
+        },
+    }
+    described_tables = {
+        name: described(pa.table(columns), task="toy", labels=LABELS) for name, columns in found.items()
+    }
+    kept = described_tables["baselines"]
+    return described_tables | {"baselines": kept.filter(pa.compute.not_equal(kept["split"], "train"))}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = BertConfig(
+        vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=16, initializer_range=0.5, id2label=dict(enumerate(LABELS)),
+        label2id={label: index for index, label in enumerate(LABELS)},
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("model")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+def measured(folder: Path, model: Path, **changed: Any) -> dict[str, Path]:
+    folder.mkdir(exist_ok=True)
+    made = tables() | changed
+    inputs = {name: folder / name for name in made}
+    for name, table in made.items():
+        (write_arrow if name == "tokens" else write_parquet)(inputs[name], table)
+    outputs = {name: folder / name for name in OUTPUTS}
+    run(PARAMS, model=model, **inputs, **outputs)
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory, model: Path) -> dict[str, Path]:
+    return measured(tmp_path_factory.mktemp("evaluated"), model)
+
+
+def test_predictions_are_the_test_rows_in_order(outputs: dict[str, Path], model: Path) -> None:
+    found, made = read_parquet(outputs["predictions"]), tables()
+    assert labels_of(found) == LABELS
+    assert found.schema.types == [pa.string(), pa.string(), pa.string(), pa.list_(pa.float64())]
+    assert found["id"].to_pylist() == [f"{row:016x}" for row in TEST]
+    assert found["label"].to_pylist() == [made["examples"]["label"][row].as_py() for row in TEST]
+    network = BertForSequenceClassification.from_pretrained(model).eval()
+    for row, line in zip(TEST, found.to_pylist(), strict=True):
+        ids = torch.tensor([made["tokens"]["input_ids"][row].as_py()])
+        with torch.inference_mode():
+            wanted = torch.softmax(network(input_ids=ids).logits[0].double(), 0).tolist()
+        assert line["probabilities"] == pytest.approx(wanted, abs=1e-5)
+        assert line["predicted"] == LABELS[int(np.argmax(wanted))]
+    assert len(set(found["predicted"].to_pylist())) == 2
+
+
+def test_the_four_files_tell_the_same(outputs: dict[str, Path]) -> None:
+    predictions, document, flat = (
+        read_parquet(outputs["predictions"]),
+        *map(read_json, map(outputs.get, OUTPUTS[1::-1])),
+    )
+    actual, predicted = predictions["label"].to_pylist(), predictions["predicted"].to_pylist()
+    assert flat["accuracy"] == pytest.approx(accuracy_score(actual, predicted))
+    assert flat["examples"] == document["rows"] == len(TEST)
+    assert document["labels"] == list(LABELS)
+    assert document["model"]["confusion"] == confusion_matrix(actual, predicted, labels=LABELS).tolist()
+    with outputs["confusion"].open(newline="", encoding="utf-8") as stream:
+        cells = [tuple(line.values()) for line in csv.DictReader(stream)]
+    assert cells == [(a.replace("=", "'="), p.replace("=", "'=")) for a, p in zip(actual, predicted, strict=True)]
+    assert {one["slice"] for one in document["slices"]} == {"length", "kind"}
+
+
+def test_the_same_inputs_give_the_same_bytes(outputs: dict[str, Path], model: Path, tmp_path: Path) -> None:
+    again = measured(tmp_path / "again", model)
+    assert {name: sha256(path) for name, path in again.items()} == {
+        name: sha256(path) for name, path in outputs.items()
+    }
+
+
+def test_the_order_of_baselines_does_not_matter(outputs: dict[str, Path], model: Path, tmp_path: Path) -> None:
+    baselines = tables()["baselines"]
+    shuffled = measured(tmp_path / "shuffled", model, baselines=baselines.take(list(range(len(baselines)))[::-1]))
+    assert sha256(shuffled["evaluation"]) == sha256(outputs["evaluation"])
+
+
+@pytest.mark.parametrize("name", ["tokens", "baselines"])
+def test_rows_of_other_examples_are_refused(name: str, model: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"the {name} are not of these examples"):
+        measured(tmp_path, model, **{name: tables()[name].slice(0, 20)})
+    assert not any((tmp_path / out).exists() for out in OUTPUTS)
+
+
+def test_tokens_with_other_classes_are_refused(model: Path, tmp_path: Path) -> None:
+    tokens = tables()["tokens"]
+    turned = tokens.set_column(2, "labels", pa.array([1 - one for one in tokens["labels"].to_pylist()]))
+    with pytest.raises(DataError, match="another class than the examples do"):
+        measured(tmp_path, model, tokens=turned)

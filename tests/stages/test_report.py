@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import EnvironmentFault
+from pipeline.files import write_json
+from pipeline.params import ReportParams
+from pipeline.stages.report import run
+from tests.reporting import three_tasks
+
+FOLDERS = ("intake", "findings", "history", "evaluation")
+
+
+def make_params(*tasks: str, worst: int = 10) -> ReportParams:
+    return ReportParams(title="Transferline", worst=worst, tasks=tasks)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> dict[str, Path]:
+    """Write the documents of three tasks, and files that are nobody's."""
+    for task in three_tasks():
+        for folder in FOLDERS:
+            write_json(tmp_path / folder / f"{task.name}.json", getattr(task, folder))
+    for folder in FOLDERS:
+        (tmp_path / folder / "old.json").write_text("no JSON")
+        (tmp_path / folder / ".gitignore").write_text("/x")
+    return {folder: tmp_path / folder for folder in FOLDERS}
+
+
+def test_both_files_hold_the_tasks_in_their_order(folders: dict[str, Path], tmp_path: Path) -> None:
+    page, summary = tmp_path / "report.html", tmp_path / "report.md"
+    run(make_params("spam", "reviews"), **folders, page=page, summary=summary)
+    for text in (page.read_text(encoding="utf-8"), summary.read_text(encoding="utf-8")):
+        assert 0 < text.index("spam") < text.index("reviews")
+        assert "questions" not in text
+        assert str(tmp_path) not in text
+    assert "Not unfunny." in page.read_text(encoding="utf-8")
+    assert "Not unfunny." not in summary.read_text(encoding="utf-8")
+
+
+def test_two_runs_give_the_same_bytes(folders: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        outs = {"page": tmp_path / name / "report.html", "summary": tmp_path / name / "report.md"}
+        run(make_params("reviews", "questions", "spam"), **folders, **outs)
+    for name in ("report.html", "report.md"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_missing_document_is_named(folders: dict[str, Path], tmp_path: Path, folder: str) -> None:
+    (folders[folder] / "spam.json").unlink()
+    outs = {"page": tmp_path / "report.html", "summary": tmp_path / "report.md"}
+    with pytest.raises(EnvironmentFault, match=rf"{folder}/spam\.json could not be read"):
+        run(make_params("reviews", "spam"), **folders, **outs)
+    assert not any(path.exists() for path in outs.values())

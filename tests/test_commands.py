@@ -1,0 +1,48 @@
+import io
+import json
+
+import pytest
+
+from pipeline import commands
+from pipeline.__main__ import main
+
+PROFILE = {"rows": 3, "label_shares": {"a": 1.0}, "length_counts": [1, 2]}
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/findings").mkdir(parents=True)
+    (tmp_path / "data/profiles.json").write_text(json.dumps({"old": PROFILE}))
+    (tmp_path / "data/findings/new.json").write_text(json.dumps({"profile": PROFILE}))
+    return tmp_path
+
+
+def test_accept_adds_the_profile_and_keeps_the_others(workspace, capsys):
+    assert main(["accept", "new"]) == 0
+    assert json.loads((workspace / "data/profiles.json").read_text()) == {"old": PROFILE, "new": PROFILE}
+    assert "commit it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "code", "message"), [([], 2, "name the tasks"), (["absent"], 4, "absent.json")])
+def test_accept_says_what_it_lacks(workspace, capsys, words, code, message):
+    assert main(["accept", *words]) == code
+    assert message in capsys.readouterr().err
+    assert json.loads((workspace / "data/profiles.json").read_text()) == {"old": PROFILE}
+
+
+def test_readme_rewrites_its_two_parts(workspace, monkeypatch):
+    marks = "a\n<!-- picture -->\n<!-- /picture -->\nb\n<!-- results -->\nold\n<!-- /results -->\n"
+    (workspace / "README.md").write_text(marks)
+    (workspace / "data/report.md").write_text("# R\n\n| a |\n| - |\n| 1 |\n\nmore\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO('flowchart TD\n\tnode1["x"]\n'))
+    assert main(["readme"]) == 0
+    expected = marks.replace("<!-- picture -->\n", '<!-- picture -->\n```mermaid\nflowchart LR\n    x["x"]\n```\n')
+    assert (workspace / "README.md").read_text() == expected.replace("old", "| a |\n| - |\n| 1 |")
+    assert main(["readme", "please"]) == 2
+
+
+def test_the_paths_are_those_of_dvc_yaml():
+    text = (commands.README.parent / "dvc.yaml").read_text()
+    for path in (commands.FINDINGS, commands.PROFILES, commands.SUMMARY):
+        assert str(path) in text

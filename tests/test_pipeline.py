@@ -1,0 +1,206 @@
+"""The whole pipeline by real `dvc repro` on the sample, and exactly which stages run after each kind of edit."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pipeline.settings import dump, parse
+from tests.conftest import make_encoder
+
+ROOT = Path(__file__).parent.parent
+PARTS = ("dvc.yaml", "params.yaml", "requirements.lock", ".dvcignore", ".gitignore", "pipeline", "data/.gitignore", "data/profiles.json")
+PER_TASK = ("ingest", "validate", "tokenize", "baseline", "finetune", "evaluate")
+
+
+def wheel(folder: Path, name: str, files: dict[str, bytes]) -> str:
+    """Write a wheel that pip accepts and return its sha256."""
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in files.items():
+            archive.writestr(member, content)
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class Clone:
+    """A clone of the project with the sample as its sources, and `dvc repro` in it."""
+
+    def __init__(self, root: Path, wheels: Path) -> None:
+        self.root = root
+        self.environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(wheels),
+            "PYTHONPATH": "",
+        }
+
+    def dvc(self, *words: str) -> str:
+        done = subprocess.run(
+            ["dvc", *words], cwd=self.root, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def repro(self) -> tuple[set[str], set[str]]:
+        """Return the stages that ran and those that were restored from the run-cache."""
+        told = self.dvc("repro")
+        ran = set(re.findall(r"Running stage '([^']+)'", told))
+        return ran, set(re.findall(r"Stage '([^']+)' is cached - skipping run", told))
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        file = self.root / path
+        text = file.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {path}"
+        file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def lock(self) -> str:
+        return (self.root / "dvc.lock").read_text(encoding="utf-8")
+
+
+def settings(shas: dict[str, str]) -> str:
+    """Return the project's params with the sample as its sources and two tasks, small enough for a test."""
+    values, _ = parse((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    members = {
+        "sample": {"sample/reviews.csv": "reviews.csv", "sample/topics.jsonl": "topics.jsonl"},
+        "tiny": {f"tiny/{name}": name for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")},
+    }
+    values["sources"] = {
+        name: {"kind": "package", "package": name, "version": "1.0", "sha256": shas[name], "members": members[name]}
+        for name in shas
+    }
+    values["encoder"] = "tiny"
+    values["tasks"] = {
+        "reviews": {"ingest": {"file": "sample/reviews.csv", "labels": ["negative", "positive"]}},
+        "topics": {"ingest": {"file": "sample/topics.jsonl", "format": "jsonl", "labels": TOPICS}, "finetune": {"epochs": 1}},
+    }
+    values["validate"]["min_rows"] = 5
+    values["tokenize"]["max_length"] = 32
+    values["finetune"] |= {"learning_rate": 3e-3, "evaluations": 1, "threads": 1}
+    values["evaluate"] |= {"resamples": 200, "min_slice_rows": 5}
+    return dump(values)
+
+
+TOPICS = sorted({json.loads(line)["label"] for line in (ROOT / "data/sample/topics.jsonl").read_text().splitlines()})
+
+
+def build(folder: Path) -> Clone:
+    wheels = folder / "wheels"
+    wheels.mkdir()
+    encoder = make_encoder(folder / "tiny")
+    shas = {
+        "sample": wheel(wheels, "sample", {f"sample/{n}": (ROOT / "data/sample" / n).read_bytes() for n in ("reviews.csv", "topics.jsonl")}),
+        "tiny": wheel(wheels, "tiny", {f"tiny/{path.name}": path.read_bytes() for path in encoder.iterdir()}),
+    }  # fmt: skip
+    root = folder / "clone"
+    for part in PARTS:
+        source, target = ROOT / part, root / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, target)
+    (root / "params.yaml").write_text(settings(shas), encoding="utf-8")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    clone = Clone(root, wheels)
+    clone.dvc("init", "-q")
+    clone.dvc("config", "core.analytics", "false")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    found = build(tmp_path_factory.mktemp("pipeline"))
+    ran, restored = found.repro()
+    assert ran == {"code", "params", "fetch@sample", "fetch@tiny", *of("reviews"), *of("topics"), "report"}
+    assert not restored
+    return found
+
+
+def of(task: str, *stages: str) -> set[str]:
+    return {f"{stage}@{task}" for stage in stages or PER_TASK}
+
+
+def both(*stages: str) -> set[str]:
+    return of("reviews", *stages) | of("topics", *stages)
+
+
+def test_everything_is_there_and_reads_back(clone):
+    metrics = json.loads((clone.root / "data/metrics/reviews.json").read_text())
+    assert 0 <= metrics["accuracy"] <= 1
+    page = (clone.root / "data/report.html").read_text()
+    assert "reviews" in page
+    assert "topics" in page
+    shown = json.loads(clone.dvc("metrics", "show", "--json"))
+    assert shown[""]["data"]["data/metrics/reviews.json"]["data"]["accuracy"] == metrics["accuracy"]
+    assert json.loads(clone.dvc("plots", "show", "--json"))
+    assert not list(clone.root.rglob("*.partial"))
+
+
+def test_nothing_changed_runs_nothing(clone):
+    assert clone.repro() == (set(), set())
+
+
+def test_a_comment_runs_the_fingerprints_alone(clone):
+    clone.edit("pipeline/tokenizer.py", "from pathlib", "# a comment\nfrom pathlib")
+    assert clone.repro() == ({"code"}, set())
+
+
+def test_the_logic_of_one_module_runs_its_stages_and_an_equal_result_stops_there(clone):
+    clone.edit("pipeline/tokenizer.py", "CHARS_PER_TOKEN = 64", "CHARS_PER_TOKEN = 65")
+    assert clone.repro() == ({"code", *both("tokenize")}, set())
+
+
+def test_one_parameter_of_one_stage_runs_it_and_what_follows(clone):
+    clone.edit("params.yaml", "min_slice_rows: 5", "min_slice_rows: 6")
+    ran, restored = clone.repro()
+    assert ran == {"params", *both("evaluate"), "report"}
+    assert not restored
+
+
+def test_an_override_touches_its_task_alone_and_its_revert_trains_nothing(clone):
+    before = clone.lock()
+    clone.edit("params.yaml", "epochs: 1", "epochs: 2")
+    ran, restored = clone.repro()
+    assert ran == {"params", *of("topics", "finetune", "evaluate"), "report"}
+    assert not restored
+    clone.edit("params.yaml", "      epochs: 2", "      epochs: 1")
+    ran, restored = clone.repro()
+    assert not ran
+    assert restored == {"params", *of("topics", "finetune", "evaluate"), "report"}
+    assert clone.lock() == before
+
+
+def test_a_row_added_to_one_task_runs_that_task_alone(clone):
+    raw = clone.root / "data/raw/sample/reviews.csv"
+    sides = splits(clone, "reviews")
+    clone.dvc("unprotect", "data/raw/sample")
+    with raw.open("a", encoding="utf-8") as stream:
+        stream.write("a wholly new sentence about a warm film,positive,film\n")
+    clone.dvc("commit", "--force", "fetch@sample")
+    ran, restored = clone.repro()
+    # `split` decides which of the later stages see another input; ingest and its checks always do.
+    assert of("reviews", "ingest", "validate", "tokenize") <= ran
+    assert ran <= of("reviews") | {"report"}
+    assert not restored
+    after = splits(clone, "reviews")
+    assert len(after) == len(sides) + 1
+    assert {key: after[key] for key in sides} == sides
+
+
+def splits(clone: Clone, task: str) -> dict[str, str]:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(clone.root / f"data/examples/{task}.parquet")
+    return dict(zip(table["id"].to_pylist(), table["split"].to_pylist(), strict=True))
