@@ -23,7 +23,7 @@ class Ragged(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The tensors of one batch: `input_ids` (B, T) int64; `attention_mask` (B, T) int64, None where nothing is padded."""
+    """One batch: `input_ids` (B, T) int64; `attention_mask` (B, T) int64, None where nothing is padded."""
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor | None

@@ -28,9 +28,9 @@ def choose(precision: Literal["auto", "fp32", "bf16"]) -> Device:
         return Device(device, "bf16" if able else "fp32", "the GPU has bf16" if able else "the GPU has no bf16")
     if not cpu_has_bf16():
         return Device(device, "fp32", "the processor has no bf16 instructions")
-    gain = bf16_gain()
-    word = f"bf16 matrix products were measured {'at least' if gain >= WORTHWHILE else 'less than'} {WORTHWHILE} times as fast"
-    return Device(device, "bf16" if gain >= WORTHWHILE else "fp32", word)
+    if bf16_gain() < WORTHWHILE:
+        return Device(device, "fp32", f"bf16 matrix products were measured less than {WORTHWHILE} times as fast")
+    return Device(device, "bf16", f"bf16 matrix products were measured at least {WORTHWHILE} times as fast")
 
 
 def cpu_has_bf16() -> bool:

@@ -38,7 +38,7 @@ def examples(values: Iterable[object], *, most: int = 5, width: int = 60) -> str
 
     Values are shown by `repr`, so control characters in bad data cannot reach the terminal.
     """
-    shown = []
+    shown: list[str] = []
     rest = 0
     for value in values:
         if len(shown) == most:

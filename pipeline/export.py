@@ -41,7 +41,7 @@ pipeline_tag: text-classification
 
 # {task}
 
-A text classifier with {len(labels)} classes, fine-tuned from a pretrained encoder by Transferline.
+A text classifier with {len(labels)} classes, fine-tuned by Transferline.
 
 {classes}
 
@@ -59,8 +59,8 @@ classify("a text")
 {history["examples"]["train"]:,} examples, {history["steps"]:,} steps planned, {history["stopped"]} after step
 {history["evaluations"][-1]["step"]:,}, in {device["precision"]} on {device["device"]}. The weights are those of step
 {best["step"]:,}, the best by `{params["metric"]}` on {history["examples"]["validation"]:,} validation examples: loss
-{format(best["loss"], ".3f")}, accuracy {share(best["accuracy"])}, macro-F1 {share(best["macro_f1"])}. The results on the
-test split are in the report.
+{format(best["loss"], ".3f")}, accuracy {share(best["accuracy"])}, macro-F1 {share(best["macro_f1"])}. The
+results on the test split are in the report.
 
 | parameter | value |
 | --- | --- |

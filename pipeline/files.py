@@ -31,7 +31,7 @@ def publish(out: Path) -> Iterator[Path]:
         _sync(partial)
         if out.is_dir() and not out.is_symlink():
             shutil.rmtree(out)
-        os.replace(partial, out)
+        partial.replace(out)
         _sync(out.parent, deep=False)
     except OSError as error:
         remove(partial)

@@ -143,8 +143,8 @@ def _uses(modules: Modules, node: Node) -> Iterator[Node]:
     module = modules[node[0]]
     for statement in _statements(module, node[1]):
         local = dict(_imports(statement, module.name))
-        for value in local.values():
-            yield from _targets(modules, value)
+        for brought in local.values():
+            yield from _targets(modules, brought)
         seen: set[int] = set()
         for part in ast.walk(statement):
             if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):

@@ -34,6 +34,7 @@ class FirstTokenLayer(nn.Module):
     """
 
     def __init__(self, layer: Any) -> None:
+        """Take the parts of a whole layer over."""
         super().__init__()
         self.attention, self.intermediate, self.output = layer.attention, layer.intermediate, layer.output
 
@@ -44,7 +45,7 @@ class FirstTokenLayer(nn.Module):
         attend, first = self.attention.self, hidden_states[:, :1]
 
         def heads(projected: torch.Tensor) -> torch.Tensor:
-            return projected.unflatten(-1, (-1, attend.attention_head_size)).transpose(1, 2)
+            return projected.view(*projected.shape[:-1], -1, attend.attention_head_size).transpose(1, 2)
 
         context = nn.functional.scaled_dot_product_attention(
             heads(attend.query(first)),

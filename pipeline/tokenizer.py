@@ -40,7 +40,8 @@ def encode(
 
     The result does not depend on `batch_texts`, which bounds the memory.
     """
-    ids, truncated = [], []
+    ids: list[pa.Array] = []
+    truncated: list[bool] = []
     for start in range(0, len(texts), batch_texts):
         batch = list(texts[start : start + batch_texts])
         cut = [len(text) > max_length * CHARS_PER_TOKEN for text in batch]

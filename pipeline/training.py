@@ -50,7 +50,7 @@ class Trained(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One planned update: its number from 1, the rows of its batch, the part of the training done, in epochs, after it."""
+    """One planned update: its number from 1, its rows, and how many epochs are done after it."""
 
     number: int
     rows: Indices
@@ -67,9 +67,9 @@ def fit(model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneP
     Raises:
         UsageError: The loss is not finite.
     """
-    model.to(device.device)
+    model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
     optimizer = build(model, learning_rate=params.learning_rate, weight_decay=params.weight_decay)
-    weights = _class_weights(train, params, model.config.num_labels, device)
+    weights = _class_weights(train, params, int(model.config.num_labels or 0), device)
     steps = plan_steps(train.tokens.lengths, params)
     evaluations: list[Evaluation] = []
     best, best_weights, since_best = None, _learned(model), 0
@@ -219,8 +219,9 @@ def _look(waiting: list[tuple[Step, torch.Tensor]], train: Rows, params: Finetun
     losses: list[float] = torch.stack([loss for _, loss in waiting]).tolist()
     for (step, _), loss in zip(waiting, losses, strict=True):
         if not math.isfinite(loss):
+            ids = examples(train.ids[row] for row in step.rows)
             raise UsageError(
-                f"the loss at step {step.number} is {loss}, on the examples {examples(train.ids[row] for row in step.rows)}."
+                f"the loss at step {step.number} is {loss}, on the examples {ids}."
                 f" Lower `learning_rate` (now {params.learning_rate:g}) or look at these examples."
             )
     return losses

@@ -28,7 +28,9 @@ def words(stage: str) -> list[str]:
 def options(stage: str) -> dict[str, str]:
     """Return `{option: path}` in the order of the command."""
     found = words(stage)
-    return {word[2:]: found[place + 1] for place, word in enumerate(found) if word.startswith("--") and word != "--params"}
+    return {
+        word[2:]: found[place + 1] for place, word in enumerate(found) if word.startswith("--") and word != "--params"
+    }
 
 
 def paths(stage: str, *kinds: str) -> list[str]:

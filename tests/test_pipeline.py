@@ -16,7 +16,16 @@ from pipeline.settings import dump, parse
 from tests.conftest import make_encoder
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("dvc.yaml", "params.yaml", "requirements.lock", ".dvcignore", ".gitignore", "pipeline", "data/.gitignore", "data/profiles.json")
+PARTS = (
+    "dvc.yaml",
+    "params.yaml",
+    "requirements.lock",
+    ".dvcignore",
+    ".gitignore",
+    "pipeline",
+    "data/.gitignore",
+    "data/profiles.json",
+)
 PER_TASK = ("ingest", "validate", "tokenize", "baseline", "finetune", "evaluate")
 
 
@@ -28,7 +37,9 @@ def wheel(folder: Path, name: str, files: dict[str, bytes]) -> str:
         for member, content in files.items():
             archive.writestr(member, content)
         archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr(f"{info}/RECORD", "")
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -73,8 +84,11 @@ def settings(shas: dict[str, str]) -> str:
     """Return the project's params with the sample as its sources and two tasks, small enough for a test."""
     values, _ = parse((ROOT / "params.yaml").read_text(encoding="utf-8"))
     members = {
-        "sample": {"sample/reviews.csv": "reviews.csv", "sample/topics.jsonl": "topics.jsonl"},
-        "tiny": {f"tiny/{name}": name for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")},
+        "sample": {f"sample/{name}": name for name in FILES},
+        "tiny": {
+            f"tiny/{name}": name
+            for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+        },
     }
     values["sources"] = {
         name: {"kind": "package", "package": name, "version": "1.0", "sha256": shas[name], "members": members[name]}
@@ -83,7 +97,10 @@ def settings(shas: dict[str, str]) -> str:
     values["encoder"] = "tiny"
     values["tasks"] = {
         "reviews": {"ingest": {"file": "sample/reviews.csv", "labels": ["negative", "positive"]}},
-        "topics": {"ingest": {"file": "sample/topics.jsonl", "format": "jsonl", "labels": TOPICS}, "finetune": {"epochs": 1}},
+        "topics": {
+            "ingest": {"file": "sample/topics.jsonl", "format": "jsonl", "labels": TOPICS},
+            "finetune": {"epochs": 1},
+        },
     }
     values["validate"]["min_rows"] = 5
     values["tokenize"]["max_length"] = 32
@@ -92,6 +109,7 @@ def settings(shas: dict[str, str]) -> str:
     return dump(values)
 
 
+FILES = ("reviews.csv", "topics.jsonl")
 TOPICS = sorted({json.loads(line)["label"] for line in (ROOT / "data/sample/topics.jsonl").read_text().splitlines()})
 
 
@@ -100,7 +118,7 @@ def build(folder: Path) -> Clone:
     wheels.mkdir()
     encoder = make_encoder(folder / "tiny")
     shas = {
-        "sample": wheel(wheels, "sample", {f"sample/{n}": (ROOT / "data/sample" / n).read_bytes() for n in ("reviews.csv", "topics.jsonl")}),
+        "sample": wheel(wheels, "sample", {f"sample/{name}": (ROOT / "data/sample" / name).read_bytes() for name in FILES}),
         "tiny": wheel(wheels, "tiny", {f"tiny/{path.name}": path.read_bytes() for path in encoder.iterdir()}),
     }  # fmt: skip
     root = folder / "clone"

@@ -74,10 +74,19 @@ def test_what_is_wrong_is_named_with_its_line_and_the_remedy(old, new, words):
 
 
 def test_all_errors_come_at_once():
-    text = TEXT.replace("max_length: 128", "max_length: 0").replace("bins: 10", "binz: 10").replace("seed: 0", "seed: -1")
+    text = (
+        TEXT.replace("max_length: 128", "max_length: 0").replace("bins: 10", "binz: 10").replace("seed: 0", "seed: -1")
+    )
     with pytest.raises(UsageError) as caught:
         resolve(text, {})
-    for name in ("tokenize.max_length", "evaluate.binz", "evaluate.bins", "validate.seed", "finetune.seed", "evaluate.seed"):
+    for name in (
+        "tokenize.max_length",
+        "evaluate.binz",
+        "evaluate.bins",
+        "validate.seed",
+        "finetune.seed",
+        "evaluate.seed",
+    ):
         assert f" {name}: " in str(caught.value)
 
 

@@ -98,6 +98,9 @@ def test_the_command_line_runs_a_stage(tmp_path):
 
 
 def test_starting_a_light_stage_loads_no_heavy_library():
-    program = "import sys, pipeline.__main__, pipeline.stages.params; print({'torch', 'pandas', 'sklearn'} & set(sys.modules))"
+    program = """
+import sys, pipeline.__main__, pipeline.stages.params
+print({'torch', 'pandas', 'sklearn'} & set(sys.modules))
+"""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert done.stdout.strip() == "set()"

@@ -23,7 +23,9 @@ def test_the_ids_are_the_stock_tokenizers(encoder):
 
 
 def test_what_is_cut_is_said(encoder):
-    found, truncated = ids(encoder, ["a " * 10, "a " * 11, "x" * 12 * CHARS_PER_TOKEN, "y" * (12 * CHARS_PER_TOKEN + 1)])
+    found, truncated = ids(
+        encoder, ["a " * 10, "a " * 11, "x" * 12 * CHARS_PER_TOKEN, "y" * (12 * CHARS_PER_TOKEN + 1)]
+    )
     assert truncated == [False, True, False, True]
     assert [len(row) for row in found] == [12, 12, 3, 3]
     assert all(row[0] == CLS and row[-1] == SEP for row in found)

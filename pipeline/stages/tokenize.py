@@ -31,6 +31,5 @@ def run(params: TokenizeParams, *, examples: In, findings: In, encoder: In, toke
         }
     )
     write_arrow(tokens, described(table.combine_chunks(), task=task_of(rows), labels=labels))
-    print(
-        f"{table.num_rows} examples, {pc.sum(pc.list_value_length(input_ids)).as_py()} tokens, {pc.sum(truncated).as_py()} cut"
-    )
+    count = pc.sum(pc.list_value_length(input_ids)).as_py()
+    print(f"{table.num_rows} examples, {count} tokens, {pc.sum(truncated).as_py()} cut")

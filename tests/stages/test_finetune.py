@@ -90,5 +90,11 @@ def test_a_test_row_changes_nothing(tokens, encoder, results, tmp_path):
     table = pa.ipc.open_file(tokens).read_all()
     without = table.filter(pa.compute.not_equal(table["split"], "test"))
     write_arrow(tmp_path / "t.arrow", without)
-    run(PARAMS, tokens=tmp_path / "t.arrow", encoder=encoder, model=tmp_path / "model", history=tmp_path / "history.json")
+    run(
+        PARAMS,
+        tokens=tmp_path / "t.arrow",
+        encoder=encoder,
+        model=tmp_path / "model",
+        history=tmp_path / "history.json",
+    )
     assert sha256(tmp_path / "model" / "model.safetensors") == sha256(results[0] / "model" / "model.safetensors")
