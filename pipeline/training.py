@@ -72,7 +72,8 @@ def fit(model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneP
     weights = _class_weights(train, params, int(model.config.num_labels or 0), device)
     steps = plan_steps(train.tokens.lengths, params)
     evaluations: list[Evaluation] = []
-    best, best_weights, since_best = None, _learned(model), 0
+    average = _learned(model)
+    best, best_weights, since_best = None, average, 0
     waiting: list[tuple[Step, torch.Tensor]] = []
     losses: list[float] = []
     with torch.random.fork_rng(), tqdm(total=len(steps), unit="step", disable=None) as bar:
@@ -81,6 +82,7 @@ def fit(model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneP
             share = rate(step.number - 1, steps=len(steps), warmup=params.warmup, schedule=params.schedule)
             set_rate(optimizer, share * params.learning_rate)
             waiting.append((step, update(model, optimizer, train, step.rows, params, weights, device)))
+            follow(average, model, decay=min(params.averaging, step.number / (step.number + 9)))
             bar.update()
             if step.number % STEPS_BETWEEN_LOOKS == 0 or step.evaluate:
                 losses += _look(waiting, train, params)
@@ -89,12 +91,15 @@ def fit(model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneP
                 continue
             loss = sum(losses) / len(losses)
             losses.clear()
+            latest = _learned(model)
+            model.load_state_dict(average, strict=False)
             found = measure(model, validation, step, share * params.learning_rate, loss, params, device)
+            model.load_state_dict(latest, strict=False)
             evaluations.append(found)
             _say(bar, found, len(steps))
             since_best += 1
             if best is None or _better(found, best, params.metric):
-                best, best_weights, since_best = found, _learned(model), 0
+                best, best_weights, since_best = found, {name: value.clone() for name, value in average.items()}, 0
             if since_best >= params.patience:
                 break
     if best is None:
@@ -141,6 +146,15 @@ def update(
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return loss.detach()
+
+
+def follow(average: dict[str, torch.Tensor], model: PreTrainedModel, *, decay: float) -> None:
+    """Move `average` towards the weights that learn: average = decay * average + (1 - decay) * weights, in place.
+
+    Source: Polyak and Juditsky 1992; Izmailov et al. 2018, Averaging Weights Leads to Wider Optima (as a running mean).
+    """
+    latest = [value.detach() for value in model.parameters() if value.requires_grad]
+    torch._foreach_lerp_(list(average.values()), latest, 1 - decay)
 
 
 def forward(model: PreTrainedModel, batch: Batch, device: Device) -> torch.Tensor:

@@ -109,6 +109,7 @@ def settings(shas: dict[str, str]) -> str:
     return dump(values)
 
 
+SAMPLE = ROOT / "data" / "sample"
 FILES = ("reviews.csv", "topics.jsonl")
 TOPICS = sorted({json.loads(line)["label"] for line in (ROOT / "data/sample/topics.jsonl").read_text().splitlines()})
 
@@ -118,7 +119,7 @@ def build(folder: Path) -> Clone:
     wheels.mkdir()
     encoder = make_encoder(folder / "tiny")
     shas = {
-        "sample": wheel(wheels, "sample", {f"sample/{name}": (ROOT / "data/sample" / name).read_bytes() for name in FILES}),
+        "sample": wheel(wheels, "sample", {f"sample/{name}": (SAMPLE / name).read_bytes() for name in FILES}),
         "tiny": wheel(wheels, "tiny", {f"tiny/{path.name}": path.read_bytes() for path in encoder.iterdir()}),
     }  # fmt: skip
     root = folder / "clone"
@@ -181,7 +182,7 @@ def test_the_logic_of_one_module_runs_its_stages_and_an_equal_result_stops_there
 
 
 def test_one_parameter_of_one_stage_runs_it_and_what_follows(clone):
-    clone.edit("params.yaml", "min_slice_rows: 5", "min_slice_rows: 6")
+    clone.edit("params.yaml", "bins: 10", "bins: 9")
     ran, restored = clone.repro()
     assert ran == {"params", *both("evaluate"), "report"}
     assert not restored

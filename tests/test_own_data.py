@@ -1,0 +1,56 @@
+"""The six lines of the README that add a task, taken from the README and run."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+from pipeline.stage import command_line
+
+ROOT = Path.cwd()
+TEAMS = {
+    "billing": "the invoice is wrong by",
+    "delivery": "the parcel came late by",
+    "product": "the handle broke after",
+}
+
+
+def six_lines() -> str:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- own data -->\n```yaml\n(.*?)```\n<!-- /own data -->", readme, flags=re.DOTALL)
+    assert found
+    assert len(found.group(1).splitlines()) == 6
+    return found.group(1)
+
+
+def test_six_lines_add_a_task(tmp_path, encoder):
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    assert text.count("\ntasks:\n") == 1
+    settings, profiles, resolved = tmp_path / "params.yaml", tmp_path / "profiles.json", tmp_path / "params.json"
+    settings.write_text(text.replace("\ntasks:\n", f"\ntasks:\n{six_lines()}"), encoding="utf-8")
+    profiles.write_text("{}")
+    file = tmp_path / "raw/tickets/tickets.csv"
+    file.parent.mkdir(parents=True)
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["body", "team"])
+        rows.writerows(
+            [f"{text} {number} days, no. {number * 7}", team] for number in range(200) for team, text in TEAMS.items()
+        )
+
+    def path(name: str) -> str:
+        return str(tmp_path / name)
+
+    command_line("params", ["--settings", str(settings), "--profiles", str(profiles), "--resolved", str(resolved)])
+    common = ["tickets", "--params", str(resolved)]
+    command_line("ingest", [*common, "--raw", path("raw"), "--examples", path("examples"), "--intake", path("intake")])
+    inputs = ["--examples", path("examples")]
+    command_line("validate", [*common, *inputs, "--intake", path("intake"), "--findings", path("findings")])
+    command_line(
+        "tokenize",
+        [*common, *inputs, "--findings", path("findings"), "--encoder", str(encoder), "--tokens", path("tokens")],
+    )
+    counts = json.loads((tmp_path / "intake").read_text())
+    assert (counts["task"], counts["rows"], counts["kept"]) == ("tickets", 600, 600)
+    assert set(counts["splits"]["train"]) == set(TEAMS)
+    assert (tmp_path / "tokens").stat().st_size > 0
