@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup repro results test check format lock clean
+.PHONY: help setup repro results test check readme format lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ check: setup  ## lint, types, floors, contracts and coverage
 	mypy
 	lint-imports
 	pytest --cov --cov-report=term
+
+readme: setup  ## rewrite the README's picture and table from the project
+	dvc dag --mermaid | python -m pipeline readme
 
 format: setup  ## rewrite the code in the house style
 	ruff check --fix .

@@ -10,7 +10,7 @@ from pipeline.profile import accept as accepted
 from pipeline.readme import collapse, overview, replaced
 
 FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
-README, SUMMARY = Path("README.md"), Path("data/report.md")
+README, SUMMARY, PAGE = Path("README.md"), Path("data/report.md"), Path("data/report.html")
 
 
 def accept(tasks: Sequence[str]) -> None:
@@ -44,4 +44,15 @@ def readme(words: Sequence[str]) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"accept": accept, "readme": readme}
+def results(words: Sequence[str]) -> None:
+    """Print the overview of the last run and where the whole report is.
+
+    Raises:
+        UsageError: Words are given, or there is no report yet.
+    """
+    if words or not SUMMARY.is_file():
+        raise UsageError(f"it takes no words, and reads {SUMMARY}, which `dvc repro` makes")
+    print(f"{overview(SUMMARY.read_text(encoding='utf-8'))}\n\nThe whole report: {PAGE.resolve()}")
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"accept": accept, "readme": readme, "results": results}

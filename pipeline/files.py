@@ -17,8 +17,8 @@ def publish(out: Path) -> Iterator[Path]:
     """Yield a path beside `out` to write to; on success it becomes `out`, on any error it is removed.
 
     The path is `<out>.partial`; whatever was there before is removed first. The body writes either a file or a
-    folder. Every byte is on disk (fsync) before the rename, so a reader sees the old content or the new, never a
-    part.
+    folder. Every byte is on disk (fsync) before the rename, so a reader sees the old content, the new, or (for an
+    instant, and a folder only) nothing, never a part.
 
     Raises:
         EnvironmentFault: The body raised `OSError` (disk full, no permission).
@@ -29,9 +29,12 @@ def publish(out: Path) -> Iterator[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         _sync(partial)
+        old = out.with_name(out.name + ".old.partial")
+        remove(old)
         if out.is_dir() and not out.is_symlink():
-            shutil.rmtree(out)
+            out.rename(old)  # a folder that is not empty cannot be replaced in one step
         partial.replace(out)
+        remove(old)
         _sync(out.parent, deep=False)
     except OSError as error:
         remove(partial)

@@ -16,6 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ALL = "*"
+
+# Packages that another one works through without our naming them, and packages that only show something.
+BEHIND = {"great_expectations": ("pandas", "numpy"), "transformers": ("tokenizers", "safetensors")}
+SHOWING = frozenset({"tqdm"})
 UNBOUND = ""
 
 
@@ -228,7 +232,8 @@ def _is_docstring(node: object) -> bool:
 
 def _distributions(packages: Iterable[str]) -> set[str]:
     installed = _installed()
-    return {_normalised(name) for package in packages for name in installed.get(package, ())}
+    deciding = {name for package in packages for name in (package, *BEHIND.get(package, ()))} - SHOWING
+    return {_normalised(name) for package in deciding for name in installed.get(package, ())}
 
 
 @cache

@@ -12,6 +12,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from pipeline.batches import Ragged, collate, plan
 from pipeline.errors import DataError, EnvironmentFault, examples
 from pipeline.metrics import Floats
+from pipeline.models import require_fit
 
 # Memory and speed of a batch, not the result.
 BATCH_TOKENS = 4096
@@ -31,11 +32,7 @@ def probabilities(model_dir: Path, tokens: Ragged, *, labels: Sequence[str]) -> 
         DataError: The model has other classes than `labels`, or no embedding for a token or for so many of them.
     """
     model: Any = load(model_dir, labels)
-    _require_fit(
-        tokens,
-        words=model.get_input_embeddings().num_embeddings,
-        places=getattr(model.config, "max_position_embeddings", None),
-    )
+    require_fit(tokens, model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()
     found = np.empty((len(tokens.lengths), len(labels)))
@@ -83,20 +80,3 @@ def _require_files(model_dir: Path) -> None:
         raise EnvironmentFault(f"{model_dir} has no config.json, so it is no model. {AGAIN}")
     if not any(model_dir.glob("*.safetensors")):
         raise EnvironmentFault(f"{model_dir} has no *.safetensors file; no other kind of weights is loaded. {AGAIN}")
-
-
-def _require_fit(tokens: Ragged, *, words: int, places: int | None) -> None:
-    """Refuse token ids and lengths for which the model has no embedding; `places` None means any length."""
-    strange = (tokens.values < 0) | (tokens.values >= words)
-    if strange.any():
-        raise DataError(
-            f"{strange.sum()} token ids ({examples(tokens.values[strange].tolist())}) are unknown to the model, which "
-            f"knows 0 to {words - 1}: the tokens are another encoder's. Tokenise with the encoder of the model."
-        )
-    longest = places or len(tokens.values)
-    rows = np.flatnonzero((tokens.lengths < 1) | (tokens.lengths > longest))
-    if len(rows):
-        raise DataError(
-            f"{len(rows)} rows (from 0: {examples(rows.tolist())}) have {examples(tokens.lengths[rows].tolist())} "
-            f"tokens; the model takes 1 to {longest}. Lower tokenize.max_length."
-        )

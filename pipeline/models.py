@@ -5,15 +5,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 from transformers.models.bert.modeling_bert import BertLayer
 from transformers.models.electra.modeling_electra import ElectraLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
-from pipeline.errors import EnvironmentFault
+from pipeline.batches import Ragged
+from pipeline.errors import DataError, EnvironmentFault, UsageError, examples
 
 # Every name under which a family keeps a dropout rate that works on hidden states, attention or the head.
 DROPOUTS = (
@@ -79,7 +82,7 @@ def load_classifier(
                     setattr(config, name, dropout)
             config.id2label = dict(enumerate(labels))
             config.label2id = {label: index for index, label in enumerate(labels)}
-            model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+            loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForSequenceClassification.from_pretrained(
                 encoder,
                 config=config,
                 dtype=torch.float32,
@@ -87,9 +90,16 @@ def load_classifier(
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
+                output_loading_info=True,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise EnvironmentFault(f"{encoder} is not a usable encoder: {error}") from error
+    model, loading = loaded
+    # The library would fill the layers that lack weights with random numbers and go on; only what is new may be.
+    inside = f"{model.base_model_prefix}."
+    lacking = sorted(name for name in loading["missing_keys"] if name.startswith(inside) and ".pooler." not in name)
+    if lacking:
+        raise EnvironmentFault(f"{encoder} lacks {len(lacking)} of its weights ({examples(lacking)}). Bring it again.")
     return model
 
 
@@ -97,11 +107,11 @@ def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
     """Make the embeddings and the lowest `layers` encoder layers keep their weights.
 
     Raises:
-        ValueError: The encoder has fewer layers.
+        UsageError: The encoder has fewer layers.
     """
     stack = encoder_layers(model)
     if layers > len(stack):
-        raise ValueError(
+        raise UsageError(
             f"`freeze_layers` is {layers}, and the encoder has {len(stack)} layers; take that many at most"
         )
     frozen = [*([model.base_model.embeddings] if embeddings else []), *stack[:layers]]
@@ -125,13 +135,46 @@ def only_what_the_head_reads(model: PreTrainedModel) -> Iterator[None]:
         stack[-1] = whole
 
 
+def require_fit(tokens: Ragged, model: PreTrainedModel) -> None:
+    """Refuse token ids and lengths for which the model has no embedding.
+
+    Raises:
+        DataError: A token id, or a length, is more than the model knows.
+    """
+    words: Any = model.get_input_embeddings()
+    strange = (tokens.values < 0) | (tokens.values >= words.num_embeddings)
+    if strange.any():
+        raise DataError(
+            f"{strange.sum()} token ids ({examples(tokens.values[strange].tolist())}) are unknown to the model, which "
+            f"knows 0 to {words.num_embeddings - 1}: the tokens are of another encoder. Tokenise with this one."
+        )
+    longest = positions(model) or len(tokens.values)
+    rows = np.flatnonzero((tokens.lengths < 1) | (tokens.lengths > longest))
+    if len(rows):
+        raise DataError(
+            f"{len(rows)} rows (from 0: {examples(rows.tolist())}) have {examples(tokens.lengths[rows].tolist())} "
+            f"tokens; the model takes 1 to {longest}. Lower tokenize.max_length."
+        )
+
+
+def positions(model: PreTrainedModel) -> int | None:
+    """Return how many tokens the model can take, None where it does not say.
+
+    RoBERTa counts positions from the padding index + 1 on, so that many of its embeddings are never used.
+    """
+    places: int | None = getattr(model.config, "max_position_embeddings", None)
+    learned = getattr(model.base_model.embeddings, "position_embeddings", None)
+    unused = getattr(learned, "padding_idx", None)
+    return places if places is None or unused is None else places - unused - 1
+
+
 def encoder_layers(model: PreTrainedModel) -> nn.ModuleList:
     """Return the stack of encoder layers, lowest first."""
     depth = model.config.num_hidden_layers
     for module in model.base_model.modules():
         if isinstance(module, nn.ModuleList) and len(module) == depth:
             return module
-    raise ValueError(f"{type(model).__name__} has no stack of {depth} layers")
+    raise UsageError(f"{type(model).__name__} has no stack of {depth} layers; take an encoder of another family")
 
 
 @contextlib.contextmanager

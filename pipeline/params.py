@@ -272,7 +272,6 @@ class FinetuneParams(Section):
     max_grad_norm: Annotated[float, Field(gt=0, le=10**6)]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     class_weights: Literal["none", "balanced"]
-    averaging: Annotated[float, Field(ge=0, lt=1)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     freeze_embeddings: bool
     freeze_layers: Annotated[int, Field(ge=0, le=200)]

@@ -3,6 +3,7 @@
 import io
 import os
 import zlib
+from collections.abc import Iterator
 from gzip import BadGzipFile, GzipFile
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def read_bytes(path: Path, *, max_bytes: int) -> bytes:
     try:
         with path.open("rb") as stream:
             before = os.fstat(stream.fileno())
-            content = stream.read(max_bytes + 1)
+            content = stream.read(min(before.st_size, max_bytes) + 1)
             after = os.fstat(stream.fileno())
             current = path.stat()
     except OSError as error:
@@ -66,11 +67,18 @@ def _check_size(content: bytes, path: Path, max_bytes: int) -> None:
 def _unpack(content: bytes, path: Path, max_bytes: int) -> bytes:
     try:
         with GzipFile(fileobj=io.BytesIO(content)) as stream:
-            unpacked = stream.read(max_bytes + 1)
+            unpacked = b"".join(_chunks(stream, max_bytes + 1))
     except (BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: not a whole gzip file: {error}. Bring it again, or name it without .gz.") from error
     _check_size(unpacked, path, max_bytes)
     return unpacked
+
+
+def _chunks(stream: GzipFile, most: int) -> Iterator[bytes]:
+    """Yield at most `most` bytes, a mebibyte at a time: asking for the cap at once would reserve it."""
+    while most > 0 and (chunk := stream.read(min(most, 1 << 20))):
+        most -= len(chunk)
+        yield chunk
 
 
 def _parse(text: str, file: str, columns: tuple[str, ...], params: IngestParams) -> Records:

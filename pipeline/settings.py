@@ -48,6 +48,8 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     problems: dict[str, str] = {}
     _check_keys(raw, TOP_LEVEL, "", problems)
     _check_name(raw.get("encoder"), "encoder", problems)
+    if raw.get("encoder") not in (sources := tuple(_map(raw, "sources", problems))):
+        problems.setdefault("encoder", _unknown(str(raw.get("encoder")), sources).replace("key", "source", 1))
     resolved: dict[str, Any] = {"fetch": _sources(raw, problems)}
     tasks = _map(raw, "tasks", problems)
     for task, overrides in tasks.items():
@@ -59,6 +61,8 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     resolved["report"] = _section(
         ReportParams, {**_map(raw, "report", problems), "tasks": list(tasks)}, lambda key: f"report.{key}", problems
     )
+    for task in tasks:
+        _check_slices(resolved["ingest"][task], resolved["evaluate"][task], f"tasks.{task}.evaluate.slices", problems)
     if problems:
         listed = "\n".join(f"  {_place(path, lines)}{path}: {problem}" for path, problem in problems.items())
         raise UsageError(f"params.yaml has {len(problems)} error(s):\n{listed}")
@@ -83,6 +87,14 @@ def _task_section(
     )
 
 
+def _check_slices(ingest: Raw, evaluate: Raw, path: str, problems: dict[str, str]) -> None:
+    """Find a slice by a column that will not be there before a model is trained to find it."""
+    kept = (*ingest.get("keep", ()), "label")
+    for column in evaluate.get("slices", ()):
+        if ingest and column not in kept:
+            problems.setdefault(path, f"found {column!r}; a slice is by a column of `ingest.keep`: {', '.join(kept)}")
+
+
 def _sources(raw: Raw, problems: dict[str, str]) -> Raw:
     common, resolved = _map(raw, "fetch", problems), {}
     for name, own in _map(raw, "sources", problems).items():
@@ -94,8 +106,10 @@ def _sources(raw: Raw, problems: dict[str, str]) -> Raw:
             problems[f"{path}.kind"] = f"found {kind!r}; allowed: {', '.join(KINDS)}"
             continue
 
-        def place(key: str, path: str = path) -> str:
-            return f"fetch.{key}" if key in common else f"{path}.{key}"
+        shared = set(common) - set(own)
+
+        def place(key: str, path: str = path, shared: set[str] = shared) -> str:
+            return f"fetch.{key}" if key in shared else f"{path}.{key}"
 
         resolved[name] = _section(model, {**common, **own, "source": name}, place, problems)
     return resolved

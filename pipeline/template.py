@@ -46,7 +46,7 @@ HEAD = """\
 <td class="words">{{ check.expected }}</td>
 <td class="words">{{ check.found }}{% if check.reason %} ({{ check.reason }}){% endif %}</td>
 <td class="number">{{ check.count | count }}</td>
-<td class="words">{{ check.lines | map("count") | join(", ") }}</td></tr>
+<td class="words">{{ check.lines | join(", ") }}</td></tr>
 {%- endfor %}
 {% endcall %}
 {%- endmacro -%}

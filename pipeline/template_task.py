@@ -106,6 +106,7 @@ checkpoint that was kept.</figcaption></figure>
 <dt>Threads</dt><dd>{{ history.device.threads | count }}</dd>
 <dt>Examples</dt><dd>{{ history.examples.train | count }} train,
 {{ history.examples.validation | count }} validation</dd>
+<dt>Texts cut</dt><dd>{{ history.truncated | count }}</dd>
 <dt>Steps planned</dt><dd>{{ history.steps | count }}</dd>
 <dt>Ended</dt><dd>{{ endings[history.stopped] }}</dd>
 <dt>Best step</dt><dd>{{ history.best.step | count }} (epoch {{ "%.2f" | format(history.best.epoch) }})</dd>
@@ -134,7 +135,7 @@ macro-F1 {{ history.best.macro_f1 | share }}</dd>
 between splits. Changed: {{ intake.changed.normalised | plural("text") }} normalised,
 {{ intake.changed.controls | count }} with control characters replaced.
 {%- if intake.conflicts.texts %} {{ intake.conflicts.texts | plural("text") }} had several labels
-(first lines: {{ intake.conflicts.lines | map("count") | join(", ") }}).{% endif %}</p>
+(first lines: {{ intake.conflicts.lines | join(", ") }}).{% endif %}</p>
 {% call table("Examples by class and split", ["Class", "Share of train", "#Train", "#Validation", "#Test"]) %}
 {%- for label in evaluation.labels %}
 <tr><th scope="row">{{ data(label) }}</th>

@@ -72,8 +72,7 @@ def fit(model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneP
     weights = _class_weights(train, params, int(model.config.num_labels or 0), device)
     steps = plan_steps(train.tokens.lengths, params)
     evaluations: list[Evaluation] = []
-    average = _learned(model)
-    best, best_weights, since_best = None, average, 0
+    best, best_weights, since_best = None, _learned(model), 0
     waiting: list[tuple[Step, torch.Tensor]] = []
     losses: list[float] = []
     with torch.random.fork_rng(), tqdm(total=len(steps), unit="step", disable=None) as bar:
@@ -82,7 +81,6 @@ def fit(model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneP
             share = rate(step.number - 1, steps=len(steps), warmup=params.warmup, schedule=params.schedule)
             set_rate(optimizer, share * params.learning_rate)
             waiting.append((step, update(model, optimizer, train, step.rows, params, weights, device)))
-            follow(average, model, decay=min(params.averaging, step.number / (step.number + 9)))
             bar.update()
             if step.number % STEPS_BETWEEN_LOOKS == 0 or step.evaluate:
                 losses += _look(waiting, train, params)
@@ -91,15 +89,13 @@ def fit(model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneP
                 continue
             loss = sum(losses) / len(losses)
             losses.clear()
-            latest = _learned(model)
-            model.load_state_dict(average, strict=False)
             found = measure(model, validation, step, share * params.learning_rate, loss, params, device)
-            model.load_state_dict(latest, strict=False)
+            _require_finite(found, params)
             evaluations.append(found)
             _say(bar, found, len(steps))
             since_best += 1
             if best is None or _better(found, best, params.metric):
-                best, best_weights, since_best = found, {name: value.clone() for name, value in average.items()}, 0
+                best, best_weights, since_best = found, _learned(model), 0
             if since_best >= params.patience:
                 break
     if best is None:
@@ -138,7 +134,7 @@ def update(
 ) -> torch.Tensor:
     """Make one optimizer update on a batch and return its loss, a scalar left on the device."""
     model.train()
-    batch = collate(train.tokens, rows, pad_token_id=model.config.pad_token_id, device=device.device)
+    batch = collate(train.tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
     labels = torch.from_numpy(train.labels[rows]).to(device.device)
     loss = cross_entropy(forward(model, batch, device), labels, weights, label_smoothing=params.label_smoothing)
     loss.backward()
@@ -146,15 +142,6 @@ def update(
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return loss.detach()
-
-
-def follow(average: dict[str, torch.Tensor], model: PreTrainedModel, *, decay: float) -> None:
-    """Move `average` towards the weights that learn: average = decay * average + (1 - decay) * weights, in place.
-
-    Source: Polyak and Juditsky 1992; Izmailov et al. 2018, Averaging Weights Leads to Wider Optima (as a running mean).
-    """
-    latest = [value.detach() for value in model.parameters() if value.requires_grad]
-    torch._foreach_lerp_(list(average.values()), latest, 1 - decay)
 
 
 def forward(model: PreTrainedModel, batch: Batch, device: Device) -> torch.Tensor:
@@ -172,7 +159,7 @@ def logits(
     parts, order = [], []
     with torch.inference_mode():
         for rows in plan(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None):
-            batch = collate(tokens, rows, pad_token_id=model.config.pad_token_id, device=device.device)
+            batch = collate(tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
             parts.append(forward(model, batch, device))
             order.append(rows)
     found = torch.cat(parts).cpu()
@@ -239,6 +226,15 @@ def _look(waiting: list[tuple[Step, torch.Tensor]], train: Rows, params: Finetun
                 f" Lower `learning_rate` (now {params.learning_rate:g}) or look at these examples."
             )
     return losses
+
+
+def _require_finite(found: Evaluation, params: FinetuneParams) -> None:
+    """Raise when the weights have become useless in the very last update before an evaluation."""
+    if not math.isfinite(found.loss):
+        raise UsageError(
+            f"the validation loss after step {found.step} is {found.loss}: the last update broke the weights. Lower "
+            f"`learning_rate` (now {params.learning_rate:g})."
+        )
 
 
 def _say(bar: Any, found: Evaluation, steps: int) -> None:

@@ -170,7 +170,8 @@ def history(task: str, labels: list[str], *, steps: int = 530) -> dict[str, Any]
         "reason": "the processor has no bf16 instructions",
     }
     return {"task": task, "labels": labels, "device": device, "examples": {"train": 8463, "validation": 1091},
-            "steps": steps, "best": best, "stopped": "finished", "evaluations": rows}  # fmt: skip
+            "truncated": 3,
+        "steps": steps, "best": best, "stopped": "finished", "evaluations": rows}  # fmt: skip
 
 
 def make_task(

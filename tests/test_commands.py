@@ -1,10 +1,13 @@
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from pipeline import commands
 from pipeline.__main__ import main
+from pipeline.stage import STAGES
 
 PROFILE = {"rows": 3, "label_shares": {"a": 1.0}, "length_counts": [1, 2]}
 
@@ -42,7 +45,21 @@ def test_readme_rewrites_its_two_parts(workspace, monkeypatch):
     assert main(["readme", "please"]) == 2
 
 
+def test_results_prints_the_table_and_where_the_page_is(workspace, capsys):
+    assert main(["results"]) == 2
+    assert "dvc repro" in capsys.readouterr().err
+    (workspace / "data/report.md").write_text("# R\n\n| a |\n| - |\n| 1 |\n")
+    assert main(["results"]) == 0
+    assert capsys.readouterr().out == f"| a |\n| - |\n| 1 |\n\nThe whole report: {workspace / 'data/report.html'}\n"
+
+
+def test_every_word_the_makefile_says_is_a_stage_or_a_command():
+    words = re.findall(r"python -m pipeline (\w+)", Path("Makefile").read_text())
+    assert words
+    assert set(words) <= {*STAGES, *commands.COMMANDS}
+
+
 def test_the_paths_are_those_of_dvc_yaml():
     text = (commands.README.parent / "dvc.yaml").read_text()
-    for path in (commands.FINDINGS, commands.PROFILES, commands.SUMMARY):
+    for path in (commands.FINDINGS, commands.PROFILES, commands.SUMMARY, commands.PAGE):
         assert str(path) in text

@@ -51,6 +51,10 @@ def test_the_command_names_what_the_signature_declares_in_order(stage):
     assert ("--params" in words(stage)) == (declared.params is not None) == (stage not in RESOLVED)
 
 
+def test_resolving_depends_on_its_code():
+    assert entry("params")["params"] == [{"data/code.json": ["params"]}]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_are_the_inputs_and_outs_the_outputs(stage):
     declared, given = declaration(load(stage)), options(stage)

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from transformers import (
     RobertaModel,
 )
 
-from pipeline.errors import EnvironmentFault
+from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.models import FirstTokenLayer, encoder_layers, freeze, load_classifier, only_what_the_head_reads
 
 SIZE = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48}
@@ -83,14 +85,12 @@ def test_the_classifier_is_the_stock_model_with_the_encoders_weights(encoder):
 
 def test_the_head_depends_on_the_seed_alone(encoder):
     def head(seed: int) -> torch.Tensor:
-        torch.rand(1)
         return load_classifier(encoder, ["a", "b"], dropout=0.1, attention="eager", seed=seed).classifier.weight
 
     state = torch.get_rng_state()
     first = head(1)
-    torch.set_rng_state(state)
+    assert torch.equal(torch.get_rng_state(), state)
     torch.rand(1)
-    assert torch.equal(torch.get_rng_state(), torch.get_rng_state())
     assert torch.equal(first, head(1))
     assert not torch.equal(first, head(2))
 
@@ -110,7 +110,7 @@ def test_freezing_keeps_the_lowest_parts(encoder):
     assert still == {"encoder", "pooler", "classifier"}
     assert not any(p.requires_grad for p in encoder_layers(model)[0].parameters())
     assert all(p.requires_grad for p in encoder_layers(model)[1].parameters())
-    with pytest.raises(ValueError, match=r"`freeze_layers` is 3, and the encoder has 2 layers"):
+    with pytest.raises(UsageError, match=r"`freeze_layers` is 3, and the encoder has 2 layers"):
         freeze(model, embeddings=False, layers=3)
 
 
@@ -122,5 +122,17 @@ def test_a_folder_without_a_model_is_a_clear_error(tmp_path):
 def test_pickled_weights_are_refused(encoder, tmp_path):
     (tmp_path / "config.json").write_bytes((encoder / "config.json").read_bytes())
     torch.save(BertModel.from_pretrained(encoder).state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(EnvironmentFault, match="not a usable encoder"):
+        load_classifier(tmp_path, ["a", "b"], dropout=0.0, attention="eager", seed=0)
+
+
+def test_an_encoder_that_lacks_a_layer_is_refused(encoder, tmp_path):
+    for path in encoder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
+    with pytest.raises(EnvironmentFault, match=r"lacks 16 of its weights \('bert.encoder.layer.2"):
+        load_classifier(tmp_path, ["a", "b"], dropout=0.0, attention="eager", seed=0)
+    (tmp_path / "model.safetensors").write_bytes((encoder / "model.safetensors").read_bytes()[:1000])
     with pytest.raises(EnvironmentFault, match="not a usable encoder"):
         load_classifier(tmp_path, ["a", "b"], dropout=0.0, attention="eager", seed=0)

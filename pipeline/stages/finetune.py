@@ -9,7 +9,7 @@ from pipeline.batches import ragged
 from pipeline.device import choose
 from pipeline.export import card, save
 from pipeline.files import write_json
-from pipeline.models import freeze, load_classifier, only_what_the_head_reads
+from pipeline.models import freeze, load_classifier, only_what_the_head_reads, require_fit
 from pipeline.params import FinetuneParams
 from pipeline.stage import In, Out
 from pipeline.tables import labels_of, read_arrow
@@ -25,6 +25,8 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
     device = choose(params.precision)
     print(f"{device.device.type}, {device.precision} ({device.reason}), {params.threads} threads", flush=True)
     classifier = load_classifier(encoder, labels, dropout=params.dropout, attention=params.attention, seed=params.seed)
+    for rows in (train, validation):
+        require_fit(rows.tokens, classifier)
     freeze(classifier, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     with only_what_the_head_reads(classifier):
         trained = fit(classifier, train, validation, params, device)
@@ -39,13 +41,14 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
             "reason": device.reason,
         },
         "examples": {"train": len(train.ids), "validation": len(validation.ids)},
+        "truncated": pc.sum(table["truncated"]).as_py(),
         "steps": trained.steps,
         "best": trained.best._asdict(),
         "stopped": trained.stopped,
         "evaluations": [found._asdict() for found in trained.evaluations],
     }
-    save(classifier, encoder, card(task=params.task, labels=labels, history=record, params=params.model_dump()), model)
     write_json(history, record)
+    save(classifier, encoder, card(task=params.task, labels=labels, history=record, params=params.model_dump()), model)
 
 
 def rows_of(table: pa.Table, split: str) -> Rows:
