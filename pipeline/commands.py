@@ -1,5 +1,6 @@
 """The commands people type beside the stages."""
 
+import html
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -52,7 +53,8 @@ def results(words: Sequence[str]) -> None:
     """
     if words or not SUMMARY.is_file():
         raise UsageError(f"it takes no words, and reads {SUMMARY}, which `dvc repro` makes")
-    print(f"{overview(SUMMARY.read_text(encoding='utf-8'))}\n\nThe whole report: {PAGE.resolve()}")
+    table = html.unescape(overview(SUMMARY.read_text(encoding="utf-8")))  # a terminal shows no Markdown
+    print(f"{table}\n\nThe whole report: {PAGE.resolve()}")
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"accept": accept, "readme": readme, "results": results}

@@ -48,9 +48,9 @@ def test_readme_rewrites_its_two_parts(workspace, monkeypatch):
 def test_results_prints_the_table_and_where_the_page_is(workspace, capsys):
     assert main(["results"]) == 2
     assert "dvc repro" in capsys.readouterr().err
-    (workspace / "data/report.md").write_text("# R\n\n| a |\n| - |\n| 1 |\n")
+    (workspace / "data/report.md").write_text("# R\n\n| a |\n| - |\n| &lt; 1 |\n")
     assert main(["results"]) == 0
-    assert capsys.readouterr().out == f"| a |\n| - |\n| 1 |\n\nThe whole report: {workspace / 'data/report.html'}\n"
+    assert capsys.readouterr().out == f"| a |\n| - |\n| < 1 |\n\nThe whole report: {workspace / 'data/report.html'}\n"
 
 
 def test_every_word_the_makefile_says_is_a_stage_or_a_command():

@@ -163,7 +163,9 @@ def test_everything_is_there_and_reads_back(clone):
     assert "topics" in page
     shown = json.loads(clone.dvc("metrics", "show", "--json"))
     assert shown[""]["data"]["data/metrics/reviews.json"]["data"]["accuracy"] == metrics["accuracy"]
-    assert json.loads(clone.dvc("plots", "show", "--json"))
+    plots = clone.dvc("plots", "show", "--json")
+    assert '"predicted"' in plots
+    assert '"train_loss"' in plots
     assert not list(clone.root.rglob("*.partial"))
 
 
@@ -209,9 +211,7 @@ def test_a_row_added_to_one_task_runs_that_task_alone(clone):
         stream.write("a wholly new sentence about a warm film,positive,film\n")
     clone.dvc("commit", "--force", "fetch@sample")
     ran, restored = clone.repro()
-    # `split` decides which of the later stages see another input; ingest and its checks always do.
-    assert of("reviews", "ingest", "validate", "tokenize") <= ran
-    assert ran <= of("reviews") | {"report"}
+    assert ran == of("reviews") | {"report"}
     assert not restored
     after = splits(clone, "reviews")
     assert len(after) == len(sides) + 1
