@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -6,7 +7,7 @@ from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.settings import resolve
 from pipeline.stages.params import run
 
-TEXT = open("params.yaml", encoding="utf-8").read()  # noqa: SIM115, PTH123
+TEXT = Path("params.yaml").read_text(encoding="utf-8")
 
 
 def test_it_writes_what_resolves(tmp_path):
