@@ -15,6 +15,7 @@ CHUNK = 1 << 20
 ENCRYPTED = 0x1
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 TYPES = (0, stat.S_IFREG, stat.S_IFDIR)
+# All that zipfile raises for bytes that are no sound archive; NotImplementedError is its word for a newer format.
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError, ValueError)
 
 

@@ -41,7 +41,7 @@ def publish(out: Path) -> Iterator[Path]:
         raise EnvironmentFault(
             f"{out} could not be written: {error}. Free space or fix the permissions, then run again."
         ) from error
-    except BaseException:
+    except BaseException:  # an interrupt leaves no half output either
         remove(partial)
         raise
 
