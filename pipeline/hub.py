@@ -15,7 +15,8 @@ from pipeline.archives import nearest
 from pipeline.errors import DataError, EnvironmentFault, UsageError, examples
 from pipeline.files import sha256
 from pipeline.join import join
-from pipeline.params import HubSource, inside, plain
+from pipeline.params import inside
+from pipeline.pins import HubSource, plain
 
 JOINED = "dataset.parquet"
 

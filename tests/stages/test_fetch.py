@@ -14,7 +14,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from pipeline.errors import DataError
-from pipeline.params import Source
+from pipeline.pins import Source
 from pipeline.stages.fetch import run
 from tests.sources import Hub, hub_source, make_wheel, package_source, serving
 
