@@ -1,28 +1,19 @@
-"""Pretrained encoders with a new classification head, and what fine-tuning changes in them."""
+"""What is done to the parts of a model: kept as they are, cut to what is read, held against the tokens."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
-import transformers
-from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.models.bert.modeling_bert import BertLayer
 from transformers.models.electra.modeling_electra import ElectraLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
 from pipeline.batches import Ragged
-from pipeline.errors import DataError, EnvironmentFault, UsageError, examples
-
-# Every name under which a family keeps a dropout rate that works on hidden states, attention or the head.
-DROPOUTS = (
-    "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "classifier_dropout_prob",
-    "dropout", "attention_dropout", "seq_classif_dropout", "embedding_dropout", "mlp_dropout",
-)  # fmt: skip
+from pipeline.errors import DataError, UsageError, examples
 
 # Layers of one layout, whose heads read the first token alone: what the last one computes for the others is unused.
 FIRST_TOKEN_LAYERS = (BertLayer, RobertaLayer, ElectraLayer)
@@ -61,46 +52,6 @@ class FirstTokenLayer(nn.Module):
         attended: torch.Tensor = self.attention.output(context.transpose(1, 2).flatten(2), first)
         output: torch.Tensor = self.output(self.intermediate(attended), attended)
         return output
-
-
-def load_classifier(
-    encoder: Path, labels: Sequence[str], *, dropout: float, attention: str, seed: int
-) -> PreTrainedModel:
-    """Return the encoder of a local folder under a new head for `labels`, in fp32 on the CPU.
-
-    The head's weights depend on `seed` alone; no global random state is left changed.
-
-    Raises:
-        EnvironmentFault: The folder holds no model that transformers can open without pickle and remote code.
-    """
-    with torch.random.fork_rng(), _quiet():
-        torch.manual_seed(seed)
-        try:
-            config = AutoConfig.from_pretrained(encoder, local_files_only=True, trust_remote_code=False)
-            for name in DROPOUTS:
-                if hasattr(config, name):
-                    setattr(config, name, dropout)
-            config.id2label = dict(enumerate(labels))
-            config.label2id = {label: index for index, label in enumerate(labels)}
-            loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForSequenceClassification.from_pretrained(
-                encoder,
-                config=config,
-                dtype=torch.float32,
-                attn_implementation=attention,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise EnvironmentFault(f"{encoder} is not a usable encoder: {error}") from error
-    model, loading = loaded
-    # The library would fill the layers that lack weights with random numbers and go on; only what is new may be.
-    inside = f"{model.base_model_prefix}."
-    lacking = sorted(name for name in loading["missing_keys"] if name.startswith(inside) and ".pooler." not in name)
-    if lacking:
-        raise EnvironmentFault(f"{encoder} lacks {len(lacking)} of its weights ({examples(lacking)}). Bring it again.")
-    return model
 
 
 def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
@@ -175,18 +126,3 @@ def encoder_layers(model: PreTrainedModel) -> nn.ModuleList:
         if isinstance(module, nn.ModuleList) and len(module) == depth:
             return module
     raise UsageError(f"{type(model).__name__} has no stack of {depth} layers; take an encoder of another family")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the library about a head that is new by intent, and restore its settings after."""
-    logging = transformers.utils.logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

@@ -9,9 +9,10 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from pipeline.batches import Batch, Indices, Ragged, collate, plan
+from pipeline.batches import Indices, Ragged, collate, plan
 from pipeline.device import Device
 from pipeline.errors import UsageError, examples
+from pipeline.inference import forward, logits
 from pipeline.metrics import macro_f1
 from pipeline.optimizer import balanced_weights, build, rate, set_rate
 from pipeline.params import FinetuneParams
@@ -142,28 +143,6 @@ def update(
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return loss.detach()
-
-
-def forward(model: PreTrainedModel, batch: Batch, device: Device) -> torch.Tensor:
-    """Return the logits of a batch, (B, C) float32, computed in the device's precision."""
-    with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):
-        logits: torch.Tensor = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
-    return logits.float()
-
-
-def logits(
-    model: PreTrainedModel, tokens: Ragged, device: Device, *, batch_tokens: int, batch_size: int
-) -> torch.Tensor:
-    """Return the logits of every row, (N, C) float32 on the CPU, in the order of the rows; nothing is learned."""
-    model.eval()
-    parts, order = [], []
-    with torch.inference_mode():
-        for rows in plan(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None):
-            batch = collate(tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
-            parts.append(forward(model, batch, device))
-            order.append(rows)
-    found = torch.cat(parts).cpu()
-    return found[torch.from_numpy(np.argsort(np.concatenate(order)))]
 
 
 def measure(

@@ -1,11 +1,9 @@
-import json
-
 import numpy as np
 import pytest
 import torch
 from transformers import (
-    AutoModelForSequenceClassification,
     BertConfig,
+    BertForSequenceClassification,
     BertModel,
     DistilBertConfig,
     DistilBertModel,
@@ -16,8 +14,10 @@ from transformers import (
     RobertaModel,
 )
 
-from pipeline.errors import EnvironmentFault, UsageError
-from pipeline.models import FirstTokenLayer, encoder_layers, freeze, load_classifier, only_what_the_head_reads
+from pipeline.batches import Ragged
+from pipeline.errors import DataError, UsageError
+from pipeline.loading import new_classifier
+from pipeline.models import FirstTokenLayer, encoder_layers, freeze, only_what_the_head_reads, require_fit
 
 SIZE = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48}
 FAMILIES = {
@@ -56,7 +56,7 @@ def test_skipping_what_the_head_does_not_read_changes_no_logit_and_no_gradient(f
     with torch.random.fork_rng():
         torch.manual_seed(1)
         build(config).save_pretrained(tmp_path)
-    model = load_classifier(tmp_path, ["a", "b", "c"], dropout=0.0, attention=attention, seed=3)
+    model = new_classifier(tmp_path, ["a", "b", "c"], dropout=0.0, attention=attention, seed=3)
     batch = inputs(config.pad_token_id)
     if not padded:
         batch = {"input_ids": batch["input_ids"][:, :2]}
@@ -73,36 +73,8 @@ def test_skipping_what_the_head_does_not_read_changes_no_logit_and_no_gradient(f
         torch.testing.assert_close(ours[name], gradients[name], msg=name)
 
 
-def test_the_classifier_is_the_stock_model_with_the_encoders_weights(encoder):
-    model = load_classifier(encoder, ["no", "yes"], dropout=0.0, attention="eager", seed=0)
-    stock = BertModel.from_pretrained(encoder)
-    for name, value in stock.state_dict().items():
-        torch.testing.assert_close(model.base_model.state_dict()[name], value)
-    assert type(model) is AutoModelForSequenceClassification._model_mapping[BertConfig]
-    assert model.config.id2label == {0: "no", 1: "yes"}
-    assert model.config.label2id == {"no": 0, "yes": 1}
-
-
-def test_the_head_depends_on_the_seed_alone(encoder):
-    def head(seed: int) -> torch.Tensor:
-        return load_classifier(encoder, ["a", "b"], dropout=0.1, attention="eager", seed=seed).classifier.weight
-
-    state = torch.get_rng_state()
-    first = head(1)
-    assert torch.equal(torch.get_rng_state(), state)
-    torch.rand(1)
-    assert torch.equal(first, head(1))
-    assert not torch.equal(first, head(2))
-
-
-def test_dropout_reaches_every_place_of_the_model(encoder):
-    model = load_classifier(encoder, ["a", "b"], dropout=0.25, attention="eager", seed=0)
-    rates = {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)}
-    assert rates == {0.25}
-
-
 def test_freezing_keeps_the_lowest_parts(encoder):
-    model = load_classifier(encoder, ["a", "b"], dropout=0.0, attention="eager", seed=0)
+    model = new_classifier(encoder, ["a", "b"], dropout=0.0, attention="eager", seed=0)
     freeze(model, embeddings=True, layers=1)
     still = {
         name.split(".")[1 if name.startswith("bert") else 0] for name, p in model.named_parameters() if p.requires_grad
@@ -114,25 +86,21 @@ def test_freezing_keeps_the_lowest_parts(encoder):
         freeze(model, embeddings=False, layers=3)
 
 
-def test_a_folder_without_a_model_is_a_clear_error(tmp_path):
-    with pytest.raises(EnvironmentFault, match="not a usable encoder"):
-        load_classifier(tmp_path, ["a"], dropout=0.0, attention="eager", seed=0)
+def ragged(*rows: list[int]) -> Ragged:
+    return Ragged(np.array([one for row in rows for one in row], np.int32), np.cumsum([0, *map(len, rows)]))
 
 
-def test_pickled_weights_are_refused(encoder, tmp_path):
-    (tmp_path / "config.json").write_bytes((encoder / "config.json").read_bytes())
-    torch.save(BertModel.from_pretrained(encoder).state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(EnvironmentFault, match="not a usable encoder"):
-        load_classifier(tmp_path, ["a", "b"], dropout=0.0, attention="eager", seed=0)
+@pytest.mark.parametrize("strange", [50, -1, 2**31 - 1])
+def test_unknown_token_ids_are_refused(strange):
+    model = BertForSequenceClassification(BertConfig(**SIZE, max_position_embeddings=24))
+    require_fit(ragged([1, 49], [0]), model)
+    with pytest.raises(DataError, match=rf"1 token ids \({strange}\) are unknown to the model, which knows 0 to 49"):
+        require_fit(ragged([1, 2], [3, strange]), model)
 
 
-def test_an_encoder_that_lacks_a_layer_is_refused(encoder, tmp_path):
-    for path in encoder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
-    with pytest.raises(EnvironmentFault, match=r"lacks 16 of its weights \('bert.encoder.layer.2"):
-        load_classifier(tmp_path, ["a", "b"], dropout=0.0, attention="eager", seed=0)
-    (tmp_path / "model.safetensors").write_bytes((encoder / "model.safetensors").read_bytes()[:1000])
-    with pytest.raises(EnvironmentFault, match="not a usable encoder"):
-        load_classifier(tmp_path, ["a", "b"], dropout=0.0, attention="eager", seed=0)
+@pytest.mark.parametrize("length", [0, 25])
+def test_rows_the_model_has_no_place_for_are_refused(length):
+    model = BertForSequenceClassification(BertConfig(**SIZE, max_position_embeddings=24))
+    require_fit(ragged([1] * 24, [3]), model)
+    with pytest.raises(DataError, match=rf"1 rows \(from 0: 1\) have {length} tokens; the model takes 1 to 24"):
+        require_fit(ragged([1, 2], [3] * length), model)

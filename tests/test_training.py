@@ -6,9 +6,11 @@ import torch
 from pipeline.batches import ragged
 from pipeline.device import Device
 from pipeline.errors import UsageError
-from pipeline.models import freeze, load_classifier, only_what_the_head_reads
+from pipeline.inference import logits
+from pipeline.loading import new_classifier
+from pipeline.models import freeze, only_what_the_head_reads
 from pipeline.params import FinetuneParams
-from pipeline.training import Rows, fit, logits, plan_steps
+from pipeline.training import Rows, fit, plan_steps
 
 DEVICE = Device(torch.device("cpu"), "fp32", "a test")
 PARAMS = FinetuneParams(
@@ -35,9 +37,7 @@ def rows(count: int, *, seed: int = 0) -> Rows:
 
 
 def model(encoder, params: FinetuneParams = PARAMS, classes: int = 2):
-    found = load_classifier(
-        encoder, [str(i) for i in range(classes)], dropout=params.dropout, attention="eager", seed=0
-    )
+    found = new_classifier(encoder, [str(i) for i in range(classes)], dropout=params.dropout, attention="eager", seed=0)
     freeze(found, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     return found
 
@@ -142,15 +142,6 @@ def test_a_loss_that_is_not_finite_names_step_and_examples(encoder):
         classifier.classifier.weight.fill_(float("nan"))
     with pytest.raises(UsageError, match=r"loss at step 1 is nan, on the examples 'id\d+'.*Lower `learning_rate`"):
         fit(classifier, rows(40), rows(20, seed=1), PARAMS, DEVICE)
-
-
-def test_logits_come_in_the_order_of_the_rows(encoder):
-    classifier, some = model(encoder), rows(30)
-    together = logits(classifier, some.tokens, DEVICE, batch_tokens=64, batch_size=8)
-    for row in (0, 7, 29):
-        part = some.tokens.values[some.tokens.offsets[row] : some.tokens.offsets[row + 1]].astype(np.int64)
-        alone = classifier(input_ids=torch.from_numpy(part)[None]).logits[0]
-        torch.testing.assert_close(together[row], alone, atol=1e-5, rtol=1e-5)
 
 
 def test_steps_are_spread_and_each_epoch_sees_every_row_once():

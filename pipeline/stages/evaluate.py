@@ -4,9 +4,12 @@ import pyarrow as pa
 
 from pipeline.alignment import aligned, held_out, matrix, require_classes
 from pipeline.batches import ragged
+from pipeline.device import choose
 from pipeline.evaluation import BASELINES, confusion_csv, evaluate, headline_numbers
 from pipeline.files import publish, write_json
 from pipeline.inference import probabilities
+from pipeline.loading import load_classifier
+from pipeline.models import only_what_the_head_reads, require_fit
 from pipeline.params import EvaluateParams
 from pipeline.stage import In, Out
 from pipeline.tables import described, labels_of, read_arrow, read_parquet, task_of, write_parquet
@@ -30,7 +33,10 @@ def run(
     encoded = aligned(read_arrow(tokens), rows.ids, like=table, what="tokens")
     require_classes(encoded["labels"], rows, what="tokens")
     others = aligned(read_parquet(baselines), rows.ids, like=table, what="baselines")
-    found = probabilities(model, ragged(encoded["input_ids"]), labels=labels)
+    texts, classifier = ragged(encoded["input_ids"]), load_classifier(model, labels)
+    require_fit(texts, classifier)
+    with only_what_the_head_reads(classifier):
+        found = probabilities(classifier, texts, choose("fp32"))
     beside = {name: matrix(others[name], classes=len(labels), what=f"baseline {name}") for name in BASELINES}
     document = evaluate(params, labels, rows, {"model": found, **beside})
     names = pa.array(labels, pa.string())

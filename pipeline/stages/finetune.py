@@ -9,7 +9,8 @@ from pipeline.batches import ragged
 from pipeline.device import choose
 from pipeline.export import card, save
 from pipeline.files import write_json
-from pipeline.models import freeze, load_classifier, only_what_the_head_reads, require_fit
+from pipeline.loading import new_classifier
+from pipeline.models import freeze, only_what_the_head_reads, require_fit
 from pipeline.params import FinetuneParams
 from pipeline.stage import In, Out
 from pipeline.tables import labels_of, read_arrow
@@ -24,7 +25,7 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
     train, validation = rows_of(table, "train"), rows_of(table, "validation")
     device = choose(params.precision)
     print(f"{device.device.type}, {device.precision} ({device.reason}), {params.threads} threads", flush=True)
-    classifier = load_classifier(encoder, labels, dropout=params.dropout, attention=params.attention, seed=params.seed)
+    classifier = new_classifier(encoder, labels, dropout=params.dropout, attention=params.attention, seed=params.seed)
     for rows in (train, validation):
         require_fit(rows.tokens, classifier)
     freeze(classifier, embeddings=params.freeze_embeddings, layers=params.freeze_layers)

@@ -25,5 +25,5 @@ def run(params: ValidateParams, *, examples: In, intake: In, findings: Out) -> N
     found += judge(suite, verdicts(suite, facts), facts, measures)
     gate(found, suite, task=params.task, file=file)
 
-    write_json(findings, {"task": params.task, "passed": True, "checks": found, "profile": present})
+    write_json(findings, {"task": params.task, "checks": found, "profile": present})
     print(summary(found))

@@ -1,0 +1,112 @@
+"""Classifiers out of folders: an encoder under a new head, or a fine-tuned model; no pickle, no code of their own."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
+
+from pipeline.errors import DataError, EnvironmentFault, examples
+
+# Every name under which a family keeps a dropout rate that works on hidden states, attention or the head.
+DROPOUTS = (
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "classifier_dropout_prob",
+    "dropout", "attention_dropout", "seq_classif_dropout", "embedding_dropout", "mlp_dropout",
+)  # fmt: skip
+AGAIN = "Run `dvc repro`, which makes it again."
+
+
+def new_classifier(
+    encoder: Path, labels: Sequence[str], *, dropout: float, attention: str, seed: int
+) -> PreTrainedModel:
+    """Return the encoder of a local folder under a new head for `labels`, in fp32 on the CPU.
+
+    The head's weights depend on `seed` alone; no global random state is left changed.
+
+    Raises:
+        EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
+    """
+    _require_files(encoder)
+    with _refused(encoder):
+        config = AutoConfig.from_pretrained(encoder, local_files_only=True, trust_remote_code=False)
+    for name in DROPOUTS:
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: index for index, label in enumerate(labels)}
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model, missing = _opened(encoder, config, attention)
+    # Only what is new may be made up: the head, and the pooler that some encoders are published without.
+    inside = f"{model.base_model_prefix}."
+    _require_whole(encoder, [name for name in missing if name.startswith(inside) and ".pooler." not in name])
+    return model
+
+
+def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
+    """Return the fine-tuned model of a folder, in fp32 on the CPU.
+
+    Raises:
+        EnvironmentFault: A file is missing or damaged, or does not hold all of the weights.
+        DataError: The model's classes are not `labels`, in this order.
+    """
+    _require_files(folder)
+    # On a CPU and for short texts eager attention is faster than the fused kernel.
+    model, missing = _opened(folder, None, "eager")
+    _require_whole(folder, missing)
+    names = [name for _, name in sorted((model.config.id2label or {}).items())]
+    if names != list(labels):
+        raise DataError(f"{folder} has the classes {examples(names)}; the tokens have {examples(labels)}. {AGAIN}")
+    return model
+
+
+def _opened(folder: Path, config: PretrainedConfig | None, attention: str) -> tuple[PreTrainedModel, list[str]]:
+    """Return the model and the names of the weights that the folder lacks, which the library fills at random."""
+    with _refused(folder):
+        loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            attn_implementation=attention,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    model, loading = loaded
+    return model, sorted(loading["missing_keys"])
+
+
+def _require_files(folder: Path) -> None:
+    """Refuse a folder without a configuration or without safetensors weights."""
+    if not (folder / "config.json").is_file():
+        raise EnvironmentFault(f"{folder} has no config.json, so it is no model. {AGAIN}")
+    if not any(folder.glob("*.safetensors")):
+        raise EnvironmentFault(f"{folder} has no *.safetensors file; no other kind of weights is loaded. {AGAIN}")
+
+
+def _require_whole(folder: Path, lacking: Sequence[str]) -> None:
+    """Refuse weights that would have been random numbers."""
+    if lacking:
+        raise EnvironmentFault(f"{folder} lacks {len(lacking)} of its weights ({examples(lacking)}). {AGAIN}")
+
+
+@contextlib.contextmanager
+def _refused(folder: Path) -> Iterator[None]:
+    """Turn what the library raises about a folder into one error, and silence it about a head that is new by intent."""
+    logging = transformers.utils.logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise EnvironmentFault(f"{folder} is not a usable model: {error}. {AGAIN}") from error
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
