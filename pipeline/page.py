@@ -45,8 +45,8 @@ FILTERS = {
 
 def page_html(title: str, tasks: Sequence[Task], *, worst: int) -> str:
     """Return the page of all tasks, in their order; `worst` errors a task are shown at most."""
-    confidence = tasks[0].evaluation["confidence"] if tasks else None
-    return _template().render(title=title, tasks=tasks, worst=worst, confidence=confidence)
+    levels = verdict.levels([task.evaluation for task in tasks])
+    return _template().render(title=title, tasks=tasks, worst=worst, levels=levels)
 
 
 @cache

@@ -8,12 +8,11 @@ from pipeline.render import (
     interval,
     markdown_table,
     p_value,
-    percent,
     points,
     points_interval,
     share,
 )
-from pipeline.verdict import Document, Measure, Task, gain, measure, tally, verdict, warnings
+from pipeline.verdict import Document, Measure, Task, gain, levels, measure, tally, verdict, warnings
 
 
 def results_table(evaluations: Sequence[Document]) -> str:
@@ -26,13 +25,13 @@ def summary_markdown(title: str, tasks: Sequence[Task]) -> str:
     """Return the whole summary: the overview, then a section a task."""
     parts = [f"# {escape_markdown(title)}\n", results_table([task.evaluation for task in tasks])]
     if tasks:
-        parts.append(_note(tasks[0].evaluation["confidence"]))
+        parts.append(_note(levels([task.evaluation for task in tasks])))
     return "\n".join([*parts, *map(_section, tasks)])
 
 
-def _note(confidence: float) -> str:
+def _note(intervals: str) -> str:
     return (
-        f"Brackets hold {percent(confidence)} intervals. TF-IDF is the accuracy of TF-IDF + logistic regression on the "
+        f"Brackets hold {escape_markdown(intervals)} intervals. TF-IDF is the accuracy of TF-IDF + logistic regression on the "
         "same test rows; the gain is the model's accuracy minus it, and p is of McNemar's test.\n"
     )
 

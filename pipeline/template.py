@@ -101,11 +101,11 @@ HEAD = """\
 lies right of zero and the test agrees.</figcaption></figure>
 <div>
 <h3>How to read this</h3>
-<p>Brackets hold {{ confidence | percent }} intervals. A <em>point</em> is one percentage point of accuracy.
+<p>Brackets hold {{ levels }} intervals. A <em>point</em> is one percentage point of accuracy.
 The p value is of McNemar's test: both models answer the same test examples, and only those that one of them alone gets
 right count.</p>
-<p><em>Real gain</em> and <em>real loss</em>: the interval of the difference excludes zero and p is below
-{{ (1 - confidence) | round(6) }}. <em>No proven difference</em>: chance can explain what was found.</p>
+<p><em>Real gain</em> and <em>real loss</em>: the interval of the difference excludes zero and p is
+below one minus its level. <em>No proven difference</em>: chance can explain what was found.</p>
 <p>Macro-F1 gives every class the same weight, however rare it is.</p>
 </div>
 </div>

@@ -47,17 +47,20 @@ class. Off the diagonal are errors.</figcaption></figure></div>
 {% endcall %}
 {% call table(
 "Differences to the baselines in points; p of McNemar's test for accuracy, of paired resampling for macro-F1", [
-"Against", "#Accuracy", "#p", "#Only the model right", "#Only the baseline right", "#Macro-F1", "#p"]) %}
+"Against", "#Accuracy", "#p", "#Detectable", "#Only the model right", "#Only the baseline right", "#Macro-F1", "#p"]) %}
 {%- for comparison in evaluation.comparisons %}{% set mcnemar = comparison.mcnemar or {} %}
 <tr><th scope="row" class="words">{{ names[comparison.against] }}</th>
 <td class="number">{{ difference(comparison.accuracy) }}</td>
 <td class="number">{{ mcnemar.p_value | default(none) | p_value }}</td>
+<td class="number">{{ (comparison.accuracy or {}).detectable | default(none) | points | replace("+", "±") }}</td>
 <td class="number">{{ mcnemar.model_only | default(none) | count }}</td>
 <td class="number">{{ mcnemar.baseline_only | default(none) | count }}</td>
 <td class="number">{{ difference(comparison.macro_f1) }}</td>
 <td class="number">{{ (comparison.macro_f1 or {}).p_value | default(none) | p_value }}</td></tr>
 {%- endfor %}
 {% endcall %}
+<p class="muted"><em>Detectable</em> is the smallest difference in accuracy that so many test rows would show four times
+in five; what is smaller takes more of them to prove.</p>
 <h3>Classes</h3>
 {% call table("Precision, recall and F1 by class", ["Class", "Precision", "Recall", "F1", "#Test rows"], quiet=true) %}
 {%- for row in model.classes %}

@@ -1,9 +1,10 @@
 """What the numbers of a task say, in words: is the model better than its baselines?"""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.render import count, interval, p_phrase, plural, points, share
+from pipeline.render import count, interval, p_phrase, percent, plural, points, share
 
 Document = dict[str, Any]
 BASELINES = {"tfidf": "TF-IDF + logistic regression", "majority": "majority class"}
@@ -53,6 +54,23 @@ def gain(evaluation: Document, against: str = "tfidf") -> Gain:
             p = (comparison["mcnemar"] or {}).get("p_value")
             return Gain(difference, p, outcome(difference, p, alpha=1 - evaluation["confidence"]))
     return Gain(Measure(None), None, UNMEASURED)
+
+
+def levels(evaluations: Sequence[Document]) -> str:
+    """Return the confidence levels of the intervals: the most frequent one, then the tasks that have another.
+
+    `95%`, or `95% (spam: 90%)`.
+    """
+    found = Counter(evaluation["confidence"] for evaluation in evaluations)
+    if not found:
+        return ""
+    common = found.most_common(1)[0][0]
+    others = [
+        f"{evaluation['task']}: {percent(evaluation['confidence'])}"
+        for evaluation in evaluations
+        if evaluation["confidence"] != common
+    ]
+    return percent(common) + (f" ({', '.join(others)})" if others else "")
 
 
 def outcome(difference: Measure, p: float | None, *, alpha: float) -> str:

@@ -170,7 +170,8 @@ def test_the_page_says_what_was_found(page: str) -> None:
     assert "fp32 (the processor has no bf16 instructions)" in words
     assert "first lines: 119, 1240, 3307, 5010, 5011" in words
     assert "Best step 398 (epoch 1.50)" in words
-    assert "excludes zero and p is below 0.05." in words
+    assert "Brackets hold 95% intervals." in words
+    assert "+7.8 [+5.2, +10.4] < 0.001 ±2.1 131 46" in words
 
 
 def test_only_as_many_errors_as_asked_for_are_shown() -> None:

@@ -8,6 +8,7 @@ from pipeline.verdict import (
     Measure,
     confusions,
     gain,
+    levels,
     measure,
     outcome,
     tally,
@@ -90,6 +91,13 @@ def test_the_level_of_the_test_follows_the_confidence() -> None:
     evaluation = {"comparisons": [comparison("tfidf", 0.05, 0.01, 0.03)], "confidence": 0.95}
     assert gain(evaluation).outcome == REAL_GAIN
     assert gain(evaluation | {"confidence": 0.99}).outcome == UNPROVEN
+
+
+def test_the_levels_name_the_tasks_that_differ() -> None:
+    tasks = [{"task": name, "confidence": level} for name, level in (("a", 0.95), ("b", 0.9), ("c", 0.95), ("d", 0.995))]
+    assert levels(tasks) == "95% (b: 90%, d: 99.5%)"
+    assert levels(tasks[:1]) == "95%"
+    assert levels([]) == ""
 
 
 def test_checks_are_counted_and_the_critical_ones_come_first() -> None:
