@@ -21,9 +21,9 @@ def shared(keys: Sequence[Hashable], splits: Sequence[Hashable]) -> list[bool]:
 
 
 def near_duplicates(
-    train: Iterable[str], test: Sequence[str], *, similarity: float, permutations: int, shingle: int, seed: int
+    train: Iterable[str], held_out: Sequence[str], *, similarity: float, permutations: int, shingle: int, seed: int
 ) -> list[int]:
-    """Return the positions in `test`, rising, of texts that have a near duplicate in `train`.
+    """Return the positions in `held_out`, rising, of texts that have a near duplicate in `train`.
 
     Near duplicates are texts whose sets of shingles (`shingle` characters of the text's `key`) have a Jaccard
     similarity of at least `similarity`. MinHash with banding finds the candidates and the true similarity of each
@@ -35,7 +35,7 @@ def near_duplicates(
     """
     blank = MinHash(num_perm=permutations, seed=seed, hashfunc=zlib.crc32)
     index = MinHashLSH(num_perm=permutations, params=bands(similarity, permutations))
-    sets = [shingles(text, shingle) for text in test]
+    sets = [shingles(text, shingle) for text in held_out]
     for position, parts in enumerate(sets):
         index.insert(position, _sketch(blank, parts))
     found: set[int] = set()

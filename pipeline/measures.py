@@ -93,18 +93,19 @@ def _of_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
 
 
 def _near(table: pa.Table, params: ValidateParams) -> Measure:
-    """Return the share of test rows that have a near duplicate in train."""
+    """Return the share of held-out rows, those of validation and test, that have a near duplicate in train."""
     given = table.filter(pc.is_valid(table["text"]))
-    train, test = (given.filter(_equal(given, "split", split)) for split in ("train", "test"))
+    learned = _equal(given, "split", "train")
+    train, held_out = given.filter(learned), given.filter(pc.invert(learned))
     found = near_duplicates(
         train["text"].to_pylist(),
-        test["text"].to_pylist(),
+        held_out["text"].to_pylist(),
         similarity=params.near_similarity,
         permutations=params.near_permutations,
         shingle=params.near_shingle,
         seed=params.seed,
     )
-    return _of_rows(test.take(pa.array(found, pa.int64())), test.num_rows)
+    return _of_rows(held_out.take(pa.array(found, pa.int64())), held_out.num_rows)
 
 
 def _drift(params: ValidateParams, present: Mapping[str, Any]) -> dict[str, Measure]:

@@ -1,7 +1,6 @@
 """params.yaml, checked as a whole and resolved to the section each stage of each task reads."""
 
 import difflib
-import io
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -47,6 +46,7 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     """
     raw, lines = parse(text)
     problems: dict[str, str] = {}
+    _check_text_keys(raw, "", problems)
     _check_keys(raw, TOP_LEVEL, "", problems)
     _check_name(raw.get("encoder"), "encoder", problems)
     if raw.get("encoder") not in (sources := tuple(_map(raw, "sources", problems))):
@@ -147,6 +147,16 @@ def _unknown(key: str, allowed: tuple[str, ...]) -> str:
     return "unknown key; " + (f"did you mean `{near[0]}`?" if near else f"allowed: {', '.join(allowed) or 'none here'}")
 
 
+def _check_text_keys(node: Any, prefix: str, problems: dict[str, str]) -> None:
+    """Find keys that are not text: a whole number stands for its digits; `true` or 1.0 could mean several texts."""
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        if not isinstance(key, str) and (not isinstance(key, int) or isinstance(key, bool) or str(key) in node):
+            problems[f"{prefix}{key}"] = f"found the key {key!r}, which is not text; write it in quotes, once"
+        _check_text_keys(value, f"{prefix}{key}.", problems)
+
+
 def _check_keys(found: Mapping[Any, Any], allowed: tuple[str, ...], prefix: str, problems: dict[str, str]) -> None:
     for key in found:
         if key not in allowed:
@@ -185,11 +195,3 @@ def _place(path: str, lines: Mapping[str, int]) -> str:
     while path and path not in lines:
         path = path.rpartition(".")[0]
     return f"line {lines[path]}: " if path else ""
-
-
-def dump(values: Raw) -> str:
-    """Return `values` as YAML 1.2 text (tests and commands that write params use it)."""
-    stream = io.StringIO()
-    yaml = YAML()
-    yaml.dump(values, stream)
-    return stream.getvalue()

@@ -115,7 +115,8 @@ def _share_checks(params: ValidateParams) -> list[Check]:
                  params.max_conflict_share, "mend the labels, or raise `validate.max_conflict_share`"),
         _at_most("duplicate_share", "Share of rows that repeat another", "warning", params.max_duplicate_share,
                  "look for the cause in the source, or raise `validate.max_duplicate_share`"),
-        _at_most("near_share", "Share of test rows with a near duplicate in train", "warning", params.max_near_share,
+        _at_most("near_share", "Share of held-out rows with a near duplicate in train", "warning",
+                 params.max_near_share,
                  "keep such rows together with `ingest.group`, or raise `validate.max_near_share`"),
     ]  # fmt: skip
 

@@ -31,8 +31,8 @@ def summary_markdown(title: str, tasks: Sequence[Task]) -> str:
 
 def _note(intervals: str) -> str:
     return (
-        f"Brackets hold {escape_markdown(intervals)} intervals. TF-IDF is the accuracy of TF-IDF + logistic regression on the "
-        "same test rows; the gain is the model's accuracy minus it, and p is of McNemar's test.\n"
+        f"Brackets hold {escape_markdown(intervals)} intervals. TF-IDF is the accuracy of TF-IDF + logistic regression "
+        "on the same test rows; the gain is the model's accuracy minus it, and p is of McNemar's test.\n"
     )
 
 

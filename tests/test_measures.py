@@ -61,6 +61,7 @@ def test_measures_of_good_examples_are_zero() -> None:
 def test_measures_have_the_rows_behind_them() -> None:
     rows = good_rows(train=20, validation=5, test=10)
     rows[3]["text"] += " \ufffd"
+    rows[22]["text"] = rows[1]["text"] + "s"
     rows[30]["text"] = rows[0]["text"] + "s"
     intake = make_intake(
         rows=40, conflicts={"texts": 3, "rows": 8, "lines": [1, 2, 3, 4, 5, 6]}, dropped={"duplicates": 10}
@@ -71,7 +72,7 @@ def test_measures_have_the_rows_behind_them() -> None:
     assert found["broken_share"] == Measure(1 / 35, 1, (5,))
     assert found["conflict_share"] == Measure(8 / 40, 8, (1, 2, 3, 4, 5))
     assert found["duplicate_share"] == Measure(10 / 40, 10)
-    assert found["near_share"] == Measure(1 / 10, 1, (32,))
+    assert found["near_share"] == Measure(2 / 15, 2, (24, 32))
     assert found["label_drift"] == Measure(0.5)
     assert found["length_drift"] == Measure(1.0)
 

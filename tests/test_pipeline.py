@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.settings import dump, parse
+from pipeline.settings import parse
 from tests.conftest import make_encoder
+from tests.settings import dump
 
 ROOT = Path(__file__).parent.parent
 PARTS = (

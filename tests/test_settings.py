@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.settings import dump, parse, resolve
+from pipeline.settings import parse, resolve
+from tests.settings import dump
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")
 
@@ -63,6 +64,9 @@ def test_a_profile_becomes_the_reference_of_its_task():
         ("\ntasks:\n", "\ntasks:\n  more:\n    finetuning: {}\n", "did you mean `finetune`?"),
         ("\ntasks:\n", "\ntasks:\n  more:\n    finetune: 3\n", "found 3; it must be a map"),
         ('labels: {"0": ham, "1": spam}', "keep: []", "give either `labels` (the classes) or `threshold`"),
+        ('labels: {"0": ham, "1": spam}', "labels: {true: ham, 'true': spam}", "found the key True, which is not text"),
+        ('labels: {"0": ham, "1": spam}', "labels: {1: ham, '1': spam}", "found the key 1, which is not text"),
+        ('labels: {"0": ham, "1": spam}', "labels: {1.0: ham, 0: spam}", "found the key 1.0, which is not text"),
         ("title: Transferline", "title: ''", "report.title"),
         ("encoder: minilm", "encoder: minlm", "encoder: unknown source; did you mean `minilm`?"),
         ("slices: []", "slices: [fine]", "tasks.reviews.evaluate.slices: found 'fine'"),
@@ -74,6 +78,10 @@ def test_what_is_wrong_is_named_with_its_line_and_the_remedy(old, new, words):
     lines = refused(old, new)
     assert any(words in line for line in lines), lines
     assert all(line.startswith("  line ") for line in lines if "is missing" not in line)
+
+
+def test_whole_numbers_as_keys_stand_for_their_digits():
+    assert resolve(TEXT.replace('{"0": ham, "1": spam}', "{0: ham, 1: spam}"), {}) == resolve(TEXT, {})
 
 
 def test_all_errors_come_at_once():

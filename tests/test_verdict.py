@@ -94,7 +94,9 @@ def test_the_level_of_the_test_follows_the_confidence() -> None:
 
 
 def test_the_levels_name_the_tasks_that_differ() -> None:
-    tasks = [{"task": name, "confidence": level} for name, level in (("a", 0.95), ("b", 0.9), ("c", 0.95), ("d", 0.995))]
+    tasks = [
+        {"task": name, "confidence": level} for name, level in (("a", 0.95), ("b", 0.9), ("c", 0.95), ("d", 0.995))
+    ]
     assert levels(tasks) == "95% (b: 90%, d: 99.5%)"
     assert levels(tasks[:1]) == "95%"
     assert levels([]) == ""

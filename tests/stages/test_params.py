@@ -27,3 +27,10 @@ def test_nothing_is_written_when_something_is_wrong(tmp_path):
     with pytest.raises(EnvironmentFault):
         run(settings=tmp_path / "params.yaml", profiles=tmp_path / "profiles.json", resolved=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_not_utf_8_is_refused(tmp_path):
+    (tmp_path / "params.yaml").write_bytes("title: Überblick".encode("latin-1"))
+    (tmp_path / "profiles.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"params\.yaml is not UTF-8.*position 7"):
+        run(settings=tmp_path / "params.yaml", profiles=tmp_path / "profiles.json", resolved=tmp_path / "out")

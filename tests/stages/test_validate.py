@@ -117,7 +117,7 @@ def test_a_critical_fault_stops(paths: Paths, fault: Callable[[list[Row]], None]
     rows[TRAIN]["text"] = "knoll 0 knoll 0 knoll"
     fault(rows)
     message, failed = refused(paths, make_table(rows))
-    related = {"broken_share": {"broken_text"}, "no_leak": {"near_share"}}.get(check, set())
+    related = {"broken_share": {"broken_text"}}.get(check, set())
     assert failed == {check, *related}
     assert shown in message + "\n"
     assert f"\n  {check}: " in message  # what to do
@@ -132,7 +132,8 @@ def test_a_critical_fault_stops(paths: Paths, fault: Callable[[list[Row]], None]
         (put(7, text="ab " * 334), {}, "long_text", ("1 of 120 rows", [9])),
         (put(7, text="the caf\ufffd"), {}, "broken_text", ("1 of 120 rows", [9])),
         (put(TEST, text="the cafÃ©"), {}, "broken_text", ("1 of 120 rows", [92])),
-        (both(put(7, text=LONG), put(TEST + 4, text=f"A{LONG[1:]}s")), {}, "near_share", ("0.03333", [96])),
+        (both(put(7, text=LONG), put(TEST + 4, text=f"A{LONG[1:]}s")), {"max_near_share": 0.01},
+         "near_share", ("0.01667", [96])),
         (both(), {"min_class_share": 0.6}, "class_share", ("'negative' 0.5, 'positive' 0.5", [])),
         (both(), {"max_majority_share": 0.4}, "majority_share", ("'negative' 0.5, 'positive' 0.5", [])),
         (lambda rows: [row.update(label="positive") for row in rows[:14]],
