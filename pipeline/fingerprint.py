@@ -9,11 +9,14 @@ statements, and so does every statement of a module that binds no name (it runs 
 import ast
 import hashlib
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import NamedTuple
+
+from pipeline.errors import EnvironmentFault
 
 ALL = "*"
 
@@ -74,11 +77,11 @@ def parse_module(name: str, source: str) -> Module:
 def fingerprint(modules: Modules, module: str, function: str, versions: Mapping[str, str]) -> str:
     """Return the SHA-256, 64 hexadecimal digits, of all that `module.function` reaches.
 
-    `versions` gives the version of each locked distribution by its normalised name; an imported package without one
-    (the standard library) does not count.
+    `versions` gives the version of each locked distribution by its normalised name; the standard library has none.
 
     Raises:
         KeyError: There is no such module or function.
+        EnvironmentFault: A package that is reached is not installed or not locked.
     """
     nodes, packages = reach(modules, (module, function))
     digest = hashlib.sha256()
@@ -86,9 +89,8 @@ def fingerprint(modules: Modules, module: str, function: str, versions: Mapping[
         digest.update(f"{node[0]}.{node[1]}\n".encode())
         for statement in _statements(modules[node[0]], node[1]):
             digest.update(canonical(statement).encode())
-    for distribution in sorted(_distributions(packages)):
-        if distribution in versions:
-            digest.update(f"{distribution}=={versions[distribution]}\n".encode())
+    for distribution in _distributions(packages, versions):
+        digest.update(f"{distribution}=={versions[distribution]}\n".encode())
     return digest.hexdigest()
 
 
@@ -230,10 +232,19 @@ def _is_docstring(node: object) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _distributions(packages: Iterable[str]) -> set[str]:
-    installed = _installed()
-    deciding = {name for package in packages for name in (package, *BEHIND.get(package, ()))} - SHOWING
-    return {_normalised(name) for package in deciding for name in installed.get(package, ())}
+def _distributions(packages: Iterable[str], versions: Mapping[str, str]) -> list[str]:
+    """Return the distributions, sorted, that hold the packages: each must have a version, or an update goes unseen."""
+    deciding = {name for package in packages for name in (package, *BEHIND.get(package, ()))}
+    found = set()
+    for package in sorted(deciding - SHOWING - sys.stdlib_module_names):
+        holders = {_normalised(name) for name in _installed().get(package, ())} & versions.keys()
+        if not holders:
+            raise EnvironmentFault(
+                f"the code imports {package}, which is not both installed and in the lock. Add it to pyproject.toml, "
+                "then run `make lock` and `make setup`."
+            )
+        found |= holders
+    return sorted(found)
 
 
 @cache

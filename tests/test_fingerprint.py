@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors import EnvironmentFault
 from pipeline.fingerprint import canonical, fingerprint, locked_versions, parse_module, parse_package, reach
 
 BASE = {
@@ -98,7 +99,6 @@ def test_only_versions_of_reached_packages_count():
     newer = prints({**VERSIONS, "numpy": "3.0"})
     assert newer[0] == ONE
     assert newer[1] != TWO
-    assert prints({}) != (ONE, TWO)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,13 @@ def test_canonical_tells_constants_of_different_type_apart():
     assert canonical(ast.parse("x = 1")) != canonical(ast.parse("x = True"))
     assert canonical(ast.parse("x = 1")) != canonical(ast.parse("x = 1.0"))
     assert canonical(ast.parse("x='a'")) == canonical(ast.parse('x = "a"'))
+
+
+@pytest.mark.parametrize("package", ["torch", "no_such_package"])
+def test_a_package_without_a_locked_version_is_refused(package):
+    sources = modules(p__deep=f"def inner(value):\n    import {package}\n    return {package}.f(value)")
+    with pytest.raises(EnvironmentFault, match=rf"the code imports {package}, .*`make lock`"):
+        fingerprint(sources, "p.stages.one", "run", {"numpy": "1.0"})
 
 
 def test_the_lock_gives_versions_by_normalised_name():
