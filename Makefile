@@ -8,6 +8,9 @@ export PYTHONPATH := $(CURDIR)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 
+# A file stays on one core: its tests may share a clone or a server.
+PARALLEL := --numprocesses=auto --dist=loadfile
+
 .PHONY: help setup repro results test check readme format lock clean
 
 help:  ## show this list
@@ -28,15 +31,15 @@ repro: setup  ## run what is affected, print the results and where the report is
 results: setup  ## print the results of the last run
 	@python -m pipeline results
 
-test: setup  ## run the tests
-	pytest
+test: setup  ## run the tests on all cores
+	pytest $(PARALLEL)
 
 check: setup  ## lint, types, floors, contracts and coverage
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
-	pytest --cov --cov-report=term
+	pytest $(PARALLEL) --cov --cov-report=term
 
 readme: setup  ## rewrite the README's picture and table from the project
 	dvc dag --mermaid | python -m pipeline readme
