@@ -8,6 +8,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from pipeline.files import publish
+from pipeline.quiet import quiet
 from pipeline.render import escape_markdown, share
 
 TOKENIZER_FILES = (
@@ -19,7 +20,8 @@ TOKENIZER_FILES = (
 def save(model: PreTrainedModel, encoder: Path, card: str, out: Path) -> None:
     """Publish weights (safetensors), configuration, class names, the encoder's tokenizer and the card as one folder."""
     with publish(out) as partial:
-        model.save_pretrained(partial)
+        with quiet():
+            model.save_pretrained(partial)
         for name in TOKENIZER_FILES:
             if (encoder / name).is_file():
                 shutil.copyfile(encoder / name, partial / name)

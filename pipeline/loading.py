@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
 
 from pipeline.errors import DataError, EnvironmentFault, examples
+from pipeline.quiet import quiet
 
 # Every name under which a family keeps a dropout rate that works on hidden states, attention or the head.
 DROPOUTS = (
@@ -97,16 +97,9 @@ def _require_whole(folder: Path, lacking: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _refused(folder: Path) -> Iterator[None]:
-    """Turn what the library raises about a folder into one error, and silence it about a head that is new by intent."""
-    logging = transformers.utils.logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    """Turn what the library raises about a folder into one error; its warning of a head that is new is no news."""
     try:
-        yield
+        with quiet():
+            yield
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise EnvironmentFault(f"{folder} is not a usable model: {error}. {AGAIN}") from error
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

@@ -1,12 +1,11 @@
 """The training loop: a model and rows in, the best weights and the history of how they came about out."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
-from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from pipeline.batches import Indices, Ragged, collate, plan
@@ -16,6 +15,7 @@ from pipeline.inference import forward, logits
 from pipeline.metrics import macro_f1
 from pipeline.optimizer import balanced_weights, build, rate, set_rate
 from pipeline.params import FinetuneParams
+from pipeline.progress import Progress
 
 # Losses are looked at together, so that a GPU need not wait for the host at every step.
 STEPS_BETWEEN_LOOKS = 16
@@ -76,15 +76,16 @@ def fit(model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneP
     best, best_weights, since_best = None, _learned(model), 0
     waiting: list[tuple[Step, torch.Tensor]] = []
     losses: list[float] = []
-    with torch.random.fork_rng(), tqdm(total=len(steps), unit="step", disable=None) as bar:
+    with torch.random.fork_rng(), Progress(len(steps)) as progress:
         torch.manual_seed(params.seed)
         for step in steps:
             share = rate(step.number - 1, steps=len(steps), warmup=params.warmup, schedule=params.schedule)
             set_rate(optimizer, share * params.learning_rate)
             waiting.append((step, update(model, optimizer, train, step.rows, params, weights, device)))
-            bar.update()
             if step.number % STEPS_BETWEEN_LOOKS == 0 or step.evaluate:
-                losses += _look(waiting, train, params)
+                seen = _look(waiting, train, params)
+                progress.reached(step.number, step.epoch, sum(seen) / len(seen))
+                losses += seen
                 waiting.clear()
             if not step.evaluate:
                 continue
@@ -93,7 +94,7 @@ def fit(model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneP
             found = measure(model, validation, step, share * params.learning_rate, loss, params, device)
             _require_finite(found, params)
             evaluations.append(found)
-            _say(bar, found, len(steps))
+            progress.say(_told(found, len(steps)))
             since_best += 1
             if best is None or _better(found, best, params.metric):
                 best, best_weights, since_best = found, _learned(model), 0
@@ -216,9 +217,8 @@ def _require_finite(found: Evaluation, params: FinetuneParams) -> None:
         )
 
 
-def _say(bar: Any, found: Evaluation, steps: int) -> None:
-    line = (
+def _told(found: Evaluation, steps: int) -> str:
+    return (
         f"step {found.step}/{steps}, epoch {found.epoch:.2f}: train loss {found.train_loss:.4f}, "
         f"validation loss {found.loss:.4f}, accuracy {found.accuracy:.4f}, macro-F1 {found.macro_f1:.4f}"
     )
-    bar.write(line)

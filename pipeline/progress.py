@@ -1,0 +1,47 @@
+"""How far a training is: a bar on a terminal, a plain line now and then elsewhere. No result depends on it."""
+
+import time
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Progress:
+    """Steps done out of `steps`, told on standard output, flushed line by line so that whoever waits can see them."""
+
+    def __init__(self, steps: int, *, between: float = SECONDS_BETWEEN_LINES) -> None:
+        """Start the clock; `between` is the least number of seconds from one plain line to the next."""
+        self._steps, self._between = steps, between
+        self._bar = tqdm(total=steps, unit="step", disable=None, dynamic_ncols=True)
+        self._start = self._told = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the bar as it stands."""
+        self._bar.close()
+
+    def reached(self, step: int, epoch: float, loss: float) -> None:
+        """Tell that `step` steps are done, the last of them with a mean training loss of `loss`."""
+        self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+        self._bar.update(step - self._bar.n)
+        now = time.monotonic()
+        if self._bar.disable and now - self._told >= self._between:
+            self._told = now
+            left = timedelta(seconds=round((now - self._start) / step * (self._steps - step)))
+            self.say(f"step {step}/{self._steps}, epoch {epoch:.2f}: loss {loss:.4f}, {left} left")
+
+    def say(self, line: str) -> None:
+        """Print a line that stays, above the bar where there is one."""
+        if self._bar.disable:
+            print(line, flush=True)
+        else:
+            self._bar.write(line)

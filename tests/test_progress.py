@@ -1,0 +1,42 @@
+import io
+import re
+import sys
+
+from pipeline.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_without_a_terminal_plain_lines_come_now_and_then(capsys):
+    with Progress(40, between=0.0) as progress:
+        progress.reached(10, 0.5, 0.75)
+        progress.say("validation loss 0.5")
+        progress.reached(40, 2.0, 0.25)
+    out, err = capsys.readouterr()
+    first, said, last = out.splitlines()
+    assert re.fullmatch(r"step 10/40, epoch 0\.50: loss 0\.7500, 0:00:0\d left", first)
+    assert said == "validation loss 0.5"
+    assert last == "step 40/40, epoch 2.00: loss 0.2500, 0:00:00 left"
+    assert err == ""
+
+
+def test_lines_keep_their_distance(capsys):
+    with Progress(40, between=3600.0) as progress:
+        for step in range(1, 41):
+            progress.reached(step, 0.1, 0.5)
+    assert capsys.readouterr().out == ""
+
+
+def test_on_a_terminal_there_is_a_bar_and_lines_stay_above_it(capsys, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Progress(40, between=0.0) as progress:
+        progress.reached(10, 0.5, 0.75)
+        progress.say("validation loss 0.5")
+        progress.reached(40, 2.0, 0.25)
+    assert "40/40" in terminal.getvalue()
+    assert "loss=0.2500" in terminal.getvalue()
+    assert capsys.readouterr().out == "validation loss 0.5\n"
