@@ -27,6 +27,12 @@ class EnvironmentFault(PipelineError):
     exit_code = 4
 
 
+class Stopped(PipelineError):
+    """The process was asked to stop, and left what it had done in order; running again goes on from there."""
+
+    exit_code = 143  # 128 + SIGTERM, as a shell reports it
+
+
 class Busy(PipelineError):
     """Somebody else holds what this run needs; running again later helps."""
 

@@ -141,7 +141,7 @@ def canonical(node: object) -> str:
 def locked_versions(lock: str) -> dict[str, str]:
     """Return `{distribution: version}` of the `name==version` lines of a lock file."""
     found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#\\]+)", lock, flags=re.MULTILINE)
-    return {_normalised(name): version for name, version in found}
+    return {normalised(name): version for name, version in found}
 
 
 def _uses(modules: Modules, node: Node) -> Iterator[Node]:
@@ -237,7 +237,7 @@ def _distributions(packages: Iterable[str], versions: Mapping[str, str]) -> list
     deciding = {name for package in packages for name in (package, *BEHIND.get(package, ()))}
     found = set()
     for package in sorted(deciding - SHOWING - sys.stdlib_module_names):
-        holders = {_normalised(name) for name in _installed().get(package, ())} & versions.keys()
+        holders = {normalised(name) for name in _installed().get(package, ())} & versions.keys()
         if not holders:
             raise EnvironmentFault(
                 f"the code imports {package}, which is not both installed and in the lock. Add it to pyproject.toml, "
@@ -253,5 +253,9 @@ def _installed() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
-def _normalised(distribution: str) -> str:
+def normalised(distribution: str) -> str:
+    """Return a distribution's name as the package index compares it.
+
+    Source: https://packaging.python.org/en/latest/specifications/name-normalization/
+    """
     return re.sub(r"[-_.]+", "-", distribution).lower()

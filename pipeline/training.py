@@ -1,48 +1,26 @@
-"""The training loop: a model and rows in, the best weights and the history of how they came about out."""
+"""A training under way: a model and rows in, update by update; the best weights and their history out."""
 
-import math
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from pipeline.batches import Indices, Ragged, collate, plan
 from pipeline.device import Device
-from pipeline.errors import UsageError, examples
-from pipeline.inference import forward, logits
-from pipeline.metrics import macro_f1
-from pipeline.optimizer import balanced_weights, build, rate, set_rate
+from pipeline.errors import UsageError
+from pipeline.learning import Evaluation, Rows, Step, class_weights, look, measure, plan_steps, require_finite, update
+from pipeline.optimizer import build, rate, set_rate
 from pipeline.params import FinetuneParams
-from pipeline.progress import Progress
 
 # Losses are looked at together, so that a GPU need not wait for the host at every step.
 STEPS_BETWEEN_LOOKS = 16
-
-
-class Rows(NamedTuple):
-    """The examples of one split: tokens, class indices (N,) int64 and stable ids."""
-
-    tokens: Ragged
-    labels: Indices
-    ids: tuple[str, ...]
-
-
-class Evaluation(NamedTuple):
-    """How the model did on validation after `step` updates; `train_loss` is the mean since the evaluation before."""
-
-    step: int
-    epoch: float
-    learning_rate: float
-    train_loss: float
-    loss: float
-    accuracy: float
-    macro_f1: float
+ADAMW_KEEPS = ("step", "exp_avg", "exp_avg_sq")
 
 
 class Trained(NamedTuple):
-    """What `fit` did: updates planned, the best evaluation, all of them, and whether it ran to the end."""
+    """What a training did: updates planned, the best evaluation, all of them, and whether it ran to the end."""
 
     steps: int
     best: Evaluation
@@ -50,134 +28,148 @@ class Trained(NamedTuple):
     stopped: str
 
 
-class Step(NamedTuple):
-    """One planned update: its number from 1, its rows, and how many epochs are done after it."""
+class Snapshot(NamedTuple):
+    """All that the rest of a training depends on, beside its arguments.
 
-    number: int
-    rows: Indices
-    epoch: float
-    evaluate: bool
-
-
-def fit(model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneParams, device: Device) -> Trained:
-    """Train `model` in place and leave it with the weights that did best on validation.
-
-    The result depends on the arguments alone: the order of the batches on `params.seed`, dropout on a generator state
-    seeded with it and restored after.
-
-    Raises:
-        UsageError: The loss is not finite.
+    `tensors` are on the CPU: `model.NAME` and `best.NAME` are weights that learn, `optimizer.KEY.NAME` what AdamW
+    keeps of them. `record` is JSON: the updates done, the losses since the last evaluation, the evaluations.
     """
-    model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
-    optimizer = build(model, learning_rate=params.learning_rate, weight_decay=params.weight_decay)
-    weights = _class_weights(train, params, int(model.config.num_labels or 0), device)
-    steps = plan_steps(train.tokens.lengths, params)
-    evaluations: list[Evaluation] = []
-    best, best_weights, since_best = None, _learned(model), 0
-    waiting: list[tuple[Step, torch.Tensor]] = []
-    losses: list[float] = []
-    with torch.random.fork_rng(), Progress(len(steps)) as progress:
-        torch.manual_seed(params.seed)
-        for step in steps:
-            share = rate(step.number - 1, steps=len(steps), warmup=params.warmup, schedule=params.schedule)
-            set_rate(optimizer, share * params.learning_rate)
-            waiting.append((step, update(model, optimizer, train, step.rows, params, weights, device)))
-            if step.number % STEPS_BETWEEN_LOOKS == 0 or step.evaluate:
-                seen = _look(waiting, train, params)
-                progress.reached(step.number, step.epoch, sum(seen) / len(seen))
-                losses += seen
-                waiting.clear()
-            if not step.evaluate:
-                continue
-            loss = sum(losses) / len(losses)
-            losses.clear()
-            found = measure(model, validation, step, share * params.learning_rate, loss, params, device)
-            _require_finite(found, params)
-            evaluations.append(found)
-            progress.say(_told(found, len(steps)))
-            since_best += 1
-            if best is None or _better(found, best, params.metric):
-                best, best_weights, since_best = found, _learned(model), 0
-            if since_best >= params.patience:
-                break
-    if best is None:
-        raise UsageError("there is nothing to train on")
-    model.load_state_dict(best_weights, strict=False)
-    return Trained(len(steps), best, tuple(evaluations), "early" if evaluations[-1].step < len(steps) else "finished")
+
+    tensors: dict[str, torch.Tensor]
+    record: dict[str, Any]
 
 
-def plan_steps(lengths: Indices, params: FinetuneParams) -> list[Step]:
-    """Return every update of the training: batches of near-equal length, in an order drawn anew each epoch.
+class Training:
+    """A training under way, which can be carried across a kill: same arguments and snapshot, same bytes.
 
-    The order of an epoch depends on (seed, epoch) alone. Evaluations are spread evenly over each epoch, one at its end.
+    The order of the batches depends on (seed, epoch), dropout on (seed, step), and neither on what ran before, so no
+    generator has a state to keep. The global ones are left as they were.
     """
-    steps: list[Step] = []
-    for epoch in range(params.epochs):
-        batches = plan(
-            lengths,
-            batch_tokens=params.batch_tokens,
-            batch_size=params.batch_size,
-            rng=np.random.default_rng([params.seed, epoch]),
-        )
-        marks = {math.ceil(len(batches) * part / params.evaluations) for part in range(1, params.evaluations + 1)}
-        for index, rows in enumerate(batches, start=1):
-            steps.append(Step(len(steps) + 1, rows, epoch + index / len(batches), index in marks))
-    return steps
 
+    def __init__(
+        self, model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneParams, device: Device
+    ) -> None:
+        """Plan every update; `model` learns in place.
 
-def update(
-    model: PreTrainedModel,
-    optimizer: torch.optim.Optimizer,
-    train: Rows,
-    rows: Indices,
-    params: FinetuneParams,
-    weights: torch.Tensor | None,
-    device: Device,
-) -> torch.Tensor:
-    """Make one optimizer update on a batch and return its loss, a scalar left on the device."""
-    model.train()
-    batch = collate(train.tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
-    labels = torch.from_numpy(train.labels[rows]).to(device.device)
-    loss = cross_entropy(forward(model, batch, device), labels, weights, label_smoothing=params.label_smoothing)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_((p for p in model.parameters() if p.requires_grad), params.max_grad_norm)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return loss.detach()
+        Raises:
+            UsageError: There is nothing to train on.
+        """
+        self.model, self.train, self.validation, self.params, self.device = model, train, validation, params, device
+        model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
+        self.optimizer = build(model, learning_rate=params.learning_rate, weight_decay=params.weight_decay)
+        self.weights = class_weights(train, params, int(model.config.num_labels or 0), device)
+        self.steps = plan_steps(train.tokens.lengths, params)
+        if not self.steps:
+            raise UsageError("there is nothing to train on")
+        self.done = 0
+        self.evaluations: list[Evaluation] = []
+        self.best_weights = _learned(model)
+        self._losses: list[float] = []
+        self._waiting: list[torch.Tensor] = []
 
+    @property
+    def best(self) -> int | None:
+        """The index of the evaluation that did best, the first of equals; None before there is one."""
+        best = None
+        for index, found in enumerate(self.evaluations):
+            if best is None or _better(found, self.evaluations[best], self.params.metric):
+                best = index
+        return best
 
-def measure(
-    model: PreTrainedModel,
-    validation: Rows,
-    step: Step,
-    learning_rate: float,
-    train_loss: float,
-    params: FinetuneParams,
-    device: Device,
-) -> Evaluation:
-    """Return how the model does on validation: plain cross-entropy, accuracy and macro-F1."""
-    # Without gradients a batch needs a fraction of the memory, so it may be larger.
-    found = logits(
-        model, validation.tokens, device, batch_tokens=4 * params.batch_tokens, batch_size=4 * params.batch_size
-    )
-    classes = found.shape[1]
-    cells = validation.labels * classes + found.argmax(-1).numpy()
-    confusion = np.bincount(cells, minlength=classes**2).reshape(classes, classes).astype(np.float64)
-    return Evaluation(
-        step=step.number,
-        epoch=step.epoch,
-        learning_rate=learning_rate,
-        train_loss=train_loss,
-        loss=float(cross_entropy(found, torch.from_numpy(validation.labels))),
-        accuracy=float(confusion.trace() / confusion.sum()),
-        macro_f1=macro_f1(confusion),
-    )
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done, or validation has not improved for `patience` evaluations."""
+        since_best = 0 if self.best is None else len(self.evaluations) - 1 - self.best
+        return self.done == len(self.steps) or since_best >= self.params.patience
 
+    def advance(self) -> None:
+        """Make the next update, and the evaluation that is due after it.
 
-def _class_weights(train: Rows, params: FinetuneParams, classes: int, device: Device) -> torch.Tensor | None:
-    if params.class_weights == "none":
-        return None
-    return balanced_weights(torch.from_numpy(train.labels), classes).to(device.device)
+        Raises:
+            UsageError: A loss is not finite; the message names its step and its examples.
+        """
+        step = self.steps[self.done]
+        learning_rate = self._learning_rate(step)
+        set_rate(self.optimizer, learning_rate)
+        with own_randomness(self.params.seed, step.number, self.device):
+            self._waiting.append(
+                update(self.model, self.optimizer, self.train, step.rows, self.params, self.weights, self.device)
+            )
+        self.done = step.number
+        if len(self._waiting) == STEPS_BETWEEN_LOOKS or step.evaluate:
+            self.look()
+        if step.evaluate:
+            self._evaluate(step, learning_rate)
+
+    def look(self) -> None:
+        """Wait for the device and look at the losses of the last updates.
+
+        Raises:
+            UsageError: One is not finite.
+        """
+        if self._waiting:
+            steps = self.steps[self.done - len(self._waiting) : self.done]
+            self._losses += look(steps, self._waiting, self.train, self.params)
+            self._waiting.clear()
+
+    @property
+    def loss(self) -> float | None:
+        """The mean of the last losses looked at since the last evaluation; None where there are none."""
+        last = self._losses[-STEPS_BETWEEN_LOOKS:]
+        return sum(last) / len(last) if last else None
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of all that the rest depends on."""
+        self.look()
+        tensors = {f"model.{name}": value for name, value in _learned(self.model).items()}
+        tensors |= {f"best.{name}": value for name, value in self.best_weights.items()}
+        for name, kept in self._kept():
+            tensors |= {f"optimizer.{key}.{name}": value.detach().clone() for key, value in kept.items()}
+        evaluations = [found._asdict() for found in self.evaluations]
+        record = {"done": self.done, "losses": list(self._losses), "evaluations": evaluations}
+        return Snapshot({name: value.cpu() for name, value in tensors.items()}, record)
+
+    def restore(self, found: Snapshot) -> None:
+        """Go on from a snapshot of a training with the same arguments."""
+        learned = dict(_learning(self.model))
+        with torch.no_grad():
+            for name, value in learned.items():
+                value.copy_(found.tensors[f"model.{name}"])
+        self.best_weights = {name: found.tensors[f"best.{name}"].to(self.device.device) for name in learned}
+        for name, value in learned.items():
+            kept = {key: found.tensors.get(f"optimizer.{key}.{name}") for key in ADAMW_KEEPS}
+            self.optimizer.state[value] = {
+                key: tensor.to(self.device.device) for key, tensor in kept.items() if tensor is not None
+            }
+        self.done, self._losses = found.record["done"], list(found.record["losses"])
+        self.evaluations = [Evaluation(**one) for one in found.record["evaluations"]]
+
+    def result(self) -> Trained:
+        """Leave the model with the weights that did best, and return what was done."""
+        if self.best is None:
+            raise RuntimeError("the result is that of a training with an evaluation")
+        self.model.load_state_dict(self.best_weights, strict=False)
+        ending = "early" if self.done < len(self.steps) else "finished"
+        return Trained(len(self.steps), self.evaluations[self.best], tuple(self.evaluations), ending)
+
+    def _learning_rate(self, step: Step) -> float:
+        share = rate(step.number - 1, steps=len(self.steps), warmup=self.params.warmup, schedule=self.params.schedule)
+        return share * self.params.learning_rate
+
+    def _evaluate(self, step: Step, learning_rate: float) -> None:
+        loss = sum(self._losses) / len(self._losses)
+        self._losses.clear()
+        found = measure(self.model, self.validation, step, learning_rate, loss, self.params, self.device)
+        require_finite(found, self.params)
+        self.evaluations.append(found)
+        if self.best == len(self.evaluations) - 1:
+            self.best_weights = _learned(self.model)
+
+    def _kept(self) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+        """Yield what the optimizer keeps of each weight that learns; nothing of one it has not met yet."""
+        for name, value in _learning(self.model):
+            if value in self.optimizer.state:
+                yield name, self.optimizer.state[value]
 
 
 def _better(found: Evaluation, best: Evaluation, metric: str) -> bool:
@@ -186,39 +178,19 @@ def _better(found: Evaluation, best: Evaluation, metric: str) -> bool:
     return bool(getattr(found, metric) > getattr(best, metric))
 
 
+def _learning(model: PreTrainedModel) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    """Yield the weights that learn, by name."""
+    return ((name, value) for name, value in model.named_parameters() if value.requires_grad)
+
+
 def _learned(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     """Return a copy of the weights that learn; the frozen ones need none."""
-    return {name: value.detach().clone() for name, value in model.named_parameters() if value.requires_grad}
+    return {name: value.detach().clone() for name, value in _learning(model)}
 
 
-def _look(waiting: list[tuple[Step, torch.Tensor]], train: Rows, params: FinetuneParams) -> list[float]:
-    """Return the losses as numbers.
-
-    Raises:
-        UsageError: One is not finite; the message names the first, its step and its examples.
-    """
-    losses: list[float] = torch.stack([loss for _, loss in waiting]).tolist()
-    for (step, _), loss in zip(waiting, losses, strict=True):
-        if not math.isfinite(loss):
-            ids = examples(train.ids[row] for row in step.rows)
-            raise UsageError(
-                f"the loss at step {step.number} is {loss}, on the examples {ids}."
-                f" Lower `learning_rate` (now {params.learning_rate:g}) or look at these examples."
-            )
-    return losses
-
-
-def _require_finite(found: Evaluation, params: FinetuneParams) -> None:
-    """Raise when the weights have become useless in the very last update before an evaluation."""
-    if not math.isfinite(found.loss):
-        raise UsageError(
-            f"the validation loss after step {found.step} is {found.loss}: the last update broke the weights. Lower "
-            f"`learning_rate` (now {params.learning_rate:g})."
-        )
-
-
-def _told(found: Evaluation, steps: int) -> str:
-    return (
-        f"step {found.step}/{steps}, epoch {found.epoch:.2f}: train loss {found.train_loss:.4f}, "
-        f"validation loss {found.loss:.4f}, accuracy {found.accuracy:.4f}, macro-F1 {found.macro_f1:.4f}"
-    )
+@contextmanager
+def own_randomness(seed: int, step: int, device: Device) -> Iterator[None]:
+    """Make the global generators of the block depend on (seed, step) alone, and leave them as they were."""
+    with torch.random.fork_rng(devices=[] if device.device.type == "cpu" else [torch.cuda.current_device()]):
+        torch.manual_seed(int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]))
+        yield

@@ -7,10 +7,11 @@ from pipeline.batches import ragged
 from pipeline.device import Device
 from pipeline.errors import UsageError
 from pipeline.inference import logits
+from pipeline.learning import Rows, plan_steps
 from pipeline.loading import new_classifier
 from pipeline.models import freeze, only_what_the_head_reads
 from pipeline.params import FinetuneParams
-from pipeline.training import Rows, fit, plan_steps
+from pipeline.training import Trained, Training, own_randomness
 
 DEVICE = Device(torch.device("cpu"), "fp32", "a test")
 PARAMS = FinetuneParams(
@@ -40,6 +41,13 @@ def model(encoder, params: FinetuneParams = PARAMS, classes: int = 2):
     found = new_classifier(encoder, [str(i) for i in range(classes)], dropout=params.dropout, attention="eager", seed=0)
     freeze(found, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     return found
+
+
+def fit(model, train: Rows, validation: Rows, params: FinetuneParams, device: Device) -> Trained:
+    training = Training(model, train, validation, params, device)
+    while not training.finished:
+        training.advance()
+    return training.result()
 
 
 def test_it_learns_what_can_be_learned(encoder):
@@ -166,3 +174,54 @@ def test_bf16_trains_too(encoder):
 def test_a_gpu_learns_the_same(encoder):
     device = Device(torch.device("cuda"), "bf16", "a test")
     assert fit(model(encoder), rows(160), rows(60, seed=1), with_params(epochs=8), device).best.accuracy > 0.9
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_a_snapshot_at_any_step_leads_to_the_same_bytes(encoder, dropout):
+    params = with_params(dropout=dropout, epochs=2, metric="loss")
+
+    def started() -> Training:
+        return Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE)
+
+    whole = started()
+    snapshots = []
+    while not whole.finished:
+        snapshots.append(whole.snapshot())
+        whole.advance()
+    expected = whole.result()
+    weights = {name: value.numpy().tobytes() for name, value in whole.model.state_dict().items()}
+    assert len(snapshots) > 8
+    for snapshot in snapshots:
+        training = started()
+        torch.rand(3)  # what a global generator has given out before does not count
+        training.restore(snapshot)
+        assert training.done == snapshot.record["done"]
+        while not training.finished:
+            training.advance()
+        assert training.result() == expected
+        assert {name: value.numpy().tobytes() for name, value in training.model.state_dict().items()} == weights
+
+
+def test_a_snapshot_does_not_move_with_the_training(encoder):
+    training = Training(model(encoder), rows(40), rows(20, seed=1), PARAMS, DEVICE)
+    training.advance()
+    snapshot = training.snapshot()
+    before = {name: value.clone() for name, value in snapshot.tensors.items()}
+    training.advance()
+    assert any(name.startswith("optimizer.exp_avg_sq.") for name in before)
+    assert all(torch.equal(snapshot.tensors[name], value) for name, value in before.items())
+    assert snapshot.record["done"] == 1
+
+
+def test_each_step_draws_its_own_dropout():
+    def drawn(seed: int, step: int) -> list[float]:
+        with own_randomness(seed, step, DEVICE):
+            return torch.rand(3).tolist()
+
+    assert drawn(0, 1) == drawn(0, 1)
+    assert len({tuple(drawn(seed, step)) for seed in (0, 1) for step in (1, 2, 3)}) == 6
+
+
+def test_nothing_to_train_on_is_refused(encoder):
+    with pytest.raises(UsageError, match="nothing to train on"):
+        Training(model(encoder), rows(0), rows(20), PARAMS, DEVICE)

@@ -8,18 +8,22 @@ import torch
 from pipeline.batches import ragged
 from pipeline.device import choose
 from pipeline.export import card, save
-from pipeline.files import write_json
+from pipeline.files import remove, write_json
+from pipeline.identity import identity
+from pipeline.learning import Rows
 from pipeline.loading import new_classifier
 from pipeline.models import freeze, only_what_the_head_reads, require_fit
 from pipeline.params import FinetuneParams
+from pipeline.resume import to_the_end
 from pipeline.stage import In, Out
 from pipeline.tables import labels_of, read_arrow
-from pipeline.training import Rows, fit
+from pipeline.training import Training
 
 
 def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history: Out) -> None:
     """Fine-tune the encoder on the train split; choose the best weights on the validation split."""
     torch.set_num_threads(params.threads)
+    checkpoints = model.with_name(f"{model.name}.checkpoints")  # not a DVC output: DVC removes those before a run
     table = read_arrow(tokens)
     labels = labels_of(table)
     train, validation = rows_of(table, "train"), rows_of(table, "validation")
@@ -30,7 +34,9 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
         require_fit(rows.tokens, classifier)
     freeze(classifier, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     with only_what_the_head_reads(classifier):
-        trained = fit(classifier, train, validation, params, device)
+        key = identity(params, device, (tokens, encoder), stage="finetune")
+        training = Training(classifier, train, validation, params, device)
+        trained = to_the_end(training, checkpoints, key=key)
     record = {
         "task": params.task,
         "labels": labels,
@@ -50,6 +56,7 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
     }
     write_json(history, record)
     save(classifier, encoder, card(task=params.task, labels=labels, history=record, params=params.model_dump()), model)
+    remove(checkpoints)
 
 
 def rows_of(table: pa.Table, split: str) -> Rows:

@@ -1,0 +1,35 @@
+"""What the bytes of a training depend on, as one hash: a checkpoint may be used by the very same training alone."""
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from importlib.metadata import distributions
+from pathlib import Path
+
+import torch
+
+from pipeline.device import Device
+from pipeline.files import json_text, sha256
+from pipeline.fingerprint import fingerprint, normalised, parse_package
+from pipeline.params import FinetuneParams
+
+
+def identity(params: FinetuneParams, device: Device, inputs: Sequence[Path], *, stage: str) -> str:
+    """Return 64 hexadecimal digits of the inputs' bytes, the params, the code that `stage` reaches, and the machine.
+
+    An input is a file or a folder. The versions are those installed, of Python and of every package the code reaches.
+    """
+    files = [sorted(path.rglob("*")) if path.is_dir() else [path] for path in inputs]
+    versions = {normalised(found.name): found.version for found in distributions()}
+    said = {
+        "inputs": [[(path.name, sha256(path)) for path in found if path.is_file()] for found in files],
+        "params": params.model_dump(mode="json"),
+        "code": fingerprint(parse_package(Path(__file__).parent), f"pipeline.stages.{stage}", "run", versions),
+        "machine": [
+            platform.python_version(),
+            platform.machine(),
+            device.precision,
+            torch.cuda.get_device_name(device.device) if device.device.type == "cuda" else torch.get_num_threads(),
+        ],
+    }
+    return hashlib.sha256(json_text(said).encode()).hexdigest()

@@ -1,0 +1,148 @@
+"""The parts of a training: the plan of its updates, one update, and one evaluation on validation."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
+
+from pipeline.batches import Indices, Ragged, collate, plan
+from pipeline.device import Device
+from pipeline.errors import UsageError, examples
+from pipeline.inference import forward, logits
+from pipeline.metrics import macro_f1
+from pipeline.optimizer import balanced_weights
+from pipeline.params import FinetuneParams
+
+
+class Rows(NamedTuple):
+    """The examples of one split: tokens, class indices (N,) int64 and stable ids."""
+
+    tokens: Ragged
+    labels: Indices
+    ids: tuple[str, ...]
+
+
+class Evaluation(NamedTuple):
+    """How the model did on validation after `step` updates; `train_loss` is the mean since the evaluation before."""
+
+    step: int
+    epoch: float
+    learning_rate: float
+    train_loss: float
+    loss: float
+    accuracy: float
+    macro_f1: float
+
+
+class Step(NamedTuple):
+    """One planned update: its number from 1, its rows, and how many epochs are done after it."""
+
+    number: int
+    rows: Indices
+    epoch: float
+    evaluate: bool
+
+
+def plan_steps(lengths: Indices, params: FinetuneParams) -> list[Step]:
+    """Return every update of the training: batches of near-equal length, in an order drawn anew each epoch.
+
+    The order of an epoch depends on (seed, epoch) alone. Evaluations are spread evenly over each epoch, one at its end.
+    """
+    steps: list[Step] = []
+    for epoch in range(params.epochs):
+        batches = plan(
+            lengths,
+            batch_tokens=params.batch_tokens,
+            batch_size=params.batch_size,
+            rng=np.random.default_rng([params.seed, epoch]),
+        )
+        marks = {math.ceil(len(batches) * part / params.evaluations) for part in range(1, params.evaluations + 1)}
+        for index, rows in enumerate(batches, start=1):
+            steps.append(Step(len(steps) + 1, rows, epoch + index / len(batches), index in marks))
+    return steps
+
+
+def class_weights(train: Rows, params: FinetuneParams, classes: int, device: Device) -> torch.Tensor | None:
+    """Return the weight of each class in the loss, (C,) float32 on the device; None where all weigh the same."""
+    if params.class_weights == "none":
+        return None
+    return balanced_weights(torch.from_numpy(train.labels), classes).to(device.device)
+
+
+def update(
+    model: PreTrainedModel,
+    optimizer: torch.optim.Optimizer,
+    train: Rows,
+    rows: Indices,
+    params: FinetuneParams,
+    weights: torch.Tensor | None,
+    device: Device,
+) -> torch.Tensor:
+    """Make one optimizer update on a batch and return its loss, a scalar left on the device."""
+    model.train()
+    batch = collate(train.tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
+    labels = torch.from_numpy(train.labels[rows]).to(device.device)
+    loss = cross_entropy(forward(model, batch, device), labels, weights, label_smoothing=params.label_smoothing)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_((p for p in model.parameters() if p.requires_grad), params.max_grad_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss.detach()
+
+
+def measure(
+    model: PreTrainedModel,
+    validation: Rows,
+    step: Step,
+    learning_rate: float,
+    train_loss: float,
+    params: FinetuneParams,
+    device: Device,
+) -> Evaluation:
+    """Return how the model does on validation: plain cross-entropy, accuracy and macro-F1."""
+    # Without gradients a batch needs a fraction of the memory, so it may be larger.
+    found = logits(
+        model, validation.tokens, device, batch_tokens=4 * params.batch_tokens, batch_size=4 * params.batch_size
+    )
+    classes = found.shape[1]
+    cells = validation.labels * classes + found.argmax(-1).numpy()
+    confusion = np.bincount(cells, minlength=classes**2).reshape(classes, classes).astype(np.float64)
+    return Evaluation(
+        step=step.number,
+        epoch=step.epoch,
+        learning_rate=learning_rate,
+        train_loss=train_loss,
+        loss=float(cross_entropy(found, torch.from_numpy(validation.labels))),
+        accuracy=float(confusion.trace() / confusion.sum()),
+        macro_f1=macro_f1(confusion),
+    )
+
+
+def look(steps: Sequence[Step], waiting: list[torch.Tensor], train: Rows, params: FinetuneParams) -> list[float]:
+    """Return the losses of the steps as numbers.
+
+    Raises:
+        UsageError: One is not finite; the message names the first, its step and its examples.
+    """
+    losses: list[float] = torch.stack(waiting).tolist()
+    for step, loss in zip(steps, losses, strict=True):
+        if not math.isfinite(loss):
+            ids = examples(train.ids[row] for row in step.rows)
+            raise UsageError(
+                f"the loss at step {step.number} is {loss}, on the examples {ids}."
+                f" Lower `learning_rate` (now {params.learning_rate:g}) or look at these examples."
+            )
+    return losses
+
+
+def require_finite(found: Evaluation, params: FinetuneParams) -> None:
+    """Raise when the weights have become useless in the very last update before an evaluation."""
+    if not math.isfinite(found.loss):
+        raise UsageError(
+            f"the validation loss after step {found.step} is {found.loss}: the last update broke the weights. Lower "
+            f"`learning_rate` (now {params.learning_rate:g})."
+        )

@@ -1,0 +1,159 @@
+"""A training that is killed at any moment ends as if nothing had happened; real processes, real kills."""
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.checkpoints import write
+from pipeline.errors import EnvironmentFault, Stopped
+from pipeline.resume import to_the_end
+from pipeline.training import Training
+from tests.test_training import DEVICE, model, rows, with_params
+
+PARAMS = with_params(dropout=0.2, epochs=2, metric="loss")
+FILE_EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree")
+
+
+def training(encoder: Path, *, count: int = 40) -> Training:
+    return Training(model(encoder, PARAMS), rows(count), rows(20, seed=1), PARAMS, DEVICE)
+
+
+def train(encoder: Path, folder: Path, out: Path, *, count: int, at_step: int = 0, at_file: int = 0) -> None:
+    """Train to the end with a checkpoint a step, and die by SIGKILL at a step or at a file operation, from 1."""
+    import torch
+
+    torch.set_num_threads(1)
+    seen = 0
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal seen
+        if event in FILE_EVENTS and arguments and str(folder) in str(arguments[0]):
+            seen += 1
+            if seen == at_file:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    under_way = training(encoder, count=count)
+    sys.addaudithook(watch)
+    if at_step:
+        advance = under_way.advance
+
+        def advance_and_die() -> None:
+            if under_way.done + 1 == at_step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            advance()
+
+        under_way.advance = advance_and_die  # type: ignore[method-assign]
+    trained = to_the_end(under_way, folder, key="k", seconds=0.0)
+    weights = {name: value.tolist() for name, value in under_way.model.state_dict().items()}
+    out.write_text(json.dumps([weights, trained._asdict(), seen]))
+
+
+@pytest.fixture(scope="module")
+def server() -> ForkServerContext:
+    """Processes forked from one that has imported everything, so that each starts in no time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.test_resume"])
+    return context
+
+
+def run(server: ForkServerContext, *arguments: object, count: int = 40, **die: int) -> int | None:
+    process = server.Process(target=train, args=arguments, kwargs={"count": count, **die})
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+@pytest.fixture(scope="module")
+def undisturbed(server, encoder, tmp_path_factory) -> list[object]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert run(server, encoder, folder / "work", folder / "out") == 0
+    return json.loads((folder / "out").read_text())
+
+
+def test_a_kill_at_any_step_changes_nothing(server, encoder, undisturbed, tmp_path):
+    weights, trained, _ = undisturbed
+    last = trained["steps"]
+    drawn = [sorted(np.random.default_rng(seed).choice(range(2, last), 3, replace=False)) for seed in range(2)]
+    for kills in ([1], [2, 3], [last], *drawn):
+        work, out = tmp_path / f"{kills}", tmp_path / f"{kills}.out"
+        for step in kills:
+            assert run(server, encoder, work, out, at_step=int(step)) == -signal.SIGKILL
+        assert run(server, encoder, work, out) == 0
+        assert json.loads(out.read_text())[:2] == [weights, trained]
+
+
+def test_a_kill_at_any_file_operation_of_a_checkpoint_changes_nothing(server, encoder, tmp_path):
+    assert run(server, encoder, tmp_path / "work", tmp_path / "out", count=14) == 0
+    weights, trained, operations = json.loads((tmp_path / "out").read_text())
+    per_step = operations // trained["steps"]
+    assert per_step > 8  # the operations are seen
+    first = (trained["steps"] - 1) * per_step  # the last checkpoint makes an older one go
+    for kill in range(first, operations + 1):
+        work, out = tmp_path / f"{kill}", tmp_path / f"{kill}.out"
+        assert run(server, encoder, work, out, count=14, at_file=kill) == -signal.SIGKILL
+        assert run(server, encoder, work, out, count=14) == 0
+        assert json.loads(out.read_text())[:2] == [weights, trained]
+        assert not list(work.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_to_stop_finishes_the_step_and_leaves_a_checkpoint(encoder, tmp_path, number, capsys):
+    before = signal.getsignal(number)
+    stopped = training(encoder)
+    advance = stopped.advance
+
+    def advance_and_ask() -> None:
+        advance()
+        if stopped.done == 3:
+            os.kill(os.getpid(), number)
+
+    stopped.advance = advance_and_ask
+    with pytest.raises(Stopped, match="stopped after step 3"):
+        to_the_end(stopped, tmp_path, key="k", seconds=3600.0)
+    assert signal.getsignal(number) is before
+    again, whole = training(encoder), training(encoder)
+    trained = to_the_end(again, tmp_path, key="k", seconds=3600.0)
+    assert "going on after step 3 of" in capsys.readouterr().out
+    assert trained == to_the_end(whole, tmp_path / "whole", key="k", seconds=3600.0)
+    for ours, theirs in zip(again.model.parameters(), whole.model.parameters(), strict=True):
+        assert ours.equal(theirs)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_older_and_to_a_new_start(encoder, tmp_path, capsys):
+    expected = to_the_end(training(encoder), tmp_path / "work", key="k", seconds=0.0)
+    older, newest = sorted((tmp_path / "work" / "k").iterdir())
+    (newest / "record.json").write_text("{}")
+    capsys.readouterr()
+    assert to_the_end(training(encoder), tmp_path / "work", key="k", seconds=3600.0) == expected
+    told = capsys.readouterr().out
+    assert f"{newest} is refused: record.json is not what was written" in told
+    assert f"going on after step {int(older.name)} of" in told
+    (older / "tensors.safetensors").unlink()
+    assert to_the_end(training(encoder), tmp_path / "work", key="k", seconds=3600.0) == expected
+    assert "no checkpoint is good: starting over" in capsys.readouterr().out
+
+
+def test_leftovers_and_checkpoints_of_another_training_are_removed(encoder, tmp_path):
+    to_the_end(training(encoder), tmp_path, key="one", seconds=0.0)
+    (tmp_path / "other" / "000000999.partial").mkdir(parents=True)
+    to_the_end(training(encoder), tmp_path, key="other", seconds=0.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_a_full_disk_is_told_and_the_training_goes_on(encoder, tmp_path, monkeypatch, capsys):
+    def full(*_: object, **__: object) -> None:
+        raise EnvironmentFault("no space left")
+
+    monkeypatch.setattr("pipeline.resume.write", full)
+    expected = to_the_end(training(encoder), tmp_path / "a", key="k", seconds=0.0)
+    assert "no checkpoint at step 1, the training goes on: no space left" in capsys.readouterr().out
+    monkeypatch.setattr("pipeline.resume.write", write)
+    assert to_the_end(training(encoder), tmp_path / "b", key="k", seconds=0.0) == expected
