@@ -11,7 +11,8 @@ from pipeline.verdict import Document
 
 WIDTH = 380.0
 LEFT = 44.0
-RIGHT = WIDTH - 82  # of the learning curve, whose lines are named at their ends
+# The learning curve has wide ticks beside a turned name, and its lines are named at their ends.
+START, RIGHT = 58.0, WIDTH - 82
 
 
 class Series(NamedTuple):
@@ -71,7 +72,7 @@ def learning(history: Document) -> Markup:
     """Return the losses above and the validation accuracy and macro-F1 below, by step, the best step marked."""
     best, rows = history["best"], history["evaluations"]
     last = float(max((row["step"] for row in rows), default=1))
-    x, bottom = scale((0, last), (LEFT, RIGHT)), 288.0
+    x, bottom = scale((0, last), (START, RIGHT)), 288.0
     return drawing(
         WIDTH,
         bottom + 38,

@@ -82,7 +82,7 @@ def _task_section(
     values = {**common, **own, "task": task}
     if stage == "validate":
         values["reference"] = profiles.get(task)
-    is_own = {*own, "file"}
+    is_own = {*own, "file", ""}  # what concerns a section as a whole has no key, and is the task's to mend
     return _section(
         model, values, lambda key: f"tasks.{task}.{stage}.{key}" if key in is_own else f"{stage}.{key}", problems
     )

@@ -80,6 +80,14 @@ def test_what_is_wrong_is_named_with_its_line_and_the_remedy(old, new, words):
     assert all(line.startswith("  line ") for line in lines if "is missing" not in line)
 
 
+def test_what_is_wrong_with_a_section_as_a_whole_is_told_for_each_task():
+    text = TEXT.replace('labels: {"0": ham, "1": spam}', "keep: []").replace("label: sentiment", "label: text")
+    with pytest.raises(UsageError) as caught:
+        resolve(text, {})
+    places = [line.split(": ")[1] for line in str(caught.value).splitlines()[1:]]
+    assert places == ["tasks.reviews.ingest", "tasks.spam.ingest"]
+
+
 def test_whole_numbers_as_keys_stand_for_their_digits():
     assert resolve(TEXT.replace('{"0": ham, "1": spam}', "{0: ham, 1: spam}"), {}) == resolve(TEXT, {})
 

@@ -13,3 +13,5 @@ def run(params: IngestParams, *, raw: In, examples: Out, intake: Out) -> None:
     taken = take_in(read(raw / params.file, params), params)
     write_parquet(examples, taken.examples)
     write_json(intake, taken.counts)
+    dropped = ", ".join(f"{count} {reason}" for reason, count in taken.counts["dropped"].items())
+    print(f"{taken.counts['rows']} rows read, {taken.counts['kept']} kept; dropped: {dropped}")
