@@ -90,15 +90,15 @@ def test_a_kill_at_any_step_changes_nothing(server, encoder, undisturbed, tmp_pa
 
 
 def test_a_kill_at_any_file_operation_of_a_checkpoint_changes_nothing(server, encoder, tmp_path):
-    assert run(server, encoder, tmp_path / "work", tmp_path / "out", count=14) == 0
+    assert run(server, encoder, tmp_path / "work", tmp_path / "out", count=8) == 0
     weights, trained, operations = json.loads((tmp_path / "out").read_text())
     per_step = operations // trained["steps"]
     assert per_step > 8  # the operations are seen
     first = (trained["steps"] - 1) * per_step  # the last checkpoint makes an older one go
     for kill in range(first, operations + 1):
         work, out = tmp_path / f"{kill}", tmp_path / f"{kill}.out"
-        assert run(server, encoder, work, out, count=14, at_file=kill) == -signal.SIGKILL
-        assert run(server, encoder, work, out, count=14) == 0
+        assert run(server, encoder, work, out, count=8, at_file=kill) == -signal.SIGKILL
+        assert run(server, encoder, work, out, count=8) == 0
         assert json.loads(out.read_text())[:2] == [weights, trained]
         assert not list(work.rglob("*.partial"))
 
