@@ -11,7 +11,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """Steps done out of `steps`: a bar on standard error, or lines on standard output, flushed so that they are seen."""
+    """Steps done out of `steps`: a bar on standard error, or lines on standard output, each flushed."""
 
     def __init__(self, steps: int, *, between: float = SECONDS_BETWEEN_LINES) -> None:
         """Start the clock; `between` is the least number of seconds from one plain line to the next."""
