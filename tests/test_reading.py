@@ -132,7 +132,7 @@ CORPUS: list[tuple[bytes, dict[str, Any], type[PipelineError], list[str]]] = [
     (b"text,label\na,b\n", {"keep": ["topic"]}, DataError, ["column 'topic' is not there"]),
     (b"good|pos|a\nbad\n", PATTERN, DataError, [":2: 1 row(s) not matching"]),
     (CSV, {"format": "parquet"}, DataError, ["not a whole Parquet file"]),
-    (gzip.compress(CSV), {}, DataError, ["let its name end in .gz"]),
+    (gzip.compress(CSV, mtime=0), {}, DataError, ["let its name end in .gz"]),
 ]
 
 
