@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.files import read_json
+from pipeline.guard import alone, bound
 
 In = Annotated[Path, "in"]
 Out = Annotated[Path, "out"]
@@ -91,20 +92,24 @@ def command_line(stage: str, arguments: Sequence[str]) -> None:
     Raises:
         UsageError: A word is missing or unknown.
         EnvironmentFault: An input is not there.
+        Busy: Another process writes one of the outputs.
+        Stopped: The process was asked to stop, or its parent died.
     """
-    run = load(stage)
-    declared = declaration(run)
-    given = vars(_parser(stage, run, declared).parse_args(arguments))
-    paths = {name: given[name] for name in (*declared.inputs, *declared.outputs)}
-    for name in declared.inputs:
-        if not paths[name].exists():
-            raise EnvironmentFault(
-                f"{stage} reads --{name} {paths[name]}, and it is not there. Run `dvc repro`, which makes it."
-            )
-    if declared.params is None:
-        run(**paths)
-    else:
-        run(section(read_json(given["params"]), stage, given["name"], declared.params), **paths)
+    with bound():
+        run = load(stage)
+        declared = declaration(run)
+        given = vars(_parser(stage, run, declared).parse_args(arguments))
+        paths = {name: given[name] for name in (*declared.inputs, *declared.outputs)}
+        for name in declared.inputs:
+            if not paths[name].exists():
+                raise EnvironmentFault(
+                    f"{stage} reads --{name} {paths[name]}, and it is not there. Run `dvc repro`, which makes it."
+                )
+        values = {}
+        if declared.params is not None:
+            values = {"params": section(read_json(given["params"]), stage, given["name"], declared.params)}
+        with alone(paths[name] for name in declared.outputs):
+            run(**values, **paths)
 
 
 class _Parser(argparse.ArgumentParser):
