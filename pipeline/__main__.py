@@ -21,9 +21,8 @@ def main(arguments: Sequence[str]) -> int:
     word, rest = arguments[0], arguments[1:]
     try:
         if word in COMMANDS:
-            COMMANDS[word](rest)
-        else:
-            command_line(word, rest)
+            return COMMANDS[word](rest) or 0
+        command_line(word, rest)
     except PipelineError as error:
         print(f"{word}: {error}", file=sys.stderr)
         return error.exit_code

@@ -9,6 +9,7 @@ from pipeline.errors import UsageError
 from pipeline.files import publish, read_json, write_json
 from pipeline.profile import accept as accepted
 from pipeline.readme import collapse, overview, replaced
+from pipeline.run import plan, run
 
 FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
 README, SUMMARY, PAGE = Path("README.md"), Path("data/report.md"), Path("data/report.html")
@@ -57,4 +58,11 @@ def results(words: Sequence[str]) -> None:
     print(f"{table}\n\nThe whole report: {PAGE.resolve()}")
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"accept": accept, "readme": readme, "results": results}
+# A command may return an exit code; None is 0.
+COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
+    "accept": accept,
+    "plan": plan,
+    "readme": readme,
+    "results": results,
+    "run": run,
+}

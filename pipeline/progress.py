@@ -1,5 +1,6 @@
 """How far a training is: a bar on a terminal, a plain line now and then elsewhere. No result depends on it."""
 
+import re
 import time
 from datetime import timedelta
 from types import TracebackType
@@ -8,6 +9,7 @@ from typing import Self
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 5.0
+LINE = re.compile(r"step (?P<step>\d+)/(?P<steps>\d+), epoch (?P<epoch>[\d.]+): loss (?P<loss>\S+), (?P<left>.+) left")
 
 
 class Progress:

@@ -14,7 +14,7 @@ WORDS = ["river", "stone", "cloud", "amber", "light", "field", "north", "glass"]
 
 
 def _random_texts(count: int, seed: int) -> list[str]:
-    rng = random.Random(seed)  # noqa: S311  # test data
+    rng = random.Random(seed)  # test data
     return [" ".join(rng.choices(WORDS, k=rng.randint(2, 9))) for _ in range(count)]
 
 

@@ -1,0 +1,278 @@
+"""The flow `transferline`: DVC says what has to run, Prefect runs it beside each other and shows it.
+
+DVC stays the only cache and the only record: the flow starts `dvc repro --single-item` for each affected stage, once,
+when the stages before it have ended, and adds nothing to what that does. `dvc repro` alone gives the same bytes.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event
+from typing import Any, cast
+from uuid import UUID
+
+from prefect import allow_failure, flow, get_run_logger, task
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.futures import PrefectFuture
+from prefect.states import Cancelled, Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from pipeline import durations, repository
+from pipeline.admission import Grant, Slots, by_urgency, grant
+from pipeline.ends import End, Ended, results, told, totals
+from pipeline.guard import alone
+from pipeline.hardware import devices
+from pipeline.plan import Step, affected, duration, markdown
+from pipeline.plan import totals as expected
+from pipeline.progress import LINE
+from pipeline.reproduce import Running
+
+STATES: dict[End, Any] = {
+    "Ran": Completed,
+    "Restored": Completed,
+    "Unchanged": Completed,
+    "Failed": Failed,
+    "Blocked": Cancelled,
+    "Cancelled": Cancelled,
+}
+# Seconds before each further attempt after "busy" and environment faults; the network needs more patience.
+DELAYS = {"network": (5.0, 20.0, 60.0), "cpu": (1.0, 2.0, 4.0, 8.0), "gpu": (1.0, 2.0, 4.0, 8.0)}
+SECONDS_BETWEEN_LOOKS = 2.0  # at the server: was the run cancelled there?
+THREADS = 64
+
+
+class Runs:
+    """The stages that run now, by name; all of them end when asked to, at any moment and from any thread."""
+
+    def __init__(self, root: Path) -> None:
+        """Start with none."""
+        self.root = root
+        self.ended: SimpleQueue[tuple[Step, Ended]] = SimpleQueue()
+        self.stopped = Event()
+        self._running: dict[str, Running] = {}
+
+    def reproduce(self, step: Step, environment: Mapping[str, str], say: Any) -> Ended:
+        """Run a stage to its end, within its timeout."""
+        running = Running(step.name, self.root, environment, timeout=step.timeout)
+        self._running[step.name] = running
+        if self.stopped.is_set():
+            running.release()
+        try:
+            return running.follow(say)
+        finally:
+            del self._running[step.name]
+
+    def stop(self) -> None:
+        """Let everything go; nothing that is started later runs."""
+        self.stopped.set()
+        for running in list(self._running.values()):
+            running.release()
+
+
+@task(task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
+def stage(name: str, work: Callable[[], Ended]) -> State[None]:
+    """Show how a stage ends, by the name of its state."""
+    ended = work()
+    return STATES[ended.end](name=ended.end, message=told(name, ended))  # type: ignore[no-any-return]
+
+
+def _work(step: Step, environment: Mapping[str, str], runs: Runs) -> Callable[[], Ended]:
+    def work() -> Ended:
+        ended = Ended("Failed", 1, "Prefect could not follow it")
+        try:
+            ended = _attempts(step, environment, runs)
+        finally:
+            runs.ended.put((step, ended))
+        return ended
+
+    return work
+
+
+def _attempts(step: Step, environment: Mapping[str, str], runs: Runs) -> Ended:
+    """Run a stage, again where that may help, and return how it ended at last."""
+    for delay in (*DELAYS[step.resource], None):
+        start = time.monotonic()
+        ended = runs.reproduce(step, environment, Teller(step.name))
+        ended = ended._replace(seconds=time.monotonic() - start)
+        if ended.end == "Ran":
+            durations.add(runs.root, step.name, ended.seconds)
+        if not ended.again or delay is None or runs.stopped.is_set():
+            break
+        get_run_logger().warning("%s: %s; again in %s", step.name, ended.why, duration(delay))
+        runs.stopped.wait(delay)
+    return ended
+
+
+class Teller:
+    """Hands the words of a stage on to the log, and its progress to the page."""
+
+    def __init__(self, stage: str) -> None:
+        """Nothing is told yet."""
+        self._log = get_run_logger()
+        self._stage = stage
+        self._artifact: UUID | None = None
+
+    def __call__(self, line: str) -> None:
+        """Tell one line."""
+        self._log.info("%s", line)
+        if found := LINE.search(line):
+            share = 100.0 * int(found["step"]) / int(found["steps"])
+            words = (
+                f"{self._stage}: step {found['step']} of {found['steps']}, loss {found['loss']}, {found['left']} left"
+            )
+            if self._artifact is None:
+                self._artifact = cast(UUID, create_progress_artifact(share, key=_key(self._stage), description=words))
+            else:
+                update_progress_artifact(self._artifact, share, description=words)
+
+
+@flow(name="transferline", persist_result=False, task_runner=ThreadPoolTaskRunner(max_workers=THREADS))  # type: ignore[arg-type]
+def transferline(targets: list[str] | None = None, workers: int | None = None, fail_fast: bool = False) -> State[None]:
+    """Run what is affected of the targets (all, if none is named), up to `workers` stages beside each other."""
+    folder = Path.cwd()
+    slots = Slots(workers or os.cpu_count() or 1, devices())
+    with alone([folder / "dvc.lock"]):
+        plan = repository.plan(targets or [])
+        get_run_logger().info("%s", expected(plan))
+        if not affected(plan):
+            return Completed(name="Unchanged", message=f"nothing changed: {expected(plan)}")
+        create_markdown_artifact(markdown(plan), key="plan", description="What this run is going to do.")
+        ends = _walk(plan, folder, targets or [], slots, fail_fast=fail_fast)
+    create_markdown_artifact(results(plan, ends), key="results", description="How each stage ended.")
+    _show_results()
+    summary = totals(ends)
+    if any(ended.end == "Cancelled" for ended in ends.values()) and not fail_fast:
+        return Cancelled(message=summary)
+    return Completed(message=summary) if all(ended.good for ended in ends.values()) else Failed(message=summary)
+
+
+def _walk(
+    plan: Sequence[Step], root: Path, targets: Sequence[str], slots: Slots, *, fail_fast: bool
+) -> dict[str, Ended]:
+    """Bring every step to its end, and return how each ended; whatever interrupts it, nothing is left running."""
+    runs = Runs(root)
+    walk = Walk(plan, runs, slots)
+    look = time.monotonic()
+    try:
+        while walk.waiting or walk.running:
+            walk.start(lambda: repository.plan(targets))
+            with suppress(Empty):
+                walk.end(*runs.ended.get(timeout=SECONDS_BETWEEN_LOOKS if walk.running else 0.0))
+            if time.monotonic() - look > SECONDS_BETWEEN_LOOKS and _cancelled():
+                walk.give_up("Cancelled")
+            if fail_fast and walk.failed:
+                walk.give_up("Blocked")
+            look = max(look, time.monotonic() - SECONDS_BETWEEN_LOOKS)
+    except BaseException:
+        runs.stop()
+        while walk.running:
+            walk.end(*runs.ended.get())
+        raise
+    return {step.name: walk.ends[step.name] for step in plan}
+
+
+def _cancelled() -> bool:
+    """Return whether somebody has cancelled this run at the server: without a worker nobody else would act on it."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return False
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(context.flow_run.id).state
+    return state is not None and (state.is_cancelling() or state.is_cancelled())
+
+
+class Walk:
+    """The way through a plan: which steps wait, run and have ended, and how."""
+
+    def __init__(self, plan: Sequence[Step], runs: Runs, slots: Slots) -> None:
+        """Stand before the first step."""
+        self.waiting = {step.name: step for step in by_urgency(plan)}
+        self.running: dict[str, Step] = {}
+        self.ends: dict[str, Ended] = {}
+        self._known = {step.name for step in plan}
+        self._held: dict[str, Grant] = {}
+        self._futures: dict[str, PrefectFuture[Any]] = {}
+        self._runs, self._slots = runs, slots
+
+    @property
+    def failed(self) -> bool:
+        """Whether a stage failed so far."""
+        return any(ended.end == "Failed" for ended in self.ends.values())
+
+    def start(self, plan_again: Any) -> None:
+        """Start or end all that can be, until nothing moves."""
+        while True:
+            ready = [step for step in self.waiting.values() if self._known & set(step.needs) <= self.ends.keys()]
+            if any(step.verdict == "maybe" and self._free(step) for step in ready):
+                fresh = {step.name: step for step in plan_again()}
+                self.waiting = {name: fresh.get(name, step) for name, step in self.waiting.items()}
+                ready = [self.waiting[step.name] for step in ready]
+            if not [step for step in ready if self._advance(step)]:
+                return
+
+    def _free(self, step: Step) -> bool:
+        return all(self.ends[need].good for need in step.needs if need in self._known)
+
+    def _advance(self, step: Step) -> bool:
+        """Move a step on; return whether it ended at once, so that others may follow."""
+        if not self._free(step):
+            bad = [need for need in step.needs if need in self._known and not self.ends[need].good]
+            return self._show(step, Ended("Blocked", why=f"behind {', '.join(bad)}"))
+        if step.verdict == "unchanged":
+            return self._show(step, Ended("Unchanged"))
+        granted = grant(step, self._slots, self._held, self.running)
+        if granted is not None:
+            del self.waiting[step.name]
+            self.running[step.name] = step
+            self._held[step.name] = granted
+            environment = {"CUDA_VISIBLE_DEVICES": ",".join(granted.devices)} if granted.devices else {}
+            self._submit(step, _work(step, environment, self._runs))
+        return False
+
+    def _show(self, step: Step, ended: Ended) -> bool:
+        del self.waiting[step.name]
+        self.ends[step.name] = ended
+        self._submit(step, lambda: ended)
+        return True
+
+    def _submit(self, step: Step, work: Callable[[], Ended]) -> None:
+        """Show it to Prefect behind the stages it needs; one of those that failed is no reason to decide anything."""
+        before = [allow_failure(self._futures[need]) for need in step.needs if need in self._futures]
+        self._futures[step.name] = stage.submit(step.name, work, return_state=False, wait_for=before)
+
+    def end(self, step: Step, ended: Ended) -> None:
+        """Note the end of a step that ran."""
+        del self.running[step.name], self._held[step.name]
+        self.ends[step.name] = ended
+
+    def give_up(self, end: End) -> None:
+        """Stop what runs; what has not begun ends like that."""
+        self._runs.stop()
+        for step in list(self.waiting.values()):
+            self._show(step, Ended(end, why="the run was given up"))
+
+
+def _key(name: str) -> str:
+    """Return a stage's name as Prefect takes it for a key."""
+    return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")
+
+
+def _show_results() -> None:
+    rows = repository.metrics()
+    if rows:
+        create_table_artifact(rows, key="metrics", description="The metrics of each task.")
+    for report in repository.reports():
+        create_link_artifact(report.as_uri(), link_text=report.name, key="report")

@@ -1,0 +1,78 @@
+"""`python -m pipeline plan` and `python -m pipeline run`: what would run, and running it under Prefect."""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from pipeline.errors import UsageError
+from pipeline.plan import affected, document, markdown, table
+
+# Nothing is reported to anybody, and a server that is started on the way may take its time.
+SETTINGS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
+STOPPED, FAILED = 143, 1
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports like everything else here."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\n{self.format_usage().strip()}")
+
+
+def plan(words: Sequence[str]) -> int:
+    """Print what a run of the targets would do; return 1 if anything, 0 if nothing.
+
+    Raises:
+        UsageError: A word or a target is unknown.
+    """
+    parser = _Parser(prog="python -m pipeline plan", description="What a run would do, and why.")
+    parser.add_argument("targets", nargs="*", help="stages, with all before them; everything, if none is named")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_const", dest="form", const="json", help="all stages as JSON")
+    form.add_argument("--md", action="store_const", dest="form", const="md", help="the affected ones as Markdown")
+    given = parser.parse_args(words)
+    steps = importlib.import_module("pipeline.repository").plan(given.targets)
+    print(
+        json.dumps(document(steps), indent=1)
+        if given.form == "json"
+        else markdown(steps)
+        if given.form == "md"
+        else table(steps)
+    )
+    return int(bool(affected(steps)))
+
+
+def run(words: Sequence[str]) -> int:
+    """Run what is affected of the targets as a Prefect flow; return 0, 1 if a stage failed, 143 if it was cancelled.
+
+    Raises:
+        UsageError: A word or a target is unknown.
+        Busy: Another run has this workspace.
+    """
+    parser = _Parser(
+        prog="python -m pipeline run", description="Run what is affected, beside each other, under Prefect."
+    )
+    parser.add_argument("targets", nargs="*", help="stages, with all before them; everything, if none is named")
+    parser.add_argument("--workers", type=int, metavar="N", help="stages beside each other (default: the cores)")
+    after = parser.add_mutually_exclusive_group()
+    after.add_argument("--keep-going", dest="fail_fast", action="store_false", help="finish what can be (the default)")
+    after.add_argument("--fail-fast", action="store_true", help="stop everything when a stage fails")
+    parser.set_defaults(fail_fast=False)
+    given = parser.parse_args(words)
+    if given.workers is not None and given.workers < 1:
+        raise UsageError(f"--workers {given.workers} must be at least 1")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    flow = importlib.import_module("pipeline.flow").transferline
+    state: Any = flow(given.targets, given.workers, given.fail_fast, return_state=True)
+    print(state.message or state.name, file=sys.stderr)
+    return 0 if state.is_completed() else STOPPED if state.is_cancelled() else FAILED
