@@ -1,7 +1,8 @@
-"""Which examples form a batch, and the tensors of a batch."""
+"""Which examples form a batch, and what a model is given of it: padded, or flat with no padding at all."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -9,12 +10,20 @@ import torch
 
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
+# The keyword arguments of a model's forward.
+Inputs = dict[str, Any]
+
 
 class Ragged(NamedTuple):
-    """Sequences of different lengths end to end: row i is `values[offsets[i]:offsets[i + 1]]`."""
+    """Sequences of different lengths end to end: row i is `values[offsets[i]:offsets[i + 1]]`.
+
+    `types` are the `token_type_ids` beside `values`, 0 in the first text of a pair and 1 in the second; None where
+    every row is a single text.
+    """
 
     values: np.ndarray[tuple[int], np.dtype[np.int32]]
     offsets: np.ndarray[tuple[int], np.dtype[np.int64]]
+    types: np.ndarray[tuple[int], np.dtype[np.int32]] | None = None
 
     @property
     def lengths(self) -> Indices:
@@ -22,11 +31,18 @@ class Ragged(NamedTuple):
         return np.diff(self.offsets)
 
 
-class Batch(NamedTuple):
-    """One batch: `input_ids` (B, T) int64; `attention_mask` (B, T) int64, None where nothing is padded."""
+class Segments(NamedTuple):
+    """Where the examples of a flat batch of N tokens lie.
 
-    input_ids: torch.Tensor
-    attention_mask: torch.Tensor | None
+    `bounds` (B + 1,) int32 rises from 0 to N: example i is tokens `bounds[i]` to `bounds[i + 1]`; `longest` is the
+    length of the longest. `runs` are the neighbours of equal length: (first token, examples, tokens of each).
+    `unpack` (B, T) int64 says which token stands where in the padded batch, the example's first where there is padding.
+    """
+
+    bounds: torch.Tensor
+    longest: int
+    runs: tuple[tuple[int, int, int], ...]
+    unpack: torch.Tensor
 
 
 def ragged(column: pa.ChunkedArray | pa.Array) -> Ragged:
@@ -59,12 +75,62 @@ def plan(lengths: Indices, *, batch_tokens: int, batch_size: int, rng: np.random
     return batches
 
 
-def collate(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, device: torch.device) -> Batch:
-    """Return the rows as tensors on `device`, padded on the right to the longest of them."""
-    starts, lengths = tokens.offsets[rows], tokens.lengths[rows]
+def padded(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, device: torch.device) -> Inputs:
+    """Return the rows padded on the right to the longest of them.
+
+    `input_ids` (B, T) int64; `attention_mask` (B, T) int64, None where nothing is padded; `token_type_ids` (B, T) int64
+    for pairs.
+    """
+    source, real = _places(tokens.offsets[rows], tokens.lengths[rows])
+    inputs = {"input_ids": np.where(real, tokens.values[source], pad_token_id)}
+    if tokens.types is not None:
+        inputs["token_type_ids"] = np.where(real, tokens.types[source], 0)
+    mask = None if real.all() else _tensor(real, device)
+    return {name: _tensor(values, device) for name, values in inputs.items()} | {"attention_mask": mask}
+
+
+def flat(tokens: Ragged, rows: Sequence[int] | Indices, *, first_position: int, device: torch.device) -> Inputs:
+    """Return the rows end to end as one sequence of N tokens, without any padding.
+
+    `input_ids` and `position_ids` (1, N) int64, positions counted from `first_position` in each row; `token_type_ids`
+    (1, N) int64 for pairs; `segments`; `attention_mask` (B, T) int64, which says what `segments.unpack` pads.
+    """
+    lengths = tokens.lengths[rows]
+    source, real = _places(tokens.offsets[rows], lengths)
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    within = np.arange(bounds[-1]) - np.repeat(bounds[:-1], lengths)
+    inputs = {"input_ids": tokens.values[source[real]], "position_ids": within + first_position}
+    if tokens.types is not None:
+        inputs["token_type_ids"] = tokens.types[source[real]]
+    segments = Segments(
+        bounds=_tensor(bounds, device, np.int32),
+        longest=int(lengths.max()),
+        runs=tuple(_runs(lengths)),
+        unpack=_tensor(_places(bounds[:-1], lengths)[0], device),
+    )
+    flattened = {name: _tensor(values[None], device) for name, values in inputs.items()}
+    return flattened | {"attention_mask": _tensor(real, device), "segments": segments}
+
+
+def _places(starts: Indices, lengths: Indices) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return which value stands at each place of a padded batch (B, T), and whether one does, not padding."""
     position = np.arange(int(lengths.max()))
     real = position < lengths[:, None]
-    source = np.minimum(starts[:, None] + position, len(tokens.values) - 1)
-    input_ids = np.where(real, tokens.values[source], pad_token_id).astype(np.int64)
-    mask = None if real.all() else torch.from_numpy(real.astype(np.int64)).to(device)
-    return Batch(torch.from_numpy(input_ids).to(device), mask)
+    return np.where(real, starts[:, None] + position, starts[:, None]), real
+
+
+def _runs(lengths: Indices) -> Iterator[tuple[int, int, int]]:
+    """Yield (first token, examples, tokens of each) of neighbours of equal length."""
+    start = 0
+    for length, run in itertools.groupby(lengths.tolist()):
+        count = len(list(run))
+        yield start, count, length
+        start += count * length
+
+
+def _tensor(
+    values: np.ndarray[Any, Any], device: torch.device, dtype: type[np.integer[Any]] = np.int64
+) -> torch.Tensor:
+    """Return the values on `device`; to a GPU they travel while the host goes on."""
+    tensor = torch.from_numpy(values.astype(dtype))
+    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)

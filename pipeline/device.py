@@ -1,13 +1,17 @@
-"""The device that computes, and the precision it computes in, decided by what it can do and not by its name."""
+"""The device that computes, its precision and its threads, decided by what it can do and not by its name."""
 
+import os
 import statistics
 import time
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 
 # bf16 must win clearly: a tie would let noise choose between two results.
 WORTHWHILE = 1.25
+# Linux says here whether two of its processors share a core.
+SHARED_CORES = Path("/sys/devices/system/cpu/smt/active")
 
 
 class Device(NamedTuple):
@@ -31,6 +35,34 @@ def choose(precision: Literal["auto", "fp32", "bf16"]) -> Device:
     if bf16_gain() < WORTHWHILE:
         return Device(device, "fp32", f"bf16 matrix products were measured less than {WORTHWHILE} times as fast")
     return Device(device, "bf16", f"bf16 matrix products were measured at least {WORTHWHILE} times as fast")
+
+
+def threads(wanted: int | Literal["auto"]) -> tuple[int, str]:
+    """Return how many threads compute, and why: the number asked for, or one a core that this process may use.
+
+    Where two processors share a core, one thread each is taken only if that is measured clearly faster.
+    """
+    if wanted != "auto":
+        return wanted, "set by `threads`"
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    shared = SHARED_CORES.is_file() and SHARED_CORES.read_text().strip() == "1"
+    if not shared or processors == 1:
+        return processors, "one a core"
+    if threads_gain(processors, processors // 2) < WORTHWHILE:
+        return processors // 2, f"two a core were measured less than {WORTHWHILE} times as fast"
+    return processors, f"two a core were measured at least {WORTHWHILE} times as fast"
+
+
+def threads_gain(more: int, fewer: int, *, size: int = 768, repeats: int = 7) -> float:
+    """Return how many times as fast a matrix product of `size` is with more threads than with fewer."""
+    before = torch.get_num_threads()
+    matrix = torch.ones(size, size)
+    seconds = []
+    for count in (fewer, more):
+        torch.set_num_threads(count)
+        seconds.append(_median_seconds(matrix, repeats))
+    torch.set_num_threads(before)
+    return seconds[0] / seconds[1]
 
 
 def cpu_has_bf16() -> bool:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import torch
 
-from pipeline.device import Device
 from pipeline.files import json_text, sha256
 from pipeline.fingerprint import fingerprint, normalised, parse_package
 from pipeline.params import FinetuneParams
 
 
-def identity(params: FinetuneParams, device: Device, inputs: Sequence[Path], *, stage: str) -> str:
+def identity(params: FinetuneParams, inputs: Sequence[Path], *, stage: str) -> str:
     """Return 64 hexadecimal digits of the inputs' bytes, the params, the code that `stage` reaches, and the machine.
 
     An input is a file or a folder. The versions are those installed, of Python and of every package the code reaches.
+    What is measured (threads, precision, attention) is not in it: see `probe.key`.
     """
     files = [sorted(path.rglob("*")) if path.is_dir() else [path] for path in inputs]
     versions = {normalised(found.name): found.version for found in distributions()}
@@ -28,8 +28,9 @@ def identity(params: FinetuneParams, device: Device, inputs: Sequence[Path], *, 
         "machine": [
             platform.python_version(),
             platform.machine(),
-            device.precision,
-            torch.cuda.get_device_name(device.device) if device.device.type == "cuda" else torch.get_num_threads(),
+            torch.cuda.get_device_name()
+            if torch.cuda.is_available()
+            else dict(sorted(torch.cpu.get_capabilities().items())),
         ],
     }
     return hashlib.sha256(json_text(said).encode()).hexdigest()

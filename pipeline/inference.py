@@ -4,9 +4,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from pipeline.batches import Batch, Ragged, collate, plan
+from pipeline.batches import Indices, Inputs, Ragged, flat, padded, plan
 from pipeline.device import Device
 from pipeline.metrics import Floats
+from pipeline.models import first_position
+from pipeline.packing import FLAT
 
 # Memory and speed of a batch, not the result.
 BATCH_TOKENS = 4096
@@ -31,15 +33,21 @@ def logits(
     order = [np.empty(0, np.int64)]
     with torch.inference_mode():
         for rows in plan(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None):
-            batch = collate(tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
-            parts.append(forward(model, batch, device))
+            parts.append(forward(model, collate(model, tokens, rows, device), device))
             order.append(rows)
     found = torch.cat(parts).cpu()
     return found[torch.from_numpy(np.argsort(np.concatenate(order)))]
 
 
-def forward(model: PreTrainedModel, batch: Batch, device: Device) -> torch.Tensor:
+def collate(model: PreTrainedModel, tokens: Ragged, rows: Indices, device: Device) -> Inputs:
+    """Return the rows as the model takes them, on the device: flat where its attention is, else padded."""
+    if model.config._attn_implementation == FLAT:  # the library has no public name for it
+        return flat(tokens, rows, first_position=first_position(model), device=device.device)
+    return padded(tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
+
+
+def forward(model: PreTrainedModel, inputs: Inputs, device: Device) -> torch.Tensor:
     """Return the logits of a batch, (B, C) float32, computed in the device's precision."""
     with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):
-        found: torch.Tensor = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+        found: torch.Tensor = model(**inputs).logits
     return found.float()

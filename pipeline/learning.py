@@ -9,10 +9,10 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from pipeline.batches import Indices, Ragged, collate, plan
+from pipeline.batches import Indices, Ragged, plan
 from pipeline.device import Device
 from pipeline.errors import UsageError, examples
-from pipeline.inference import forward, logits
+from pipeline.inference import collate, forward, logits
 from pipeline.metrics import macro_f1
 from pipeline.optimizer import balanced_weights
 from pipeline.params import FinetuneParams
@@ -84,9 +84,9 @@ def update(
 ) -> torch.Tensor:
     """Make one optimizer update on a batch and return its loss, a scalar left on the device."""
     model.train()
-    batch = collate(train.tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
     labels = torch.from_numpy(train.labels[rows]).to(device.device)
-    loss = cross_entropy(forward(model, batch, device), labels, weights, label_smoothing=params.label_smoothing)
+    found = forward(model, collate(model, train.tokens, rows, device), device)
+    loss = cross_entropy(found, labels, weights, label_smoothing=params.label_smoothing)
     loss.backward()
     torch.nn.utils.clip_grad_norm_((p for p in model.parameters() if p.requires_grad), params.max_grad_norm)
     optimizer.step()

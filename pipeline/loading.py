@@ -20,10 +20,8 @@ DROPOUTS = (
 AGAIN = "Run `dvc repro`, which makes it again."
 
 
-def new_classifier(
-    encoder: Path, labels: Sequence[str], *, dropout: float, attention: str, seed: int
-) -> PreTrainedModel:
-    """Return the encoder of a local folder under a new head for `labels`, in fp32 on the CPU.
+def new_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed: int) -> PreTrainedModel:
+    """Return the encoder of a local folder under a new head for `labels`, in fp32 on the CPU, with eager attention.
 
     The head's weights depend on `seed` alone; no global random state is left changed.
 
@@ -40,7 +38,7 @@ def new_classifier(
     config.label2id = {label: index for index, label in enumerate(labels)}
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model, missing = _opened(encoder, config, attention)
+        model, missing = _opened(encoder, config)
     # Only what is new may be made up: the head, and the pooler that some encoders are published without.
     inside = f"{model.base_model_prefix}."
     _require_whole(encoder, [name for name in missing if name.startswith(inside) and ".pooler." not in name])
@@ -48,15 +46,14 @@ def new_classifier(
 
 
 def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
-    """Return the fine-tuned model of a folder, in fp32 on the CPU.
+    """Return the fine-tuned model of a folder, in fp32 on the CPU, with eager attention.
 
     Raises:
         EnvironmentFault: A file is missing or damaged, or does not hold all of the weights.
         DataError: The model's classes are not `labels`, in this order.
     """
     _require_files(folder)
-    # On a CPU and for short texts eager attention is faster than the fused kernel.
-    model, missing = _opened(folder, None, "eager")
+    model, missing = _opened(folder, None)
     _require_whole(folder, missing)
     names = [name for _, name in sorted((model.config.id2label or {}).items())]
     if names != list(labels):
@@ -64,14 +61,17 @@ def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
     return model
 
 
-def _opened(folder: Path, config: PretrainedConfig | None, attention: str) -> tuple[PreTrainedModel, list[str]]:
-    """Return the model and the names of the weights that the folder lacks, which the library fills at random."""
+def _opened(folder: Path, config: PretrainedConfig | None) -> tuple[PreTrainedModel, list[str]]:
+    """Return the model and the names of the weights that the folder lacks, which the library fills at random.
+
+    On a CPU and for short texts eager attention is faster than the fused kernel, and every family has it.
+    """
     with _refused(folder):
         loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForSequenceClassification.from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,
-            attn_implementation=attention,
+            attn_implementation="eager",
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,

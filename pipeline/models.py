@@ -12,8 +12,9 @@ from transformers.models.bert.modeling_bert import BertLayer
 from transformers.models.electra.modeling_electra import ElectraLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
-from pipeline.batches import Ragged
+from pipeline.batches import Inputs, Ragged, Segments
 from pipeline.errors import DataError, UsageError, examples
+from pipeline.packing import attend
 
 # Layers of one layout, whose heads read the first token alone: what the last one computes for the others is unused.
 FIRST_TOKEN_LAYERS = (BertLayer, RobertaLayer, ElectraLayer)
@@ -33,23 +34,33 @@ class FirstTokenLayer(nn.Module):
         self.attention, self.intermediate, self.output = layer.attention, layer.intermediate, layer.output
 
     def forward(
-        self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, *_: Any, **__: Any
+        self,
+        hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        *_: Any,
+        segments: Segments | None = None,
+        **__: Any,
     ) -> torch.Tensor:
-        """Return the layer's output for the first token, (B, 1, H)."""
-        attend, first = self.attention.self, hidden_states[:, :1]
-
-        def heads(projected: torch.Tensor) -> torch.Tensor:
-            return projected.view(*projected.shape[:-1], -1, attend.attention_head_size).transpose(1, 2)
-
-        context = nn.functional.scaled_dot_product_attention(
-            heads(attend.query(first)),
-            heads(attend.key(hidden_states)),
-            heads(attend.value(hidden_states)),
-            attn_mask=None if attention_mask is None else attention_mask[..., :1, :],
-            dropout_p=attend.dropout.p if self.training else 0.0,
-            scale=attend.scaling,
+        """Return the layer's output for the first token, (B, 1, H); of a flat batch, for that of each example."""
+        first = hidden_states[:, :1] if segments is None else hidden_states[0, segments.bounds[:-1]][:, None]
+        parts = self.attention.self
+        query, key, value = (
+            projection(tokens).unflatten(-1, (-1, parts.attention_head_size))
+            for projection, tokens in ((parts.query, first), (parts.key, hidden_states), (parts.value, hidden_states))
         )
-        attended: torch.Tensor = self.attention.output(context.transpose(1, 2).flatten(2), first)
+        dropout = parts.dropout.p if parts.training else 0.0
+        if segments is None:
+            context = nn.functional.scaled_dot_product_attention(
+                query.transpose(1, 2),
+                key.transpose(1, 2),
+                value.transpose(1, 2),
+                attn_mask=None if attention_mask is None else attention_mask[..., :1, :],
+                dropout_p=dropout,
+                scale=parts.scaling,
+            ).transpose(1, 2)
+        else:
+            context = attend(query[:, 0], key[0], value[0], segments, scale=parts.scaling, dropout=dropout)[:, None]
+        attended: torch.Tensor = self.attention.output(context.flatten(2), first)
         output: torch.Tensor = self.output(self.intermediate(attended), attended)
         return output
 
@@ -72,18 +83,28 @@ def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
 
 @contextlib.contextmanager
 def only_what_the_head_reads(model: PreTrainedModel) -> Iterator[None]:
-    """Make the last layer compute the first token alone inside the block, where the family allows it.
+    """Make the last layer hand the head what it reads inside the block, and compute no more where the family allows it.
 
-    Logits and gradients stay the same to float tolerance; the saving is most of one layer.
+    That is the first token alone, or, in other families, the tokens of a flat batch back in their padded places, so
+    that the stock head reads them as ever. Logits and gradients stay the same to float tolerance; the saving is most of
+    one layer.
     """
     stack = encoder_layers(model)
     whole = stack[-1]
+    hook = whole.register_forward_hook(_unpacked, with_kwargs=True)
     if isinstance(whole, FIRST_TOKEN_LAYERS):
         stack[-1] = FirstTokenLayer(whole)
     try:
         yield
     finally:
         stack[-1] = whole
+        hook.remove()
+
+
+def _unpacked(_layer: nn.Module, _args: object, kwargs: Inputs, output: torch.Tensor) -> torch.Tensor:
+    """Return the tokens of a flat batch, (1, N, H), as a padded one, (B, T, H); what is padded is left to the mask."""
+    segments: Segments | None = kwargs.get("segments")
+    return output if segments is None else output[0, segments.unpack]
 
 
 def require_fit(tokens: Ragged, model: PreTrainedModel) -> None:
@@ -114,9 +135,14 @@ def positions(model: PreTrainedModel) -> int | None:
     RoBERTa counts positions from the padding index + 1 on, so that many of its embeddings are never used.
     """
     places: int | None = getattr(model.config, "max_position_embeddings", None)
+    return places if places is None else places - first_position(model)
+
+
+def first_position(model: PreTrainedModel) -> int:
+    """Return the position of an example's first token: 0, or in RoBERTa the one behind the padding index."""
     learned = getattr(model.base_model.embeddings, "position_embeddings", None)
-    unused = getattr(learned, "padding_idx", None)
-    return places if places is None or unused is None else places - unused - 1
+    unused: int | None = getattr(learned, "padding_idx", None)
+    return 0 if unused is None else unused + 1
 
 
 def encoder_layers(model: PreTrainedModel) -> nn.ModuleList:

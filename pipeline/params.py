@@ -192,8 +192,8 @@ class FinetuneParams(Section):
     evaluations: Annotated[int, Field(ge=1, le=100)]
     patience: Annotated[int, Field(ge=1, le=10**6)]
     precision: Literal["auto", "fp32", "bf16"]
-    attention: Literal["eager", "sdpa"]
-    threads: Annotated[int, Field(ge=1, le=1024)]
+    attention: Literal["auto", "eager", "sdpa", "flat"]
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
     seed: Seed
 
 

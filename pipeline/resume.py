@@ -51,7 +51,7 @@ def to_the_end(training: Training, folder: Path, *, key: str, seconds: float = S
 def _start(training: Training, folder: Path) -> None:
     """Bring the training to where the newest good checkpoint left it, and say so."""
     for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
-        if other != folder:
+        if other != folder and other.is_dir():
             remove(other)
     tidy(folder)
     for found in read(folder, key=folder.name):

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.batches import collate, plan, ragged
+from pipeline.batches import flat, padded, plan, ragged
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=0, max_size=80)
 CPU = torch.device("cpu")
@@ -37,18 +37,40 @@ def test_the_order_is_random_with_a_generator_and_the_same_for_the_same_seed():
 
 
 @given(st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=9), min_size=1, max_size=9), st.data())
-def test_collate_pads_on_the_right_and_masks_what_it_padded(rows, data):
+def test_a_padded_batch_pads_on_the_right_and_masks_what_it_padded(rows, data):
     tokens = ragged(pa.array(rows, pa.list_(pa.int32())))
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=5))
-    batch = collate(tokens, np.array(chosen), pad_token_id=0, device=CPU)
+    batch = padded(tokens, np.array(chosen), pad_token_id=0, device=CPU)
     width = max(len(rows[row]) for row in chosen)
-    assert batch.input_ids.tolist() == [rows[row] + [0] * (width - len(rows[row])) for row in chosen]
+    assert batch["input_ids"].tolist() == [rows[row] + [0] * (width - len(rows[row])) for row in chosen]
     real = [[1] * len(rows[row]) + [0] * (width - len(rows[row])) for row in chosen]
     if all(map(all, real)):
-        assert batch.attention_mask is None
+        assert batch["attention_mask"] is None
     else:
-        assert batch.attention_mask is not None
-        assert batch.attention_mask.tolist() == real
+        assert batch["attention_mask"] is not None
+        assert batch["attention_mask"].tolist() == real
+
+
+@given(st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=9), min_size=1, max_size=9), st.integers(0, 3))
+def test_a_flat_batch_is_the_padded_one_without_padding(rows, first_position):
+    values = [value for row in rows for value in row]
+    tokens = ragged(pa.array(rows, pa.list_(pa.int32())))._replace(types=np.array(values, np.int32) % 2)
+    order = np.random.default_rng(0).permutation(len(rows))
+    batch = flat(tokens, order, first_position=first_position, device=CPU)
+    beside = padded(tokens, order, pad_token_id=0, device=CPU)
+    real = batch["attention_mask"].bool()
+    assert beside["attention_mask"] is None or batch["attention_mask"].equal(beside["attention_mask"])
+    for name in ("input_ids", "token_type_ids"):
+        assert batch[name].shape == (1, len(values))
+        assert batch[name][0].equal(beside[name][real])
+        assert batch[name][0][batch["segments"].unpack][real].equal(beside[name][real])
+    assert batch["position_ids"][0].equal((torch.arange(real.shape[1]) + first_position).expand_as(real)[real])
+    segments = batch["segments"]
+    lengths = [len(rows[row]) for row in order]
+    assert segments.bounds.diff().tolist() == lengths
+    assert segments.longest == max(lengths)
+    assert [length for _, count, length in segments.runs for _ in range(count)] == lengths
+    assert [start for start, _, _ in segments.runs] == [0, *np.cumsum([c * n for _, c, n in segments.runs])[:-1]]
 
 
 def test_ragged_reads_slices_filters_chunks_and_emptiness():

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from pipeline import device
-from pipeline.device import bf16_gain, choose, cpu_has_bf16
+from pipeline.device import bf16_gain, choose, cpu_has_bf16, threads, threads_gain
 
 HERE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -38,3 +38,28 @@ def test_the_gain_says_how_many_times_as_fast_bf16_is(monkeypatch):
     seconds = {torch.float32: 3.0, torch.bfloat16: 1.5}
     monkeypatch.setattr(device, "_median_seconds", lambda matrix, _repeats: seconds[matrix.dtype])
     assert bf16_gain(size=4) == 2.0
+
+
+def test_threads_that_are_set_are_taken():
+    assert threads(3) == (3, "set by `threads`")
+
+
+def test_auto_is_one_a_core(monkeypatch, tmp_path):
+    monkeypatch.setattr(device, "SHARED_CORES", tmp_path / "absent")
+    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _pid: set(range(6)))
+    assert threads("auto") == (6, "one a core")
+
+
+@pytest.mark.parametrize(("gain", "count"), [(1.0, 3), (1.24, 3), (1.25, 6)])
+def test_two_threads_a_core_must_gain_clearly(monkeypatch, tmp_path, gain, count):
+    (tmp_path / "active").write_text("1\n")
+    monkeypatch.setattr(device, "SHARED_CORES", tmp_path / "active")
+    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _pid: set(range(6)))
+    monkeypatch.setattr(device, "threads_gain", lambda _more, _fewer: gain)
+    assert threads("auto")[0] == count
+
+
+def test_the_gain_of_threads_leaves_their_number_as_it_was():
+    before = torch.get_num_threads()
+    assert threads_gain(2, 1, size=64, repeats=3) > 0
+    assert torch.get_num_threads() == before

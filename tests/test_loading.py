@@ -27,7 +27,7 @@ def folder(tmp_path):
 
 
 def test_the_classifier_is_the_stock_model_with_the_encoders_weights(encoder):
-    model = new_classifier(encoder, ["no", "yes"], dropout=0.0, attention="eager", seed=0)
+    model = new_classifier(encoder, ["no", "yes"], dropout=0.0, seed=0)
     stock = BertModel.from_pretrained(encoder)
     for name, value in stock.state_dict().items():
         torch.testing.assert_close(model.base_model.state_dict()[name], value)
@@ -38,7 +38,7 @@ def test_the_classifier_is_the_stock_model_with_the_encoders_weights(encoder):
 
 def test_the_head_depends_on_the_seed_alone(encoder):
     def head(seed: int) -> torch.Tensor:
-        return new_classifier(encoder, ["a", "b"], dropout=0.1, attention="eager", seed=seed).classifier.weight
+        return new_classifier(encoder, ["a", "b"], dropout=0.1, seed=seed).classifier.weight
 
     state = torch.get_rng_state()
     first = head(1)
@@ -49,21 +49,21 @@ def test_the_head_depends_on_the_seed_alone(encoder):
 
 
 def test_dropout_reaches_every_place_of_the_model(encoder):
-    model = new_classifier(encoder, ["a", "b"], dropout=0.25, attention="eager", seed=0)
+    model = new_classifier(encoder, ["a", "b"], dropout=0.25, seed=0)
     rates = {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)}
     assert rates == {0.25}
 
 
 def test_a_folder_without_an_encoder_is_a_clear_error(tmp_path):
     with pytest.raises(EnvironmentFault, match=r"no config\.json, so it is no model"):
-        new_classifier(tmp_path, ["a"], dropout=0.0, attention="eager", seed=0)
+        new_classifier(tmp_path, ["a"], dropout=0.0, seed=0)
 
 
 def test_a_pickled_encoder_is_refused(encoder, tmp_path):
     (tmp_path / "config.json").write_bytes((encoder / "config.json").read_bytes())
     torch.save(BertModel.from_pretrained(encoder).state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(EnvironmentFault, match="no other kind of weights"):
-        new_classifier(tmp_path, ["a", "b"], dropout=0.0, attention="eager", seed=0)
+        new_classifier(tmp_path, ["a", "b"], dropout=0.0, seed=0)
 
 
 def test_an_encoder_that_lacks_a_layer_is_refused(encoder, tmp_path):
@@ -72,10 +72,10 @@ def test_an_encoder_that_lacks_a_layer_is_refused(encoder, tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
     with pytest.raises(EnvironmentFault, match=r"lacks 16 of its weights \('bert.encoder.layer.2"):
-        new_classifier(tmp_path, ["a", "b"], dropout=0.0, attention="eager", seed=0)
+        new_classifier(tmp_path, ["a", "b"], dropout=0.0, seed=0)
     (tmp_path / "model.safetensors").write_bytes((encoder / "model.safetensors").read_bytes()[:1000])
     with pytest.raises(EnvironmentFault, match="not a usable model"):
-        new_classifier(tmp_path, ["a", "b"], dropout=0.0, attention="eager", seed=0)
+        new_classifier(tmp_path, ["a", "b"], dropout=0.0, seed=0)
 
 
 def test_a_saved_model_comes_back_as_it_was(folder):

@@ -56,7 +56,8 @@ def test_skipping_what_the_head_does_not_read_changes_no_logit_and_no_gradient(f
     with torch.random.fork_rng():
         torch.manual_seed(1)
         build(config).save_pretrained(tmp_path)
-    model = new_classifier(tmp_path, ["a", "b", "c"], dropout=0.0, attention=attention, seed=3)
+    model = new_classifier(tmp_path, ["a", "b", "c"], dropout=0.0, seed=3)
+    model.set_attn_implementation(attention)
     batch = inputs(config.pad_token_id)
     if not padded:
         batch = {"input_ids": batch["input_ids"][:, :2]}
@@ -74,7 +75,7 @@ def test_skipping_what_the_head_does_not_read_changes_no_logit_and_no_gradient(f
 
 
 def test_freezing_keeps_the_lowest_parts(encoder):
-    model = new_classifier(encoder, ["a", "b"], dropout=0.0, attention="eager", seed=0)
+    model = new_classifier(encoder, ["a", "b"], dropout=0.0, seed=0)
     freeze(model, embeddings=True, layers=1)
     still = {
         name.split(".")[1 if name.startswith("bert") else 0] for name, p in model.named_parameters() if p.requires_grad

@@ -38,7 +38,7 @@ def rows(count: int, *, seed: int = 0) -> Rows:
 
 
 def model(encoder, params: FinetuneParams = PARAMS, classes: int = 2):
-    found = new_classifier(encoder, [str(i) for i in range(classes)], dropout=params.dropout, attention="eager", seed=0)
+    found = new_classifier(encoder, [str(i) for i in range(classes)], dropout=params.dropout, seed=0)
     freeze(found, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     return found
 

@@ -14,6 +14,7 @@ from pipeline.learning import Rows
 from pipeline.loading import new_classifier
 from pipeline.models import freeze, only_what_the_head_reads, require_fit
 from pipeline.params import FinetuneParams
+from pipeline.probe import key, measured, settled, using
 from pipeline.resume import to_the_end
 from pipeline.stage import In, Out
 from pipeline.tables import labels_of, read_arrow
@@ -22,31 +23,27 @@ from pipeline.training import Training
 
 def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history: Out) -> None:
     """Fine-tune the encoder on the train split; choose the best weights on the validation split."""
-    torch.set_num_threads(params.threads)
     checkpoints = model.with_name(f"{model.name}.checkpoints")  # not a DVC output: DVC removes those before a run
     table = read_arrow(tokens)
     labels = labels_of(table)
     train, validation = rows_of(table, "train"), rows_of(table, "validation")
-    device = choose(params.precision)
-    print(f"{device.device.type}, {device.precision} ({device.reason}), {params.threads} threads", flush=True)
-    classifier = new_classifier(encoder, labels, dropout=params.dropout, attention=params.attention, seed=params.seed)
+    classifier = new_classifier(encoder, labels, dropout=params.dropout, seed=params.seed)
     for rows in (train, validation):
         require_fit(rows.tokens, classifier)
     freeze(classifier, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
+    who = identity(params, (tokens, encoder), stage="finetune")
     with only_what_the_head_reads(classifier):
-        key = identity(params, device, (tokens, encoder), stage="finetune")
-        training = Training(classifier, train, validation, params, device)
-        trained = to_the_end(training, checkpoints, key=key)
+        choice = settled(checkpoints / "choice.json", who, lambda: measured(classifier, train, params))
+        torch.set_num_threads(choice.threads)
+        device = choose(choice.precision)
+        print(f"{device.device.type}, {', '.join(map(str, choice[:3]))} ({choice.reason})", flush=True)
+        with using(classifier, choice.attention):
+            training = Training(classifier, train, validation, params, device)
+            trained = to_the_end(training, checkpoints, key=key(who, choice))
     record = {
         "task": params.task,
         "labels": labels,
-        "device": {
-            "device": device.device.type,
-            "precision": device.precision,
-            "attention": params.attention,
-            "threads": params.threads,
-            "reason": device.reason,
-        },
+        "device": {"device": device.device.type, **choice._asdict()},
         "examples": {"train": len(train.ids), "validation": len(validation.ids)},
         "truncated": pc.sum(table["truncated"]).as_py(),
         "steps": trained.steps,

@@ -1,0 +1,174 @@
+"""What a training runs with where its parameters leave that to a measurement: threads, precision, attention."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
+
+from pipeline import device as hardware
+from pipeline.batches import Indices
+from pipeline.device import Device, choose
+from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.files import json_text, read_json, write_json
+from pipeline.inference import collate, forward
+from pipeline.learning import Rows, plan_steps
+from pipeline.packing import FLAT
+from pipeline.params import FinetuneParams
+from pipeline.quiet import quiet
+
+# The first one is taken unless another is clearly faster, so that noise does not choose between two results.
+ATTENTIONS = {"cpu": ("eager", "sdpa", FLAT), "cuda": (FLAT, "sdpa", "eager")}
+WORTHWHILE = 1.15
+ROWS, ROUNDS, SECONDS = 32, 3, 2.0
+# Of the largest logit: what two orders of summing may differ by, and far below what a leak between examples does.
+TOLERANCE = 1e-3
+
+
+class Choice(NamedTuple):
+    """What was chosen; it decides the last bits of a result, so it is kept and recorded."""
+
+    threads: int
+    precision: Literal["fp32", "bf16"]
+    attention: str
+    reason: str
+
+
+def settled(path: Path, identity: str, measure: Callable[[], Choice]) -> Choice:
+    """Return the choice kept at `path` for the training `identity`, or measure one and keep it there.
+
+    So a training that goes on after a kill goes on with what it began with.
+    """
+    try:
+        kept = read_json(path)
+        if kept.pop("identity") == identity:
+            return Choice(**kept)
+    except (EnvironmentFault, AttributeError, KeyError, TypeError):  # not there, or of another shape: measure
+        pass
+    choice = measure()
+    write_json(path, {"identity": identity, **choice._asdict()})
+    return choice
+
+
+def key(identity: str, choice: Choice) -> str:
+    """Return 64 hexadecimal digits of a training and of what was chosen for it."""
+    chosen = [choice.threads, choice.precision, choice.attention]
+    return hashlib.sha256(json_text([identity, chosen]).encode()).hexdigest()
+
+
+def measured(model: PreTrainedModel, train: Rows, params: FinetuneParams) -> Choice:
+    """Return what `params` says, and where it says `auto`, what is fastest on this device; takes some seconds at most.
+
+    Raises:
+        UsageError: The model can not compute with the attention that `params` asks for.
+    """
+    threads, why_threads = hardware.threads(params.threads)
+    torch.set_num_threads(threads)
+    device = choose(params.precision)
+    rows = _typical(train, params)
+    model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
+    wanted = ATTENTIONS[device.device.type] if params.attention == "auto" else (params.attention,)
+    able = [name for name in wanted if agrees(model, name, train, rows, device)]
+    if not able:
+        raise UsageError(
+            f"{type(model).__name__} does not compute the same with `attention` {params.attention}; set auto"
+        )
+    attention, why_attention = able[0], "set by `attention`"
+    if params.attention == "auto":
+        seconds = timed({name: _step(model, name, train, rows, device) for name in able})
+        attention, why_attention = fastest(seconds)
+    reasons = (f"threads: {why_threads}", f"precision: {device.reason}", f"attention: {why_attention}")
+    return Choice(threads, device.precision, attention, "; ".join(reasons))
+
+
+def agrees(model: PreTrainedModel, attention: str, train: Rows, rows: Indices, device: Device) -> bool:
+    """Return whether the model gives the logits of eager attention with this one, each example apart from the others.
+
+    A family that does not hand its arguments down to the attention would let the examples of a flat batch see each
+    other.
+    """
+    exact = device._replace(precision="fp32")
+    model.eval()
+    try:
+        found = []
+        for name in ("eager", attention):
+            with torch.inference_mode(), using(model, name):
+                found.append(forward(model, collate(model, train.tokens, rows, exact), exact))
+    except (TypeError, ValueError):  # what the library raises for a family that does not take it
+        return False
+    expected, ours = found
+    return expected.shape == ours.shape and bool((expected - ours).abs().max() <= TOLERANCE * expected.abs().max())
+
+
+def fastest(seconds: Mapping[str, float]) -> tuple[str, str]:
+    """Return the first name unless another takes clearly less, and why, in words that are the same on every run."""
+    first = next(iter(seconds))
+    best = min(seconds, key=seconds.__getitem__)
+    shown = ", ".join(f"{name} {seconds[first] / taken:.2f}" for name, taken in seconds.items())
+    print(f"speed of attention: {shown}", flush=True)
+    if seconds[first] < WORTHWHILE * seconds[best]:
+        return first, f"no other was measured {WORTHWHILE} times as fast"
+    return best, f"measured at least {WORTHWHILE} times as fast as {first}"
+
+
+def timed(steps: Mapping[str, Callable[[], None]]) -> dict[str, float]:
+    """Return the least number of seconds of each step, after one that warms up; they take turns, against drift."""
+    for step in steps.values():
+        step()
+    best = dict.fromkeys(steps, float("inf"))
+    begin = time.perf_counter()
+    for _ in range(ROUNDS):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            best[name] = min(best[name], time.perf_counter() - start)
+        if time.perf_counter() - begin > SECONDS:
+            break
+    return best
+
+
+@contextmanager
+def using(model: PreTrainedModel, attention: str) -> Iterator[None]:
+    """Make the model compute with `attention` inside the block.
+
+    Raises:
+        ValueError: The model's family does not know it.
+    """
+    before = model.config._attn_implementation  # the library has no public name for it
+    with quiet():  # its warning of a family that does not take it is raised below
+        model.set_attn_implementation(attention)
+    try:
+        if model.config._attn_implementation != attention:
+            raise ValueError(f"{type(model).__name__} has no attention {attention!r}")
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+def _typical(train: Rows, params: FinetuneParams) -> Indices:
+    """Return the rows, `ROWS` at most, of the batch whose length is the median one."""
+    steps = plan_steps(train.tokens.lengths, params.model_copy(update={"epochs": 1}))
+    if not steps:
+        raise UsageError("there is nothing to train on")
+    lengths = sorted(steps, key=lambda step: int(train.tokens.lengths[step.rows].max()))
+    return lengths[len(lengths) // 2].rows[:ROWS]
+
+
+def _step(model: PreTrainedModel, attention: str, train: Rows, rows: Indices, device: Device) -> Callable[[], None]:
+    """Return the forward and backward of one batch, without an update and without a trace in any random state."""
+    labels = torch.from_numpy(train.labels[rows]).to(device.device)
+
+    def step() -> None:
+        model.train()
+        with torch.random.fork_rng(), using(model, attention):
+            cross_entropy(forward(model, collate(model, train.tokens, rows, device), device), labels).backward()
+        model.zero_grad(set_to_none=True)
+        if device.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return step
