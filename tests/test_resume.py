@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -25,8 +27,14 @@ def training(encoder: Path, *, count: int = 40) -> Training:
     return Training(model(encoder, PARAMS), rows(count), rows(20, seed=1), PARAMS, DEVICE)
 
 
-def train(encoder: Path, folder: Path, out: Path, *, count: int, at_step: int = 0, at_file: int = 0) -> None:
-    """Train to the end with a checkpoint a step, and die by SIGKILL at a step or at a file operation, from 1."""
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def train(
+    encoder: Path, folder: Path, out: Path, *, count: int, at_step: int = 0, at_file: int = 0, after: float = 0.0
+) -> None:
+    """Train to the end with a checkpoint a step; die by SIGKILL at a step, at a file operation, or after seconds."""
     import torch
 
     torch.set_num_threads(1)
@@ -37,7 +45,7 @@ def train(encoder: Path, folder: Path, out: Path, *, count: int, at_step: int = 
         if event in FILE_EVENTS and arguments and str(folder) in str(arguments[0]):
             seen += 1
             if seen == at_file:
-                os.kill(os.getpid(), signal.SIGKILL)
+                die()
 
     under_way = training(encoder, count=count)
     sys.addaudithook(watch)
@@ -46,13 +54,17 @@ def train(encoder: Path, folder: Path, out: Path, *, count: int, at_step: int = 
 
         def advance_and_die() -> None:
             if under_way.done + 1 == at_step:
-                os.kill(os.getpid(), signal.SIGKILL)
+                die()
             advance()
 
         under_way.advance = advance_and_die  # type: ignore[method-assign]
+    start = time.monotonic()
+    if after:
+        threading.Thread(target=lambda: (time.sleep(after), die()), daemon=True).start()
     trained = to_the_end(under_way, folder, key="k", seconds=0.0)
+    seconds = time.monotonic() - start
     weights = {name: value.tolist() for name, value in under_way.model.state_dict().items()}
-    out.write_text(json.dumps([weights, trained._asdict(), seen]))
+    out.write_text(json.dumps([weights, trained._asdict(), seen, seconds]))
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +75,8 @@ def server() -> ForkServerContext:
     return context
 
 
-def run(server: ForkServerContext, *arguments: object, count: int = 40, **die: int) -> int | None:
-    process = server.Process(target=train, args=arguments, kwargs={"count": count, **die})
+def run(server: ForkServerContext, *arguments: object, count: int = 40, **death: float) -> int | None:
+    process = server.Process(target=train, args=arguments, kwargs={"count": count, **death})
     process.start()
     process.join()
     return process.exitcode
@@ -78,7 +90,7 @@ def undisturbed(server, encoder, tmp_path_factory) -> list[object]:
 
 
 def test_a_kill_at_any_step_changes_nothing(server, encoder, undisturbed, tmp_path):
-    weights, trained, _ = undisturbed
+    weights, trained, *_ = undisturbed
     last = trained["steps"]
     drawn = [sorted(np.random.default_rng(seed).choice(range(2, last), 3, replace=False)) for seed in range(2)]
     for kills in ([1], [2, 3], [last], *drawn):
@@ -89,9 +101,21 @@ def test_a_kill_at_any_step_changes_nothing(server, encoder, undisturbed, tmp_pa
         assert json.loads(out.read_text())[:2] == [weights, trained]
 
 
+@pytest.mark.parametrize("wanted", [20, pytest.param(400, marks=pytest.mark.slow)])
+def test_kills_at_random_instants_change_nothing(server, encoder, undisturbed, tmp_path, wanted):
+    weights, trained, _, seconds = undisturbed
+    rng, kills, attempt = np.random.default_rng(wanted), 0, 0
+    while kills < wanted:
+        attempt += 1
+        work, out = tmp_path / f"{attempt}", tmp_path / f"{attempt}.out"
+        while run(server, encoder, work, out, after=float(rng.uniform(0.001, seconds))) == -signal.SIGKILL:
+            kills += 1
+        assert json.loads(out.read_text())[:2] == [weights, trained]
+
+
 def test_a_kill_at_any_file_operation_of_a_checkpoint_changes_nothing(server, encoder, tmp_path):
     assert run(server, encoder, tmp_path / "work", tmp_path / "out", count=8) == 0
-    weights, trained, operations = json.loads((tmp_path / "out").read_text())
+    weights, trained, operations, _ = json.loads((tmp_path / "out").read_text())
     per_step = operations // trained["steps"]
     assert per_step > 8  # the operations are seen
     first = (trained["steps"] - 1) * per_step  # the last checkpoint makes an older one go
