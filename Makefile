@@ -11,7 +11,7 @@ export GX_ANALYTICS_ENABLED := false
 # A file stays on one core: its tests may share a clone or a server.
 PARALLEL := --numprocesses=auto --dist=loadfile
 
-.PHONY: help setup repro results test check readme format lock clean
+.PHONY: help setup repro results test check bench bench-finetune bench-pipeline readme format lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,15 @@ check: setup  ## lint, types, floors, contracts and coverage
 	mypy
 	lint-imports
 	pytest $(PARALLEL) --cov --cov-report=term
+
+bench: bench-finetune bench-pipeline  ## all benchmarks below; each writes its table to docs/benchmarks
+
+bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
+	dvc repro --quiet tokenize@reviews
+	python -m benchmarks.finetune
+
+bench-pipeline: setup  ## the whole job from clean, stage by stage, and its no-op
+	python -m benchmarks.pipeline
 
 readme: setup  ## rewrite the README's picture and table from the project
 	dvc dag --mermaid | python -m pipeline readme

@@ -1,0 +1,52 @@
+"""Operations of a fine-tuning step, counted from the shapes of its products, and how fast this device makes them."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+
+class Shape(NamedTuple):
+    """The sizes of a BERT-like encoder."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+
+
+def whole(lengths: np.ndarray, shape: Shape) -> float:
+    """Return the operations of forward and backward through all layers on tokens that are no padding.
+
+    Twice a multiplication each: 2 forward, 4 backward, for the 4 h^2 + 2 h i weights of a layer and the 2 s h of the
+    attention of a token among s. Source: Kaplan et al. 2020, section 2.1, without embeddings and head.
+    """
+    tokens, pairs = float(lengths.sum()), float((lengths.astype(np.float64) ** 2).sum())
+    weights = 4 * shape.hidden**2 + 2 * shape.hidden * shape.intermediate
+    return 6 * shape.layers * (weights * tokens + 2 * shape.hidden * pairs)
+
+
+def needed(lengths: np.ndarray, shape: Shape) -> float:
+    """Return those that are left where the last layer computes the first token alone and the embeddings are frozen.
+
+    The last layer keeps the keys and values of every token; the first layer has no gradient to hand down through its
+    query, key and value, nor through its attention's inputs to them.
+    """
+    tokens, examples = float(lengths.sum()), float(len(lengths))
+    pairs = float((lengths.astype(np.float64) ** 2).sum())
+    others = 2 * shape.hidden**2 + 2 * shape.hidden * shape.intermediate
+    spared = 6 * (others * (tokens - examples) + 2 * shape.hidden * (pairs - tokens))
+    return whole(lengths, shape) - spared - 2 * 3 * shape.hidden**2 * tokens
+
+
+def peak(dtype: torch.dtype, device: torch.device, *, size: int = 2048, repeats: int = 12) -> float:
+    """Return the operations a second of the fastest of some products of two square matrices."""
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        left @ right
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best

@@ -1,0 +1,68 @@
+"""The whole job: `dvc repro` in a clean clone with an empty cache, stage by stage, then again with nothing to do."""
+
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.table import publish, table
+
+RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
+
+
+def lines(command: list[str], folder: Path) -> Iterator[tuple[float, str]]:
+    """Yield each line that the command prints, and the seconds since its start.
+
+    Raises:
+        CalledProcessError: It failed.
+    """
+    start = time.perf_counter()
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            yield time.perf_counter() - start, line
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    yield time.perf_counter() - start, ""
+
+
+def split(told: list[tuple[float, str]]) -> dict[str, float]:
+    """Return the seconds from the start of each stage to that of the next, in order; `dvc` is what came before them."""
+    marks = [("dvc", 0.0)]
+    for second, line in told:
+        found = RUNNING.search(line)
+        if found:
+            marks.append((found["stage"], second))
+    ends = [second for _, second in marks[1:]] + [told[-1][0]]
+    return {stage: end - begin for (stage, begin), end in zip(marks, ends, strict=True)}
+
+
+def main() -> None:
+    """Clone, run, run again; print the table and write it down."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(["git", "clone", "--quiet", ".", str(clone)], check=True)
+        clean = split(list(lines(["dvc", "repro"], clone)))
+        (*_, (no_op, _)) = lines(["dvc", "repro"], clone)
+    whole = sum(clean.values())
+    rows = [(stage, f"{seconds:.1f}", f"{seconds / whole:.0%}") for stage, seconds in clean.items()]
+    shown = table(
+        ("stage", "seconds", "share"), [*rows, ("all", f"{whole:.1f}", "100%"), ("no-op", f"{no_op:.1f}", "")]
+    )
+    figures = {"no-op/clean": round(no_op / whole, 4), "finetune/clean": round(_share(clean, "finetune"), 3)}
+    publish("pipeline", ABOUT, shown, figures, ("torch", "transformers", "dvc", "great-expectations"))
+
+
+def _share(clean: dict[str, float], stage: str) -> float:
+    return sum(seconds for name, seconds in clean.items() if name.startswith(f"{stage}@")) / sum(clean.values())
+
+
+ABOUT = """# The whole job
+
+`make bench-pipeline`: `dvc repro` in a clean clone with an empty cache, downloads included; a stage's time runs to the
+start of the next. Then the same command with nothing to do."""
+
+
+if __name__ == "__main__":
+    main()
