@@ -6,10 +6,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertForSequenceClassification
 
+from benchmarks import finetune
 from benchmarks import table as tables
 from benchmarks.flops import Shape, needed, peak, whole
 from benchmarks.pipeline import split
 from pipeline.models import freeze, only_what_the_head_reads
+from tests.test_training import with_params
 
 SHAPE = Shape(hidden=32, intermediate=48, layers=3)
 CONFIG = BertConfig(
@@ -40,6 +42,36 @@ def test_what_is_needed_is_what_is_computed(examples, length):
     with only_what_the_head_reads(model):
         computed = operations(model, examples, length)
     assert needed(np.full(examples, length), SHAPE) == pytest.approx(computed, rel=0.01)
+
+
+@pytest.fixture
+def case(encoder, monkeypatch):
+    """A case with a tiny random encoder, so that every arm really trains."""
+    config = BertConfig.from_pretrained(encoder)
+    params = with_params(epochs=1, attention="auto", evaluations=1, label_smoothing=0.1, freeze_embeddings=True)
+    monkeypatch.setattr(finetune, "ENCODER", encoder)
+    monkeypatch.setattr(finetune, "_params", lambda seed: params.model_copy(update={"seed": seed}))
+    config.vocab_size, config.max_position_embeddings = 1010, 512
+    monkeypatch.setitem(finetune.CASES, "tiny", ("tiny", finetune.random(config, count=64, length=6)))
+    return "tiny"
+
+
+@pytest.mark.parametrize("arm", finetune.ARMS)
+def test_every_arm_trains_and_is_measured(case, arm):
+    found = finetune.alone(case, arm, 0)
+    assert found["examples"] > 0
+    assert found["tokens"] == pytest.approx(6 * found["examples"])
+    assert 0 < found["share"] < 1
+    assert found["memory"] > 0
+    assert (found["accuracy"] is None) == (arm == "a")
+
+
+def test_the_table_shows_medians_and_ranges():
+    runs = [{"examples": e, "tokens": 2 * e, "share": 0.5, "memory": 1e9, "accuracy": e / 100} for e in (10, 20, 60)]
+    slow = [{**run, "examples": 5.0, "accuracy": None} for run in runs]
+    text, figures = finetune.summary({"a": slow, "b": runs, "c": runs, "c+": runs, "d": runs})
+    assert figures == {"d/a": 4.0, "d/b": 1.0, "d/c": 1.0, "d/c+": 1.0, "share_of_peak": 0.5}
+    assert "| 20.0 | 40 | 50% | 1.00 | 0.300 (0.100 to 0.600) | 1.00 |" in text
 
 
 def test_the_peak_is_a_rate():
