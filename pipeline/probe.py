@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from pipeline import device as hardware
+from pipeline import device as devices
 from pipeline.batches import Indices
 from pipeline.device import Device, choose
 from pipeline.errors import EnvironmentFault, UsageError
@@ -67,7 +67,7 @@ def measured(model: PreTrainedModel, train: Rows, params: FinetuneParams) -> Cho
     Raises:
         UsageError: The model can not compute with the attention that `params` asks for.
     """
-    threads, why_threads = hardware.threads(params.threads)
+    threads, why_threads = devices.threads(params.threads)
     torch.set_num_threads(threads)
     device = choose(params.precision)
     rows = _typical(train, params)
