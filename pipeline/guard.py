@@ -45,13 +45,15 @@ def alone(outs: Iterable[Path]) -> Iterator[None]:
     """Hold a lock on each of `outs` in the body, and in whatever is forked from it.
 
     The locks are files below `.dvc/tmp` of the repository that holds an output; the kernel takes a lock back when its
-    process is gone, however that ended. Outside of a repository nothing is locked: nothing else is started there.
+    process is gone, however that ended. Outside of a repository nothing is locked: nothing else is started there. Of
+    the processes that torchrun starts for one training, the first has the locks for all.
 
     Raises:
         Busy: Another process has one of them; it is named.
     """
+    mine = outs if int(os.environ.get("RANK", "0")) == 0 else ()
     with ExitStack() as held:
-        for out in sorted({path.absolute() for path in outs}):
+        for out in sorted({path.absolute() for path in mine}):
             root = next((folder for folder in out.parents if (folder / ".dvc").is_dir()), None)
             if root is not None:
                 _lock(held.enter_context(_opened(root / LOCKS, out)), out.relative_to(root))

@@ -1,6 +1,5 @@
 """Logits and class probabilities of token ids."""
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel
 
@@ -9,6 +8,7 @@ from pipeline.device import Device
 from pipeline.metrics import Floats
 from pipeline.models import first_position
 from pipeline.packing import FLAT
+from pipeline.parallel import ALONE, Ranks, add_up
 
 # Memory and speed of a batch, not the result.
 BATCH_TOKENS = 4096
@@ -22,21 +22,28 @@ def probabilities(model: PreTrainedModel, tokens: Ragged, device: Device) -> Flo
 
 
 def logits(
-    model: PreTrainedModel, tokens: Ragged, device: Device, *, batch_tokens: int, batch_size: int
+    model: PreTrainedModel,
+    tokens: Ragged,
+    device: Device,
+    *,
+    batch_tokens: int,
+    batch_size: int,
+    ranks: Ranks = ALONE,
 ) -> torch.Tensor:
     """Return the logits of N examples, (N, C) float32 on the CPU, in their order; without dropout and gradients.
 
     `tokens` are ids with the special tokens. Examples of near-equal length share a batch, so almost nothing is padded.
+    Several processes share the batches, and all of them have the whole result.
     """
     model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
-    parts = [torch.empty(0, model.config.num_labels or 0, device=device.device)]
-    order = [np.empty(0, np.int64)]
+    found = torch.zeros(len(tokens.lengths), model.config.num_labels or 0, device=device.device)
+    batches = plan(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None)
     with torch.inference_mode():
-        for rows in plan(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None):
-            parts.append(forward(model, collate(model, tokens, rows, device), device))
-            order.append(rows)
-    found = torch.cat(parts).cpu()
-    return found[torch.from_numpy(np.argsort(np.concatenate(order)))]
+        for rows in batches[ranks.rank :: ranks.size]:
+            places = torch.from_numpy(rows).to(device.device)
+            found[places] = forward(model, collate(model, tokens, rows, device), device)
+    add_up([found], ranks)
+    return found.cpu()
 
 
 def collate(model: PreTrainedModel, tokens: Ragged, rows: Indices, device: Device) -> Inputs:

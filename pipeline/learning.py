@@ -15,6 +15,7 @@ from pipeline.errors import UsageError, examples
 from pipeline.inference import collate, forward, logits
 from pipeline.metrics import macro_f1
 from pipeline.optimizer import balanced_weights
+from pipeline.parallel import ALONE, Ranks, add_up
 from pipeline.params import FinetuneParams
 
 
@@ -81,17 +82,32 @@ def update(
     params: FinetuneParams,
     weights: torch.Tensor | None,
     device: Device,
+    ranks: Ranks = ALONE,
 ) -> torch.Tensor:
-    """Make one optimizer update on a batch and return its loss, a scalar left on the device."""
+    """Make one optimizer update on a batch and return its mean loss, a scalar left on the device.
+
+    Each of the processes `ranks` computes its share of the rows; their gradients add up to that of the whole batch.
+    """
     model.train()
-    labels = torch.from_numpy(train.labels[rows]).to(device.device)
-    found = forward(model, collate(model, train.tokens, rows, device), device)
-    loss = cross_entropy(found, labels, weights, label_smoothing=params.label_smoothing)
+    mine = rows[ranks.rank :: ranks.size]
+    # More processes than rows: this one adds zeros, to the gradients of the same weights as the others.
+    share = mass(train.labels[mine], weights) / mass(train.labels[rows], weights) if len(mine) else 0.0
+    mine = mine if len(mine) else rows[:1]
+    labels = torch.from_numpy(train.labels[mine]).to(device.device)
+    found = forward(model, collate(model, train.tokens, mine, device), device)
+    loss = cross_entropy(found, labels, weights, label_smoothing=params.label_smoothing) * share
     loss.backward()
-    torch.nn.utils.clip_grad_norm_((p for p in model.parameters() if p.requires_grad), params.max_grad_norm)
+    total, learning = loss.detach(), [parameter for parameter in model.parameters() if parameter.requires_grad]
+    add_up([*(parameter.grad for parameter in learning if parameter.grad is not None), total], ranks)
+    torch.nn.utils.clip_grad_norm_(learning, params.max_grad_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return loss.detach()
+    return total
+
+
+def mass(labels: Indices, weights: torch.Tensor | None) -> float | torch.Tensor:
+    """Return what a mean loss over the rows is divided by: their number, or the sum of the weights of their classes."""
+    return float(len(labels)) if weights is None else weights[torch.from_numpy(labels).to(weights.device)].sum()
 
 
 def measure(
@@ -102,12 +118,12 @@ def measure(
     train_loss: float,
     params: FinetuneParams,
     device: Device,
+    ranks: Ranks = ALONE,
 ) -> Evaluation:
     """Return how the model does on validation: plain cross-entropy, accuracy and macro-F1."""
     # Without gradients a batch needs a fraction of the memory, so it may be larger.
-    found = logits(
-        model, validation.tokens, device, batch_tokens=4 * params.batch_tokens, batch_size=4 * params.batch_size
-    )
+    tokens, size = 4 * params.batch_tokens, 4 * params.batch_size
+    found = logits(model, validation.tokens, device, batch_tokens=tokens, batch_size=size, ranks=ranks)
     classes = found.shape[1]
     cells = validation.labels * classes + found.argmax(-1).numpy()
     confusion = np.bincount(cells, minlength=classes**2).reshape(classes, classes).astype(np.float64)

@@ -55,9 +55,9 @@ def settled(path: Path, identity: str, measure: Callable[[], Choice]) -> Choice:
     return choice
 
 
-def key(identity: str, choice: Choice) -> str:
-    """Return 64 hexadecimal digits of a training and of what was chosen for it."""
-    chosen = [choice.threads, choice.precision, choice.attention]
+def key(identity: str, choice: Choice, *, processes: int = 1) -> str:
+    """Return 64 hexadecimal digits of a training, of what was chosen for it, and of how many processes share it."""
+    chosen = [choice.threads, choice.precision, choice.attention, processes]
     return hashlib.sha256(json_text([identity, chosen]).encode()).hexdigest()
 
 

@@ -15,10 +15,10 @@ LINE = re.compile(r"step (?P<step>\d+)/(?P<steps>\d+), epoch (?P<epoch>[\d.]+): 
 class Progress:
     """Steps done out of `steps`: a bar on standard error, or lines on standard output, each flushed."""
 
-    def __init__(self, steps: int, *, between: float = SECONDS_BETWEEN_LINES) -> None:
+    def __init__(self, steps: int, *, between: float = SECONDS_BETWEEN_LINES, shown: bool = True) -> None:
         """Start the clock; `between` is the least number of seconds from one plain line to the next."""
-        self._steps, self._between = steps, between
-        self._bar = tqdm(total=steps, unit="step", disable=None, dynamic_ncols=True)
+        self._steps, self._between, self._shown = steps, between, shown
+        self._bar = tqdm(total=steps, unit="step", disable=None if shown else True, dynamic_ncols=True)
         self._start = self._told = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -43,6 +43,8 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print a line that stays, above the bar where there is one."""
+        if not self._shown:
+            return
         if self._bar.disable:
             print(line, flush=True)
         else:

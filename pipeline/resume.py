@@ -10,6 +10,7 @@ from types import FrameType
 from pipeline.checkpoints import Checkpoint, read, tidy, write
 from pipeline.errors import EnvironmentFault, Stopped
 from pipeline.files import remove
+from pipeline.parallel import agree, any_of, first_then_others
 from pipeline.progress import Progress
 from pipeline.training import Snapshot, Trained, Training
 
@@ -36,35 +37,53 @@ def to_the_end(training: Training, folder: Path, *, key: str, seconds: float = S
     mine = folder / key
     _start(training, mine)
     written = time.monotonic()
-    with _stop_request() as request, Progress(len(training.steps)) as progress:
+    with _stop_request() as request, Progress(len(training.steps), shown=training.ranks.first) as progress:
         while not training.finished:
             training.advance()
             _tell(training, progress)
-            if request.made or time.monotonic() - written >= seconds:
+            stop = any_of(request.made, training.ranks)
+            if stop or time.monotonic() - written >= seconds:
                 _write(training, mine, progress)
                 written = time.monotonic()
-            if request.made and not training.finished:
+            if stop and not training.finished:
                 raise Stopped(f"stopped after step {training.done}; `dvc repro` goes on from there")
     return training.result()
 
 
 def _start(training: Training, folder: Path) -> None:
-    """Bring the training to where the newest good checkpoint left it, and say so."""
-    for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
-        if other != folder and other.is_dir():
-            remove(other)
-    tidy(folder)
+    """Bring the training to where the newest good checkpoint left it, and say so.
+
+    Raises:
+        EnvironmentFault: The processes of one training see different checkpoints.
+    """
+    with first_then_others(training.ranks):
+        for other in folder.parent.iterdir() if training.ranks.first and folder.parent.is_dir() else ():
+            if other != folder and other.is_dir():
+                remove(other)
+        if training.ranks.first:
+            tidy(folder)
+    for said in _restored(training, folder):
+        if training.ranks.first:
+            print(said, flush=True)
+    if not agree(training.done, training.ranks):
+        raise EnvironmentFault(f"the processes of this training see different checkpoints in {folder}. Run again.")
+
+
+def _restored(training: Training, folder: Path) -> Iterator[str]:
+    """Restore the newest good checkpoint and yield what there is to say about it and those before it."""
     for found in read(folder, key=folder.name):
         if isinstance(found, Checkpoint):
             training.restore(Snapshot(found.tensors, found.record))
-            print(f"going on after step {found.step} of {len(training.steps)}, from {folder}", flush=True)
+            yield f"going on after step {found.step} of {len(training.steps)}, from {folder}"
             return
-        print(found, flush=True)
+        yield found
     if folder.is_dir():
-        print("no checkpoint is good: starting over", flush=True)
+        yield "no checkpoint is good: starting over"
 
 
 def _write(training: Training, folder: Path, progress: Progress) -> None:
+    if not training.ranks.first:
+        return
     snapshot = training.snapshot()
     try:
         write(folder, Checkpoint(training.done, *snapshot), key=folder.name)

@@ -12,6 +12,7 @@ from pipeline.device import Device
 from pipeline.errors import UsageError
 from pipeline.learning import Evaluation, Rows, Step, class_weights, look, measure, plan_steps, require_finite, update
 from pipeline.optimizer import build, rate, set_rate
+from pipeline.parallel import ALONE, Ranks
 from pipeline.params import FinetuneParams
 
 # Losses are looked at together, so that a GPU need not wait for the host at every step.
@@ -47,14 +48,21 @@ class Training:
     """
 
     def __init__(
-        self, model: PreTrainedModel, train: Rows, validation: Rows, params: FinetuneParams, device: Device
+        self,
+        model: PreTrainedModel,
+        train: Rows,
+        validation: Rows,
+        params: FinetuneParams,
+        device: Device,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """Plan every update; `model` learns in place.
+        """Plan every update; `model` learns in place, alike in each of the processes `ranks`.
 
         Raises:
             UsageError: There is nothing to train on.
         """
         self.model, self.train, self.validation, self.params, self.device = model, train, validation, params, device
+        self.ranks = ranks
         model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
         self.optimizer = build(model, learning_rate=params.learning_rate, weight_decay=params.weight_decay)
         self.weights = class_weights(train, params, int(model.config.num_labels or 0), device)
@@ -91,9 +99,18 @@ class Training:
         step = self.steps[self.done]
         learning_rate = self._learning_rate(step)
         set_rate(self.optimizer, learning_rate)
-        with own_randomness(self.params.seed, step.number, self.device):
+        with own_randomness(self.params.seed, step.number, self.device, rank=self.ranks.rank):
             self._waiting.append(
-                update(self.model, self.optimizer, self.train, step.rows, self.params, self.weights, self.device)
+                update(
+                    self.model,
+                    self.optimizer,
+                    self.train,
+                    step.rows,
+                    self.params,
+                    self.weights,
+                    self.device,
+                    self.ranks,
+                )
             )
         self.done = step.number
         if len(self._waiting) == STEPS_BETWEEN_LOOKS or step.evaluate:
@@ -159,7 +176,7 @@ class Training:
     def _evaluate(self, step: Step, learning_rate: float) -> None:
         loss = sum(self._losses) / len(self._losses)
         self._losses.clear()
-        found = measure(self.model, self.validation, step, learning_rate, loss, self.params, self.device)
+        found = measure(self.model, self.validation, step, learning_rate, loss, self.params, self.device, self.ranks)
         require_finite(found, self.params)
         self.evaluations.append(found)
         if self.best == len(self.evaluations) - 1:
@@ -189,8 +206,8 @@ def _learned(model: PreTrainedModel) -> dict[str, torch.Tensor]:
 
 
 @contextmanager
-def own_randomness(seed: int, step: int, device: Device) -> Iterator[None]:
-    """Make the global generators of the block depend on (seed, step) alone, and leave them as they were."""
+def own_randomness(seed: int, step: int, device: Device, *, rank: int = 0) -> Iterator[None]:
+    """Make the global generators of the block depend on (seed, step, rank) alone, and leave them as they were."""
     with torch.random.fork_rng(devices=[] if device.device.type == "cpu" else [torch.cuda.current_device()]):
-        torch.manual_seed(int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]))
+        torch.manual_seed(int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0]))
         yield

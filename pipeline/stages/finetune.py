@@ -13,6 +13,7 @@ from pipeline.identity import identity
 from pipeline.learning import Rows
 from pipeline.loading import new_classifier
 from pipeline.models import freeze, only_what_the_head_reads, require_fit
+from pipeline.parallel import first_then_others, joined
 from pipeline.params import FinetuneParams
 from pipeline.probe import key, measured, settled, using
 from pipeline.resume import to_the_end
@@ -22,7 +23,10 @@ from pipeline.training import Training
 
 
 def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history: Out) -> None:
-    """Fine-tune the encoder on the train split; choose the best weights on the validation split."""
+    """Fine-tune the encoder on the train split; choose the best weights on the validation split.
+
+    Started by torchrun, each process computes its share of every batch, and the first publishes.
+    """
     checkpoints = model.with_name(f"{model.name}.checkpoints")  # not a DVC output: DVC removes those before a run
     table = read_arrow(tokens)
     labels = labels_of(table)
@@ -32,14 +36,17 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
         require_fit(rows.tokens, classifier)
     freeze(classifier, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     who = identity(params, (tokens, encoder), stage="finetune")
-    with only_what_the_head_reads(classifier):
-        choice = settled(checkpoints / "choice.json", who, lambda: measured(classifier, train, params))
-        torch.set_num_threads(choice.threads)
+    with joined() as ranks, only_what_the_head_reads(classifier):
+        with first_then_others(ranks):
+            choice = settled(checkpoints / "choice.json", who, lambda: measured(classifier, train, params))
+        torch.set_num_threads(max(1, choice.threads // ranks.size) if params.threads == "auto" else choice.threads)
         device = choose(choice.precision)
         print(f"{device.device.type}, {', '.join(map(str, choice[:3]))} ({choice.reason})", flush=True)
         with using(classifier, choice.attention):
-            training = Training(classifier, train, validation, params, device)
-            trained = to_the_end(training, checkpoints, key=key(who, choice))
+            training = Training(classifier, train, validation, params, device, ranks)
+            trained = to_the_end(training, checkpoints, key=key(who, choice, processes=ranks.size))
+        if not ranks.first:
+            return
     record = {
         "task": params.task,
         "labels": labels,
