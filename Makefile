@@ -11,7 +11,7 @@ export GX_ANALYTICS_ENABLED := false
 # A file stays on one core: its tests may share a clone or a server.
 PARALLEL := --numprocesses=auto --dist=loadfile
 
-.PHONY: help setup repro results test check bench bench-finetune bench-pipeline readme format lock clean
+.PHONY: help setup repro results test check bench bench-finetune bench-pipeline bench-tokenize readme format lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,7 +41,7 @@ check: setup  ## lint, types, floors, contracts and coverage
 	lint-imports
 	pytest $(PARALLEL) --cov --cov-report=term
 
-bench: bench-finetune bench-pipeline  ## all benchmarks below; each writes its table to docs/benchmarks
+bench: bench-finetune bench-pipeline bench-tokenize  ## all benchmarks below; each writes its table to docs/benchmarks
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
@@ -49,6 +49,9 @@ bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (ha
 
 bench-pipeline: setup  ## the whole job from clean, stage by stage, and its no-op
 	python -m benchmarks.pipeline
+
+bench-tokenize: setup  ## throughput and memory of tokenisation at 1 M texts
+	python -m benchmarks.tokenize
 
 readme: setup  ## rewrite the README's picture and table from the project
 	dvc dag --mermaid | python -m pipeline readme

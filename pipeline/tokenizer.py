@@ -1,11 +1,13 @@
-"""Text to token ids: an encoder's own tokenizer, columnar, without a Python object a token more than needed."""
+"""Text to token ids: an encoder's own tokenizer, a stream of columns in and out, no list of ids kept."""
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from pipeline.errors import EnvironmentFault
 
@@ -34,30 +36,39 @@ def load_tokenizer(encoder: Path, *, max_length: int) -> Tokenizer:
 
 
 def encode(
-    tokenizer: Tokenizer, texts: Sequence[str], *, max_length: int, batch_texts: int
-) -> tuple[pa.Array, pa.Array]:
-    """Return the ids of each text, list<int32> with special tokens, and whether each was cut, bool.
+    tokenizer: Tokenizer, batches: Iterable[pa.RecordBatch], *, max_length: int
+) -> Iterator[tuple[pa.RecordBatch, pa.Array, pa.Array]]:
+    """Yield each batch, the ids of its column `text`, list<int32> with special tokens, and whether each was cut, bool.
 
-    The result does not depend on `batch_texts`, which bounds the memory.
+    Two batches at most are in memory. The tokenizer works on all cores and outside of Python, so it takes the next
+    batch while the ids of the one before become columns.
     """
-    ids: list[pa.Array] = []
-    truncated: list[bool] = []
-    for start in range(0, len(texts), batch_texts):
-        batch = list(texts[start : start + batch_texts])
-        cut = [len(text) > max_length * CHARS_PER_TOKEN for text in batch]
-        encodings = tokenizer.encode_batch_fast([text[: max_length * CHARS_PER_TOKEN] for text in batch])
-        ids.append(_ragged([encoding.ids for encoding in encodings]))
-        truncated.extend(long or bool(found.overflowing) for long, found in zip(cut, encodings, strict=True))
-    return pa.concat_arrays(ids) if ids else _ragged([]), pa.array(truncated, pa.bool_())
+    with ThreadPoolExecutor(1) as ahead:
+        waiting: tuple[pa.RecordBatch, Future[list[Encoding]]] | None = None
+        for batch in batches:
+            under_way = ahead.submit(_encodings, tokenizer, batch["text"], max_length * CHARS_PER_TOKEN)
+            if waiting is not None:
+                yield _columns(waiting[0], waiting[1].result(), max_length)
+            waiting = batch, under_way
+        if waiting is not None:
+            yield _columns(waiting[0], waiting[1].result(), max_length)
 
 
-def _ragged(rows: Sequence[Sequence[int]]) -> pa.Array:
-    offsets = np.zeros(len(rows) + 1, np.int32)
-    np.cumsum([len(row) for row in rows], out=offsets[1:])
-    flat = np.fromiter(_flat(rows), np.int32, count=int(offsets[-1]))
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+def _encodings(tokenizer: Tokenizer, texts: pa.Array, chars: int) -> list[Encoding]:
+    found: list[Encoding] = tokenizer.encode_batch_fast([text[:chars] for text in texts.to_pylist()])
+    return found
 
 
-def _flat(rows: Sequence[Sequence[int]]) -> Iterator[int]:
-    for row in rows:
-        yield from row
+def _columns(
+    batch: pa.RecordBatch, encodings: Sequence[Encoding], max_length: int
+) -> tuple[pa.RecordBatch, pa.Array, pa.Array]:
+    """Return the batch with the columns of its encodings."""
+    flat = array("i")
+    for encoding in encodings:
+        flat.fromlist(encoding.ids)  # the binding has no other door than a list; this one dies at once
+    offsets = np.zeros(len(encodings) + 1, np.int32)
+    np.cumsum([len(encoding) for encoding in encodings], out=offsets[1:])
+    ids = pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.frombuffer(flat, np.int32)))
+    long = [len(text) > max_length * CHARS_PER_TOKEN for text in batch["text"].to_pylist()]
+    cut = [too_long or bool(found.overflowing) for too_long, found in zip(long, encodings, strict=True)]
+    return batch, ids, pa.array(cut, pa.bool_())

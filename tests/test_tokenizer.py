@@ -1,3 +1,4 @@
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,10 +11,14 @@ CLS, SEP = 2, 3
 
 
 def ids(encoder, texts, *, max_length=12, batch_texts=100):
-    found, truncated = encode(
-        load_tokenizer(encoder, max_length=max_length), texts, max_length=max_length, batch_texts=batch_texts
-    )
-    return found.to_pylist(), truncated.to_pylist()
+    whole = pa.record_batch({"text": pa.array(texts, pa.string())})
+    batches = (whole.slice(start, batch_texts) for start in range(0, len(texts), batch_texts))
+    found = list(encode(load_tokenizer(encoder, max_length=max_length), batches, max_length=max_length))
+    assert pa.concat_batches([batch for batch, _, _ in found] or [whole]).equals(whole)
+    assert all(rows.type == pa.list_(pa.int32()) for _, rows, _ in found)
+    return [row for _, rows, _ in found for row in rows.to_pylist()], [
+        c for _, _, cut in found for c in cut.to_pylist()
+    ]
 
 
 def test_the_ids_are_the_stock_tokenizers(encoder):

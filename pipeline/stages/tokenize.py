@@ -1,34 +1,42 @@
 """tokenize: examples -> tokens, ragged ids in one columnar file."""
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.params import TokenizeParams
 from pipeline.stage import In, Out
-from pipeline.tables import described, labels_of, read_parquet, task_of, write_arrow
+from pipeline.tables import description, labels_of, read_arrow, regroup, stream_parquet, task_of, write_arrow
 from pipeline.tokenizer import encode, load_tokenizer
+
+# Token ids of a record batch at most: 32 MiB of memory. Where one ends depends on `max_length` alone.
+RECORD_TOKENS = 2**23
+COLUMNS = {
+    "id": pa.string(),
+    "split": pa.string(),
+    "labels": pa.int64(),
+    "input_ids": pa.list_(pa.int32()),
+    "truncated": pa.bool_(),
+}
 
 
 def run(params: TokenizeParams, *, examples: In, findings: In, encoder: In, tokens: Out) -> None:  # noqa: ARG001
-    """Tokenise every example of every split with the encoder's tokenizer.
+    """Tokenise every example of every split with the encoder's tokenizer; the memory does not grow with the examples.
 
     `findings` is not read: that it is there says that validate let the examples pass.
     """
-    rows = read_parquet(examples)
-    labels = labels_of(rows)
     tokenizer = load_tokenizer(encoder, max_length=params.max_length)
-    input_ids, truncated = encode(
-        tokenizer, rows["text"].to_pylist(), max_length=params.max_length, batch_texts=params.batch_texts
-    )
-    table = pa.table(
-        {
-            "id": rows["id"],
-            "split": rows["split"],
-            "labels": pc.index_in(rows["label"], pa.array(labels)).cast(pa.int64()),
-            "input_ids": input_ids,
-            "truncated": truncated,
-        }
-    )
-    write_arrow(tokens, described(table.combine_chunks(), task=task_of(rows), labels=labels))
-    count = pc.sum(pc.list_value_length(input_ids)).as_py()
-    print(f"{table.num_rows} examples, {count} tokens, {pc.sum(truncated).as_py()} cut")
+    schema, rows = stream_parquet(examples, ("id", "split", "label", "text"), rows=params.batch_texts)
+    labels = labels_of(schema)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch, input_ids, truncated in encode(tokenizer, rows, max_length=params.max_length):
+            classes = pc.index_in(batch["label"], pa.array(labels)).cast(pa.int64())
+            yield pa.record_batch([batch["id"], batch["split"], classes, input_ids, truncated], list(COLUMNS))
+
+    found = pa.schema(COLUMNS.items(), description(task_of(schema), labels))
+    write_arrow(tokens, found, regroup(batches(), RECORD_TOKENS // params.max_length))
+    written = read_arrow(tokens)
+    count = pc.sum(pc.list_value_length(written["input_ids"])).as_py()
+    print(f"{written.num_rows} examples, {count} tokens, {pc.sum(written['truncated']).as_py()} cut")

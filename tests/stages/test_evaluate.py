@@ -80,7 +80,10 @@ def measured(folder: Path, model: Path, **changed: Any) -> dict[str, Path]:
     made = tables() | changed
     inputs = {name: folder / name for name in made}
     for name, table in made.items():
-        (write_arrow if name == "tokens" else write_parquet)(inputs[name], table)
+        if name == "tokens":
+            write_arrow(inputs[name], table.schema, table.to_batches())
+        else:
+            write_parquet(inputs[name], table)
     outputs = {name: folder / name for name in OUTPUTS}
     run(PARAMS, model=model, **inputs, **outputs)
     return outputs

@@ -29,7 +29,8 @@ def tokens(tmp_path_factory):
         for part, split in parts
     )
     path = tmp_path_factory.mktemp("tokens") / "t.arrow"
-    write_arrow(path, described(table, task="t", labels=("<b>no|</b>", "yes")))
+    found = described(table, task="t", labels=("<b>no|</b>", "yes"))
+    write_arrow(path, found.schema, found.to_batches())
     return path
 
 
@@ -89,7 +90,7 @@ def test_the_card_shows_hostile_class_names_as_text(results):
 def test_a_test_row_changes_nothing(tokens, encoder, results, tmp_path):
     table = pa.ipc.open_file(tokens).read_all()
     without = table.filter(pa.compute.not_equal(table["split"], "test"))
-    write_arrow(tmp_path / "t.arrow", without)
+    write_arrow(tmp_path / "t.arrow", without.schema, without.to_batches())
     run(
         PARAMS,
         tokens=tmp_path / "t.arrow",

@@ -1,7 +1,10 @@
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from transformers import AutoTokenizer
 
 from pipeline.params import TokenizeParams
+from pipeline.stages import tokenize
 from pipeline.stages.tokenize import run
 from pipeline.tables import described, labels_of, read_arrow, task_of, write_parquet
 
@@ -35,3 +38,46 @@ def test_it_writes_ragged_ids_with_class_indices(inputs, encoder, tmp_path, caps
     assert [len(row) for row in table["input_ids"].to_pylist()] == [5, 6, 6]
     assert str(table.schema.field("input_ids").type) in ("list<item: int32>", "list<element: int32>")
     assert "3 examples, 17 tokens, 2 cut" in capsys.readouterr().out
+
+
+def in_one_piece(examples, encoder, out, rows_per_batch):
+    """Write what the stage should, with all texts and lists of ids in memory and the stock tokenizer."""
+    rows = pq.read_table(examples)
+    ids = AutoTokenizer.from_pretrained(encoder)(rows["text"].to_pylist(), truncation=True, max_length=6)["input_ids"]
+    whole = AutoTokenizer.from_pretrained(encoder)(rows["text"].to_pylist())["input_ids"]
+    table = pa.table(
+        {
+            "id": rows["id"],
+            "split": rows["split"],
+            "labels": pa.array([["yes", "no"].index(label) for label in rows["label"].to_pylist()], pa.int64()),
+            "input_ids": pa.array(ids, pa.list_(pa.int32())),
+            "truncated": [len(row) > 6 for row in whole],
+        }
+    )
+    table = described(table.combine_chunks(), task="t", labels=("yes", "no"))
+    with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        for start in range(0, table.num_rows, rows_per_batch):
+            part = table.slice(start, rows_per_batch).to_pydict()
+            writer.write_batch(pa.record_batch(part, table.schema))
+
+
+@pytest.mark.parametrize("record_tokens", [tokenize.RECORD_TOKENS, 6 * 4, 6 * 7])
+def test_the_bytes_are_those_of_the_whole_table_whatever_the_batch(encoder, tmp_path, monkeypatch, record_tokens):
+    count = 25
+    table = pa.table(
+        {
+            "id": [f"{row}" for row in range(count)],
+            "split": ["train"] * count,
+            "text": ["a good film " * (row % 4) for row in range(count)],
+            "label": ["yes", "no", "no", "yes", "no"] * 5,
+            "row": range(count),
+        }
+    )
+    examples = tmp_path / "examples"
+    write_parquet(examples, described(table, task="t", labels=("yes", "no")))
+    in_one_piece(examples, encoder, tmp_path / "expected", record_tokens // 6)
+    monkeypatch.setattr(tokenize, "RECORD_TOKENS", record_tokens)
+    for batch_texts in (1, 3, 8, 1000):
+        params = PARAMS.model_copy(update={"batch_texts": batch_texts})
+        run(params, examples=examples, findings=examples, encoder=encoder, tokens=tmp_path / "found")
+        assert (tmp_path / "found").read_bytes() == (tmp_path / "expected").read_bytes()

@@ -1,0 +1,148 @@
+"""Throughput and peak memory of tokenisation: the library's lists, `datasets.map`, and the stage `tokenize`.
+
+Usage: python -m benchmarks.tokenize [TEXTS]. It reads data/examples/reviews.parquet and the encoder below data/raw.
+Every arm is a process of its own, reads the same Parquet file, and writes what it has to; the arms are run in turn.
+One table is printed, then one JSON object as the last line.
+"""
+
+import datetime
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+ENCODER, EXAMPLES = Path("data/raw/minilm"), Path("data/examples/reviews.parquet")
+MAX_LENGTH, BATCH_TEXTS = 128, 4096
+
+
+def make(texts: int, out: Path) -> None:
+    """Write `texts` examples: the reviews over and over, each time with another number before them."""
+    import pyarrow as pa
+
+    from pipeline.tables import described, labels_of, read_parquet, write_parquet
+
+    rows = read_parquet(EXAMPLES)
+    known, splits, labels = (rows[name].to_pylist() for name in ("text", "split", "label"))
+    place = [index % len(known) for index in range(texts)]
+    table = pa.table(
+        {
+            "id": [f"{index}" for index in range(texts)],
+            "split": [splits[index] for index in place],
+            "text": [f"{number // len(known)} {known[index]}" for number, index in enumerate(place)],
+            "label": [labels[index] for index in place],
+        }
+    )
+    write_parquet(out, described(table, task="reviews", labels=labels_of(rows)))
+
+
+def lists(examples: Path, out: Path) -> int:
+    """Tokenise as most programs do: every text, then every list of ids in memory; no file is written."""
+    import pyarrow.parquet as pq
+
+    from pipeline.tokenizer import load_tokenizer
+
+    tokenizer = load_tokenizer(ENCODER, max_length=MAX_LENGTH)
+    texts = pq.read_table(examples)["text"].to_pylist()
+    ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    out.touch()
+    return sum(map(len, ids))
+
+
+def datasets_map(examples: Path, out: Path) -> int:
+    """Tokenise by `datasets.map` with the fast tokenizer, batched, in as many processes as there are cores."""
+    import os
+
+    import pyarrow.compute as pc
+    from datasets import Dataset, disable_progress_bars
+    from transformers import AutoTokenizer
+
+    disable_progress_bars()
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    tokenizer = AutoTokenizer.from_pretrained(ENCODER)
+    rows = Dataset.from_parquet(str(examples), cache_dir=str(out.parent / "cache"))
+    found = rows.map(
+        lambda batch: {"input_ids": tokenizer(batch["text"], truncation=True, max_length=MAX_LENGTH)["input_ids"]},
+        batched=True,
+        batch_size=BATCH_TEXTS,
+        remove_columns=["text", "label"],
+        cache_file_name=str(out),
+    )
+    return int(pc.sum(pc.list_value_length(found.data["input_ids"])).as_py())
+
+
+def ours(examples: Path, out: Path) -> int:
+    """Run the stage."""
+    import pyarrow.compute as pc
+
+    from pipeline.params import TokenizeParams
+    from pipeline.stages.tokenize import run
+    from pipeline.tables import read_arrow
+
+    params = TokenizeParams(task="reviews", max_length=MAX_LENGTH, batch_texts=BATCH_TEXTS)
+    run(params, examples=examples, findings=examples, encoder=ENCODER, tokens=out)
+    return int(pc.sum(pc.list_value_length(read_arrow(out)["input_ids"])).as_py())
+
+
+ARMS: dict[str, Callable[[Path, Path], int]] = {"lists": lists, "datasets_map": datasets_map, "ours": ours}
+
+
+def arm(name: str, examples: Path, out: Path) -> dict[str, float]:
+    """Return seconds without imports, tokens, and the peak resident memory of this process in MiB."""
+    ARMS[name](EXAMPLES, out.with_name("warm"))  # imports and first-time work are not tokenisation
+    start = time.perf_counter()
+    tokens = ARMS[name](examples, out)
+    seconds = time.perf_counter() - start
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    peak = next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    return {"seconds": seconds, "tokens": tokens, "peak_mib": peak}
+
+
+def measured(name: str, texts: int, scratch: Path) -> dict[str, float]:
+    """Run one arm in a process of its own."""
+    work = Path(tempfile.mkdtemp(dir=scratch))
+    words = [
+        sys.executable,
+        "-m",
+        "benchmarks.tokenize",
+        "--arm",
+        name,
+        str(scratch / f"{texts}.parquet"),
+        str(work / "out"),
+    ]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return {"texts": texts, **found}
+
+
+def main(texts: int) -> None:
+    """Measure every arm at a tenth of `texts` and at `texts`."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in ARMS}
+    with tempfile.TemporaryDirectory() as folder:
+        for size in (texts // 10, texts):
+            make(size, Path(folder) / f"{size}.parquet")
+            for name in ARMS:
+                found[name].append(measured(name, size, Path(folder)))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("tokenizers", "datasets", "transformers", "pyarrow"))
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    print(f"{today}, {platform.machine()}, Python {platform.python_version()}, {versions}\n")
+    print("| arm | texts | texts/s | tokens/s | peak MiB |\n| --- | ---: | ---: | ---: | ---: |")
+    for name, rows in found.items():
+        for row in rows:
+            rates = f"{row['texts'] / row['seconds']:,.0f} | {row['tokens'] / row['seconds']:,.0f}"
+            print(f"| {name} | {row['texts']:,} | {rates} | {row['peak_mib']:,.0f} |")
+    mine = found["ours"]
+    result = {f"ours/{name}": rows[1]["seconds"] / mine[1]["seconds"] for name, rows in found.items() if name != "ours"}
+    growth = {f"growth_{name}": rows[1]["peak_mib"] - rows[0]["peak_mib"] for name, rows in found.items()}
+    print(f"\n{json.dumps({**result, **growth, 'arms': found})}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--arm"]:
+        print(json.dumps(arm(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))))
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
