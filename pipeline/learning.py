@@ -40,12 +40,17 @@ class Evaluation(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One planned update: its number from 1, its rows, and how many epochs are done after it."""
+    """One planned update: its number from 1, the rows of its micro-batches, and how many epochs are done after it."""
 
     number: int
-    rows: Indices
+    parts: tuple[Indices, ...]
     epoch: float
     evaluate: bool
+
+    @property
+    def rows(self) -> Indices:
+        """All rows of the update."""
+        return np.concatenate(self.parts)
 
 
 def plan_steps(lengths: Indices, params: FinetuneParams) -> list[Step]:
@@ -61,9 +66,11 @@ def plan_steps(lengths: Indices, params: FinetuneParams) -> list[Step]:
             batch_size=params.batch_size,
             rng=np.random.default_rng([params.seed, epoch]),
         )
-        marks = {math.ceil(len(batches) * part / params.evaluations) for part in range(1, params.evaluations + 1)}
-        for index, rows in enumerate(batches, start=1):
-            steps.append(Step(len(steps) + 1, rows, epoch + index / len(batches), index in marks))
+        starts = range(0, len(batches), params.accumulate)
+        updates = [tuple(batches[start : start + params.accumulate]) for start in starts]
+        marks = {math.ceil(len(updates) * part / params.evaluations) for part in range(1, params.evaluations + 1)}
+        for index, parts in enumerate(updates, start=1):
+            steps.append(Step(len(steps) + 1, parts, epoch + index / len(updates), index in marks))
     return steps
 
 
@@ -78,26 +85,31 @@ def update(
     model: PreTrainedModel,
     optimizer: torch.optim.Optimizer,
     train: Rows,
-    rows: Indices,
+    parts: Sequence[Indices],
     params: FinetuneParams,
     weights: torch.Tensor | None,
     device: Device,
     ranks: Ranks = ALONE,
 ) -> torch.Tensor:
-    """Make one optimizer update on a batch and return its mean loss, a scalar left on the device.
+    """Make one optimizer update on the micro-batches and return its loss, a scalar left on the device.
 
-    Each of the processes `ranks` computes its share of the rows; their gradients add up to that of the whole batch.
+    The loss is that of one batch of all their rows: a mean, weighted by class, to which each micro-batch adds a share.
+    Each of the processes `ranks` computes its share of every micro-batch; the gradients add up.
     """
     model.train()
-    mine = rows[ranks.rank :: ranks.size]
-    # More processes than rows: this one adds zeros, to the gradients of the same weights as the others.
-    share = mass(train.labels[mine], weights) / mass(train.labels[rows], weights) if len(mine) else 0.0
-    mine = mine if len(mine) else rows[:1]
-    labels = torch.from_numpy(train.labels[mine]).to(device.device)
-    found = forward(model, collate(model, train.tokens, mine, device), device)
-    loss = cross_entropy(found, labels, weights, label_smoothing=params.label_smoothing) * share
-    loss.backward()
-    total, learning = loss.detach(), [parameter for parameter in model.parameters() if parameter.requires_grad]
+    whole = mass(train.labels[np.concatenate(parts)], weights)
+    total = torch.zeros((), device=device.device)
+    for rows in parts:
+        mine = rows[ranks.rank :: ranks.size]
+        # More processes than rows: this one adds zeros, to the gradients of the same weights as the others.
+        share = mass(train.labels[mine], weights) / whole if len(mine) else 0.0
+        mine = mine if len(mine) else rows[:1]
+        labels = torch.from_numpy(train.labels[mine]).to(device.device)
+        found = forward(model, collate(model, train.tokens, mine, device), device)
+        loss = cross_entropy(found, labels, weights, label_smoothing=params.label_smoothing) * share
+        loss.backward()
+        total += loss.detach()
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     add_up([*(parameter.grad for parameter in learning if parameter.grad is not None), total], ranks)
     torch.nn.utils.clip_grad_norm_(learning, params.max_grad_norm)
     optimizer.step()

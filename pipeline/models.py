@@ -81,6 +81,21 @@ def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
         module.requires_grad_(requires_grad=False)
 
 
+def layer_scales(model: PreTrainedModel, decay: float) -> dict[str, float]:
+    """Return what to multiply each parameter's learning rate with: `decay` for every layer between it and the head.
+
+    The head and the pooler have 1, the top layer `decay`, the one below `decay`^2, the embeddings `decay`^(layers + 1).
+
+    Source: Howard and Ruder 2018, Universal Language Model Fine-tuning, section 3.2; Clark et al. 2020, ELECTRA.
+    """
+    stack = encoder_layers(model)
+    embeddings: Any = model.base_model.embeddings
+    depths = dict.fromkeys(embeddings.parameters(), len(stack) + 1)
+    for below, layer in enumerate(stack):
+        depths |= dict.fromkeys(layer.parameters(), len(stack) - below)
+    return {name: decay ** depths.get(parameter, 0) for name, parameter in model.named_parameters()}
+
+
 @contextlib.contextmanager
 def only_what_the_head_reads(model: PreTrainedModel) -> Iterator[None]:
     """Make the last layer hand the head what it reads inside the block, and compute no more where the family allows it.

@@ -1,23 +1,31 @@
 """AdamW as BERT uses it, and how its learning rate moves."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
 
-def build(model: nn.Module, *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+def build(
+    model: nn.Module, *, learning_rate: float, weight_decay: float, scales: Mapping[str, float]
+) -> torch.optim.AdamW:
     """Return fused AdamW over the parameters that learn; weights of one dimension (biases, norms) do not decay.
+
+    `scales` multiplies the learning rate of a parameter, by name; one that is not in it has 1.
 
     Source: Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization; Devlin et al. 2019, appendix A.2.
     """
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [parameter for parameter in learning if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in learning if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate, fused=True)
+    groups: dict[tuple[bool, float], dict[str, Any]] = {}
+    learning = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    for name, parameter in sorted(learning, key=lambda named: named[1].ndim <= 1):
+        decays, scale = parameter.ndim > 1, scales.get(name, 1.0)
+        new = {"params": [], "weight_decay": weight_decay if decays else 0.0, "scale": scale}
+        groups.setdefault((decays, scale), new)["params"].append(parameter)
+    optimizer = torch.optim.AdamW(list(groups.values()), lr=learning_rate, fused=True)
+    set_rate(optimizer, learning_rate)
+    return optimizer
 
 
 def rate(step: int, *, steps: int, warmup: float, schedule: Literal["linear", "cosine"]) -> float:
@@ -33,9 +41,9 @@ def rate(step: int, *, steps: int, warmup: float, schedule: Literal["linear", "c
 
 
 def set_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
-    """Set the learning rate of every group."""
+    """Set the learning rate of every group, times the group's own scale."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        group["lr"] = learning_rate * group["scale"]
 
 
 def balanced_weights(labels: torch.Tensor, classes: int) -> torch.Tensor:

@@ -179,6 +179,8 @@ class FinetuneParams(Section):
     batch_tokens: Annotated[int, Field(ge=16, le=10**7)]
     batch_size: Annotated[int, Field(ge=1, le=10**5)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    accumulate: Annotated[int, Field(ge=1, le=10**4)]
     schedule: Literal["linear", "cosine"]
     warmup: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Share

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from pipeline.device import Device
 from pipeline.errors import UsageError
 from pipeline.learning import Evaluation, Rows, Step, class_weights, look, measure, plan_steps, require_finite, update
+from pipeline.models import layer_scales
 from pipeline.optimizer import build, rate, set_rate
 from pipeline.parallel import ALONE, Ranks
 from pipeline.params import FinetuneParams
@@ -64,7 +65,12 @@ class Training:
         self.model, self.train, self.validation, self.params, self.device = model, train, validation, params, device
         self.ranks = ranks
         model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
-        self.optimizer = build(model, learning_rate=params.learning_rate, weight_decay=params.weight_decay)
+        self.optimizer = build(
+            model,
+            learning_rate=params.learning_rate,
+            weight_decay=params.weight_decay,
+            scales=layer_scales(model, params.layer_decay),
+        )
         self.weights = class_weights(train, params, int(model.config.num_labels or 0), device)
         self.steps = plan_steps(train.tokens.lengths, params)
         if not self.steps:
@@ -105,7 +111,7 @@ class Training:
                     self.model,
                     self.optimizer,
                     self.train,
-                    step.rows,
+                    step.parts,
                     self.params,
                     self.weights,
                     self.device,

@@ -38,7 +38,7 @@ def test_the_rate_rises_to_one_and_falls_without_a_dead_step(steps, warmup, sche
 def test_only_what_learns_is_optimised_and_only_matrices_decay():
     model = nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3), nn.Linear(3, 2))
     model[0].requires_grad_(requires_grad=False)
-    optimizer = build(model, learning_rate=0.5, weight_decay=0.1)
+    optimizer = build(model, learning_rate=0.5, weight_decay=0.1, scales={})
     decayed, plain = optimizer.param_groups
     assert decayed["weight_decay"] == 0.1
     assert [id(p) for p in decayed["params"]] == [id(model[2].weight)]

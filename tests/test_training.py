@@ -6,16 +6,17 @@ import torch
 from pipeline.batches import ragged
 from pipeline.device import Device
 from pipeline.errors import UsageError
-from pipeline.inference import logits
-from pipeline.learning import Rows, plan_steps
+from pipeline.inference import collate, forward, logits
+from pipeline.learning import Rows, class_weights, plan_steps, update
 from pipeline.loading import new_classifier
-from pipeline.models import freeze, only_what_the_head_reads
+from pipeline.models import freeze, layer_scales, only_what_the_head_reads
 from pipeline.params import FinetuneParams
 from pipeline.training import Trained, Training, own_randomness
 
 DEVICE = Device(torch.device("cpu"), "fp32", "a test")
 PARAMS = FinetuneParams(
-    task="t", epochs=3, batch_tokens=64, batch_size=8, learning_rate=5e-3, schedule="linear", warmup=0.1,
+    task="t", epochs=3, batch_tokens=64, batch_size=8, learning_rate=5e-3, layer_decay=1.0,
+    accumulate=1, schedule="linear", warmup=0.1,
     weight_decay=0.01, max_grad_norm=1.0, label_smoothing=0.0, class_weights="none", dropout=0.0,
     freeze_embeddings=False, freeze_layers=0, metric="macro_f1", evaluations=2, patience=100, precision="fp32",
     attention="eager", threads=1, seed=0,
@@ -225,3 +226,86 @@ def test_each_step_draws_its_own_dropout():
 def test_nothing_to_train_on_is_refused(encoder):
     with pytest.raises(UsageError, match="nothing to train on"):
         Training(model(encoder), rows(0), rows(20), PARAMS, DEVICE)
+
+
+def test_without_options_every_byte_is_that_of_the_plain_loop(encoder):
+    train, params = rows(40), with_params(epochs=1, label_smoothing=0.1, class_weights="balanced")
+    ours, plain = model(encoder), model(encoder)
+    training = Training(ours, train, rows(20, seed=1), params, DEVICE)
+    groups = [[p for p in plain.parameters() if p.ndim > 1], [p for p in plain.parameters() if p.ndim <= 1]]
+    optimizer = torch.optim.AdamW(
+        [{"params": groups[0], "weight_decay": 0.01}, {"params": groups[1], "weight_decay": 0.0}], fused=True
+    )
+    while not training.finished:
+        step = training.steps[training.done]
+        for group in optimizer.param_groups:
+            group["lr"] = training._learning_rate(step)
+        training.advance()
+        plain.train()
+        found = forward(plain, collate(plain, train.tokens, step.rows, DEVICE), DEVICE)
+        labels = torch.from_numpy(train.labels[step.rows])
+        torch.nn.functional.cross_entropy(found, labels, training.weights, label_smoothing=0.1).backward()
+        torch.nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), plain.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("weighting", ["none", "balanced"])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
+def test_accumulated_micro_batches_are_one_large_batch(encoder, weighting, label_smoothing):
+    """The gradient and the loss, over micro-batches of unequal sizes and unequal classes."""
+    params = with_params(class_weights=weighting, label_smoothing=label_smoothing, max_grad_norm=1e6)
+    train = rows(40)
+    train = train._replace(labels=np.array([0] * 33 + [1] * 7))
+    parts = (np.arange(20), np.arange(20, 37), np.arange(37, 40))
+    results = []
+    for split in (parts, (np.arange(40),)):
+        classifier = model(encoder)
+        weights = class_weights(train, params, 2, DEVICE)
+        optimizer = torch.optim.SGD(classifier.parameters(), lr=1.0)
+        loss = update(classifier, optimizer, train, split, params, weights, DEVICE)
+        results.append([loss, *classifier.parameters()])
+    for found, expected in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_accumulation_groups_the_batches_of_an_epoch():
+    lengths = rows(50).tokens.lengths
+    one, three = (plan_steps(lengths, with_params(accumulate=count)) for count in (1, 3))
+    per_epoch = len(one) // 3
+    assert len(three) == 3 * -(-per_epoch // 3)
+    assert [list(part) for step in three for part in step.parts] == [list(step.rows) for step in one]
+    assert three[-1].epoch == 3
+    assert {len(step.parts) for step in one} == {1}
+
+
+def test_layers_far_from_the_head_learn_more_slowly(encoder):
+    classifier = model(encoder)
+    scales = layer_scales(classifier, 0.5)
+    assert scales["classifier.weight"] == scales["bert.pooler.dense.weight"] == 1
+    assert scales["bert.encoder.layer.1.output.dense.weight"] == 0.5
+    assert scales["bert.encoder.layer.0.attention.self.query.bias"] == 0.25
+    assert scales["bert.embeddings.word_embeddings.weight"] == 0.125
+    assert set(layer_scales(classifier, 1.0).values()) == {1.0}
+    params = with_params(layer_decay=0.5)
+    training = Training(classifier, rows(40), rows(20, seed=1), params, DEVICE)
+    training.advance()
+    rates = {p: group["lr"] for group in training.optimizer.param_groups for p in group["params"]}
+    top = training._learning_rate(training.steps[0])
+    assert {name: rates[p] for name, p in classifier.named_parameters()} == {n: top * s for n, s in scales.items()}
+
+
+@pytest.mark.parametrize("option", [{"layer_decay": 0.7}, {"accumulate": 3}])
+def test_an_option_is_carried_across_a_kill(encoder, option):
+    params = with_params(dropout=0.2, epochs=1, metric="loss", **option)
+    whole = Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE)
+    whole.advance()
+    snapshot = whole.snapshot()
+    again = Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE)
+    again.restore(snapshot)
+    for training in (whole, again):
+        while not training.finished:
+            training.advance()
+        training.result()
+    assert all(torch.equal(a, b) for a, b in zip(whole.model.parameters(), again.model.parameters(), strict=True))
