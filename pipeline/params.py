@@ -190,6 +190,7 @@ class FinetuneParams(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)]
     freeze_embeddings: bool
     freeze_layers: Annotated[int, Field(ge=0, le=200)]
+    lora: Annotated[int, Field(ge=1, le=1024)] | None
     metric: Literal["accuracy", "macro_f1", "loss"]
     evaluations: Annotated[int, Field(ge=1, le=100)]
     patience: Annotated[int, Field(ge=1, le=10**6)]

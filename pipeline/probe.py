@@ -19,6 +19,7 @@ from pipeline.files import json_text, read_json, write_json
 from pipeline.inference import collate, forward
 from pipeline.learning import Rows, plan_steps
 from pipeline.packing import FLAT
+from pipeline.parallel import Ranks, first_then_others
 from pipeline.params import FinetuneParams
 from pipeline.quiet import quiet
 
@@ -37,6 +38,21 @@ class Choice(NamedTuple):
     precision: Literal["fp32", "bf16"]
     attention: str
     reason: str
+
+
+@contextmanager
+def chosen(
+    model: PreTrainedModel, train: Rows, params: FinetuneParams, path: Path, identity: str, ranks: Ranks
+) -> Iterator[tuple[Choice, Device]]:
+    """Make the model compute with what is chosen for the training `identity`, kept at `path`, inside the block."""
+    with first_then_others(ranks):
+        choice = settled(path, identity, lambda: measured(model, train, params))
+    torch.set_num_threads(max(1, choice.threads // ranks.size) if params.threads == "auto" else choice.threads)
+    device = choose(choice.precision)
+    if ranks.first:
+        print(f"{device.device.type}, {', '.join(map(str, choice[:3]))} ({choice.reason})", flush=True)
+    with using(model, choice.attention):
+        yield choice, device
 
 
 def settled(path: Path, identity: str, measure: Callable[[], Choice]) -> Choice:

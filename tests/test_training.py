@@ -18,7 +18,8 @@ PARAMS = FinetuneParams(
     task="t", epochs=3, batch_tokens=64, batch_size=8, learning_rate=5e-3, layer_decay=1.0,
     accumulate=1, schedule="linear", warmup=0.1,
     weight_decay=0.01, max_grad_norm=1.0, label_smoothing=0.0, class_weights="none", dropout=0.0,
-    freeze_embeddings=False, freeze_layers=0, metric="macro_f1", evaluations=2, patience=100, precision="fp32",
+    freeze_embeddings=False, freeze_layers=0, lora=None,
+    metric="macro_f1", evaluations=2, patience=100, precision="fp32",
     attention="eager", threads=1, seed=0,
 )  # fmt: skip
 

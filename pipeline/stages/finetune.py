@@ -3,19 +3,18 @@
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 
 from pipeline.batches import ragged
-from pipeline.device import choose
 from pipeline.export import card, save
 from pipeline.files import remove, write_json
 from pipeline.identity import identity
 from pipeline.learning import Rows
 from pipeline.loading import new_classifier
+from pipeline.lora import low_rank
 from pipeline.models import freeze, only_what_the_head_reads, require_fit
-from pipeline.parallel import first_then_others, joined
+from pipeline.parallel import joined
 from pipeline.params import FinetuneParams
-from pipeline.probe import key, measured, settled, using
+from pipeline.probe import chosen, key
 from pipeline.resume import to_the_end
 from pipeline.stage import In, Out
 from pipeline.tables import labels_of, read_arrow
@@ -36,15 +35,14 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
         require_fit(rows.tokens, classifier)
     freeze(classifier, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     who = identity(params, (tokens, encoder), stage="finetune")
-    with joined() as ranks, only_what_the_head_reads(classifier):
-        with first_then_others(ranks):
-            choice = settled(checkpoints / "choice.json", who, lambda: measured(classifier, train, params))
-        torch.set_num_threads(max(1, choice.threads // ranks.size) if params.threads == "auto" else choice.threads)
-        device = choose(choice.precision)
-        print(f"{device.device.type}, {', '.join(map(str, choice[:3]))} ({choice.reason})", flush=True)
-        with using(classifier, choice.attention):
-            training = Training(classifier, train, validation, params, device, ranks)
-            trained = to_the_end(training, checkpoints, key=key(who, choice, processes=ranks.size))
+    with (
+        joined() as ranks,
+        low_rank(classifier, params.lora, seed=params.seed),
+        only_what_the_head_reads(classifier),
+        chosen(classifier, train, params, checkpoints / "choice.json", who, ranks) as (choice, device),
+    ):
+        training = Training(classifier, train, validation, params, device, ranks)
+        trained = to_the_end(training, checkpoints, key=key(who, choice, processes=ranks.size))
         if not ranks.first:
             return
     record = {
