@@ -70,7 +70,7 @@ def datasets_map(examples: Path, out: Path) -> int:
         batched=True,
         batch_size=BATCH_TEXTS,
         remove_columns=["text", "label"],
-        cache_file_name=str(out),
+        cache_file_name=str(out.with_suffix(".arrow")),
     )
     return int(pc.sum(pc.list_value_length(found.data["input_ids"])).as_py())
 
