@@ -51,6 +51,7 @@ bench-pipeline: setup  ## the whole job from clean, stage by stage, and its no-o
 	python -m benchmarks.pipeline
 
 bench-tokenize: setup  ## throughput and memory of tokenisation at 1 M texts
+	dvc repro --quiet ingest@reviews fetch@minilm
 	python -m benchmarks.tokenize
 
 readme: setup  ## rewrite the README's picture and table from the project

@@ -26,7 +26,7 @@ from pipeline.params import FinetuneParams
 from pipeline.probe import measured, using
 from pipeline.training import Training
 
-TUTORIAL_STEPS = 3
+TUTORIAL_STEPS, DEFAULT_STEPS = 3, 150
 ABOUT = {
     "a": "a tutorial's loop: padded to 512, fp32, Adam, batch 16",
     "b": "Trainer, its defaults",

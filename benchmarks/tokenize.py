@@ -2,19 +2,17 @@
 
 Usage: python -m benchmarks.tokenize [TEXTS]. It reads data/examples/reviews.parquet and the encoder below data/raw.
 Every arm is a process of its own, reads the same Parquet file, and writes what it has to; the arms are run in turn.
-One table is printed, then one JSON object as the last line.
 """
 
-import datetime
 import json
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
+
+from benchmarks.table import publish, table
 
 ENCODER, EXAMPLES = Path("data/raw/minilm"), Path("data/examples/reviews.parquet")
 MAX_LENGTH, BATCH_TEXTS = 128, 4096
@@ -54,7 +52,7 @@ def lists(examples: Path, out: Path) -> int:
 
 
 def datasets_map(examples: Path, out: Path) -> int:
-    """Tokenise by `datasets.map` with the fast tokenizer, batched, in as many processes as there are cores."""
+    """Tokenise by `datasets.map` with the fast tokenizer, batched, with the threads of `tokenizers`."""
     import os
 
     import pyarrow.compute as pc
@@ -127,18 +125,24 @@ def main(texts: int) -> None:
             make(size, Path(folder) / f"{size}.parquet")
             for name in ARMS:
                 found[name].append(measured(name, size, Path(folder)))
-    versions = ", ".join(f"{name} {version(name)}" for name in ("tokenizers", "datasets", "transformers", "pyarrow"))
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    print(f"{today}, {platform.machine()}, Python {platform.python_version()}, {versions}\n")
-    print("| arm | texts | texts/s | tokens/s | peak MiB |\n| --- | ---: | ---: | ---: | ---: |")
-    for name, rows in found.items():
-        for row in rows:
-            rates = f"{row['texts'] / row['seconds']:,.0f} | {row['tokens'] / row['seconds']:,.0f}"
-            print(f"| {name} | {row['texts']:,} | {rates} | {row['peak_mib']:,.0f} |")
-    mine = found["ours"]
-    result = {f"ours/{name}": rows[1]["seconds"] / mine[1]["seconds"] for name, rows in found.items() if name != "ours"}
-    growth = {f"growth_{name}": rows[1]["peak_mib"] - rows[0]["peak_mib"] for name, rows in found.items()}
-    print(f"\n{json.dumps({**result, **growth, 'arms': found})}")
+    header = ("arm", "texts", "texts/s", "tokens/s", "peak memory, MiB")
+    rows = [
+        (name, f"{row['texts']:,}", *(f"{row[what] / row['seconds']:,.0f}" for what in ("texts", "tokens")), peak)
+        for name, measures in found.items()
+        for row, peak in ((row, f"{row['peak_mib']:,.0f}") for row in measures)
+    ]
+    mine = found["ours"][1]
+    others = {name: measures[1] for name, measures in found.items() if name != "ours"}
+    figures = {f"ours/{name}": round(row["seconds"] / mine["seconds"], 2) for name, row in others.items()}
+    figures |= {f"memory ours/{name}": round(mine["peak_mib"] / row["peak_mib"], 3) for name, row in others.items()}
+    publish("tokenize", ABOUT, table(header, rows), figures, ("tokenizers", "datasets", "transformers", "pyarrow"))
+
+
+ABOUT = """# Tokenisation
+
+`make bench-tokenize`: the reviews over and over, each time with another number before them, 128 tokens at most. `lists`
+is the library's `encode_batch` with every list in memory and writes nothing; `datasets_map` and `ours` write their
+file. Each arm is a process of its own; the speed is without imports."""
 
 
 if __name__ == "__main__":
