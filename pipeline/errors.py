@@ -9,6 +9,10 @@ class PipelineError(Exception):
     exit_code = 1
 
 
+class Regression(PipelineError):
+    """A change makes a model worse than its gates allow; the model must become better, or the gate be argued over."""
+
+
 class UsageError(PipelineError):
     """A parameter or an argument is wrong; running again does not help."""
 

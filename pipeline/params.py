@@ -220,6 +220,25 @@ class EvaluateParams(Section):
         return self
 
 
+class Gate(Section):
+    """How much worse a metric may become before a change is refused; for losses and errors, worse is more."""
+
+    largest_drop: Annotated[float, Field(ge=0, le=100)]
+    level: Annotated[float, Field(gt=0, le=0.5)]
+    floor: Annotated[float, Field(ge=0, le=100)] | None
+
+
+class Gates(Section):
+    """The gates of a task, one a metric; no stage reads them, so no edit of them runs a model again."""
+
+    task: Name
+    accuracy: Gate | None
+    macro_f1: Gate | None
+    log_loss: Gate | None
+    brier: Gate | None
+    ece: Gate | None
+
+
 class ReportParams(Section):
     """What the page shows."""
 
@@ -235,4 +254,5 @@ PER_TASK: dict[str, type[Section]] = {
     "baseline": BaselineParams,
     "finetune": FinetuneParams,
     "evaluate": EvaluateParams,
+    "gates": Gates,
 }

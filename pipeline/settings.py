@@ -2,8 +2,8 @@
 
 import difflib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
@@ -135,11 +135,22 @@ def _section(model: type[Section], values: Raw, place: Any, problems: dict[str, 
 
 def _explain(item: Raw, model: type[Section], key: str) -> str:
     if item["type"] == "extra_forbidden":
-        return _unknown(str(item["loc"][-1]), tuple(model.model_fields) if len(item["loc"]) == 1 else ())
+        return _unknown(str(item["loc"][-1]), _allowed(model, item["loc"][:-1]))
     if item["type"] == "missing":
         return "is missing; " + ("it belongs to the task" if key in ("file",) else "add it")
     message = str(item["msg"]).removeprefix("Value error, ")
     return message if item["type"] == "value_error" else f"found {item['input']!r}; {message[0].lower()}{message[1:]}"
+
+
+def _allowed(model: type[Section], path: Sequence[str | int]) -> tuple[str, ...]:
+    """Return the keys of the section that lies at `path` below `model`; none where that is a free map."""
+    for step in path:
+        kind = model.model_fields[str(step)].annotation if str(step) in model.model_fields else None
+        inner = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, Section)]
+        if not inner:
+            return ()
+        model = inner[0]
+    return tuple(model.model_fields)
 
 
 def _unknown(key: str, allowed: tuple[str, ...]) -> str:

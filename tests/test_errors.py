@@ -7,7 +7,14 @@ from pipeline.errors import examples
 
 def test_each_error_has_the_exit_code_schedulers_know():
     codes = {kind.__name__: kind.exit_code for kind in errors.PipelineError.__subclasses__()}
-    assert codes == {"UsageError": 2, "DataError": 3, "EnvironmentFault": 4, "Stopped": 143, "Busy": 75}
+    assert codes == {
+        "Regression": 1,
+        "UsageError": 2,
+        "DataError": 3,
+        "EnvironmentFault": 4,
+        "Stopped": 143,
+        "Busy": 75,
+    }
 
 
 def test_examples_are_few_short_and_counted():
