@@ -70,6 +70,11 @@ def points(difference: float | None) -> str:
     return ABSENT if difference is None else _plain(f"{100 * difference:+.1f}")
 
 
+def signed(difference: float | None) -> str:
+    """Return a difference with its sign and three decimals."""
+    return ABSENT if difference is None else _plain(f"{difference:+.3f}")
+
+
 def interval(low: float | None, high: float | None) -> str:
     """Return `[low, high]` as shares; nothing when a side is missing."""
     return "" if low is None or high is None else f"[{share(low)}, {share(high)}]"
