@@ -1,16 +1,22 @@
 """The commands people type beside the stages."""
 
 import html
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.errors import UsageError
+from pipeline.comment import comment as markdown
+from pipeline.difference import MOST_BYTES, read_difference
+from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.files import publish, read_json, write_json
+from pipeline.overlay import overlaid
 from pipeline.profile import accept as accepted
 from pipeline.readme import collapse, overview, replaced
 from pipeline.run import plan, run
+from pipeline.settings import resolve
 
+SETTINGS = Path("params.yaml")
 FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
 README, SUMMARY, PAGE = Path("README.md"), Path("data/report.md"), Path("data/report.html")
 
@@ -58,9 +64,62 @@ def results(words: Sequence[str]) -> None:
     print(f"{table}\n\nThe whole report: {PAGE.resolve()}")
 
 
+def diff(words: Sequence[str]) -> None:
+    """Compare two revisions; what reads them is imported when it is asked for, so that no other command waits for it.
+
+    Raises:
+        UsageError: A word, a revision or the head's params are wrong.
+        Regression: A gate fails.
+    """
+    importlib.import_module("pipeline.diff").main(words)
+
+
+def comment(words: Sequence[str]) -> None:
+    """Print a document of `diff --json`, whoever made it, as the Markdown of a comment.
+
+    Raises:
+        UsageError: Not one file is named.
+        DataError: It is too large or not such a document.
+        EnvironmentFault: It cannot be read.
+    """
+    if len(words) != 1:
+        raise UsageError("usage: python -m pipeline comment FILE   (a document of `python -m pipeline diff --json`)")
+    try:
+        with Path(words[0]).open("rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise EnvironmentFault(f"{words[0]} could not be read: {error}") from error
+    sys.stdout.write(markdown(read_difference(content)))
+
+
+def overlay(words: Sequence[str]) -> None:
+    """Lay a small profile over params.yaml, but for what differs from the params of the revision compared with.
+
+    Raises:
+        UsageError: Not two files are named, or the params would not be valid.
+        EnvironmentFault: A file cannot be read.
+    """
+    if len(words) != 2:
+        raise UsageError(
+            "usage: python -m pipeline overlay SMALL OTHER   (YAML; the params.yaml of the other revision)"
+        )
+    try:
+        own, small, other = (Path(name).read_text(encoding="utf-8") for name in (str(SETTINGS), *words))
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentFault(f"the overlay could not be read: {error}") from error
+    text = overlaid(own, small, other)
+    resolve(text, read_json(PROFILES))
+    with publish(SETTINGS) as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(f"{SETTINGS} is now that of the small profile of {words[0]}; its numbers are not those of the full run.")
+
+
 # A command may return an exit code; None is 0.
 COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "accept": accept,
+    "comment": comment,
+    "diff": diff,
+    "overlay": overlay,
     "plan": plan,
     "readme": readme,
     "results": results,
