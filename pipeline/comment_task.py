@@ -6,7 +6,7 @@ from pipeline.bars import calibration_text, learning_text
 from pipeline.difference import Change, Example, TaskDifference
 from pipeline.render import ABSENT, count, escape_markdown, markdown_table, p_value, plural, points, share, shorten
 
-VALUE = 80
+VALUE, SHOWN = 80, 10
 DETAILS = "<details>\n<summary>{}</summary>\n\n{}\n</details>\n"
 
 
@@ -68,10 +68,10 @@ def _examples(title: str, shown: Sequence[Example], whole: int) -> str:
             f"<code>{words_of(one.id)}</code>",
             *(words_of(word) for word in (one.label, one.base, one.head)),
         )
-        for one in shown
+        for one in shown[:SHOWN]
     ]
     table = markdown_table(("Line", "Id", "Class", "Base says", "Head says"), rows, right=[0])
-    return f"{title}, the surest wrong first ({count(len(shown))} of {count(whole)}):\n\n{table}"
+    return f"{title}, the surest wrong first ({count(min(len(shown), SHOWN))} of {count(whole)}):\n\n{table}"
 
 
 def _curves(task: TaskDifference) -> str:

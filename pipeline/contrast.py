@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.changes import curves, findings_changes, row_changes
-from pipeline.difference import Group, RowChanges, TaskDifference, TestRows, worst
+from pipeline.difference import Group, RowChanges, SharedRows, TaskDifference, worst
 from pipeline.errors import PipelineError
 from pipeline.gates import judge
 from pipeline.groups import Part, class_parts, flips, groups, slice_parts
@@ -92,10 +92,10 @@ def _test_set(found: Models) -> list[str]:
 
 
 # ------------------------------------------------------------------------------------------------ details
-def _test_rows(found: Models) -> TestRows | None:
+def _test_rows(found: Models) -> SharedRows | None:
     if not (found.base and found.head):
         return None
-    return TestRows(
+    return SharedRows(
         base=len(found.base.ids),
         head=len(found.head.ids),
         common=len(found.common.ids) if found.common else 0,

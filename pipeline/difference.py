@@ -85,7 +85,7 @@ class Group(Section):
     p_value: Share
 
 
-class TestRows(Section):
+class SharedRows(Section):
     """The test sets of both revisions; `relabelled` are those of `common` whose class differs."""
 
     base: Number
@@ -147,7 +147,7 @@ class TaskDifference(Section):
     notes: Annotated[tuple[Sentence, ...], Field(max_length=20)]
     metrics: Annotated[tuple[Metric, ...], Field(max_length=5)]
     gates: Annotated[tuple[Judgement, ...], Field(max_length=5)]
-    test: TestRows | None
+    test: SharedRows | None
     flips: Flips | None
     groups: Annotated[tuple[Group, ...], Field(max_length=MOST_ROWS)]
     rows: Annotated[tuple[RowChanges, ...], Field(max_length=3)]

@@ -83,6 +83,6 @@ def _of_drop(name: Headline, gate: Gate, drop: float, p_worse: float | None, see
     if p_worse is None:
         return "failed", f"{fell}; without the predictions of both it cannot be told from chance"
     if p_worse < gate.level:
-        return "failed", f"{fell}, and that is not chance ({p_phrase(p_worse)})"
+        return "failed", f"{fell}, and that is not chance (one-sided {p_phrase(p_worse)})"
     seen = f"; a drop of {size(name, sees)} would be seen" if sees is not None else ""
-    return "unproven", f"{fell}, but it may be chance ({p_phrase(p_worse)}){seen}"
+    return "unproven", f"{fell}, but it may be chance (one-sided {p_phrase(p_worse)}){seen}"

@@ -8,11 +8,10 @@ import pyarrow as pa
 
 from pipeline.alignment import held_out
 from pipeline.changes import word
-from pipeline.compare import mcnemar
 from pipeline.difference import MOST_EXAMPLES, MOST_ROWS, Example, Flips, Group
 from pipeline.matching import Matched
 from pipeline.metrics import Ints, subset
-from pipeline.paired import Pair, holm
+from pipeline.paired import Pair, flip_test, holm
 from pipeline.params import EvaluateParams
 from pipeline.slices import Slice, by_column, by_length
 
@@ -31,7 +30,7 @@ def flips(found: Matched, lines: Mapping[str, int]) -> Flips:
     `lines` maps ids to the line of the source file; an id may lack.
     """
     base, head = found.pair
-    test = mcnemar(head.right, base.right)
+    test = flip_test(found.pair)
     fixed, broken = np.flatnonzero(head.right & ~base.right), np.flatnonzero(base.right & ~head.right)
     return Flips(
         fixed=len(fixed),
@@ -73,7 +72,7 @@ def groups(pair: Pair, parts: Sequence[Part], *, most: int = MOST_ROWS // 2) -> 
     The p values are adjusted for the number of parts: among many, some differ by chance.
     """
     pairs = [Pair(subset(pair.base, part.rows), subset(pair.head, part.rows)) for part in parts]
-    tests = [mcnemar(one.head.right, one.base.right) for one in pairs]
+    tests = [flip_test(one) for one in pairs]
     adjusted = holm([test.p_value for test in tests])
     found = [
         Group(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.bootstrap import bootstrap, estimate, one_class
-from pipeline.compare import mcnemar, paired_p_value
+from pipeline.compare import McNemar, mcnemar, paired_p_value
 from pipeline.metrics import HEADLINE, Floats, Scored, headline
 
 NORMAL = 0.5  # the p value of a change that is no worse and no better
@@ -55,10 +55,16 @@ def evidence(pair: Pair, *, confidence: float, resamples: int, rng: np.random.Ge
         spread = float(np.std(draws[:, at], ddof=1))
         p_values = float(paired_p_value(draws[:, at])), share_not_worse(BETTER[name] * draws[:, at])
         if name == "accuracy":
-            p_values = mcnemar(pair.head.right, pair.base.right).p_value, mid_p_worse(pair)
+            p_values = flip_test(pair).p_value, mid_p_worse(pair)
         values = float(base[at]), float(head[at]), float(head[at] - base[at])
         found[name] = Evidence(*values, ends.low, ends.high, spread, *p_values)
     return found
+
+
+def flip_test(pair: Pair) -> McNemar:
+    """Return McNemar's test of a pair, the head being the model; sums of many terms may end a hair above 1."""
+    test = mcnemar(pair.head.right, pair.base.right)
+    return test._replace(p_value=min(1.0, test.p_value), mid_p=min(1.0, test.mid_p))
 
 
 def share_not_worse(gains: Floats) -> float:
@@ -76,7 +82,7 @@ def mid_p_worse(pair: Pair) -> float:
 
     Source: Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91.
     """
-    test = mcnemar(pair.head.right, pair.base.right)
+    test = flip_test(pair)
     if test.model_only == test.baseline_only:
         return NORMAL
     return test.mid_p / 2 if test.model_only < test.baseline_only else 1 - test.mid_p / 2

@@ -9,7 +9,7 @@ from statsmodels.stats.multitest import multipletests
 
 from pipeline.compare import POWER, detectable, mcnemar
 from pipeline.metrics import scored
-from pipeline.paired import Pair, evidence, holm, mid_p_worse, share_not_worse, smallest_drop
+from pipeline.paired import Pair, evidence, flip_test, holm, mid_p_worse, share_not_worse, smallest_drop
 
 TRIALS = 400
 
@@ -46,6 +46,12 @@ def test_the_one_sided_mid_p_is_half_the_weight_of_the_split_found(broken, fixed
     worse = stats.binom.cdf(fixed, lone, 0.5) - stats.binom.pmf(fixed, lone, 0.5) / 2
     assert found == pytest.approx(worse if lone else 0.5, abs=1e-9)
     assert found + mid_p_worse(pair(fixed, broken, both, 1)) == pytest.approx(1)
+
+
+@given(st.integers(1, 400), st.integers(0, 400))
+def test_no_p_value_is_above_one(broken, fixed):
+    test = flip_test(pair(broken, fixed, 1, 1))
+    assert 0 <= test.mid_p <= test.p_value <= 1
 
 
 @settings(max_examples=25)

@@ -1,0 +1,251 @@
+"""The workflows of a pull request: their form, what they may reach, their shell steps on a real clone."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.difference import read_difference
+from tests.settings import dump
+from tests.test_pipeline import packed, settings  # noqa: F401  (a fixture)
+from tests.workflows import FOLDER, ROOT, Runner, load
+
+NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
+PARTS = (
+    "dvc.yaml", "requirements.lock", "Makefile", ".dvcignore", ".gitignore", ".github", "pipeline", "data/.gitignore",
+    "data/profiles.json",
+)  # fmt: skip
+FAKE_GH = """#!{python}
+import json, os, pathlib, shutil, sys
+import jq
+words, folder = sys.argv[1:], pathlib.Path(os.environ["RUNNER_TEMP"]) / "github"
+assert os.environ["GH_TOKEN"] and os.environ["GH_REPO"]
+with (folder / "calls").open("a") as stream:
+    stream.write(json.dumps(words) + "\\n")
+def shown(document):
+    value = jq.compile(words[words.index("--jq") + 1]).input_value(document).all()
+    print("\\n".join(one if isinstance(one, str) else json.dumps(one) for one in value))
+if words[0] == "api":
+    size = (folder / "diff.json").stat().st_size if (folder / "diff.json").exists() else 0
+    others = [{{"name": "other", "size_in_bytes": 7}}]
+    shown({{"artifacts": others + [{{"name": "metric-diff", "size_in_bytes": size}}] * bool(size)}})
+elif words[:2] == ["run", "download"]:
+    target = pathlib.Path(words[words.index("--dir") + 1])
+    target.mkdir()
+    shutil.copy(folder / "diff.json", target)
+elif words[:2] == ["pr", "list"]:
+    shown([{{"number": 3, "headRefOid": "0" * 40}}, {{"number": 7, "headRefOid": "a" * 40}}])
+elif words[:2] == ["pr", "comment"]:
+    shutil.copy(words[words.index("--body-file") + 1], folder / "comment.md")
+"""
+
+
+# ------------------------------------------------------------------------------------------------ form
+def test_the_workflows_fit_the_schema():
+    done = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows",
+         *(str(FOLDER / name) for name in NAMES)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert NAMES == ["comment.yml", "diff.yml"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_actions_are_pinned_and_no_expression_reaches_a_shell(name):
+    for job in load(name)["jobs"].values():
+        for step in job["steps"]:
+            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]) if "uses" in step else "run" in step
+            assert "${{" not in step.get("run", "")
+            if step.get("uses", "").startswith("actions/checkout"):
+                assert step["with"]["persist-credentials"] is False
+
+
+def test_what_a_fork_runs_has_no_secret_and_cannot_write():
+    text, found = (FOLDER / "diff.yml").read_text(), load("diff.yml")
+    assert {*found["on"]} == {"pull_request", "push"}
+    assert found["permissions"] == {"contents": "read"}
+    for job in found["jobs"].values():
+        assert "permissions" not in job
+        assert "environment" not in job
+    assert not re.search(r"secrets|github\.token|GH_TOKEN|GITHUB_TOKEN|id-token|pull_request_target", text)
+
+
+def test_what_may_write_runs_no_code_of_the_pull_request():
+    found = load("comment.yml")
+    assert {*found["on"]} == {"workflow_run"}
+    assert found["permissions"] == {}
+    job = found["jobs"]["post"]
+    assert job["permissions"] == {"actions": "read", "contents": "read", "pull-requests": "write"}
+    assert all("ref" not in step.get("with", {}) for step in job["steps"])
+    assert "secrets" not in (FOLDER / "comment.yml").read_text()
+
+
+def test_the_one_listens_to_the_other():
+    assert load("comment.yml")["on"]["workflow_run"]["workflows"] == [load("diff.yml")["name"]]
+    uploaded = next(one for one in load("diff.yml")["jobs"]["diff"]["steps"] if "upload" in one.get("uses", ""))
+    assert uploaded["with"]["name"] in (FOLDER / "comment.yml").read_text()
+
+
+# ------------------------------------------------------------------------------------------------ a pull request
+def git(root: Path, *words: str) -> str:
+    named = ("-c", "user.name=A. Tester", "-c", "user.email=tester@example.org")
+    done = subprocess.run(["git", *named, *words], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def origin(packed, tmp_path_factory) -> Path:  # noqa: F811
+    """A repository with the sample as one task, and a branch that learns at another rate; nothing is reproduced."""
+    root = tmp_path_factory.mktemp("origin")
+    for part in PARTS:
+        (root / part).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
+        copy(ROOT / part, root / part)
+    from pipeline.settings import parse
+
+    values, _ = parse(settings(packed[1]))
+    del values["tasks"]["reviews"]
+    (root / "params.yaml").write_text(dump(values), encoding="utf-8")
+    git(root, "init", "--quiet", "--initial-branch=main")
+    subprocess.run([Path(sys.executable).parent / "dvc", "init", "--quiet"], cwd=root, check=True)
+    subprocess.run([Path(sys.executable).parent / "dvc", "config", "core.analytics", "false"], cwd=root, check=True)
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "Begin")
+    git(root, "checkout", "--quiet", "-b", "change")
+    values["finetune"]["learning_rate"] = 1e-4
+    (root / "params.yaml").write_text(dump(values), encoding="utf-8")
+    git(root, "commit", "--quiet", "--all", "--message", "Learn slowly")
+    git(root, "checkout", "--quiet", "main")
+    git(root, "merge", "--quiet", "--no-ff", "--message", "Merge", "change")
+    git(root, "branch", "merged")
+    git(root, "reset", "--quiet", "--hard", "HEAD^1")
+    return root
+
+
+def runner(origin: Path, wheels: Path, folder: Path, branch: str) -> Runner:
+    """Return a job in a fresh clone, its environment installed already."""
+    workspace = folder / "work"
+    git(folder, "clone", "--quiet", "--depth=2", f"--branch={branch}", f"file://{origin}", str(workspace))
+    (workspace / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    (workspace / ".git/info/exclude").write_text(".venv\n")
+    os.utime(workspace / "requirements.lock", (0, 0))  # older than the environment: `make setup` has nothing to do
+    job = Runner("diff.yml", "diff", workspace, folder / "temp", {})
+    job.job["env"] |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    return job
+
+
+def ran(job: Runner, name: str, code: int = 0) -> str:
+    done = job.step(name)
+    assert done is not None, f"{name} was left out"
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def job(origin, packed, tmp_path_factory) -> Runner:  # noqa: F811
+    """The job after all its steps, on a pull request whose results are not committed."""
+    found = runner(origin, packed[0], tmp_path_factory.mktemp("runner"), "merged")
+    ran(found, "Install")
+    ran(found, "Restore")
+    assert "finetune@topics" in ran(found, "Plan")
+    ran(found, "Reproduce")
+    ran(found, "Compare")
+    return found
+
+
+def test_both_sides_are_made_alike_and_compared(job):
+    found = read_difference((job.workspace / "diff.json").read_bytes())
+    assert (found.base.name, found.head.name) == ("small-profile-of-base", "small-profile-of-head")
+    assert [(one.task, one.state, one.paired) for one in found.tasks] == [("topics", "kept", True)]
+    assert [(one.name, one.head) for one in found.parameters] == [("finetune.learning_rate", "0.0001")]
+    small = git(job.workspace, "show", "small-profile-of-base:params.yaml")
+    assert "max_length: 64" in small
+    assert "Metric diff" in job.summary.read_text()
+    assert job.values["steps.compare.outputs.code"] in "01"
+    verdict = job.step("Judge")
+    assert verdict is not None
+    assert str(verdict.returncode) == job.values["steps.compare.outputs.code"]
+
+
+def test_what_is_committed_is_not_made_again(job, origin, packed, tmp_path):  # noqa: F811
+    git(job.workspace, "push", "--quiet", "--force", "origin", "small-profile-of-head:refs/heads/committed")
+    other = runner(origin, packed[0], tmp_path, "committed")
+    shutil.copytree(job.workspace / ".dvc/cache", other.workspace / ".dvc/cache")  # as actions/cache brings it
+    for name in ("Install", "Restore", "Plan"):
+        ran(other, name)
+    assert other.values["steps.plan.outputs.runs"] == "0"
+    assert other.step("Reproduce") is None
+    ran(other, "Compare")
+    found = read_difference((other.workspace / "diff.json").read_bytes())
+    assert found.tasks[0].metrics[0].head is not None
+
+
+# ------------------------------------------------------------------------------------------------ the comment
+@pytest.fixture
+def post(tmp_path) -> Runner:
+    """The job that comments, on a clone with the default branch's code and a stand-in for GitHub's own service."""
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    (bin_folder / "gh").write_text(FAKE_GH.format(python=sys.executable))
+    (bin_folder / "gh").chmod(0o755)
+    values = {
+        "github.repository": "owner/name", "github.token": "t", "github.event.workflow_run.id": "12",
+        "github.event.workflow_run.head_branch": "change", "github.event.workflow_run.head_sha": "a" * 40,
+    }  # fmt: skip
+    found = Runner("comment.yml", "post", ROOT, tmp_path / "temp", values)
+    found.path = f"{bin_folder}:{Path(sys.executable).parent}:{found.path}"
+    (found.temp / "github").mkdir()
+    check = next(step for step in found.job["steps"] if step.get("name") == "Check")
+    assert check["run"].startswith("python -m pip install --quiet --constraint requirements.lock ")
+    check["run"] = check["run"].split("\n", 1)[1]  # the environment of the tests has them
+    return found
+
+
+def calls(job: Runner) -> list[list[str]]:
+    return [json.loads(line) for line in (job.temp / "github/calls").read_text().splitlines()]
+
+
+def test_the_document_becomes_one_comment_that_is_edited_in_place(post, job):
+    shutil.copy(job.workspace / "diff.json", post.temp / "github/diff.json")
+    for name in ("Fetch", "Check", "Post"):
+        ran(post, name)
+    assert calls(post)[-1][:3] == ["pr", "comment", "7"]
+    assert {"--edit-last", "--create-if-none"} <= {*calls(post)[-1]}
+    assert (post.temp / "github/comment.md").read_text() == job.summary.read_text()
+
+
+def test_a_document_that_is_none_is_not_posted(post):
+    (post.temp / "github/diff.json").write_text('{"version": 1, "body": "@everyone"}')
+    ran(post, "Fetch")
+    assert "the document has" in ran(post, "Check", code=3)
+    (post.temp / "github/diff.json").write_text("x" * 1_000_001)
+    shutil.rmtree(post.temp / "artefact")
+    assert "at most 1000000" in ran(post, "Fetch", code=3)
+
+
+def test_no_document_and_no_pull_request_are_no_error(post, job):
+    assert "left no metric diff" in ran(post, "Fetch")
+    assert post.step("Check") is None
+    shutil.copy(job.workspace / "diff.json", post.temp / "github/diff.json")
+    post.values["github.event.workflow_run.head_sha"] = "b" * 40
+    for name in ("Fetch", "Check"):
+        ran(post, name)
+    assert "no open pull request" in ran(post, "Post")
+
+
+def test_the_comment_needs_only_what_its_job_installs():
+    """The modules that are imported come with Python, from here, or from the packages that the step names."""
+    step = next(one for one in load("comment.yml")["jobs"]["post"]["steps"] if one.get("name") == "Check")
+    named = {word.lower() for word in step["run"].splitlines()[0].split()[7:]}
+    code = "import sys, pipeline.__main__; print(*{name.partition('.')[0] for name in sys.modules})"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    heavy = {"torch", "transformers", "pyarrow", "pandas", "scipy", "dvc", "prefect", "sklearn", "great_expectations"}
+    assert not heavy & {*told.split()}
+    assert named == {"numpy", "pydantic", "ruamel.yaml"}
