@@ -3,6 +3,7 @@
 import html
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -354,7 +355,7 @@ def environment() -> dict[str, str]:
 def test_the_paths_are_those_of_dvc_yaml():
     from pipeline import diff as module
 
-    text = Path("dvc.yaml").read_text(encoding="utf-8")
+    text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
     for path in (module.METRICS, module.FINDINGS, module.HISTORY, module.PREDICTIONS, module.EXAMPLES):
         assert path.format("${key}") in text
     for path in (module.SETTINGS, module.PROFILES, module.PACKAGES, module.CODE):
@@ -368,3 +369,14 @@ def test_editing_a_gate_changes_the_section_of_no_stage():
     before, after = resolve(text, {}), resolve(dump(values), {})
     assert before.pop("gates") != after.pop("gates")
     assert before == after
+
+
+def test_the_docs_say_what_each_change_is_told(diff):
+    rows = re.findall(
+        r"^\| `(\w+)`: .*? \| (\d) \| (.*) \|$", (ROOT / "docs/metric-diff.md").read_text(), flags=re.MULTILINE
+    )
+    assert len(rows) == 12
+    for branch, code, words in rows:
+        found, told, _ = diff("main", branch)
+        assert found == int(code), branch
+        assert words in plain(told).replace("**", ""), (branch, words, plain(told)[:1500])

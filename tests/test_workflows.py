@@ -249,3 +249,15 @@ def test_the_comment_needs_only_what_its_job_installs():
     heavy = {"torch", "transformers", "pyarrow", "pandas", "scipy", "dvc", "prefect", "sklearn", "great_expectations"}
     assert not heavy & {*told.split()}
     assert named == {"numpy", "pydantic", "ruamel.yaml"}
+
+
+def test_the_gitlab_job_in_the_docs_fits_the_schema(tmp_path):
+    text = (ROOT / "docs/metric-diff.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- gitlab -->\n```yaml\n(.*?)```", text, flags=re.DOTALL)
+    assert found
+    (tmp_path / "ci.yml").write_text(found[1], encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(tmp_path / "ci.yml")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
