@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 
+from pipeline.compare import POWER
+from pipeline.paired import smallest_drop
 from pipeline.render import (
     count,
     escape_markdown,
     interval,
     markdown_table,
     p_value,
+    percent,
     points,
     points_interval,
     share,
 )
 from pipeline.verdict import Document, Measure, Task, gain, levels, measure, tally, verdict, warnings
+
+DIFFERING = 0.05  # of the test rows: about what two trainings of one thing judge differently
 
 
 def results_table(evaluations: Sequence[Document]) -> str:
@@ -69,10 +74,21 @@ def _section(task: Task) -> str:
             f"## {escape_markdown(task.name)}\n",
             f"{verdict(evaluation, quote=escape_markdown)}\n",
             markdown_table(("Class", "Precision", "Recall", "F1", "Test rows"), rows, right=range(1, 5)),
+            _foresight(evaluation),
             f"Best step {count(best['step'])} of {count(task.history['steps'])}, {escape_markdown(_device(task))}. "
             f"Checks of the data: {tally(task.findings)}.\n",
             *_warnings(task),
         )
+    )
+
+
+def _foresight(evaluation: Document) -> str:
+    """Return what these test rows can show of a later change: the smallest drop that a gate would see."""
+    level = 1 - evaluation["confidence"]
+    smallest = smallest_drop((DIFFERING / evaluation["rows"]) ** 0.5, largest=0.0, level=level)
+    return (
+        f"A later model that judges {percent(DIFFERING)} of the test rows differently shows as worse from a drop of "
+        f"{points(smallest).lstrip('+')} points on (one-sided level {percent(level)}, power {percent(POWER)}).\n"
     )
 
 
