@@ -13,6 +13,8 @@ PARALLEL := --numprocesses=auto --dist=loadfile
 
 .PHONY: help setup repro results test check bench bench-finetune bench-pipeline bench-tokenize readme format lock clean
 
+.PHONY: help setup repro results test check bench-diff readme format lock clean
+
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -53,6 +55,9 @@ bench-pipeline: setup  ## the whole job from clean, stage by stage, and its no-o
 bench-tokenize: setup  ## throughput and memory of tokenisation at 1 M texts
 	dvc repro --quiet ingest@reviews fetch@minilm
 	python -m benchmarks.tokenize
+
+bench-diff: setup  ## the metric diff on 1,000 and 100,000 test rows
+	python -m benchmarks.diff
 
 readme: setup  ## rewrite the README's picture and table from the project
 	dvc dag --mermaid | python -m pipeline readme
