@@ -129,12 +129,13 @@ def _slower_or_faster(base: Revision, head: Revision) -> list[Change]:
 
     Times are of a machine and not of a commit: they lie beside the worktree that ran, and nowhere in Git.
     """
-    folders = checked_out(base), checked_out(head)
-    if None in folders or folders[0] == folders[1]:
-        return []
-    old, new = (lately(folder) for folder in folders if folder is not None)
+    old, new = _times(base), _times(head)
     moved = [stage for stage in new if stage in old and abs(new[stage] - old[stage]) > max(1.0, old[stage] / 4)]
     return changes({one: f"{old[one]:.1f} s" for one in moved}, {one: f"{new[one]:.1f} s" for one in moved})
+
+
+def _times(at: Revision) -> dict[str, float]:
+    return next((found for folder in checked_out(at) if (found := lately(folder))), {})
 
 
 # ------------------------------------------------------------------------------------------------ tasks

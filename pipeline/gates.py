@@ -4,10 +4,8 @@ A gate refuses a drop that is larger than allowed and larger than chance, and a 
 than allowed that may be chance passes, and is said. Where there is no number to judge, nothing passes.
 """
 
-from statistics import NormalDist
 from typing import get_args
 
-from pipeline.compare import POWER
 from pipeline.difference import Headline, Judgement, Metric, Outcome
 from pipeline.paired import BETTER, smallest_drop
 from pipeline.params import Gate, Gates
@@ -38,10 +36,7 @@ def size(name: str, value: float) -> str:
 
 
 def _judge(name: Headline, gate: Gate, metric: Metric | None, spread: float | None, missing: str) -> Judgement:
-    sees = None
-    if spread is not None:
-        quantiles = NormalDist().inv_cdf(1 - gate.level), NormalDist().inv_cdf(POWER)
-        sees = smallest_drop(spread, largest=gate.largest_drop, quantiles=quantiles)
+    sees = None if spread is None else smallest_drop(spread, largest=gate.largest_drop, level=gate.level)
     outcome, reason = _outcome(name, gate, metric, sees, missing)
     return Judgement(
         metric=name,

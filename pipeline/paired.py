@@ -1,12 +1,13 @@
 """Two models on the same examples: by how much they differ, and how surely."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.bootstrap import bootstrap, estimate, one_class
-from pipeline.compare import McNemar, mcnemar, paired_p_value
+from pipeline.compare import POWER, McNemar, mcnemar, paired_p_value
 from pipeline.metrics import HEADLINE, Floats, Scored, headline
 
 NORMAL = 0.5  # the p value of a change that is no worse and no better
@@ -88,15 +89,15 @@ def mid_p_worse(pair: Pair) -> float:
     return test.mid_p / 2 if test.model_only < test.baseline_only else 1 - test.mid_p / 2
 
 
-def smallest_drop(spread: float, *, largest: float, quantiles: tuple[float, float]) -> float | None:
+def smallest_drop(spread: float, *, largest: float, level: float) -> float | None:
     """Return the smallest true drop that a gate refuses with probability `POWER`; None where nothing varies.
 
-    The gate refuses what is measured as a drop above `largest` and above chance. `spread` is the standard error of
-    the difference; `quantiles` are those of the normal distribution at 1 - level and at the power.
+    The gate refuses what is measured as a drop above `largest` and above chance at the one-sided `level`. `spread` is
+    the standard error of the difference: for accuracy, sqrt(share of rows the models judge differently / rows).
 
     Source: Cohen (1988), Statistical Power Analysis, section 2.4, with a second threshold.
     """
-    at_level, at_power = quantiles
+    at_level, at_power = (NormalDist().inv_cdf(share) for share in (1 - level, POWER))
     return max(largest, at_level * spread) + at_power * spread if spread > 0 else None
 
 

@@ -61,17 +61,14 @@ def text(at: Revision, path: str) -> str | None:
         return None
 
 
-def checked_out(at: Revision) -> Path | None:
-    """Return the folder of the project where a Git worktree stands at the revision; None where none does."""
+def checked_out(at: Revision) -> list[Path]:
+    """Return the folders of the project in the Git worktrees that stand at the revision."""
     if at.commit is None:
-        return at.root
+        return [at.root]
     inner = (_git(at.root, "rev-parse", "--show-prefix") or b"").decode().strip()
     listed = (_git(at.root, "worktree", "list", "--porcelain") or b"").decode()
-    for block in listed.split("\n\n"):
-        lines = block.splitlines()
-        if f"HEAD {at.commit}" in lines and lines[0].startswith("worktree "):
-            return Path(lines[0].removeprefix("worktree ")) / inner
-    return None
+    found = [block.splitlines() for block in listed.split("\n\n")]
+    return [Path(lines[0].removeprefix("worktree ")) / inner for lines in found if f"HEAD {at.commit}" in lines]
 
 
 def tables(at: Revision, paths: Iterable[str]) -> dict[str, pa.Table | str]:

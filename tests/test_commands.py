@@ -63,3 +63,28 @@ def test_the_paths_are_those_of_dvc_yaml():
     text = (commands.README.parent / "dvc.yaml").read_text()
     for path in (commands.FINDINGS, commands.PROFILES, commands.SUMMARY, commands.PAGE):
         assert str(path) in text
+
+
+def test_overlay_writes_the_small_params(workspace, capsys):
+    root = Path(__file__).parent.parent
+    text = (root / "params.yaml").read_text(encoding="utf-8")
+    (workspace / "params.yaml").write_text(text, encoding="utf-8")
+    (workspace / "other.yaml").write_text(text, encoding="utf-8")
+    small = str(root / ".github/small.yaml")
+    assert main(["overlay", small, "other.yaml"]) == 0
+    assert "not those of the full run" in capsys.readouterr().out
+    assert "max_length: 64" in (workspace / "params.yaml").read_text(encoding="utf-8")
+    assert main(["overlay", small]) == 2
+    assert main(["overlay", small, "absent.yaml"]) == 4
+    (workspace / "bad.yaml").write_text("finetune: {epochs: 0}\n")
+    (workspace / "params.yaml").write_text(text, encoding="utf-8")
+    assert main(["overlay", "bad.yaml", "other.yaml"]) == 2
+    assert (workspace / "params.yaml").read_text(encoding="utf-8") == text
+
+
+def test_comment_takes_one_file(workspace, capsys):
+    assert main(["comment"]) == 2
+    assert main(["comment", "absent.json"]) == 4
+    (workspace / "no.json").write_text("{}")
+    assert main(["comment", "no.json"]) == 3
+    assert capsys.readouterr().out == ""

@@ -16,6 +16,7 @@ import pytest
 from pipeline.__main__ import main
 from pipeline.comment import MOST
 from pipeline.difference import read_difference
+from pipeline.durations import add
 from pipeline.settings import parse, resolve
 from tests.revisions import (
     LABELS,
@@ -380,3 +381,49 @@ def test_the_docs_say_what_each_change_is_told(diff):
         found, told, _ = diff("main", branch)
         assert found == int(code), branch
         assert words in plain(told).replace("**", ""), (branch, words, plain(told)[:1500])
+
+
+def test_stage_times_are_told_where_both_revisions_ran_in_a_worktree(diff, clone, tmp_path):
+    times = {"main": {"finetune@reviews": 40.0, "report": 3.0}, "regression": {"finetune@reviews": 61.5, "report": 3.1}}
+    for branch, seconds in times.items():
+        clone.git("worktree", "add", "--quiet", "--detach", str(tmp_path / branch), branch)
+        for stage, one in seconds.items():
+            add(tmp_path / branch, stage, one)
+    _, told, _ = diff("main", "regression", "--json")
+    found = read_difference(told.encode())
+    assert [(one.name, one.base, one.head) for one in found.times] == [("finetune@reviews", "40.0 s", "61.5 s")]
+    assert "finetune@reviews" in plain(diff("main", "regression")[1])
+    for branch in times:
+        clone.git("worktree", "remove", "--force", str(tmp_path / branch))
+    assert read_difference(diff("main", "regression", "--json")[1].encode()).times == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("{", "a data/metrics/reviews.json that is not JSON"), ("[]", "a data/metrics/reviews.json that is no map"),
+     ("\xff", "no data/metrics/reviews.json"), ('{"accuracy": "high"}', "metrics are not those that")],
+)  # fmt: skip
+def test_metrics_that_cannot_be_read_fail_the_head(diff, clone, content, words):
+    path = clone.root / "data/metrics/reviews.json"
+    whole = path.read_bytes()
+    path.write_bytes(content.encode("latin-1"))
+    try:
+        code, told, _ = diff("main")
+    finally:
+        path.write_bytes(whole)
+    assert code == 1
+    assert words in plain(told)
+
+
+def test_a_base_with_params_of_another_time_still_has_its_metrics(diff, clone):
+    clone.git("checkout", "--quiet", "-B", "older", "main")
+    text = (clone.root / "params.yaml").read_text()
+    (clone.root / "params.yaml").write_text(text.replace("gates:", "gatings:", 1))
+    clone.git("-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--quiet", "--all", "--message", "Older")
+    clone.git("checkout", "--quiet", "main")
+    code, told, _ = diff("older", "main")
+    assert code == 0
+    assert "Metric diff: passed" in told
+    code, _, wrong = diff("main", "older")
+    assert code == 2
+    assert "did you mean `gates`?" in wrong

@@ -1,5 +1,3 @@
-from statistics import NormalDist
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -122,8 +120,7 @@ def test_the_share_that_is_no_loss_by_counting(values):
 @given(st.integers(200, 5000), st.floats(0.02, 0.4))
 def test_without_an_allowance_the_gate_sees_what_connor_says(rows, share):
     lone = round(rows * share)
-    quantiles = NormalDist().inv_cdf(0.95), NormalDist().inv_cdf(POWER)
-    seen = smallest_drop(((lone / rows) / rows) ** 0.5, largest=0.0, quantiles=quantiles)
+    seen = smallest_drop(((lone / rows) / rows) ** 0.5, largest=0.0, level=0.05)
     wanted = detectable(rows, lone, confidence=0.9)
     assert seen is not None
     assert wanted is None or seen == pytest.approx(wanted, rel=0.05)
@@ -132,8 +129,7 @@ def test_without_an_allowance_the_gate_sees_what_connor_says(rows, share):
 @pytest.mark.parametrize("largest", [0.0, 0.01, 0.03])
 def test_the_smallest_drop_is_refused_four_times_out_of_five(largest):
     rows, share, level = 1075, 0.08, 0.05
-    quantiles = NormalDist().inv_cdf(1 - level), NormalDist().inv_cdf(POWER)
-    drop = smallest_drop((share / rows) ** 0.5, largest=largest, quantiles=quantiles)
+    drop = smallest_drop((share / rows) ** 0.5, largest=largest, level=level)
     assert drop is not None
     counts = np.random.default_rng(5).multinomial(rows, [(share + drop) / 2, (share - drop) / 2, 1 - share], size=3000)
     refused = []
@@ -141,4 +137,4 @@ def test_the_smallest_drop_is_refused_four_times_out_of_five(largest):
         test = stats.binom.cdf(fixed, broken + fixed, 0.5) - stats.binom.pmf(fixed, broken + fixed, 0.5) / 2
         refused.append((broken - fixed) / rows > largest and test < level)
     assert np.mean(refused) == pytest.approx(POWER, abs=0.04)
-    assert smallest_drop(0.0, largest=largest, quantiles=quantiles) is None
+    assert smallest_drop(0.0, largest=largest, level=level) is None
