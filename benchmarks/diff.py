@@ -55,15 +55,15 @@ def measured(words: tuple[str, ...], folder: Path) -> tuple[float, float]:
 def main(sizes: list[int]) -> None:
     """Measure every size and print what was found."""
     found: dict[str, float] = {}
-    print("| test rows | command | seconds | peak MB |\n| ---: | --- | ---: | ---: |")
+    lines = ["| test rows | command | seconds | peak MB |", "| ---: | --- | ---: | ---: |"]
     for rows in sizes:
         with tempfile.TemporaryDirectory() as folder:
             make(Path(folder), rows)
             for name, words in ARMS.items():
                 seconds, peak = measured(words, Path(folder) / "project")
-                print(f"| {rows:,} | {name} | {seconds:.1f} | {peak:,.0f} |")
+                lines.append(f"| {rows:,} | {name} | {seconds:.1f} | {peak:,.0f} |")
                 found |= {f"{name} {rows} seconds": round(seconds, 2), f"{name} {rows} MB": round(peak)}
-    print(json.dumps(found))
+    print("\n".join(lines), json.dumps(found), sep="\n")
 
 
 if __name__ == "__main__":
