@@ -11,9 +11,8 @@ export GX_ANALYTICS_ENABLED := false
 # A file stays on one core: its tests may share a clone or a server.
 PARALLEL := --numprocesses=auto --dist=loadfile
 
-.PHONY: help setup repro results test check bench bench-finetune bench-pipeline bench-tokenize readme format lock clean
-
-.PHONY: help setup repro results test check bench-diff readme format lock clean
+.PHONY: help setup repro results test check bench bench-finetune bench-pipeline bench-tokenize bench-diff readme format lock \
+  clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,7 +42,7 @@ check: setup  ## lint, types, floors, contracts and coverage
 	lint-imports
 	pytest $(PARALLEL) --cov --cov-report=term
 
-bench: bench-finetune bench-pipeline bench-tokenize  ## all benchmarks below; each writes its table to docs/benchmarks
+bench: bench-finetune bench-pipeline bench-tokenize bench-diff  ## all benchmarks below; each writes its table to docs/benchmarks
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
