@@ -44,6 +44,7 @@ def main() -> None:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "--quiet", ".", str(clone)], check=True)
         clean = split(list(lines(["dvc", "repro"], clone)))
+        lock = subprocess.run(["git", "diff", "--quiet", "dvc.lock"], cwd=clone, check=False).returncode == 0
         (*_, (no_op, _)) = lines(["dvc", "repro"], clone)
     whole = sum(clean.values())
     rows = [(stage, f"{seconds:.1f}", f"{seconds / whole:.0%}") for stage, seconds in clean.items()]
@@ -51,7 +52,9 @@ def main() -> None:
         ("stage", "seconds", "share"), [*rows, ("all", f"{whole:.1f}", "100%"), ("no-op", f"{no_op:.1f}", "")]
     )
     figures = {"no-op/clean": round(no_op / whole, 4), "finetune/clean": round(_share(clean, "finetune"), 3)}
-    publish("pipeline", ABOUT, shown, figures, ("torch", "transformers", "dvc", "great-expectations"))
+    found = f"The dvc.lock it left is {'' if lock else 'not '}the committed one, byte for byte."
+    packages = ("torch", "transformers", "dvc", "great-expectations")
+    publish("pipeline", ABOUT, f"{shown}\n\n{found}", figures, packages)
 
 
 def _share(clean: dict[str, float], stage: str) -> float:
