@@ -88,8 +88,10 @@ def tables(at: Revision, paths: Iterable[str]) -> dict[str, pa.Table | str]:
 
 @contextmanager
 def _tracked(at: Revision) -> Iterator[FileSystem]:
-    """Yield what DVC keeps at a revision, under the settings of the working tree (cache, remote)."""
-    with Repo(str(at.root)) as repo, repo.switch(at.commit or "workspace"):
+    """Yield what DVC keeps at a revision, under the settings of the working tree: an old one may know no remote."""
+    with Repo(str(at.root)) as here:
+        settings = {name: dict(here.config[name]) for name in ("core", "cache", "remote")}
+    with Repo(str(at.root), config=settings) as repo, repo.switch(at.commit or "workspace"):
         yield repo.dvcfs
 
 

@@ -315,15 +315,8 @@ def test_a_head_with_wrong_params_is_refused(diff, clone):
 
 def test_predictions_that_are_nowhere_leave_the_committed_metrics(origin, tmp_path, monkeypatch, capsys):
     lonely = origin.clone(tmp_path / "lonely")
-    config = (lonely.root / ".dvc/config").read_text()
-    (lonely.root / ".dvc/config").write_text(config.replace("url = ", "url = /nowhere"))
-    for branch in ("regression", "noise", "improvement", "testset"):
-        lonely.git("checkout", "--quiet", "--force", branch)
-        (lonely.root / ".dvc/config").write_text(config.replace("url = ", "url = /nowhere"))
-        lonely.git("commit", "--quiet", "--all", "--message", "Forget the remote")
-    lonely.git("checkout", "--quiet", "main")
-    (lonely.root / ".dvc/config").write_text(config.replace("url = ", "url = /nowhere"))
-    lonely.git("commit", "--quiet", "--all", "--message", "Forget the remote")
+    config = lonely.root / ".dvc/config"
+    config.write_text(config.read_text().replace("url = ", "url = /nowhere"))  # the working tree's settings hold
     monkeypatch.chdir(lonely.root)
     said = {}
     for branch in ("regression", "noise", "improvement", "testset"):
@@ -332,6 +325,21 @@ def test_predictions_that_are_nowhere_leave_the_committed_metrics(origin, tmp_pa
         assert "predictions in neither DVC's cache nor a remote" in plain(told), told
         assert ("Not paired" in told) or branch == "testset"
     assert said == {"regression": 1, "noise": 1, "improvement": 0, "testset": 0}
+
+
+def test_a_revision_that_knew_no_remote_is_read_from_the_one_there_is_now(origin, tmp_path, monkeypatch, capsys):
+    clone = origin.clone(tmp_path / "clone")
+    config = (clone.root / ".dvc/config").read_text()
+    clone.git("checkout", "--quiet", "-b", "before", "main")
+    (clone.root / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    clone.git(
+        "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--quiet", "--all", "--message", "No remote"
+    )
+    clone.git("checkout", "--quiet", "main")
+    assert (clone.root / ".dvc/config").read_text() == config
+    monkeypatch.chdir(clone.root)
+    assert main(["diff", "before", "regression"]) == 1
+    assert "fixes 6 and breaks 50" in capsys.readouterr().out
 
 
 def test_a_project_in_a_folder_of_a_repository_is_read_too(origin, tmp_path, monkeypatch, capsys):
