@@ -273,7 +273,6 @@ def test_nothing_hostile_survives(diff):
     assert wrong.isascii()
     page = cmarkgfm.github_flavored_markdown_to_html(told, options=cmarkgfm.cmark.Options.CMARK_OPT_UNSAFE)
     assert "<script" not in page
-    assert "javascript:" not in page.replace("&#40;", "(") or "<a" not in page
     assert "<a " not in page
     assert "<img" not in page
     assert "alert('text')" not in page
