@@ -33,6 +33,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pipeline import durations, repository
 from pipeline.admission import Grant, Slots, by_urgency, grant
 from pipeline.ends import End, Ended, results, told, totals
+from pipeline.errors import PipelineError
 from pipeline.guard import alone
 from pipeline.hardware import devices
 from pipeline.plan import Step, affected, duration, markdown
@@ -142,21 +143,31 @@ class Teller:
 @flow(name="transferline", persist_result=False, task_runner=ThreadPoolTaskRunner(max_workers=THREADS))  # type: ignore[arg-type]
 def transferline(targets: list[str] | None = None, workers: int | None = None, fail_fast: bool = False) -> State[None]:
     """Run what is affected of the targets (all, if none is named), up to `workers` stages beside each other."""
-    folder = Path.cwd()
-    slots = Slots(workers or os.cpu_count() or 1, devices())
-    with alone([folder / "dvc.lock"]):
-        plan = repository.plan(targets or [])
-        get_run_logger().info("%s", expected(plan))
-        if not affected(plan):
-            return Completed(name="Unchanged", message=f"nothing changed: {expected(plan)}")
-        create_markdown_artifact(markdown(plan), key="plan", description="What this run is going to do.")
-        ends = _walk(plan, folder, targets or [], slots, fail_fast=fail_fast)
+    try:
+        with alone([Path("dvc.lock")]):
+            return _run(targets or [], Slots(workers or os.cpu_count() or 1, devices()), fail_fast=fail_fast)
+    except PipelineError as error:
+        return Failed(name=type(error).__name__, message=str(error))
+    except KeyboardInterrupt:
+        return Cancelled(message="stopped by Ctrl-C")
+
+
+def _run(targets: Sequence[str], slots: Slots, *, fail_fast: bool) -> State[None]:
+    """Plan, run and show what came of it."""
+    plan = repository.plan(targets)
+    get_run_logger().info("%s", expected(plan))
+    if not affected(plan):
+        return Completed(name="Unchanged", message=f"nothing changed: {expected(plan)}")
+    create_markdown_artifact(markdown(plan), key="plan", description="What this run is going to do.")
+    before = repository.locked_stages()
+    ends = _walk(plan, Path.cwd(), targets, slots, fail_fast=fail_fast)
+    repository.settle(before, plan)
     create_markdown_artifact(results(plan, ends), key="results", description="How each stage ended.")
     _show_results()
-    summary = totals(ends)
-    if any(ended.end == "Cancelled" for ended in ends.values()) and not fail_fast:
-        return Cancelled(message=summary)
-    return Completed(message=summary) if all(ended.good for ended in ends.values()) else Failed(message=summary)
+    if all(ended.good for ended in ends.values()):
+        return Completed(message=totals(ends))
+    failed = any(ended.end == "Failed" for ended in ends.values())
+    return Failed(message=totals(ends)) if failed else Cancelled(message=totals(ends))
 
 
 def _walk(
@@ -249,8 +260,9 @@ class Walk:
         return True
 
     def _submit(self, step: Step, work: Callable[[], Ended]) -> None:
-        """Show it to Prefect behind the stages it needs; one of those that failed is no reason to decide anything."""
-        before = [allow_failure(self._futures[need]) for need in step.needs if need in self._futures]
+        """Show it to Prefect behind the stages it needs; Prefect has nothing to decide, even if one failed."""
+        ended = (need for need in step.needs if need in self.ends and STATES[self.ends[need].end] is not Cancelled)
+        before = [allow_failure(self._futures[need]) for need in ended]
         self._futures[step.name] = stage.submit(step.name, work, return_state=False, wait_for=before)
 
     def end(self, step: Step, ended: Ended) -> None:

@@ -22,10 +22,12 @@ from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.stage import PipelineStage, Stage
 from dvc.stage.cache import _get_cache_hash
 from dvc.stage.serialize import to_single_stage_lockfile
+from dvc.utils.serialize import dump_yaml, load_yaml
 from dvc_data.hashfile.tree import Tree
 
 from pipeline.durations import lately
 from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.files import publish
 from pipeline.plan import Reason, Resource, Step, Verdict, parameter_reasons
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
@@ -95,6 +97,27 @@ def _meta(stage: Stage, seconds: float | None) -> tuple[Resource, float | None, 
     if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
         raise UsageError(f"{stage.addressing} has meta.timeout {timeout!r}; it must be a number of seconds above 0")
     return resource, seconds, timeout
+
+
+def locked_stages() -> list[str]:
+    """Return the names of the stages in dvc.lock, in its order."""
+    return list((load_yaml("dvc.lock") or {}).get("stages", {})) if Path("dvc.lock").is_file() else []
+
+
+def settle(before: Sequence[str], plan: Sequence[Step]) -> None:
+    """Give dvc.lock the order that one `dvc repro` would have left, where stages have ended in another.
+
+    Those of `before` keep their places, new ones follow as the plan has them.
+    """
+    with Repo(".", _wait_for_lock=True) as repo, repo.lock:
+        names = locked_stages()
+        wanted = {name: place for place, name in enumerate(dict.fromkeys((*before, *(step.name for step in plan))))}
+        ordered = sorted(names, key=lambda name: wanted.get(name, len(wanted)))
+        if ordered != names:
+            document = load_yaml("dvc.lock")
+            document["stages"] = {name: document["stages"][name] for name in ordered}
+            with publish(Path("dvc.lock")) as partial:
+                dump_yaml(str(partial), document)
 
 
 def metrics() -> list[dict[str, Any]]:

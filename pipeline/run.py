@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from pipeline.errors import UsageError
+from pipeline.errors import PipelineError, Stopped, UsageError
 from pipeline.plan import affected, document, markdown, table
 
 # Nothing is reported to anybody, and a server that is started on the way may take its time.
@@ -18,7 +18,9 @@ SETTINGS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
-STOPPED, FAILED = 143, 1
+FAILED = 1
+# A flow that ends with one of the errors a person can act on has its name.
+CODES = {kind.__name__: kind.exit_code for kind in PipelineError.__subclasses__()}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,11 +54,13 @@ def plan(words: Sequence[str]) -> int:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run what is affected of the targets as a Prefect flow; return 0, 1 if a stage failed, 143 if it was cancelled.
+    """Run what is affected of the targets as a Prefect flow, and return the exit code.
+
+    It is 0, 1 if a stage failed, 143 if the run was cancelled, and that of the error where nothing could begin (75:
+    another run has this workspace).
 
     Raises:
-        UsageError: A word or a target is unknown.
-        Busy: Another run has this workspace.
+        UsageError: A word is unknown.
     """
     parser = _Parser(
         prog="python -m pipeline run", description="Run what is affected, beside each other, under Prefect."
@@ -75,4 +79,6 @@ def run(words: Sequence[str]) -> int:
     flow = importlib.import_module("pipeline.flow").transferline
     state: Any = flow(given.targets, given.workers, given.fail_fast, return_state=True)
     print(state.message or state.name, file=sys.stderr)
-    return 0 if state.is_completed() else STOPPED if state.is_cancelled() else FAILED
+    if state.is_completed():
+        return 0
+    return CODES.get(state.name, Stopped.exit_code if state.is_cancelled() else FAILED)
