@@ -14,6 +14,8 @@ PARALLEL := --numprocesses=auto --dist=loadfile
 .PHONY: help setup repro results test check bench bench-finetune bench-pipeline bench-tokenize bench-diff readme format lock \
   clean
 
+.PHONY: help setup repro results run serve down test check bench bench-flow readme format lock clean
+
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -28,6 +30,16 @@ setup: .venv/.complete  ## create .venv and install the locked dependencies
 repro: setup  ## run what is affected, print the results and where the report is
 	dvc repro
 	@$(MAKE) --no-print-directory results
+
+run: setup  ## the same under Prefect: stages beside each other, cancellable, shown in its pages
+	python -m pipeline run
+	@$(MAKE) --no-print-directory results
+
+serve: setup  ## start Prefect's server, schedules and a worker on this machine
+	python -m pipeline serve
+
+down: setup  ## stop them
+	python -m pipeline down
 
 results: setup  ## print the results of the last run
 	@python -m pipeline results
@@ -57,6 +69,11 @@ bench-tokenize: setup  ## throughput and memory of tokenisation at 1 M texts
 
 bench-diff: setup  ## the metric diff on 1,000 and 100,000 test rows
 	python -m benchmarks.diff
+
+bench: bench-flow  ## run all benchmarks
+
+bench-flow: setup  ## the flow against bare DVC
+	python -m benchmarks.flow
 
 readme: setup  ## rewrite the README's picture and table from the project
 	dvc dag --mermaid | python -m pipeline readme

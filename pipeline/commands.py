@@ -13,7 +13,7 @@ from pipeline.files import publish, read_json, write_json
 from pipeline.overlay import overlaid
 from pipeline.profile import accept as accepted
 from pipeline.readme import collapse, overview, replaced
-from pipeline.run import plan, run
+from pipeline.run import down, plan, run, serve
 from pipeline.settings import resolve
 
 SETTINGS = Path("params.yaml")
@@ -119,9 +119,11 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "accept": accept,
     "comment": comment,
     "diff": diff,
+    "down": down,
     "overlay": overlay,
     "plan": plan,
     "readme": readme,
     "results": results,
     "run": run,
+    "serve": serve,
 }

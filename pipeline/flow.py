@@ -32,6 +32,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipeline import durations, repository
 from pipeline.admission import Grant, Slots, by_urgency, grant
+from pipeline.branch import Publish, publish_results
 from pipeline.ends import End, Ended, results, told, totals
 from pipeline.errors import PipelineError
 from pipeline.guard import alone
@@ -141,19 +142,45 @@ class Teller:
 
 
 @flow(name="transferline", persist_result=False, task_runner=ThreadPoolTaskRunner(max_workers=THREADS))  # type: ignore[arg-type]
-def transferline(targets: list[str] | None = None, workers: int | None = None, fail_fast: bool = False) -> State[None]:
-    """Run what is affected of the targets (all, if none is named), up to `workers` stages beside each other."""
+def transferline(
+    targets: list[str] | None = None,
+    workers: int | None = None,
+    fail_fast: bool = False,
+    refresh: bool = False,
+    publish: Publish = "nothing",
+) -> State[None]:
+    """Run what is affected of the targets (all, if none is named), up to `workers` stages beside each other.
+
+    `refresh` first brings the newest version of imported data. `publish` puts what the run has changed of the files
+    that Git keeps on a branch of its own, `transferline/RUN`, and can open a pull request.
+    """
     try:
         with alone([Path("dvc.lock")]):
-            return _run(targets or [], Slots(workers or os.cpu_count() or 1, devices()), fail_fast=fail_fast)
+            if refresh:
+                repository.refresh()
+            state = _run(targets or [], Slots(workers or os.cpu_count() or 1, devices()), fail_fast=fail_fast)
+            if state.is_completed():
+                _publish(state, publish)
+            return state
     except PipelineError as error:
         return Failed(name=type(error).__name__, message=str(error))
     except KeyboardInterrupt:
         return Cancelled(message="stopped by Ctrl-C")
 
 
+def _publish(state: State[None], how: Publish) -> None:
+    context = FlowRunContext.get()
+    name = context.flow_run.name if context is not None and context.flow_run is not None else "run"
+    message = f"Record the results of {name}\n\n{state.message}"
+    commit = publish_results(repository.tracked_by_git(), f"transferline/{name}", message, how=how)
+    if commit is not None:
+        get_run_logger().info("the results are on the branch transferline/%s, %s", name, commit)
+
+
 def _run(targets: Sequence[str], slots: Slots, *, fail_fast: bool) -> State[None]:
     """Plan, run and show what came of it."""
+    for words in repository.mend():
+        get_run_logger().warning("%s", words)
     plan = repository.plan(targets)
     get_run_logger().info("%s", expected(plan))
     if not affected(plan):

@@ -6,8 +6,10 @@ the content on disk. That of a restored output stands in DVC's run-cache. That o
 `meta: {foreseeable: true}` is computed on the side. That of any other is not known before it has run.
 """
 
+import json
 import os
 import shlex
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -99,6 +101,43 @@ def _meta(stage: Stage, seconds: float | None) -> tuple[Resource, float | None, 
     return resource, seconds, timeout
 
 
+def mend() -> list[str]:
+    """Repair what a DVC that was killed while it wrote has left, and return what was repaired.
+
+    DVC writes dvc.lock and its table of readers and writers in place. Both are looked at under its lock, when nobody
+    else writes. The table is emptied where it cannot be read: whoever had an entry is dead. dvc.lock, where it cannot
+    be read, becomes what it was when it last could; a stage that has ended since is then restored or runs again.
+    """
+    with Repo(".", _wait_for_lock=True) as repo, repo.lock:
+        found = []
+        table, lock, copy = Path(repo.tmp_dir, "rwlock"), Path("dvc.lock"), Path(repo.tmp_dir, "dvc.lock.good")
+        if table.is_file() and not _is_json(table):
+            table.unlink()
+            found.append(f"{table.name} could not be read and was emptied")
+        if lock.is_file() and _is_lock(lock):
+            with publish(copy) as partial:
+                shutil.copyfile(lock, partial)
+        elif lock.is_file() and copy.is_file():
+            with publish(lock) as partial:
+                shutil.copyfile(copy, partial)
+            found.append(f"{lock} could not be read and is again what it was before")
+        return found
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except ValueError:
+        return False
+
+
+def _is_lock(path: Path) -> bool:
+    try:
+        return isinstance(load_yaml(str(path)), dict) and bool(load_yaml(str(path)).get("schema"))
+    except (DvcException, ValueError):
+        return False
+
+
 def locked_stages() -> list[str]:
     """Return the names of the stages in dvc.lock, in its order."""
     return list((load_yaml("dvc.lock") or {}).get("stages", {})) if Path("dvc.lock").is_file() else []
@@ -118,6 +157,28 @@ def settle(before: Sequence[str], plan: Sequence[Step]) -> None:
             document["stages"] = {name: document["stages"][name] for name in ordered}
             with publish(Path("dvc.lock")) as partial:
                 dump_yaml(str(partial), document)
+
+
+def refresh() -> None:
+    """Bring the newest version of each import (`dvc import`, `dvc import-url`); its .dvc file then names that one.
+
+    Raises:
+        EnvironmentFault: A source cannot be reached.
+    """
+    repo = Repo(".", _wait_for_lock=True)
+    for stage in [found for found in repo.index.stages if found.is_import]:
+        try:
+            repo.update([stage.addressing])
+        except DvcException as error:
+            raise EnvironmentFault(f"{stage.addressing} could not be refreshed: {error}. Run again later.") from error
+
+
+def tracked_by_git() -> list[str]:
+    """Return the paths that a run changes and Git keeps: dvc.lock, outputs outside of DVC's cache, `.dvc` files."""
+    repo = Repo(".")
+    outs = [str(Path(out.fs_path).relative_to(repo.root_dir)) for out in repo.index.outs if not out.use_cache]
+    entries = [stage.addressing for stage in repo.index.stages if not stage.cmd]
+    return sorted({"dvc.lock", *outs, *entries})
 
 
 def metrics() -> list[dict[str, Any]]:

@@ -10,14 +10,8 @@ from typing import Any, NoReturn
 
 from pipeline.errors import PipelineError, Stopped, UsageError
 from pipeline.plan import affected, document, markdown, table
+from pipeline.prefect_settings import SECRET, of_a_run
 
-# Nothing is reported to anybody, and a server that is started on the way may take its time.
-SETTINGS = {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-}
 FAILED = 1
 # A flow that ends with one of the errors a person can act on has its name.
 CODES = {kind.__name__: kind.exit_code for kind in PipelineError.__subclasses__()}
@@ -74,11 +68,33 @@ def run(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     if given.workers is not None and given.workers < 1:
         raise UsageError(f"--workers {given.workers} must be at least 1")
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
+    os.environ.update(of_a_run(os.environ))
     flow = importlib.import_module("pipeline.flow").transferline
     state: Any = flow(given.targets, given.workers, given.fail_fast, return_state=True)
     print(state.message or state.name, file=sys.stderr)
     if state.is_completed():
         return 0
     return CODES.get(state.name, Stopped.exit_code if state.is_cancelled() else FAILED)
+
+
+def serve(words: Sequence[str]) -> None:
+    """Start Prefect's server, the deployments and a worker on this machine.
+
+    Raises:
+        UsageError: A word is unknown, or it runs already.
+        EnvironmentFault: A part did not start.
+    """
+    parser = _Parser(prog="python -m pipeline serve", description="Start server, deployments and worker.")
+    parser.add_argument("--port", type=int, default=4200, help="of the server on 127.0.0.1 (default 4200)")
+    url = importlib.import_module("pipeline.service").serve(parser.parse_args(words).port)
+    print(f"{url} shows the runs; log in with what {SECRET} holds. `make down` stops it.")
+
+
+def down(words: Sequence[str]) -> None:
+    """Stop what `serve` started.
+
+    Raises:
+        UsageError: A word is given.
+    """
+    _Parser(prog="python -m pipeline down", description="Stop what `serve` started.").parse_args(words)
+    print("stopped" if importlib.import_module("pipeline.service").down() else "nothing was running")

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.plan import Step, affected
-from pipeline.repository import metrics, plan, reports
+from pipeline.repository import mend, metrics, plan, reports
 from tests.projects import Project
 
 # Commands of all kinds: files, folders, a file out of a folder, a folder of files of several stages, outputs outside of
@@ -222,6 +222,18 @@ def test_metrics_and_pages_are_found(wide):
     reproduced(wide)
     assert metrics() == [{"file": "measured", "m": 28.5}]
     assert reports() == [wide.root / "page.html"]
+
+
+def test_what_a_killed_dvc_left_half_written_is_mended(wide):
+    reproduced(wide)
+    good = wide.read("dvc.lock")
+    assert mend() == []
+    wide.write(".dvc/tmp/rwlock", '{"/a": {"wri')
+    wide.write("dvc.lock", "schema: '2.0'\nstages:\n  first:\n    cmd: [")
+    assert [words.split()[0] for words in mend()] == ["rwlock", "dvc.lock"]
+    assert wide.read("dvc.lock") == good
+    assert mend() == []
+    assert not affected(plan())
 
 
 def test_a_folder_without_dvc_is_an_environment_fault(tmp_path, monkeypatch):

@@ -1,0 +1,121 @@
+"""The flow against bare DVC, `make bench-flow`: a table in docs/benchmarks/flow.md, and one JSON object at the end.
+
+Ratios within one run, since machines differ: four sleeping stages on two workers, a run with nothing to do, and a plan.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.soak import sorted_stages
+from tests.projects import ENVIRONMENT, Project, prefect_server
+
+OUT = Path("docs/benchmarks/flow.md")
+DVC = (sys.executable, "-m", "dvc", "repro")
+RUN = (sys.executable, "-m", "pipeline", "run", "--workers", "2")
+PLAN = (sys.executable, "-m", "pipeline", "plan")
+SECONDS = 20
+REPEATS = 5
+
+
+def sleepers(count: int, seconds: float) -> str:
+    """Return a dvc.yaml of stages that do not depend on each other."""
+    entry = "  s{0}: {{cmd: sleep {1} && cp in.txt s{0}.txt, deps: [in.txt], outs: [s{0}.txt]}}\n"
+    return "stages:\n" + "".join(entry.format(number, seconds) for number in range(count))
+
+
+def wide(count: int) -> str:
+    """Return a dvc.yaml of chains of four stages."""
+    entry = "  s{0}: {{cmd: cat {1} > s{0}.txt, deps: [{1}], outs: [s{0}.txt]}}\n"
+    sources = [f"in{n // 4}.txt" if n % 4 == 0 else f"s{n - 1}.txt" for n in range(count)]
+    return "stages:\n" + "".join(entry.format(number, source) for number, source in enumerate(sources))
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the seconds that `work` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def parallel(folder: Path, server: dict[str, str]) -> dict[str, object]:
+    """Measure four stages one after the other by DVC, and under the flow."""
+    files = {"dvc.yaml": sleepers(4, SECONDS), "in.txt": "in"}
+    alone, flow = Project(folder / "alone", files), Project(folder / "flow", files)
+    bare = timed(lambda: alone.run(*DVC))
+    ours = timed(lambda: flow.run(*RUN, env=server))
+    same = sorted_stages(alone.read("dvc.lock")) == sorted_stages(flow.read("dvc.lock"))
+    return {"repro_s": bare, "flow_s": ours, "times_as_fast": bare / ours, "lock_equal": same}
+
+
+def nothing_to_do(folder: Path, server: dict[str, str]) -> dict[str, object]:
+    """Measure a run with nothing to do: DVC, the flow with a server that runs, and one that starts its own."""
+    project = Project(folder / "nothing", {"dvc.yaml": sleepers(26, 0), "in.txt": "in"})
+    project.run(*DVC)
+    own = {**ENVIRONMENT, "PREFECT_HOME": server["PREFECT_HOME"]}
+    kinds = {"repro_s": (DVC, ENVIRONMENT), "flow_s": (RUN, server), "flow_without_server_s": (RUN, own)}
+    found: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for _ in range(REPEATS):  # by turns, so that what else the machine does meets all alike
+        for kind, (words, environment) in kinds.items():
+            found[kind].append(timed(lambda w=words, e=environment: project.run(*w, env=e)))  # type: ignore[misc]
+    medians = {kind: statistics.median(seconds) for kind, seconds in found.items()}
+    return {**medians, "ratio": medians["flow_s"] / medians["repro_s"]}
+
+
+def planning(folder: Path) -> dict[str, object]:
+    """Measure the plan of 200 stages of which three are changed, the start of Python included."""
+    files = {"dvc.yaml": wide(200), **{f"in{number}.txt": str(number) for number in range(50)}}
+    project = Project(folder / "wide", files)
+    project.run(*DVC)
+    for number in (3, 20, 40):
+        project.write(f"in{number}.txt", "changed")
+    seconds = [timed(lambda: project.run(*PLAN, code=1)) for _ in range(REPEATS)]
+    return {"plan_s": statistics.median(seconds), "stages": 200, "changed": 3}
+
+
+def table(found: dict[str, dict[str, float]]) -> str:
+    """Return the page with the figures, the machine and the versions."""
+    four, none, plan = found["parallel"], found["nothing"], found["planning"]
+    return f"""# The flow against bare DVC
+
+{date.today().isoformat()}, {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, \
+DVC {version("dvc")}, Prefect {version("prefect")}. Made by `make bench-flow`; medians of {REPEATS} of what is short.
+
+| | `dvc repro` | `pipeline run` | |
+| --- | ---: | ---: | --- |
+| four independent stages of {SECONDS} s, two workers | {four["repro_s"]:.1f} s | {four["flow_s"]:.1f} s | \
+{four["times_as_fast"]:.2f} times as fast, dvc.lock {"equal" if four["lock_equal"] else "NOT equal"} |
+| nothing to do (26 stages), a server runs | {none["repro_s"]:.2f} s | {none["flow_s"]:.2f} s | \
+{none["ratio"]:.2f} times |
+| nothing to do, with a server of its own | | {none["flow_without_server_s"]:.2f} s | |
+| `pipeline plan`, 200 stages, three changed | | {plan["plan_s"]:.2f} s | |
+"""
+
+
+def main() -> None:
+    """Measure, write the page, print one JSON object."""
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "prefect").mkdir()
+        with prefect_server(folder / "prefect") as server:
+            found = {"parallel": parallel(folder, server), "nothing": nothing_to_do(folder, server)}
+        found["planning"] = planning(folder)
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(table(found), encoding="utf-8")  # type: ignore[arg-type]
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.SubprocessError as error:
+        sys.exit(str(error))

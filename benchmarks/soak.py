@@ -1,0 +1,181 @@
+"""Two schedulers and a person on one workspace, and a nemesis that stops and kills their processes at random.
+
+`soak` does it and records a history, `faults` checks the history and the workspace afterwards; no eye has to.
+"""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.projects import ENVIRONMENT, Project, tree
+
+# A stage writes its output in pieces, straight into place, and tells when it begins; so two at a time would show.
+STAGE = """
+import json, os, pathlib, sys, time
+from pipeline.errors import PipelineError
+from pipeline.guard import alone, bound
+
+def tell(event):
+    line = json.dumps({"event": event, "stage": name, "pid": os.getpid(), "at": time.monotonic()}) + "\\n"
+    handle = os.open("journal", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(handle, line.encode())
+    os.close(handle)
+
+def others():
+    for line in pathlib.Path("journal").read_text().splitlines() if os.path.exists("journal") else ():
+        told = json.loads(line)
+        if told["stage"] == name and told["pid"] != os.getpid():
+            path = pathlib.Path("/proc", str(told["pid"]))
+            try:
+                alive = name in (path / "cmdline").read_text() and "State:\\tZ" not in (path / "status").read_text()
+            except OSError:
+                continue
+            if alive and told["event"] == "begin":
+                yield told["pid"]
+
+name, *inputs = sys.argv[1:]
+try:
+    with bound(), alone([pathlib.Path(name)]):
+        tell("overlap" if list(others()) else "begin")
+        with open(name, "w") as out:
+            for path in inputs:
+                for letter in pathlib.Path(path).read_text():
+                    out.write(letter)
+                    out.flush()
+                    time.sleep(0.02)
+            out.write(f" {name}")
+        tell("end")
+except PipelineError as error:
+    sys.exit(error.exit_code)
+"""
+NEEDS = {"a": ["in.txt"], "b": ["in.txt"], "c": ["in.txt"], "d": ["a", "b"], "e": ["c"], "f": ["d", "e"]}
+TEXTS = ("one", "two", "three", "four", "five")
+ENTRY = "  {0}: {{cmd: python stage.py {0} {1}, deps: [stage.py, {2}], outs: [{0}]}}\n"
+FILES = {
+    "stage.py": STAGE,
+    "in.txt": TEXTS[0],
+    "dvc.yaml": "stages:\n"
+    + "".join(ENTRY.format(name, " ".join(needs), ", ".join(needs)) for name, needs in NEEDS.items()),
+}
+COMMANDS = {
+    "scheduler 1": (sys.executable, "-m", "pipeline", "run", "--workers", "2"),
+    "scheduler 2": (sys.executable, "-m", "pipeline", "run", "--workers", "2"),
+    "person": (sys.executable, "-m", "dvc", "repro"),
+}
+SIGNALS = (signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP)
+QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+SECONDS_TO_END = 10.0
+
+
+def soak(project: Project, environment: dict[str, str], *, seconds: float, seed: int) -> list[dict[str, Any]]:
+    """Let them work and be killed for so long; return what happened, in order."""
+    draw = random.Random(seed)  # noqa: S311 - the same seed draws the same faults
+    history: list[dict[str, Any]] = []
+    actors: dict[str, subprocess.Popen[str]] = {}
+    stopped: dict[int, float] = {}
+    end = time.monotonic() + seconds
+
+    def note(event: str, **more: Any) -> None:
+        history.append({"event": event, "at": time.monotonic(), **more})
+
+    while time.monotonic() < end:
+        for name, words in COMMANDS.items():
+            if name not in actors or actors[name].poll() is not None:
+                if name in actors:
+                    note("ended", actor=name, code=actors[name].returncode)
+                actors[name] = project.start(*words, env=environment, **QUIET)
+        if draw.random() < 0.1:
+            project.write("in.txt", draw.choice(TEXTS))
+        _wake(stopped, time.monotonic())
+        if draw.random() < 0.4:
+            _strike(draw, [process for actor in actors.values() for process in tree(actor.pid)], stopped, note)
+        time.sleep(draw.uniform(0.05, 0.5))
+    _wake(stopped, float("inf"))
+    for name, actor in actors.items():
+        actor.kill()
+        note("ended", actor=name, code=actor.wait())
+    return history
+
+
+def _strike(draw: random.Random, victims: list[psutil.Process], stopped: dict[int, float], note: Any) -> None:
+    if victims:
+        victim, number = draw.choice(victims), draw.choice(SIGNALS)
+        with suppress(psutil.NoSuchProcess):
+            words = victim.cmdline()
+            victim.send_signal(number)
+            note("struck", signal=number.name, pid=victim.pid, command=words)
+            if number == signal.SIGSTOP:
+                stopped[victim.pid] = time.monotonic() + draw.uniform(0.2, 2.0)
+
+
+def _wake(stopped: dict[int, float], now: float) -> None:
+    for pid, until in list(stopped.items()):
+        if until <= now:
+            del stopped[pid]
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).send_signal(signal.SIGCONT)
+
+
+def faults(project: Project, environment: dict[str, str], undisturbed: str) -> list[str]:
+    """Return what is wrong after a soak: nothing, if it holds. `undisturbed` is the dvc.lock of a run left alone.
+
+    Everything is gone within ten seconds, no stage ever ran twice at a time, one clean run ends well and gives the same
+    hashes, DVC agrees, and then nothing is left to do.
+    """
+    found = []
+    end = time.monotonic() + SECONDS_TO_END
+    while orphans(project.root) and time.monotonic() < end:
+        time.sleep(0.1)
+    found += [f"still runs: {words}" for words in orphans(project.root)]
+    journal = [json.loads(line) for line in project.read("journal").splitlines()]
+    found += [f"two at a time: {told}" for told in journal if told["event"] == "overlap"]
+    project.write("in.txt", TEXTS[0])
+    done = subprocess.run(
+        COMMANDS["scheduler 1"], cwd=project.root, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        found.append(f"the clean run ended with {done.returncode}: {done.stdout}{done.stderr}")
+    elif sorted_stages(project.read("dvc.lock")) != sorted_stages(undisturbed):
+        found.append(f"dvc.lock is another:\n{project.read('dvc.lock')}")
+    status = subprocess.run(
+        [sys.executable, "-m", "dvc", "status"], cwd=project.root, env=ENVIRONMENT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    if "up to date" not in status.stdout:
+        found.append(f"dvc status: {status.stdout}{status.stderr}")
+    return found
+
+
+def sorted_stages(lock: str) -> list[str]:
+    """Return the lines of a dvc.lock without regard to the order of its stages."""
+    blocks: list[str] = []
+    for line in lock.splitlines():
+        if line.startswith("  ") and not line.startswith("   "):
+            blocks.append("")
+        if blocks:
+            blocks[-1] += line + "\n"
+    return sorted(blocks)
+
+
+def orphans(root: Path) -> list[str]:
+    """Return the commands of the processes that still work in a folder."""
+    return [
+        " ".join(process.info["cmdline"] or [])
+        for process in psutil.process_iter(["cwd", "cmdline", "status"])
+        if process.info["cwd"] == str(root) and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+
+
+def expected_lock(folder: Path) -> str:
+    """Return the dvc.lock of a run that nobody disturbed."""
+    project = Project(folder, FILES)
+    project.run("dvc", "repro")
+    return project.read("dvc.lock")
