@@ -96,7 +96,7 @@ def prefect_server(home: Path, database: str | None = None) -> Iterator[dict[str
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        **({"PREFECT_API_DATABASE_CONNECTION_URL": database} if database else {}),
+        **({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {}),
     }
     log = (home / "server.log").open("w+")
     server = subprocess.Popen(
@@ -133,7 +133,11 @@ class Api:
         self._auth = tuple(auth.split(":", 1)) if auth else None
 
     def post(self, path: str, **body: object) -> Any:
+        end = time.monotonic() + PATIENCE
         answer = httpx.post(f"{self._url}/{path}", json=body, timeout=30, auth=self._auth)
+        while answer.status_code == 503 and time.monotonic() < end:  # SQLite is locked: Prefect's clients wait as well
+            time.sleep(0.5)
+            answer = httpx.post(f"{self._url}/{path}", json=body, timeout=30, auth=self._auth)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
