@@ -11,10 +11,8 @@ export GX_ANALYTICS_ENABLED := false
 # A file stays on one core: its tests may share a clone or a server.
 PARALLEL := --numprocesses=auto --dist=loadfile
 
-.PHONY: help setup repro results test check bench bench-finetune bench-pipeline bench-tokenize bench-diff readme format lock \
-  clean
-
-.PHONY: help setup repro results run serve down test check bench bench-flow readme format lock clean
+.PHONY: help setup repro run serve down results test check readme format lock clean \
+  bench bench-finetune bench-pipeline bench-tokenize bench-diff bench-flow
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,7 +52,8 @@ check: setup  ## lint, types, floors, contracts and coverage
 	lint-imports
 	pytest $(PARALLEL) --cov --cov-report=term
 
-bench: bench-finetune bench-pipeline bench-tokenize bench-diff  ## all benchmarks below; each writes its table to docs/benchmarks
+# Each prints its table, then one JSON object.
+bench: bench-finetune bench-pipeline bench-tokenize bench-diff bench-flow  ## all benchmarks below
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
@@ -69,8 +68,6 @@ bench-tokenize: setup  ## throughput and memory of tokenisation at 1 M texts
 
 bench-diff: setup  ## the metric diff on 1,000 and 100,000 test rows
 	python -m benchmarks.diff
-
-bench: bench-flow  ## run all benchmarks
 
 bench-flow: setup  ## the flow against bare DVC
 	python -m benchmarks.flow
