@@ -94,9 +94,9 @@ def tutorial(given: Data, device: Device) -> Run:
     return counted(sum(seconds[1:]), given.train.tokens.lengths[order[16:]], None)  # the first one warms up
 
 
-def trainer(given: Data, device: Device, *, recipe: bool = False, **options: Any) -> Run:
+def trainer(given: Data, device: Device, *, recipe: bool = False, attention: str | None = None, **options: Any) -> Run:
     """Train by the library's Trainer for the epochs of the task; what is not among `options` is as it comes."""
-    model = stock(given, device, attention="eager" if options else None)
+    model = stock(given, device, attention=attention)
     if recipe:
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
@@ -117,14 +117,23 @@ def trainer(given: Data, device: Device, *, recipe: bool = False, **options: Any
         made = Trainer(model, arguments, train_dataset=rows, data_collator=DataCollatorWithPadding(tokenizer))
         seconds = made.train().metrics["train_runtime"]
     lengths = np.tile(given.train.tokens.lengths, given.params.epochs)
-    return counted(seconds, lengths, accuracy(model, given.test, device))
+    if "max_steps" not in options:
+        return counted(seconds, lengths, accuracy(model, given.test, device))
+    drawn = options["max_steps"] * arguments.train_batch_size  # at random, so of the average length
+    return counted(seconds, np.resize(np.sort(lengths)[:: max(1, len(lengths) // drawn)], drawn), None)
+
+
+def defaults(given: Data, device: Device) -> Run:
+    """Time a fixed number of the steps of Trainer as it comes."""
+    return trainer(given, device, max_steps=DEFAULT_STEPS)
 
 
 def tuned(given: Data, device: Device, *, recipe: bool = False) -> Run:
     """Train by Trainer with all its usual options."""
     params = given.params
     return trainer(
-        given, device, recipe=recipe, per_device_train_batch_size=params.batch_size, learning_rate=params.learning_rate,
+        given, device, recipe=recipe, attention="eager", per_device_train_batch_size=params.batch_size,
+        learning_rate=params.learning_rate,
         warmup_steps=params.warmup, weight_decay=params.weight_decay, bf16=device.precision == "bf16",
         optim="adamw_torch_fused", train_sampling_strategy="group_by_length", logging_nan_inf_filter=False,
     )  # fmt: skip
@@ -162,7 +171,7 @@ def stock(given: Data, device: Device, *, attention: str | None = None) -> PreTr
 
 ARMS: dict[str, Callable[[Data, Device], Run]] = {
     "a": tutorial,
-    "b": trainer,
+    "b": defaults,
     "c": tuned,
     "c+": lambda given, device: tuned(given, device, recipe=True),
     "d": ours,
