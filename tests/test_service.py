@@ -2,10 +2,10 @@
 
 import json
 import stat
-import subprocess
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import psutil
 import pytest
 
 from tests.projects import ENVIRONMENT, ROOT, Api, Project, free_port, gone, tree, until
@@ -104,6 +104,15 @@ def test_a_scheduled_run_publishes_a_branch_and_the_next_one_says_that_nothing_c
     assert ended(api, start(api, "nightly", refresh=True, publish="branch")) == "Unchanged"
 
 
+def sleepers(project: Project) -> list[int]:
+    """Return the processes of the stage that sleeps, below the project's folder."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cwd", "name"])
+        if process.info["name"] == "sleep" and str(project.root) in (process.info["cwd"] or "")
+    ]
+
+
 def test_a_run_is_cancelled_at_the_server_and_runs_again(served):
     project, api = served
     (project.root / "quick").unlink()
@@ -112,9 +121,8 @@ def test_a_run_is_cancelled_at_the_server_and_runs_again(served):
     run, second = start(api, "on-demand"), start(api, "on-demand")
     until(lambda: api.ends(run).get("slow") == "Running")
     assert state(api, second)["type"] not in ("RUNNING", "COMPLETED")  # one workspace, one run
-    processes = subprocess.run(["pgrep", "-f", "sleep 600"], capture_output=True, text=True, check=False).stdout.split()
-    mine = [int(pid) for pid in processes if not gone(int(pid)) and str(project.root) in _cwd(int(pid))]
-    assert mine
+    until(lambda: sleepers(project))  # the task runs before its stage does
+    mine = sleepers(project)
     for one in (second, run):
         api.post(f"flow_runs/{one}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
     until(lambda: all(gone(pid) for pid in mine), seconds=45)
@@ -124,12 +132,3 @@ def test_a_run_is_cancelled_at_the_server_and_runs_again(served):
     again = start(api, "on-demand")
     assert ended(api, again) == "Completed"
     assert api.ends(again)["slow"] == "Ran"
-
-
-def _cwd(pid: int) -> str:
-    import psutil
-
-    try:
-        return str(psutil.Process(pid).cwd())
-    except psutil.Error:
-        return ""
