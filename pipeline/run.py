@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pipeline.errors import PipelineError, Stopped, UsageError
-from pipeline.plan import affected, document, markdown, table
+from pipeline.plan import affected, document, markdown, table, totals
 from pipeline.prefect_settings import SECRET, of_a_run
 
 FAILED = 1
@@ -48,7 +48,7 @@ def plan(words: Sequence[str]) -> int:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run what is affected of the targets as a Prefect flow, and return the exit code.
+    """Run what is affected of the targets as a Prefect flow, if anything is, and return the exit code.
 
     It is 0, 1 if a stage failed, 143 if the run was cancelled, and that of the error where nothing could begin (75:
     another run has this workspace).
@@ -68,6 +68,12 @@ def run(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     if given.workers is not None and given.workers < 1:
         raise UsageError(f"--workers {given.workers} must be at least 1")
+    repository = importlib.import_module("pipeline.repository")
+    repository.mend()
+    steps = repository.plan(given.targets)
+    if not affected(steps):  # not worth a server's time, nor Prefect's second to be imported
+        print(f"nothing changed: {totals(steps)}", file=sys.stderr)
+        return 0
     os.environ.update(of_a_run(os.environ))
     flow = importlib.import_module("pipeline.flow").transferline
     state: Any = flow(given.targets, given.workers, given.fail_fast, return_state=True)
