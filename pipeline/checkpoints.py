@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from pipeline.errors import EnvironmentFault
@@ -31,9 +32,15 @@ def write(folder: Path, found: Checkpoint, *, key: str) -> None:
     Raises:
         EnvironmentFault: The disk is full or does not let us write; the older checkpoints are still there.
     """
+    for newer in _newest_first(folder):  # one that was refused must not take the place of a good one
+        if int(newer.name) > found.step:
+            remove(newer)
     with publish(folder / f"{found.step:09d}") as partial:
         partial.mkdir()
-        save_file(dict(found.tensors), partial / TENSORS)
+        try:
+            save_file(dict(found.tensors), partial / TENSORS)
+        except SafetensorError as error:  # what the library makes of a full disk
+            raise OSError(str(error)) from error
         (partial / RECORD).write_text(json_text({"key": key, "step": found.step, **found.record}), encoding="utf-8")
         sums = {name: sha256(partial / name) for name in (TENSORS, RECORD)}
         (partial / MANIFEST).write_text(json_text(sums), encoding="utf-8")
@@ -46,7 +53,7 @@ def read(folder: Path, *, key: str) -> Iterator[Checkpoint | str]:
     for path in _newest_first(folder):
         try:
             yield _read(path, key)
-        except EnvironmentFault as error:
+        except (EnvironmentFault, OSError, SafetensorError, KeyError, TypeError, AttributeError) as error:
             yield f"{path} is refused: {error}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
 from pipeline.files import publish
@@ -20,8 +21,11 @@ TOKENIZER_FILES = (
 def save(model: PreTrainedModel, encoder: Path, card: str, out: Path) -> None:
     """Publish weights (safetensors), configuration, class names, the encoder's tokenizer and the card as one folder."""
     with publish(out) as partial:
-        with quiet():
-            model.save_pretrained(partial)
+        try:
+            with quiet():
+                model.save_pretrained(partial)
+        except SafetensorError as error:  # what the library makes of a full disk
+            raise OSError(str(error)) from error
         for name in TOKENIZER_FILES:
             if (encoder / name).is_file():
                 shutil.copyfile(encoder / name, partial / name)

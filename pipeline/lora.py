@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from pipeline.errors import UsageError
 from pipeline.models import encoder_layers
 
 # The update of a matrix is B A alpha / rank; twice the rank is the usual alpha.
@@ -34,6 +35,10 @@ def low_rank(model: PreTrainedModel, rank: int | None, *, seed: int) -> Iterator
         for name, module in model.named_modules()
         if id(module) in inside and isinstance(module, nn.Linear) and module.weight.requires_grad
     ]
+    if not matrices:
+        raise UsageError(
+            "`lora` has nothing to adapt: `freeze_layers` freezes every layer. Lower it or set `lora: null`."
+        )
     encoder = f"{model.base_model_prefix}."
     head = [p for name, p in model.named_parameters() if not name.startswith(encoder) or ".pooler." in name]
     config = LoraConfig(r=rank, lora_alpha=ALPHA_PER_RANK * rank, target_modules=matrices, lora_dropout=0.0)

@@ -76,9 +76,21 @@ def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
         raise UsageError(
             f"`freeze_layers` is {layers}, and the encoder has {len(stack)} layers; take that many at most"
         )
-    frozen = [*([model.base_model.embeddings] if embeddings else []), *stack[:layers]]
+    frozen = [*(_embeddings(model) if embeddings else []), *stack[:layers]]
     for module in frozen:
         module.requires_grad_(requires_grad=False)
+
+
+def _embeddings(model: PreTrainedModel) -> list[nn.Module]:
+    """Return what stands below the layers: the embeddings, and in ELECTRA what makes them as wide as a layer.
+
+    Raises:
+        UsageError: The family keeps them elsewhere.
+    """
+    base: Any = model.base_model
+    if not hasattr(base, "embeddings"):
+        raise UsageError(f"{type(model).__name__} has no `embeddings`; take an encoder of another family")
+    return [base.embeddings, *([base.embeddings_project] if hasattr(base, "embeddings_project") else [])]
 
 
 def layer_scales(model: PreTrainedModel, decay: float) -> dict[str, float]:
@@ -89,8 +101,7 @@ def layer_scales(model: PreTrainedModel, decay: float) -> dict[str, float]:
     Source: Howard and Ruder 2018, Universal Language Model Fine-tuning, section 3.2; Clark et al. 2020, ELECTRA.
     """
     stack = encoder_layers(model)
-    embeddings: Any = model.base_model.embeddings
-    depths = dict.fromkeys(embeddings.parameters(), len(stack) + 1)
+    depths = {parameter: len(stack) + 1 for module in _embeddings(model) for parameter in module.parameters()}
     for below, layer in enumerate(stack):
         depths |= dict.fromkeys(layer.parameters(), len(stack) - below)
     return {name: decay ** depths.get(parameter, 0) for name, parameter in model.named_parameters()}
@@ -155,7 +166,7 @@ def positions(model: PreTrainedModel) -> int | None:
 
 def first_position(model: PreTrainedModel) -> int:
     """Return the position of an example's first token: 0, or in RoBERTa the one behind the padding index."""
-    learned = getattr(model.base_model.embeddings, "position_embeddings", None)
+    learned = getattr(_embeddings(model)[0], "position_embeddings", None)
     unused: int | None = getattr(learned, "padding_idx", None)
     return 0 if unused is None else unused + 1
 

@@ -10,6 +10,8 @@ from transformers import AttentionInterface
 from pipeline.batches import Segments
 
 FLAT = "flat"
+HALF = (torch.bfloat16, torch.float16)
+KERNEL_SIZES = range(8, 257, 8)  # the sizes of a head that FlashAttention takes
 
 
 def attend(
@@ -32,7 +34,7 @@ def attend(
     run of examples of equal length.
     """
     first_only = len(query) != len(key)
-    if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and not dropout:
+    if query.is_cuda and query.dtype in HALF and query.shape[-1] in KERNEL_SIZES and not dropout:
         return _kernel(query, key, value, segments, scale, window, first_only=first_only)
     found, example = [], 0
     for start, count, length in segments.runs:

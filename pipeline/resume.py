@@ -59,6 +59,7 @@ def _start(training: Training, folder: Path) -> None:
     with first_then_others(training.ranks):
         for other in folder.parent.iterdir() if training.ranks.first and folder.parent.is_dir() else ():
             if other != folder and other.is_dir():
+                print(f"{other} is of another training (data, parameters, code or device) and goes", flush=True)
                 remove(other)
         if training.ranks.first:
             tidy(folder)

@@ -144,13 +144,13 @@ class Training:
     def snapshot(self) -> Snapshot:
         """Return a copy of all that the rest depends on."""
         self.look()
-        tensors = {f"model.{name}": value for name, value in _learned(self.model).items()}
+        tensors: dict[str, torch.Tensor] = {f"model.{name}": value for name, value in _learning(self.model)}
         tensors |= {f"best.{name}": value for name, value in self.best_weights.items()}
         for name, kept in self._kept():
-            tensors |= {f"optimizer.{key}.{name}": value.detach().clone() for key, value in kept.items()}
+            tensors |= {f"optimizer.{key}.{name}": value for key, value in kept.items()}
         evaluations = [found._asdict() for found in self.evaluations]
         record = {"done": self.done, "losses": list(self._losses), "evaluations": evaluations}
-        return Snapshot({name: value.cpu() for name, value in tensors.items()}, record)
+        return Snapshot({name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}, record)
 
     def restore(self, found: Snapshot) -> None:
         """Go on from a snapshot of a training with the same arguments."""
@@ -162,7 +162,7 @@ class Training:
         for name, value in learned.items():
             kept = {key: found.tensors.get(f"optimizer.{key}.{name}") for key in ADAMW_KEEPS}
             self.optimizer.state[value] = {
-                key: tensor.to(self.device.device) for key, tensor in kept.items() if tensor is not None
+                key: tensor.to(self.device.device, copy=True) for key, tensor in kept.items() if tensor is not None
             }
         self.done, self._losses = found.record["done"], list(found.record["losses"])
         self.evaluations = [Evaluation(**one) for one in found.record["evaluations"]]

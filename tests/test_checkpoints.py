@@ -1,11 +1,15 @@
+import json
 import os
+import resource
 import shutil
+import signal
 
 import pytest
 import torch
 
 from pipeline.checkpoints import KEPT, MANIFEST, RECORD, TENSORS, Checkpoint, read, tidy, write
 from pipeline.errors import EnvironmentFault
+from pipeline.files import sha256
 
 
 def checkpoint(step: int) -> Checkpoint:
@@ -79,6 +83,39 @@ def test_a_full_disk_leaves_the_older_ones(tmp_path, monkeypatch):
         write(tmp_path, checkpoint(2), key="k")
     assert [one.step for one in found(tmp_path)] == [1]
     assert [path.name for path in tmp_path.iterdir()] == ["000000001"]
+
+
+def test_a_really_full_disk_leaves_the_older_ones(tmp_path):
+    """A limit on the size of a file, which every write meets as it does a full disk."""
+    write(tmp_path, checkpoint(1), key="k")
+    large = checkpoint(2)._replace(tensors={"a": torch.zeros(100_000)})
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(EnvironmentFault, match="could not be written"):
+            write(tmp_path, large, key="k")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert [path.name for path in tmp_path.iterdir()] == ["000000001"]
+
+
+def test_a_refused_one_takes_no_place(tmp_path):
+    for step in (100, 200):
+        write(tmp_path, checkpoint(step), key="k")
+    flip(tmp_path / "000000200" / TENSORS, -1)
+    for step in (120, 140):
+        write(tmp_path, checkpoint(step), key="k")
+    assert [one.step for one in found(tmp_path)] == [140, 120]
+
+
+def test_a_whole_one_of_another_shape_is_refused(tmp_path):
+    write(tmp_path, checkpoint(1), key="k")
+    path = tmp_path / "000000001"
+    (path / RECORD).write_text("{}")
+    (path / MANIFEST).write_text(json.dumps({name: sha256(path / name) for name in (TENSORS, RECORD)}))
+    (reason,) = found(tmp_path)
+    assert "is refused" in reason
 
 
 def test_what_a_kill_left_half_written_is_no_checkpoint_and_goes(tmp_path):

@@ -2,6 +2,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from pipeline.errors import UsageError
 from pipeline.export import save
 from pipeline.inference import logits
 from pipeline.lora import low_rank
@@ -62,3 +63,9 @@ def test_it_is_carried_across_a_kill_and_depends_on_no_global_state(encoder, at)
             training.advance()
         training.result()
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
+
+
+def test_a_model_without_a_layer_that_learns_has_nothing_to_adapt(encoder):
+    classifier = model(encoder, with_params(freeze_layers=2))
+    with pytest.raises(UsageError, match="`lora` has nothing to adapt"), low_rank(classifier, 4, seed=0):
+        pass

@@ -17,7 +17,7 @@ from transformers import (
 from pipeline.batches import Ragged
 from pipeline.errors import DataError, UsageError
 from pipeline.loading import new_classifier
-from pipeline.models import FirstTokenLayer, encoder_layers, freeze, only_what_the_head_reads, require_fit
+from pipeline.models import FirstTokenLayer, encoder_layers, freeze, layer_scales, only_what_the_head_reads, require_fit
 
 SIZE = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48}
 FAMILIES = {
@@ -89,6 +89,15 @@ def test_freezing_keeps_the_lowest_parts(encoder):
 
 def ragged(*rows: list[int]) -> Ragged:
     return Ragged(np.array([one for row in rows for one in row], np.int32), np.cumsum([0, *map(len, rows)]))
+
+
+def test_what_widens_the_embeddings_is_frozen_with_them(tmp_path):
+    build, config, _ = FAMILIES["electra"]
+    build(config).save_pretrained(tmp_path)
+    model = new_classifier(tmp_path, ["a", "b"], dropout=0.0, seed=0)
+    assert layer_scales(model, 0.5)["electra.embeddings_project.weight"] == 0.5**4
+    freeze(model, embeddings=True, layers=0)
+    assert not model.electra.embeddings_project.weight.requires_grad
 
 
 @pytest.mark.parametrize("strange", [50, -1, 2**31 - 1])

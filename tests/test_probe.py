@@ -30,7 +30,14 @@ def test_what_was_chosen_once_is_kept_for_the_same_training(tmp_path):
 def test_a_damaged_choice_is_made_anew(tmp_path, content):
     (tmp_path / "choice.json").write_text(content)
     assert settled(tmp_path / "choice.json", "k", lambda: CHOICE) == CHOICE
-    assert json.loads((tmp_path / "choice.json").read_text())["attention"] == "eager"
+    assert json.loads((tmp_path / "choice.json").read_text())["choice"]["attention"] == "eager"
+
+
+def test_a_choice_that_somebody_edited_is_made_anew(tmp_path):
+    path = tmp_path / "choice.json"
+    settled(path, "k", lambda: CHOICE)
+    path.write_text(path.read_text().replace("eager", "eages"))
+    assert settled(path, "k", lambda: CHOICE) == CHOICE
 
 
 def test_whatever_decides_the_bytes_changes_the_key_and_the_reason_does_not():
@@ -103,9 +110,13 @@ def test_a_family_whose_examples_would_see_each_other_is_not_flattened():
 
 def test_a_leak_between_examples_is_seen(monkeypatch):
     """An attention over the whole flat batch, which is what the stock library does with one."""
-    classifier = BertForSequenceClassification(
-        BertConfig(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48)
-    )
+    config = BertConfig(
+        vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
+        initializer_range=0.3,  # weights as large as a trained model's, so that what is attended to counts
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        classifier = BertForSequenceClassification(config)
     train = rows(40)
     with only_what_the_head_reads(classifier):
         assert agrees(classifier, FLAT, train, range(8), DEVICE)
