@@ -26,7 +26,7 @@ from pipeline.quiet import quiet
 
 # The first one is taken unless another is clearly faster, so that noise does not choose between two results.
 ATTENTIONS = {"cpu": ("eager", "sdpa", FLAT), "cuda": (FLAT, "sdpa", "eager")}
-WORTHWHILE = 1.15
+WORTHWHILE = 1.25
 ROWS, ROUNDS, SECONDS = 32, 3, 2.0
 # Of the largest logit: what two orders of summing may differ by, and far below what a leak between examples does.
 TOLERANCE = 1e-3

@@ -51,8 +51,8 @@ def test_whatever_decides_the_bytes_changes_the_key_and_the_reason_does_not():
     [
         ({"a": 1.0}, "a"),
         ({"a": 1.0, "b": 1.0, "c": 0.9}, "a"),
-        ({"a": 1.16, "b": 1.1, "c": 1.0}, "c"),
-        ({"a": 1.1, "b": 1.0}, "a"),
+        ({"a": 1.26, "b": 1.1, "c": 1.0}, "c"),
+        ({"a": 1.24, "b": 1.0}, "a"),
     ],
 )
 def test_the_first_is_taken_unless_another_is_clearly_faster(seconds, name, capsys):

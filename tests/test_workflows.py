@@ -20,7 +20,7 @@ PARTS = (
     "dvc.yaml", "requirements.lock", "Makefile", ".dvcignore", ".gitignore", ".github", "pipeline", "data/.gitignore",
     "data/profiles.json",
 )  # fmt: skip
-FAKE_GH = """#!{python}
+FAKE_GH = """\
 import json, os, pathlib, shutil, sys
 import jq
 words, folder = sys.argv[1:], pathlib.Path(os.environ["RUNNER_TEMP"]) / "github"
@@ -32,14 +32,14 @@ def shown(document):
     print("\\n".join(one if isinstance(one, str) else json.dumps(one) for one in value))
 if words[0] == "api":
     size = (folder / "diff.json").stat().st_size if (folder / "diff.json").exists() else 0
-    others = [{{"name": "other", "size_in_bytes": 7}}]
-    shown({{"artifacts": others + [{{"name": "metric-diff", "size_in_bytes": size}}] * bool(size)}})
+    others = [{"name": "other", "size_in_bytes": 7}]
+    shown({"artifacts": others + [{"name": "metric-diff", "size_in_bytes": size}] * bool(size)})
 elif words[:2] == ["run", "download"]:
     target = pathlib.Path(words[words.index("--dir") + 1])
     target.mkdir()
     shutil.copy(folder / "diff.json", target)
 elif words[:2] == ["pr", "list"]:
-    shown([{{"number": 3, "headRefOid": "0" * 40}}, {{"number": 7, "headRefOid": "a" * 40}}])
+    shown([{"number": 3, "headRefOid": "0" * 40}, {"number": 7, "headRefOid": "a" * 40}])
 elif words[:2] == ["pr", "comment"]:
     shutil.copy(words[words.index("--body-file") + 1], folder / "comment.md")
 """
@@ -193,7 +193,8 @@ def post(tmp_path) -> Runner:
     """The job that comments, on a clone with the default branch's code and a stand-in for GitHub's own service."""
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
-    (bin_folder / "gh").write_text(FAKE_GH.format(python=sys.executable))
+    (bin_folder / "gh.py").write_text(FAKE_GH)
+    (bin_folder / "gh").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$0.py" "$@"\n')  # a path may have a space
     (bin_folder / "gh").chmod(0o755)
     values = {
         "github.repository": "owner/name", "github.token": "t", "github.event.workflow_run.id": "12",
