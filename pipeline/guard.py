@@ -12,11 +12,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import IO
+
+import psutil
 
 from pipeline.errors import Busy, EnvironmentFault, Stopped
 
@@ -106,9 +108,8 @@ def _stoppable() -> Iterator[None]:
 @contextmanager
 def _bound_to_the_parent() -> Iterator[None]:
     """Ask for SIGTERM when the parent dies, and for SIGKILL soon after where that did not end it."""
-    parent = os.getppid()
     left = threading.Event()
-    threading.Thread(target=_watch, args=(parent, left), name="guard", daemon=True).start()
+    threading.Thread(target=_watch, args=(_parents(), left), name="guard", daemon=True).start()
     try:
         _signal_at_parents_death(signal.SIGTERM)
         yield
@@ -117,10 +118,23 @@ def _bound_to_the_parent() -> Iterator[None]:
         _signal_at_parents_death(0)
 
 
-def _watch(parent: int, left: threading.Event) -> None:
+def _parents() -> tuple[int, ...]:
+    """Return the parent; where that is the shell through which DVC runs a command, further up to DVC itself.
+
+    Some shells become their last command, others (Debian's `sh`) stay, and outlive DVC with all that they started. DVC
+    marks what it runs by `DVC_STAGE`.
+    """
+    found = [os.getppid()]
+    with suppress(psutil.Error):
+        while "DVC_STAGE" in psutil.Process(found[-1]).environ():
+            found.append(psutil.Process(found[-1]).ppid())
+    return tuple(found)
+
+
+def _watch(parents: tuple[int, ...], left: threading.Event) -> None:
     while not left.wait(SECONDS_BETWEEN_LOOKS):
-        if os.getppid() != parent or _adopted(parent):
-            os.kill(os.getpid(), signal.SIGTERM)  # the kernel's own signal comes on Linux only, and only after `prctl`
+        if _parents() != parents or _adopted(parents[-1]):
+            os.kill(os.getpid(), signal.SIGTERM)  # the kernel's own signal tells of the next parent only, and on Linux
             if not left.wait(SECONDS_TO_END):
                 os.kill(os.getpid(), signal.SIGKILL)
             return

@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
@@ -163,11 +164,18 @@ ONE_STAGE = {
 }
 
 
-@pytest.fixture
-def running(tmp_path):
-    """A project whose one stage runs below `dvc repro`; the process of DVC and the number of the stage's."""
+SHELLS = [shell for shell in ("/bin/sh", "/bin/bash", "/bin/zsh") if Path(shell).exists()]
+
+
+@pytest.fixture(params=SHELLS)
+def running(tmp_path, request):
+    """A project whose one stage runs below `dvc repro`; the process of DVC and the number of the stage's.
+
+    DVC runs commands by the user's shell: some become the command, others wait for it.
+    """
     project = Project(tmp_path, ONE_STAGE)
-    with project.start("dvc", "repro", stdout=subprocess.DEVNULL) as dvc:
+    environment = {**ENVIRONMENT, "SHELL": request.param}
+    with project.start("dvc", "repro", stdout=subprocess.DEVNULL, env=environment) as dvc:
         until((tmp_path / "begun").exists)
         yield project, dvc, psutil.Process(dvc.pid).children(recursive=True)[-1].pid
         dvc.kill()
