@@ -3,6 +3,8 @@
 import os
 import statistics
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -55,14 +57,37 @@ def threads(wanted: int | Literal["auto"]) -> tuple[int, str]:
 
 def threads_gain(more: int, fewer: int, *, size: int = 768, repeats: int = 7) -> float:
     """Return how many times as fast a matrix product of `size` is with more threads than with fewer."""
-    before = torch.get_num_threads()
     matrix = torch.ones(size, size)
     seconds = []
     for count in (fewer, more):
-        torch.set_num_threads(count)
-        seconds.append(_median_seconds(matrix, repeats))
-    torch.set_num_threads(before)
+        with computing_with(count):
+            seconds.append(_median_seconds(matrix, repeats, time.perf_counter))
     return seconds[0] / seconds[1]
+
+
+@contextmanager
+def computing_with(count: int) -> Iterator[None]:
+    """Compute with this many threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def stopwatch(device: torch.device) -> Iterator[Callable[[], float]]:
+    """Yield a clock in seconds that compares the work of this thread on `device` inside the block.
+
+    On a CPU it is the processor time of one thread: other work on the machine, which stretches wall time unevenly where
+    threads wait for each other, then does not choose between two results.
+    """
+    if device.type != "cpu":
+        yield time.perf_counter
+        return
+    with computing_with(1):
+        yield time.thread_time
 
 
 def cpu_has_bf16() -> bool:
@@ -75,13 +100,14 @@ def bf16_gain(*, size: int = 768, repeats: int = 7) -> float:
     """Return how many times as fast a bf16 matrix product of `size` is as the same in fp32: the ratio of medians."""
     full = torch.ones(size, size)
     half = full.to(torch.bfloat16)
-    return _median_seconds(full, repeats) / _median_seconds(half, repeats)
+    with stopwatch(full.device) as clock:
+        return _median_seconds(full, repeats, clock) / _median_seconds(half, repeats, clock)
 
 
-def _median_seconds(matrix: torch.Tensor, repeats: int) -> float:
+def _median_seconds(matrix: torch.Tensor, repeats: int, clock: Callable[[], float]) -> float:
     seconds = []
     for _ in range(repeats + 1):
-        start = time.perf_counter()
+        start = clock()
         matrix @ matrix
-        seconds.append(time.perf_counter() - start)
+        seconds.append(clock() - start)
     return statistics.median(seconds[1:])  # the first one warms up

@@ -96,7 +96,8 @@ def measured(model: PreTrainedModel, train: Rows, params: FinetuneParams) -> Cho
         )
     attention, why_attention = able[0], "set by `attention`"
     if params.attention == "auto":
-        seconds = timed({name: _step(model, name, train, rows, device) for name in able})
+        with devices.stopwatch(device.device) as clock:
+            seconds = timed({name: _step(model, name, train, rows, device) for name in able}, clock)
         attention, why_attention = fastest(seconds)
     reasons = (f"threads: {why_threads}", f"precision: {device.reason}", f"attention: {why_attention}")
     return Choice(threads, device.precision, attention, "; ".join(reasons))
@@ -134,17 +135,17 @@ def fastest(seconds: Mapping[str, float]) -> tuple[str, str]:
     return best, f"measured at least {WORTHWHILE} times as fast as {first}"
 
 
-def timed(steps: Mapping[str, Callable[[], None]]) -> dict[str, float]:
-    """Return the least number of seconds of each step, after one that warms up; they take turns, against drift."""
+def timed(steps: Mapping[str, Callable[[], None]], clock: Callable[[], float]) -> dict[str, float]:
+    """Return the least time of each step by `clock`, after one that warms up; they take turns, against drift."""
     for step in steps.values():
         step()
     best = dict.fromkeys(steps, float("inf"))
     begin = time.perf_counter()
     for _ in range(ROUNDS):
         for name, step in steps.items():
-            start = time.perf_counter()
+            start = clock()
             step()
-            best[name] = min(best[name], time.perf_counter() - start)
+            best[name] = min(best[name], clock() - start)
         if time.perf_counter() - begin > SECONDS:
             break
     return best

@@ -1,8 +1,10 @@
+import time
+
 import pytest
 import torch
 
 from pipeline import device
-from pipeline.device import bf16_gain, choose, cpu_has_bf16, threads, threads_gain
+from pipeline.device import bf16_gain, choose, cpu_has_bf16, stopwatch, threads, threads_gain
 
 HERE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -36,7 +38,7 @@ def test_the_gain_is_a_ratio_of_real_products():
 
 def test_the_gain_says_how_many_times_as_fast_bf16_is(monkeypatch):
     seconds = {torch.float32: 3.0, torch.bfloat16: 1.5}
-    monkeypatch.setattr(device, "_median_seconds", lambda matrix, _repeats: seconds[matrix.dtype])
+    monkeypatch.setattr(device, "_median_seconds", lambda matrix, _repeats, _clock: seconds[matrix.dtype])
     assert bf16_gain(size=4) == 2.0
 
 
@@ -63,3 +65,25 @@ def test_the_gain_of_threads_leaves_their_number_as_it_was():
     before = torch.get_num_threads()
     assert threads_gain(2, 1, size=64, repeats=3) > 0
     assert torch.get_num_threads() == before
+
+
+def test_the_stopwatch_of_a_processor_counts_one_thread_and_nothing_else():
+    before = torch.get_num_threads()
+    with stopwatch(torch.device("cpu")) as clock:
+        assert torch.get_num_threads() == 1
+        start = clock()
+        time.sleep(0.2)  # as if the processor worked for somebody else
+        assert clock() - start < 0.1
+        matrix, worked, begin = torch.ones(256, 256), clock(), time.perf_counter()
+        while time.perf_counter() - begin < 0.2:
+            matrix @ matrix
+        assert clock() > worked
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("name", ["cuda", "meta"])
+def test_the_stopwatch_of_another_device_is_the_wall_clock(name):
+    before = torch.get_num_threads()
+    with stopwatch(torch.device(name)) as clock:
+        assert clock is time.perf_counter
+        assert torch.get_num_threads() == before
