@@ -1,5 +1,6 @@
 """What several tests need: a tiny real encoder and rows to train it on."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from transformers import BertConfig, BertModel
 # A slow machine is no failure; property tests that want more examples say so.
 settings.register_profile("transferline", deadline=None, max_examples=60)
 settings.load_profile("transferline")
+
+# A shell starts its background jobs deaf to SIGINT, and they hand that down to every process a test would interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 torch.set_num_threads(1)  # tiny models: threads cost more than they bring
 

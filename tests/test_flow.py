@@ -187,5 +187,5 @@ def test_a_second_run_in_one_workspace_is_told_busy(tmp_path, server):
         assert f"process {process.pid}" in project.run(*RUN, env=server, code=75)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait()
+        process.wait(60)
     assert not [found for found in psutil.process_iter(["cwd"]) if found.info["cwd"] == str(tmp_path)]
