@@ -1,5 +1,6 @@
 """What several tests need: a tiny real encoder and rows to train it on."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from transformers import BertConfig, BertModel
 settings.register_profile("transferline", deadline=None, max_examples=60)
 settings.load_profile("transferline")
 
+# A shell that starts the tests in the background has switched Ctrl-C off, for them and for all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # tiny models: threads cost more than they bring
 
 WORDS = (

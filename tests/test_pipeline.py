@@ -179,7 +179,10 @@ def test_everything_is_there_and_reads_back(clone):
 
 def test_a_clone_on_another_path_gives_the_same_bytes(clone, packed, tmp_path):
     other = build(tmp_path / "another path", *packed)
-    assert other.repro() == (EVERYTHING, set())
+    other.dvc("repro", "evaluate@topics")  # each kind of stage
+    restored = of("reviews", "tokenize", "baseline", "finetune", "evaluate")  # the same once more is not computed
+    shutil.copytree(clone.root / ".dvc/cache", other.root / ".dvc/cache", dirs_exist_ok=True)
+    assert other.repro() == (of("reviews") - restored | {"report"}, restored)
     assert other.lock() == clone.lock()  # the checksum of every output: examples, tokens, weights, page
     assert other.lock().count("  md5: ") > 50
 
