@@ -1,5 +1,6 @@
 """What several tests need: a tiny real encoder and rows to train it on."""
 
+import gc
 import signal
 from pathlib import Path
 
@@ -17,6 +18,12 @@ settings.load_profile("transferline")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # tiny models: threads cost more than they bring
 
+# What takes longest begins first, so that no worker is left with it when the others are done.
+LONG = (
+    "test_pipeline.py", "test_workflows.py", "test_flow.py", "test_service.py", "test_resume.py", "test_parallel.py",
+    "test_soak.py", "test_repository.py", "test_diff.py", "test_workspace.py", "test_stack.py", "test_paired.py",
+)  # fmt: skip
+
 WORDS = (
     "a", "an", "the", "this", "that", "it", "its", "is", "was", "and", "or", "but", "of", "in", "to", "for", "with",
     "on", "very", "quite", "rather", "so", "not", "never", "always", "film", "movie", "story", "plot", "cast", "actor",
@@ -26,6 +33,18 @@ WORDS = (
     "bus", "road", "map", "trip", "hotel", "city", "sea",
 )  # fmt: skip
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported: statsmodels calls it at every turn."""
+    gc.collect()
+    gc.freeze()
 
 
 def make_encoder(folder: Path, *, width: int = 32, layers: int = 2) -> Path:
