@@ -1,5 +1,6 @@
 """What several tests need: a tiny real encoder and rows to train it on."""
 
+import gc
 import signal
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from transformers import BertConfig, BertModel
 settings.register_profile("transferline", deadline=None, max_examples=60)
 settings.load_profile("transferline")
 
-# A shell starts its background jobs deaf to SIGINT, and they hand that down to every process a test would interrupt.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
+# A shell that starts the tests in the background has switched Ctrl-C off, for them and for all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # tiny models: threads cost more than they bring
+
+# What takes longest begins first, so that no worker is left with it when the others are done.
+LONG = (
+    "test_pipeline.py", "test_workflows.py", "test_flow.py", "test_service.py", "test_resume.py", "test_parallel.py",
+    "test_soak.py", "test_repository.py", "test_diff.py", "test_workspace.py", "test_stack.py", "test_paired.py",
+)  # fmt: skip
 
 WORDS = (
     "a", "an", "the", "this", "that", "it", "its", "is", "was", "and", "or", "but", "of", "in", "to", "for", "with",
@@ -28,6 +33,18 @@ WORDS = (
     "bus", "road", "map", "trip", "hotel", "city", "sea",
 )  # fmt: skip
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported: statsmodels calls it at every turn."""
+    gc.collect()
+    gc.freeze()
 
 
 def make_encoder(folder: Path, *, width: int = 32, layers: int = 2) -> Path:

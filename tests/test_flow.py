@@ -185,7 +185,9 @@ def test_a_second_run_in_one_workspace_is_told_busy(tmp_path, server):
     try:
         until((tmp_path / "begun").exists)
         assert f"process {process.pid}" in project.run(*RUN, env=server, code=75)
-    finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        assert process.wait(30) == 143
+    finally:
+        for found in tree(process.pid):
+            found.kill()
     assert not [found for found in psutil.process_iter(["cwd"]) if found.info["cwd"] == str(tmp_path)]

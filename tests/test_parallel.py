@@ -1,19 +1,26 @@
-"""Several real processes under torchrun give what one gives; those of the first alone are published."""
+"""Several processes that train one model give what one gives; those of the first alone are published."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from pipeline import learning, training
+from pipeline.__main__ import main
+from pipeline.errors import UsageError
 from pipeline.files import sha256
 from pipeline.parallel import ALONE, add_up, agree, any_of
+from pipeline.stages import finetune
+from tests.projects import PATIENCE, free_port
 from tests.stages.test_finetune import tokens  # noqa: F401  # a fixture
 from tests.test_training import with_params
 
@@ -21,23 +28,65 @@ ROOT = Path(__file__).parents[1]
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def command(folder: Path, path: Path, encoder: Path, params, *, processes: int) -> list[str]:
+def words(folder: Path, path: Path, encoder: Path, params) -> list[str]:
     folder.mkdir(exist_ok=True)
     (folder / "params.json").write_text(json.dumps({"finetune": {"t": params.model_dump()}}))
-    words = ["-m", "pipeline", "finetune", "t", "--params", str(folder / "params.json"), "--tokens", str(path)]
-    words += ["--encoder", str(encoder), "--model", str(folder / "model"), "--history", str(folder / "history.json")]
-    return [sys.executable, *(TORCHRUN if processes > 1 else ()), *words]
+    found = ["finetune", "t", "--params", str(folder / "params.json"), "--tokens", str(path)]
+    return [*found, "--encoder", str(encoder), "--model", str(folder / "model"), "--history", str(folder / "history")]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+# ------------------------------------------------------------------------- processes forked from one, to begin at once
+def act(rank: int, size: int, port: int, folder: Path, arguments: list[str], fault: str) -> None:
+    """Be one of the processes, as torchrun would start it; `fault` is what happens to it on the way."""
+    torch.set_num_threads(1)
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in place.items()} | {"CUDA_VISIBLE_DEVICES": ""}
+    if rank == 0 and fault == "killed":
+        training.Training.look = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+    if rank == 1 and fault == "not finite":
+        forward = learning.forward
+        learning.forward = lambda *arguments: forward(*arguments) * torch.nan  # type: ignore[assignment]
+    if rank == 0 and fault == "failed":
+        finetune.save = refuse  # type: ignore[attr-defined]
+    with (folder / f"told-{rank}").open("w") as stream, redirect_stdout(stream), redirect_stderr(stream):
+        code = main(arguments)
+    sys.exit(code)
 
 
-def train(folder: Path, path: Path, encoder: Path, params, *, processes: int) -> str:
-    words = command(folder, path, encoder, params, processes=processes)
-    done = subprocess.run(words, env=environment(), cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def refuse(*_: object) -> None:
+    raise UsageError("this one cannot be saved")
+
+
+@pytest.fixture(scope="module")
+def server() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.test_parallel"])
+    return context
+
+
+def train(server, folder: Path, path: Path, encoder: Path, params, *, size: int, fault: str = "") -> list[int | None]:
+    """Return the exit code of each process; all of them have to end by themselves."""
+    arguments, port = words(folder, path, encoder, params), free_port()
+    ranks = [server.Process(target=act, args=(rank, size, port, folder, arguments, fault)) for rank in range(size)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join(PATIENCE)
+    codes = [process.exitcode for process in ranks]
+    for process in ranks:
+        process.kill()
+    return codes
+
+
+def told(folder: Path, rank: int = 0) -> str:
+    return (folder / f"told-{rank}").read_text()
+
+
+def published(folder: Path) -> set[str]:
+    """Return what there is beside the inputs, what was told, and checkpoints, which are whole or not there."""
+    assert not list(folder.rglob("*.partial"))
+    names = {path.name for path in folder.iterdir() if not path.name.startswith("told-")}
+    return names - {"params.json", "model.checkpoints"}
 
 
 @pytest.mark.parametrize(
@@ -48,35 +97,75 @@ def train(folder: Path, path: Path, encoder: Path, params, *, processes: int) ->
     ],
     ids=["uneven", "more processes than rows"],
 )
-def test_two_processes_give_what_one_gives(changes, tokens, encoder, tmp_path):  # noqa: F811
+def test_two_processes_give_what_one_gives(server, changes, tokens, encoder, tmp_path):  # noqa: F811
     params = with_params(**{"epochs": 2, "learning_rate": 1e-3, **changes})
-    for processes in (1, 2):
-        told = train(tmp_path / str(processes), tokens, encoder, params, processes=processes)
-        assert told.count("validation loss") == params.epochs * params.evaluations  # the first alone tells
+    for size in (1, 2):
+        assert train(server, tmp_path / str(size), tokens, encoder, params, size=size) == [0] * size
+        assert told(tmp_path / str(size)).count("validation loss") == params.epochs * params.evaluations
+    assert "validation loss" not in told(tmp_path / "2", rank=1)  # the first alone tells
     one, two = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("1", "2"))
     assert one.keys() == two.keys()
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, atol=2e-4, rtol=2e-3, msg=name)
-    first, second = (json.loads((tmp_path / name / "history.json").read_text()) for name in ("1", "2"))
+    first, second = (json.loads((tmp_path / name / "history").read_text()) for name in ("1", "2"))
     for ours, theirs in zip(first["evaluations"], second["evaluations"], strict=True):
         assert ours == pytest.approx(theirs, abs=1e-3)
 
 
-def test_a_stop_leaves_a_checkpoint_from_which_both_go_on_to_the_same_bytes(tokens, encoder, tmp_path):  # noqa: F811
-    params = with_params(epochs=60, dropout=0.1, evaluations=1)
-    train(tmp_path / "whole", tokens, encoder, params, processes=2)
-    words = command(tmp_path / "cut", tokens, encoder, params, processes=2)
-    with subprocess.Popen(words, env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, text=True) as cut:
+def test_a_loss_that_is_no_number_ends_all_and_nothing_is_published(server, tokens, encoder, tmp_path):  # noqa: F811
+    codes = train(server, tmp_path / "nan", tokens, encoder, with_params(epochs=2), size=2, fault="not finite")
+    assert codes == [UsageError.exit_code] * 2
+    for rank in range(2):
+        assert "is nan, on the examples" in told(tmp_path / "nan", rank)
+    assert published(tmp_path / "nan") == set()
+
+
+def test_an_early_stop_ends_all_at_the_same_step(server, tokens, encoder, tmp_path):  # noqa: F811
+    params = with_params(epochs=30, learning_rate=0.0001, patience=1, metric="accuracy")
+    assert train(server, tmp_path / "early", tokens, encoder, params, size=2) == [0, 0]
+    record = json.loads((tmp_path / "early" / "history").read_text())
+    assert record["stopped"] == "early"
+    assert published(tmp_path / "early") == {"model", "history"}
+
+
+def test_where_the_first_is_killed_the_others_end_and_nothing_is_published(server, tokens, encoder, tmp_path):  # noqa: F811
+    codes = train(server, tmp_path / "dead", tokens, encoder, with_params(epochs=2), size=2, fault="killed")
+    assert codes[0] == -signal.SIGKILL
+    assert codes[1] not in (0, None)
+    assert published(tmp_path / "dead") == set()
+
+
+def test_where_the_first_cannot_publish_its_code_says_so(server, tokens, encoder, tmp_path):  # noqa: F811
+    codes = train(server, tmp_path / "refused", tokens, encoder, with_params(epochs=1), size=2, fault="failed")
+    assert codes == [UsageError.exit_code, 0]  # the second has nothing left to do
+    assert "this one cannot be saved" in told(tmp_path / "refused")
+    assert "model" not in published(tmp_path / "refused")
+
+
+# ------------------------------------------------------------------------------------------------ torchrun itself
+def under_torchrun(arguments: list[str]) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.Popen(
+        [sys.executable, *TORCHRUN, "-m", "pipeline", *arguments], env=environment, text=True, stdout=subprocess.PIPE
+    )
+
+
+def test_a_stop_leaves_a_checkpoint_from_which_both_go_on_to_the_same_bytes(server, tokens, encoder, tmp_path):  # noqa: F811
+    params = with_params(epochs=20, dropout=0.1, evaluations=1)
+    assert train(server, tmp_path / "whole", tokens, encoder, params, size=2) == [0, 0]
+    arguments = words(tmp_path / "cut", tokens, encoder, params)
+    with under_torchrun(arguments) as cut:
         assert cut.stdout is not None
         while "validation loss" not in cut.stdout.readline():
             assert cut.poll() is None
         cut.send_signal(signal.SIGTERM)
-        begin = time.monotonic()
         cut.stdout.read()
     assert cut.returncode != 0
-    assert time.monotonic() - begin < 60
-    assert not (tmp_path / "cut" / "model").exists()
-    assert "going on after step" in train(tmp_path / "cut", tokens, encoder, params, processes=2)
+    assert published(tmp_path / "cut") == set()
+    with under_torchrun(arguments) as again:
+        assert again.stdout is not None
+        assert "going on after step" in again.stdout.read()
+    assert again.returncode == 0
     weights = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "cut")]
     assert sha256(weights[0]) == sha256(weights[1])
     assert not list((tmp_path / "cut").glob("*.checkpoints"))
