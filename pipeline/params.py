@@ -161,6 +161,19 @@ class TokenizeParams(Section):
     batch_texts: Annotated[int, Field(ge=1, le=10**6)]
 
 
+class ExtractParams(Section):
+    """How the frozen encoder turns an example into a vector."""
+
+    task: Name
+    pooling: Literal["cls", "mean", "max"]
+    layer: Annotated[int, Field(ge=-1, le=200)]
+    batch_tokens: Annotated[int, Field(ge=16, le=10**7)]
+    batch_size: Annotated[int, Field(ge=1, le=10**5)]
+    precision: Literal["auto", "fp32", "bf16"]
+    attention: Literal["auto", "eager", "sdpa", "flat"]
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
+
+
 class BaselineParams(Section):
     """The models a transformer has to beat."""
 
@@ -251,6 +264,7 @@ PER_TASK: dict[str, type[Section]] = {
     "ingest": IngestParams,
     "validate": ValidateParams,
     "tokenize": TokenizeParams,
+    "extract": ExtractParams,
     "baseline": BaselineParams,
     "finetune": FinetuneParams,
     "evaluate": EvaluateParams,
