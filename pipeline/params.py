@@ -181,6 +181,7 @@ class BaselineParams(Section):
     ngrams: Annotated[int, Field(ge=1, le=5)]
     min_df: Annotated[int, Field(ge=1, le=10**6)]
     strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    probe_strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
     max_iter: Annotated[int, Field(ge=1, le=10**6)]
 
 
