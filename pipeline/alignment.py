@@ -117,10 +117,11 @@ def matrix(column: pa.ChunkedArray, *, classes: int, what: str) -> Floats:
     return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False)).reshape(-1, classes)
 
 
-def vectors(column: pa.ChunkedArray) -> npt.NDArray[np.float32]:
-    """Return a column of vectors as one array, (N, H) float32."""
-    parts = [chunk.flatten().to_numpy().reshape(len(chunk), -1) for chunk in column.chunks]
-    return np.concatenate(parts) if parts else np.empty((0, column.type.list_size), np.float32)
+def vectors(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float32]:
+    """Return a column of vectors as one array, (N, H) float32; that of one chunk is not copied."""
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = [chunk.flatten().to_numpy().reshape(len(chunk), column.type.list_size) for chunk in chunks]
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty((0, column.type.list_size), np.float32), *parts])
 
 
 _AGAIN = "Files of different runs were mixed; `dvc repro` makes them again."

@@ -225,6 +225,9 @@ class EvaluateParams(Section):
     slices: tuple[Text, ...]
     min_slice_rows: Count
     worst: Annotated[int, Field(ge=0, le=1000)]
+    points: Annotated[int, Field(ge=0, le=10**4)]
+    queries: Annotated[int, Field(ge=0, le=1000)]
+    neighbours: Annotated[int, Field(ge=1, le=100)]
     seed: Seed
 
     @model_validator(mode="after")

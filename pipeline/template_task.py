@@ -5,6 +5,7 @@ SECTION = """\
 <section aria-labelledby="task-{{ task.name }}">
 <h2 id="task-{{ task.name }}">{{ task.name }}</h2>
 <p class="lead">{{ judged(gain(evaluation).outcome | capitalize) }}. {{ verdict(evaluation) }}</p>
+<p>{{ worth(evaluation) }}</p>
 <dl class="figures">
 {%- for key, name in headline.items() %}{% set found = measure(model[key]) %}
 <div><dt>{{ name }}</dt><dd>{{ found.value | share }}
@@ -89,6 +90,36 @@ confident. Expected calibration error {{ measured(model.ece) }}.</figcaption></f
 <td class="number">{{ measure(row.macro_f1).value | share }}</td></tr>
 {%- else %}
 <tr><td colspan="5">No slice has enough rows.</td></tr>
+{%- endfor %}
+{% endcall %}
+</div>
+</div>
+
+{%- set seen = task.projection %}
+<h3>Features</h3>
+<p class="muted">What the encoder sees before any fine-tuning: {{ seen.width | plural("number") }} an example.</p>
+<div class="columns">
+<figure class="chart">{{ projection(evaluation.labels, seen) }}
+<figcaption>{{ seen.points | length | count }} of {{ seen.rows | plural("test example") }} on the two directions in
+which their features differ most. A class that lies apart needs little training. What is not on the plane may still tell
+the classes apart.</figcaption></figure>
+<div>
+{% call table("A few test examples, half of them errors, and the train examples nearest to them", [
+"Test example", "Nearest train examples"]) %}
+{%- for row in seen.neighbours %}
+<tr><td class="words">{{ data(row.text | shorten(200)) }}
+<span class="interval">{{ data(row.label | shorten(60)) }}, predicted
+<span class="{{ 'right' if row.predicted == row.label else 'bad' }}">
+{{- data(row.predicted | shorten(60)) }}</span></span></td>
+<td><ul class="plainlist">
+{%- for one in row.nearest %}
+<li>{{ data(one.text | shorten(200)) }}
+<span class="interval"><span class="{{ 'right' if one.label == row.label else 'bad' }}">
+{{- data(one.label | shorten(60)) }}</span>, similarity {{ one.similarity | share }}</span></li>
+{%- endfor %}
+</ul></td></tr>
+{%- else %}
+<tr><td colspan="2">None are kept.</td></tr>
 {%- endfor %}
 {% endcall %}
 </div>
