@@ -85,7 +85,7 @@ def _legend(
     entries += [("fine-tuned model wrong", "ring", RING)] if wrong else []
     parts, left, line = [], LEFT, HEIGHT + 38
     for name, kind, shape in entries:
-        needed = text_width(name) + 24
+        needed = text_width(name) + 30
         if left > LEFT and left + needed > WIDTH:
             left, line = LEFT, line + GAP
         spot = f"M{left + 6:.1f} {line - 4:.1f}{shape}"

@@ -57,9 +57,9 @@ tbody tr { border-bottom: 1px solid var(--rule); }
 td .data, th .data { display: inline-block; min-width: 3.25rem; max-width: 16rem; overflow-wrap: break-word; }
 td.text { width: 60%; min-width: 16rem; }
 td.text .data { max-width: none; overflow-wrap: anywhere; }
+td.half { width: 38%; min-width: 14rem; }
+td.half .data { max-width: none; overflow-wrap: anywhere; }
 .words { min-width: 11rem; }
-.plainlist { list-style: none; margin: 0; padding: 0; }
-.plainlist li + li { margin-top: 0.5rem; }
 .good { color: var(--good); font-weight: 600; }
 .bad { color: var(--bad); font-weight: 600; }
 .plain { font-weight: 600; }
