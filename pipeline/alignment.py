@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -67,11 +68,13 @@ def class_indices(table: pa.Table) -> Ints:
     return np.asarray(found.to_numpy(), dtype=np.int64)
 
 
-def aligned(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str) -> pa.Table:
+def aligned(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, split: str | None = "test") -> pa.Table:
     """Return the rows of `table` whose ids are `ids`, in this order; `what` names the table in messages.
 
+    `split` is the one they are of, None for all. Rows that are in order already are not copied.
+
     Raises:
-        DataError: The task or classes differ from those of `like`, or the test ids are not exactly `ids`.
+        DataError: The task or classes differ from those of `like`, or the ids of the split are not exactly `ids`.
     """
     for name, found, wanted in (
         ("task", task_of(table), task_of(like)),
@@ -79,15 +82,15 @@ def aligned(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str) -
     ):
         if found != wanted:
             raise DataError(f"the {name} of the {what}: {found}; of the examples: {wanted}. {_AGAIN}")
-    rows = of_split(table, "test")
+    rows = table if split is None else of_split(table, split)
     there = rows["id"].to_pylist()
     lacking, extra = sorted(set(ids) - set(there)), sorted(set(there) - set(ids))
     if lacking or extra or len(there) != len(ids):
         raise DataError(
-            f"the {what} are not of these examples: {len(there)} test rows for {len(ids)}; ids that lack: "
+            f"the {what} are not of these examples: {len(there)} {split or 'such'} rows for {len(ids)}; ids that lack: "
             f"{examples(lacking) or 'none'}; ids of no example: {examples(extra) or 'none'}. {_AGAIN}"
         )
-    return rows.take(pc.index_in(pa.array(ids, pa.string()), rows["id"]))
+    return rows if there == list(ids) else rows.take(pc.index_in(pa.array(ids, pa.string()), rows["id"]))
 
 
 def require_classes(found: pa.ChunkedArray, rows: Rows, *, what: str) -> None:
@@ -112,6 +115,13 @@ def matrix(column: pa.ChunkedArray, *, classes: int, what: str) -> Floats:
             f"the probabilities of the {what} have {examples(lengths)} numbers a row, not {classes}. {_AGAIN}"
         )
     return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False)).reshape(-1, classes)
+
+
+def vectors(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float32]:
+    """Return a column of vectors as one array, (N, H) float32; that of one chunk is not copied."""
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = [chunk.flatten().to_numpy().reshape(len(chunk), column.type.list_size) for chunk in chunks]
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty((0, column.type.list_size), np.float32), *parts])
 
 
 _AGAIN = "Files of different runs were mixed; `dvc repro` makes them again."

@@ -46,12 +46,12 @@ class Segments(NamedTuple):
 
 
 def ragged(column: pa.ChunkedArray | pa.Array) -> Ragged:
-    """Return a list<int32> column without copying its values."""
+    """Return a list<int32> column without copying its values, nor holding those of rows beside it."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):  # a column of several chunks stays one when it is empty
         array = pa.concat_arrays(array.chunks)
     offsets = array.offsets.to_numpy().astype(np.int64)
-    return Ragged(array.values.to_numpy(), offsets)
+    return Ragged(array.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
 
 
 def plan(lengths: Indices, *, batch_tokens: int, batch_size: int, rng: np.random.Generator | None) -> list[Indices]:

@@ -25,7 +25,7 @@ from pipeline.metrics import (
 from pipeline.params import EvaluateParams
 from pipeline.slices import Slice, by_column, by_length
 
-BASELINES = ("tfidf", "majority")
+BASELINES = ("tfidf", "probe", "majority")
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # spreadsheets know the wide ones too
 ACCURACY, MACRO_F1 = HEADLINE.index("accuracy"), HEADLINE.index("macro_f1")
 
@@ -44,7 +44,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return the evaluation of the model beside its baselines, ready for strict JSON.
 
-    `probabilities` maps "model", "tfidf" and "majority" to (N, C). Every interval comes from the same resamples,
+    `probabilities` maps "model" and each of `BASELINES` to (N, C). Every interval comes from the same resamples,
     except the accuracies of slices: Wilson's, as slices are small and often flawless.
     """
     names = ("model", *BASELINES)
@@ -80,11 +80,13 @@ def evaluate(
 def headline_numbers(evaluation: Mapping[str, Any]) -> dict[str, float | str | None]:
     """Return the flat metrics of an evaluation: 6 significant digits, so that Git shows changes and not noise.
 
-    `gain` is the accuracy beyond TF-IDF's; its p value is McNemar's exact one. A key ending in `_reason` is there
-    only where something is null, and says why.
+    `gain` is the accuracy beyond TF-IDF's, `probe_gain` beyond the linear probe's; the p values are McNemar's exact
+    ones. A key ending in `_reason` is there only where something is null, and says why.
     """
     model, baselines = evaluation["model"], evaluation["baselines"]
-    against = next(one for one in evaluation["comparisons"] if one["against"] == "tfidf")
+    against, probe = (
+        next(one for one in evaluation["comparisons"] if one["against"] == name) for name in ("tfidf", "probe")
+    )
     numbers = {
         "accuracy": model["accuracy"]["value"],
         "accuracy_low": model["accuracy"]["low"],
@@ -97,15 +99,26 @@ def headline_numbers(evaluation: Mapping[str, Any]) -> dict[str, float | str | N
         "ece": model["ece"]["value"],
         "tfidf_accuracy": baselines["tfidf"]["accuracy"]["value"],
         "tfidf_macro_f1": baselines["tfidf"]["macro_f1"]["value"],
+        "probe_accuracy": baselines["probe"]["accuracy"]["value"],
+        "probe_macro_f1": baselines["probe"]["macro_f1"]["value"],
         "majority_accuracy": baselines["majority"]["accuracy"]["value"],
         "gain_over_tfidf": against["accuracy"]["difference"],
         "gain_low": against["accuracy"]["low"],
         "gain_high": against["accuracy"]["high"],
         "gain_p_value": against["mcnemar"]["p_value"],
+        "gain_over_probe": probe["accuracy"]["difference"],
+        "probe_gain_low": probe["accuracy"]["low"],
+        "probe_gain_high": probe["accuracy"]["high"],
+        "probe_gain_p_value": probe["mcnemar"]["p_value"],
         "examples": evaluation["rows"],
     }
     rounded = {name: float(f"{one:.6g}") if isinstance(one, float) else one for name, one in numbers.items()}
-    sources = {"accuracy": model["accuracy"], "macro_f1": model["macro_f1"], "gain": against["accuracy"]}
+    sources = {
+        "accuracy": model["accuracy"],
+        "macro_f1": model["macro_f1"],
+        "gain": against["accuracy"],
+        "probe_gain": probe["accuracy"],
+    }
     return rounded | {f"{name}_reason": source["reason"] for name, source in sources.items() if source["reason"]}
 
 

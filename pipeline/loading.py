@@ -1,4 +1,4 @@
-"""Classifiers out of folders: an encoder under a new head, or a fine-tuned model; no pickle, no code of their own."""
+"""Models out of folders: an encoder, also under a new head, or a fine-tuned one; no pickle, no code of their own."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
 
 from pipeline.errors import DataError, EnvironmentFault, examples
 from pipeline.quiet import quiet
@@ -61,13 +61,30 @@ def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
     return model
 
 
-def _opened(folder: Path, config: PretrainedConfig | None) -> tuple[PreTrainedModel, list[str]]:
+def load_encoder(folder: Path) -> PreTrainedModel:
+    """Return the encoder of a local folder without any head, in fp32 on the CPU, with eager attention.
+
+    A pooler it may be published without, since nothing here reads one.
+
+    Raises:
+        EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
+    """
+    _require_files(folder)
+    with torch.random.fork_rng():
+        model, missing = _opened(folder, None, kind=AutoModel)
+    _require_whole(folder, [name for name in missing if ".pooler." not in f".{name}"])
+    return model
+
+
+def _opened(
+    folder: Path, config: PretrainedConfig | None, *, kind: Any = AutoModelForSequenceClassification
+) -> tuple[PreTrainedModel, list[str]]:
     """Return the model and the names of the weights that the folder lacks, which the library fills at random.
 
     On a CPU and for short texts eager attention is faster than the fused kernel, and every family has it.
     """
     with _refused(folder):
-        loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForSequenceClassification.from_pretrained(
+        loaded: tuple[PreTrainedModel, dict[str, Any]] = kind.from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,

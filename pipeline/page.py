@@ -10,6 +10,7 @@ from pipeline import render, verdict
 from pipeline.chart_bars import Row, bar, extent, ranges, whisker
 from pipeline.chart_confusion import confusion
 from pipeline.chart_curves import learning, reliability
+from pipeline.chart_projection import projection
 from pipeline.style import CSS
 from pipeline.template import TEMPLATE
 from pipeline.verdict import BASELINES, Document, Task, gain, measure
@@ -28,6 +29,7 @@ TONES = {
     verdict.UNPROVEN: "plain",
     verdict.UNMEASURED: "plain",
 }
+LOOKS = (("circle", "first"), ("diamond", "second"), ("square", "third"), ("circle", "rest"))
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 ENDINGS = {"finished": "after all steps", "early": "early: validation no longer improved"}
 FILTERS = {
@@ -60,6 +62,7 @@ def _template() -> Template:
         confusion=confusion,
         reliability=reliability,
         learning=learning,
+        projection=projection,
         accuracies=accuracies,
         gains=gains,
         models=models,
@@ -67,6 +70,7 @@ def _template() -> Template:
         measure=measure,
         gain=gain,
         verdict=verdict.verdict,
+        worth=verdict.worth,
         tally=verdict.tally,
         warnings=verdict.warnings,
         confusions=verdict.confusions,
@@ -85,17 +89,16 @@ def _shown(value: object) -> object:
     return render.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def gains(tasks: Sequence[Task]) -> Markup:
-    """Return the chart of each task's accuracy gain over TF-IDF."""
-    rows = [Row(task.name, gain(task.evaluation).difference) for task in tasks]
-    return ranges(
-        rows, title="Gain over TF-IDF by task", axis="points of accuracy", show=render.points, domain=(0, 0.02)
-    )
+def gains(tasks: Sequence[Task], against: str) -> Markup:
+    """Return the chart of each task's accuracy gain over a baseline."""
+    rows = [Row(task.name, gain(task.evaluation, against).difference) for task in tasks]
+    title = f"Gain over {BASELINES[against]} by task"
+    return ranges(rows, title=title, axis="points of accuracy", show=render.points, domain=(0, 0.02))
 
 
 def accuracies(evaluation: Document) -> Markup:
     """Return the chart of the accuracy of the model and of its baselines."""
-    looks = zip(models(evaluation), (("circle", "first"), ("diamond", "second"), ("square", "third")), strict=False)
+    looks = zip(models(evaluation), LOOKS, strict=False)
     rows = [Row(name.partition(" + ")[0], measure(metrics["accuracy"]), *look) for (name, metrics), look in looks]
     return ranges(rows, title="Accuracy on the test split", axis="accuracy", show=render.share, domain=(1, 1))
 

@@ -161,6 +161,19 @@ class TokenizeParams(Section):
     batch_texts: Annotated[int, Field(ge=1, le=10**6)]
 
 
+class ExtractParams(Section):
+    """How the frozen encoder turns an example into a vector."""
+
+    task: Name
+    pooling: Literal["cls", "mean", "max"]
+    layer: Annotated[int, Field(ge=-1, le=200)]
+    batch_tokens: Annotated[int, Field(ge=16, le=10**7)]
+    batch_size: Annotated[int, Field(ge=1, le=10**5)]
+    precision: Literal["auto", "fp32", "bf16"]
+    attention: Literal["auto", "eager", "sdpa", "flat"]
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
+
+
 class BaselineParams(Section):
     """The models a transformer has to beat."""
 
@@ -168,6 +181,7 @@ class BaselineParams(Section):
     ngrams: Annotated[int, Field(ge=1, le=5)]
     min_df: Annotated[int, Field(ge=1, le=10**6)]
     strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    probe_strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
     max_iter: Annotated[int, Field(ge=1, le=10**6)]
 
 
@@ -211,6 +225,9 @@ class EvaluateParams(Section):
     slices: tuple[Text, ...]
     min_slice_rows: Count
     worst: Annotated[int, Field(ge=0, le=1000)]
+    points: Annotated[int, Field(ge=0, le=10**4)]
+    queries: Annotated[int, Field(ge=0, le=1000)]
+    neighbours: Annotated[int, Field(ge=1, le=100)]
     seed: Seed
 
     @model_validator(mode="after")
@@ -251,6 +268,7 @@ PER_TASK: dict[str, type[Section]] = {
     "ingest": IngestParams,
     "validate": ValidateParams,
     "tokenize": TokenizeParams,
+    "extract": ExtractParams,
     "baseline": BaselineParams,
     "finetune": FinetuneParams,
     "evaluate": EvaluateParams,

@@ -21,7 +21,7 @@ from pipeline.inference import collate, forward
 from pipeline.learning import Rows, plan_steps
 from pipeline.packing import FLAT
 from pipeline.parallel import Ranks, first_then_others
-from pipeline.params import FinetuneParams
+from pipeline.params import ExtractParams, FinetuneParams
 from pipeline.quiet import quiet
 
 # The first one is taken unless another is clearly faster, so that noise does not choose between two results.
@@ -78,7 +78,26 @@ def key(identity: str, choice: Choice, *, processes: int = 1) -> str:
 
 
 def measured(model: PreTrainedModel, train: Rows, params: FinetuneParams) -> Choice:
+    """Return what a training by `params` runs with; see `best`."""
+    rows = _typical(train, params)
+    return best(
+        model,
+        params,
+        able=lambda name, device: agrees(model, name, train, rows, device),
+        step=lambda name, device: _step(model, name, train, rows, device),
+    )
+
+
+def best(
+    model: PreTrainedModel,
+    params: FinetuneParams | ExtractParams,
+    *,
+    able: Callable[[str, Device], bool],
+    step: Callable[[str, Device], Callable[[], None]],
+) -> Choice:
     """Return what `params` says, and where it says `auto`, what is fastest on this device; takes some seconds at most.
+
+    `able` says whether the model computes the same with an attention, `step` makes what is timed with one.
 
     Raises:
         UsageError: The model can not compute with the attention that `params` asks for.
@@ -86,18 +105,17 @@ def measured(model: PreTrainedModel, train: Rows, params: FinetuneParams) -> Cho
     threads, why_threads = devices.threads(params.threads)
     torch.set_num_threads(threads)
     device = choose(params.precision)
-    rows = _typical(train, params)
     model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
     wanted = ATTENTIONS[device.device.type] if params.attention == "auto" else (params.attention,)
-    able = [name for name in wanted if agrees(model, name, train, rows, device)]
-    if not able:
+    found = [name for name in wanted if able(name, device)]
+    if not found:
         raise UsageError(
             f"{type(model).__name__} does not compute the same with `attention` {params.attention}; set auto"
         )
-    attention, why_attention = able[0], "set by `attention`"
+    attention, why_attention = found[0], "set by `attention`"
     if params.attention == "auto":
         with devices.stopwatch(device.device) as clock:
-            seconds = timed({name: _step(model, name, train, rows, device) for name in able}, clock)
+            seconds = timed({name: step(name, device) for name in found}, clock)
         attention, why_attention = fastest(seconds)
     reasons = (f"threads: {why_threads}", f"precision: {device.reason}", f"attention: {why_attention}")
     return Choice(threads, device.precision, attention, "; ".join(reasons))
@@ -110,12 +128,17 @@ def agrees(model: PreTrainedModel, attention: str, train: Rows, rows: Indices, d
     other.
     """
     exact = device._replace(precision="fp32")
+    return equal(model, attention, lambda: forward(model, collate(model, train.tokens, rows, exact), exact))
+
+
+def equal(model: PreTrainedModel, attention: str, outputs: Callable[[], torch.Tensor]) -> bool:
+    """Return whether the model's `outputs` in fp32 are those of eager attention with this one too."""
     model.eval()
     try:
         found = []
         for name in ("eager", attention):
             with torch.inference_mode(), using(model, name):
-                found.append(forward(model, collate(model, train.tokens, rows, exact), exact))
+                found.append(outputs())
     except torch.OutOfMemoryError:
         raise
     except (TypeError, ValueError, RuntimeError, AttributeError, LookupError):  # a family that does not take it

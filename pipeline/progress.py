@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -49,3 +51,23 @@ class Progress:
             print(line, flush=True)
         else:
             self._bar.write(line)
+
+
+@contextmanager
+def counting(total: int, unit: str, *, between: float = SECONDS_BETWEEN_LINES) -> Iterator[Callable[[int], None]]:
+    """Yield what is told how many more of `total` are done: a bar on a terminal, plain lines now and then elsewhere."""
+    start = told = time.monotonic()
+    count = 0
+    with tqdm(total=total, unit=unit, disable=None, dynamic_ncols=True) as shown:
+
+        def done(more: int) -> None:
+            nonlocal count, told
+            count += more
+            shown.update(more)
+            now = time.monotonic()
+            if shown.disable and now - told >= between:
+                told = now
+                left = timedelta(seconds=round((now - start) / count * (total - count)))
+                print(f"{count}/{total} {unit}s, {left} left", flush=True)
+
+        yield done

@@ -18,7 +18,10 @@ from pipeline.guard import alone, bound
 In = Annotated[Path, "in"]
 Out = Annotated[Path, "out"]
 
-STAGES = ("code", "params", "fetch", "ingest", "validate", "tokenize", "baseline", "finetune", "evaluate", "report")
+STAGES = (
+    "code", "params", "fetch", "ingest", "validate", "tokenize", "extract", "baseline", "finetune", "evaluate",
+    "report",
+)  # fmt: skip
 
 
 class Declaration(NamedTuple):

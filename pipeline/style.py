@@ -5,12 +5,14 @@ CSS = """\
   color-scheme: light dark;
   --paper: #fff; --panel: #f6f7f9; --ink: #1b1f24; --muted: #57606c; --rule: #dfe3e8;
   --first: #1d5fa8; --second: #a8480a; --third: #1f7146; --hit: #7fb0e6; --miss: #f2a06a;
+  --fourth: #7b3fa0; --fifth: #b3246b; --sixth: #0b7285; --seventh: #7a6a00;
   --good: #17663c; --bad: #a3271f;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #14171b; --panel: #1c2026; --ink: #e7eaee; --muted: #a2acb8; --rule: #333a43;
     --first: #82b7f2; --second: #f0a36a; --third: #74cd9e; --hit: #2b5f9c; --miss: #96501f;
+    --fourth: #c9a0ee; --fifth: #f58cbf; --sixth: #5cc8d7; --seventh: #d6c451;
     --good: #7ad0a0; --bad: #f39a92;
   }
 }
@@ -55,6 +57,8 @@ tbody tr { border-bottom: 1px solid var(--rule); }
 td .data, th .data { display: inline-block; min-width: 3.25rem; max-width: 16rem; overflow-wrap: break-word; }
 td.text { width: 60%; min-width: 16rem; }
 td.text .data { max-width: none; overflow-wrap: anywhere; }
+td.half { width: 38%; min-width: 14rem; }
+td.half .data { max-width: none; overflow-wrap: anywhere; }
 .words { min-width: 11rem; }
 .good { color: var(--good); font-weight: 600; }
 .bad { color: var(--bad); font-weight: 600; }
@@ -91,6 +95,16 @@ svg .cell.small { font-weight: 400; }
 svg .first { --series: var(--first); }
 svg .second { --series: var(--second); }
 svg .third { --series: var(--third); }
+svg .rest { --series: var(--muted); }
+svg .class-0 { --series: var(--first); }
+svg .class-1 { --series: var(--second); }
+svg .class-2 { --series: var(--third); }
+svg .class-3 { --series: var(--fourth); }
+svg .class-4 { --series: var(--fifth); }
+svg .class-5 { --series: var(--sixth); }
+svg .class-6 { --series: var(--seventh); }
+svg .dot { fill: var(--series); fill-opacity: 0.8; stroke: var(--paper); stroke-width: 0.5; }
+svg .ring { fill: none; stroke: var(--ink); }
 svg .name { fill: var(--series); }
 svg .grid { stroke: var(--rule); }
 svg .base { stroke: var(--muted); }
@@ -120,6 +134,7 @@ svg.inline {
   :root {
     color-scheme: light; --paper: #fff; --panel: #f6f7f9; --ink: #000; --muted: #444; --rule: #ccc;
     --first: #1d5fa8; --second: #a8480a; --third: #1f7146; --hit: #7fb0e6; --miss: #f2a06a;
+    --fourth: #7b3fa0; --fifth: #b3246b; --sixth: #0b7285; --seventh: #7a6a00;
     --good: #17663c; --bad: #a3271f;
   }
   body { max-width: none; padding: 0; font-size: 9.5pt; }

@@ -1,6 +1,6 @@
 """The results as GitHub Markdown: numbers, class names and titles of checks, and no text of the data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.compare import POWER
 from pipeline.paired import smallest_drop
@@ -15,15 +15,33 @@ from pipeline.render import (
     points_interval,
     share,
 )
-from pipeline.verdict import Document, Measure, Task, gain, levels, measure, tally, verdict, warnings
+from pipeline.verdict import (
+    REAL_GAIN,
+    REAL_LOSS,
+    UNPROVEN,
+    Document,
+    Measure,
+    Task,
+    gain,
+    levels,
+    measure,
+    tally,
+    verdict,
+    warnings,
+    worth,
+)
 
+WORTH = {REAL_GAIN: "pays", REAL_LOSS: "does harm", UNPROVEN: "not proven to pay"}
 DIFFERING = 0.05  # of the test rows: about what two trainings of one thing judge differently
 
 
 def results_table(evaluations: Sequence[Document]) -> str:
-    """Return the overview: one row a task with accuracy, macro-F1, TF-IDF's accuracy, the gain and what it means."""
-    header = ("Task", "Classes", "Test rows", "Accuracy", "Macro-F1", "TF-IDF", "Gain (points)", "p", "Verdict")
-    return markdown_table(header, [_result(evaluation) for evaluation in evaluations], right=range(1, 8))
+    """Return the overview: one row a task with accuracy, macro-F1, and what is gained over TF-IDF and the probe."""
+    header = ("Task", "Classes", "Test rows", "Accuracy", "Macro-F1")
+    against = ("TF-IDF", "Gain (points)", "p", "Verdict", "Probe", "Over it (points)", "p", "Fine-tuning")
+    return markdown_table(
+        (*header, *against), [_result(one) for one in evaluations], right=(*range(1, 8), *range(9, 12))
+    )
 
 
 def summary_markdown(title: str, tasks: Sequence[Task]) -> str:
@@ -37,24 +55,33 @@ def summary_markdown(title: str, tasks: Sequence[Task]) -> str:
 def _note(intervals: str) -> str:
     return (
         f"Brackets hold {escape_markdown(intervals)} intervals. TF-IDF is the accuracy of TF-IDF + logistic regression "
-        "on the same test rows; the gain is the model's accuracy minus it, and p is of McNemar's test.\n"
+        "on the same test rows, Probe that of a linear probe on the features of the frozen encoder; a gain is the "
+        "model's accuracy minus the one before it, and p is of McNemar's test.\n"
     )
 
 
 def _result(evaluation: Document) -> tuple[str, ...]:
-    found, model = gain(evaluation), evaluation["model"]
-    tfidf = measure((evaluation["baselines"].get("tfidf") or {}).get("accuracy"))
-    difference = found.difference
+    model = evaluation["model"]
     return (
         escape_markdown(evaluation["task"]),
         count(len(evaluation["labels"])),
         count(evaluation["rows"]),
         _measured(measure(model["accuracy"])),
         _measured(measure(model["macro_f1"])),
-        share(tfidf.value),
+        *_against(evaluation, "tfidf", {}),
+        *_against(evaluation, "probe", WORTH),
+    )
+
+
+def _against(evaluation: Document, name: str, words: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the cells about a baseline: its accuracy, the gain over it, p, and what that means."""
+    found = gain(evaluation, name)
+    baseline, difference = measure((evaluation["baselines"].get(name) or {}).get("accuracy")), found.difference
+    return (
+        share(baseline.value),
         f"{points(difference.value)} {points_interval(difference.low, difference.high)}".rstrip(),
         p_value(found.p).replace("<", "&lt;"),
-        found.outcome,
+        words.get(found.outcome, found.outcome),
     )
 
 
@@ -73,6 +100,7 @@ def _section(task: Task) -> str:
         (
             f"## {escape_markdown(task.name)}\n",
             f"{verdict(evaluation, quote=escape_markdown)}\n",
+            f"{worth(evaluation, quote=escape_markdown)}\n",
             markdown_table(("Class", "Precision", "Recall", "F1", "Test rows"), rows, right=range(1, 5)),
             _foresight(evaluation),
             f"Best step {count(best['step'])} of {count(task.history['steps'])}, {escape_markdown(_device(task))}. "

@@ -95,10 +95,24 @@ HEAD = """\
 {%- endfor %}
 {% endcall %}
 {% if tasks %}
+{% call table("What fine-tuning gains over a linear probe on the features of the frozen encoder", [
+"Task", "Verdict", "#Accuracy", "#Probe accuracy", "#Gain in points", "#p"]) %}
+{%- for task in tasks %}{% set found = gain(task.evaluation, "probe") %}
+<tr><th scope="row" class="nowrap">{{ task.name }}</th>
+<td class="nowrap">{{ judged(found.outcome) }}</td>
+<td class="number">{{ measured(task.evaluation.model.accuracy) }}</td>
+<td class="number">{{ measured((task.evaluation.baselines.probe or {}).accuracy) }}</td>
+<td class="number">{{ difference(found.difference._asdict()) }}</td>
+<td class="number">{{ found.p | p_value }}</td></tr>
+{%- endfor %}
+{% endcall %}
 <div class="columns">
-<figure class="chart">{{ gains(tasks) }}
+<figure class="chart">{{ gains(tasks, "tfidf") }}
 <figcaption>Accuracy gained over TF-IDF + logistic regression, with its interval. A gain is real when the interval
 lies right of zero and the test agrees.</figcaption></figure>
+<figure class="chart">{{ gains(tasks, "probe") }}
+<figcaption>Accuracy gained over a linear probe on the frozen encoder: what fine-tuning itself is worth.
+</figcaption></figure>
 <div>
 <h3>How to read this</h3>
 <p>Brackets hold {{ levels }} intervals. A <em>point</em> is one percentage point of accuracy.

@@ -4,7 +4,8 @@ SECTION = """\
 {%- set evaluation = task.evaluation %}{% set model = evaluation.model %}
 <section aria-labelledby="task-{{ task.name }}">
 <h2 id="task-{{ task.name }}">{{ task.name }}</h2>
-<p class="lead">{{ judged(gain(evaluation).outcome | capitalize) }}. {{ verdict(evaluation) }}</p>
+<p class="lead">{{ judged(gain(evaluation).outcome | capitalize) }}. {{ verdict(evaluation) }}
+{{ worth(evaluation) }}</p>
 <dl class="figures">
 {%- for key, name in headline.items() %}{% set found = measure(model[key]) %}
 <div><dt>{{ name }}</dt><dd>{{ found.value | share }}
@@ -93,6 +94,33 @@ confident. Expected calibration error {{ measured(model.ece) }}.</figcaption></f
 {% endcall %}
 </div>
 </div>
+
+{%- set seen = task.projection %}
+<h3>Features</h3>
+<div class="columns">
+<figure class="chart">{{ projection(evaluation.labels, seen) }}
+<figcaption>{{ seen.points | length | count }} of {{ seen.rows | plural("test example") }} on the two directions in
+which their features differ most.</figcaption></figure>
+<div>
+<p>What the encoder sees before any fine-tuning: {{ seen.width | plural("number") }} an example. A class that lies apart
+needs little training; what is not on the plane may still tell classes apart, as the linear probe does with all the
+numbers.</p>
+</div>
+</div>
+{% call table("Some test examples, the surest errors first, and the train examples whose features are most alike", [
+"Test example", "Actual", "Predicted", "Nearest train examples", "Class", "#Similarity"]) %}
+{%- for row in seen.neighbours %}{% for one in row.nearest %}
+<tr>{% if loop.first %}<td class="half" rowspan="{{ loop.length }}">{{ data(row.text | shorten(200)) }}</td>
+<td rowspan="{{ loop.length }}">{{ data(row.label | shorten(60)) }}</td>
+<td rowspan="{{ loop.length }}" class="{{ 'right' if row.predicted == row.label else 'bad' }}">
+{{- data(row.predicted | shorten(60)) }}</td>{% endif %}
+<td class="half">{{ data(one.text | shorten(200)) }}</td>
+<td class="{{ 'right' if one.label == row.label else 'bad' }}">{{ data(one.label | shorten(60)) }}</td>
+<td class="number">{{ one.similarity | share }}</td></tr>
+{%- endfor %}{% else %}
+<tr><td colspan="6">None are kept.</td></tr>
+{%- endfor %}
+{% endcall %}
 
 <h3>Training</h3>
 <div class="columns">

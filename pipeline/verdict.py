@@ -7,8 +7,18 @@ from typing import Any, NamedTuple
 from pipeline.render import count, interval, p_phrase, percent, plural, points, share
 
 Document = dict[str, Any]
-BASELINES = {"tfidf": "TF-IDF + logistic regression", "majority": "majority class"}
+BASELINES = {
+    "tfidf": "TF-IDF + logistic regression",
+    "probe": "frozen encoder + linear probe",
+    "majority": "majority class",
+}
 REAL_GAIN, REAL_LOSS, UNPROVEN, UNMEASURED = "real gain", "real loss", "no proven difference", "not measured"
+WORTH = {
+    REAL_GAIN: "Fine-tuning pays",
+    REAL_LOSS: "Fine-tuning does harm",
+    UNPROVEN: "Whether fine-tuning pays is not proven",
+    UNMEASURED: "Whether fine-tuning pays is not known",
+}
 
 
 class Task(NamedTuple):
@@ -19,6 +29,7 @@ class Task(NamedTuple):
     findings: Document
     history: Document
     evaluation: Document
+    projection: Document
 
 
 class Measure(NamedTuple):
@@ -98,11 +109,18 @@ def verdict(evaluation: Document, *, quote: Callable[[str], str] = str) -> str:
     if accuracy.value is None:
         return f"The accuracy could not be measured on {rows}{_because(accuracy.reason, quote)}."
     found = " ".join(filter(None, (share(accuracy.value), interval(accuracy.low, accuracy.high))))
-    return f"Accuracy {found} on {rows}; {_comparison(gain(evaluation), quote)}."
+    return f"Accuracy {found} on {rows}; {_comparison(gain(evaluation), BASELINES['tfidf'], quote)}."
 
 
-def _comparison(found: Gain, quote: Callable[[str], str]) -> str:
-    name, value = BASELINES["tfidf"], found.difference.value
+def worth(evaluation: Document, *, quote: Callable[[str], str] = str) -> str:
+    """Return one sentence: whether fine-tuning is better than a linear probe on the features of the frozen encoder."""
+    found = gain(evaluation, "probe")
+    said = _comparison(found, "a linear probe on the frozen encoder", quote)
+    return f"{WORTH[found.outcome]}: {said}."
+
+
+def _comparison(found: Gain, name: str, quote: Callable[[str], str]) -> str:
+    value = found.difference.value
     if found.outcome == UNMEASURED or value is None:
         return f"not compared with {name}{_because(found.difference.reason, quote)}"
     p = "" if found.p is None else f" ({p_phrase(found.p)})"

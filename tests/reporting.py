@@ -1,5 +1,6 @@
 """Made-up documents of a task, as the stages write them, for the tests of the report."""
 
+import math
 from typing import Any
 
 from pipeline.verdict import Task
@@ -80,9 +81,11 @@ def evaluation(
         },
         "baselines": {
             "tfidf": headline(accuracy - gain[0], accuracy - gain[0] - 0.009, 0.468, 0.3, 0.034),
+            "probe": headline(accuracy - gain[0] / 2, accuracy - gain[0] / 2 - 0.007, 0.402, 0.25, 0.027),
             "majority": headline(max(map(sum, matrix)) / rows, 0.3412, 0.693, 0.5, 0.004),
         },
-        "comparisons": [comparison("tfidf", *gain), comparison("majority", 0.3664, 0.034, 0.0000001)],
+        "comparisons": [comparison("tfidf", *gain), comparison("probe", gain[0] / 2, gain[1], min(1.0, 3 * gain[2])),
+                        comparison("majority", 0.3664, 0.034, 0.0000001)],
         "slices": [
             {"slice": "length", "value": value, "rows": n, "accuracy": metric(found, 0.6 / n**0.5),
              "macro_f1": metric(found)}
@@ -173,6 +176,38 @@ def history(task: str, labels: list[str], *, steps: int = 530) -> dict[str, Any]
         "steps": steps, "best": best, "stopped": "finished", "evaluations": rows}  # fmt: skip
 
 
+def projection(labels: list[str], matrix: list[list[int]], texts: list[str]) -> dict[str, Any]:
+    """Return what the encoder sees: a cloud a class, a tenth of the rows of the confusion matrix."""
+    points = []
+    for actual, row in enumerate(matrix):
+        for predicted, rows in enumerate(row):
+            for at in range(0, rows, 10):
+                angle = 2.4 * at + actual
+                away = 0.4 * math.sqrt((at % 97) / 97)
+                centre = 6.28 * actual / len(matrix)
+                x, y = math.cos(centre) * 0.5 + away * math.cos(angle), math.sin(centre) * 0.5 + away * math.sin(angle)
+                points.append({"x": round(x, 4), "y": round(y, 4), "actual": actual, "predicted": predicted})
+    return {
+        "rows": sum(map(sum, matrix)),
+        "width": 384,
+        "explained": [0.1234, 0.0517],
+        "points": points,
+        "neighbours": [
+            {
+                "text": text,
+                "label": labels[at % len(labels)],
+                "predicted": labels[(at + 1 + at // 2) % len(labels)],
+                "nearest": [
+                    {"text": f"{many}of train", "label": labels[(at + place) % len(labels)],
+                     "similarity": 0.81 - place / 9}
+                    for place, many in enumerate(("A short text ", "A long text " * 12, "Another one "))
+                ],
+            }
+            for at, text in enumerate(texts[:2])
+        ],
+    }  # fmt: skip
+
+
 def make_task(
     name: str = "reviews",
     labels: tuple[str, ...] = ("negative", "positive"),
@@ -189,6 +224,7 @@ def make_task(
         findings(name),
         history(name, names),
         evaluation(name, names, rows, gain=gain, texts=list(texts)),
+        projection(names, rows, list(texts)),
     )
 
 

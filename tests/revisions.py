@@ -94,7 +94,7 @@ def write_task(
     """Write all that the stages of a task would have written, as they write it."""
     params = EvaluateParams(
         task=task, confidence=0.95, resamples=100, bins=10, length_edges=(3,), slices=("kind",), min_slice_rows=20,
-        worst=5, seed=0,
+        worst=5, points=0, queries=0, neighbours=1, seed=0,
     )  # fmt: skip
     table = described(table, task=task, labels=tuple(labels))
     rows = held_out(table, params.slices)

@@ -9,13 +9,16 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from pipeline.baselines import majority, tfidf
+from pipeline.baselines import majority, probe, tfidf
 from pipeline.errors import DataError, UsageError
 from pipeline.metrics import Floats
 from pipeline.params import BaselineParams
 
-PARAMS = BaselineParams(task="toy", ngrams=2, min_df=1, strengths=(0.1, 1.0, 10.0), max_iter=1000)
+PARAMS = BaselineParams(
+    task="toy", ngrams=2, min_df=1, strengths=(0.1, 1.0, 10.0), probe_strengths=(0.001, 0.1, 10.0), max_iter=1000
+)
 WORDS = [["good", "fine", "lovely", "film"], ["bad", "poor", "dull", "film"], ["soup", "bread", "rice", "film"]]
 
 
@@ -121,3 +124,50 @@ def test_probabilities_are_distributions() -> None:
     assert found.dtype == np.float64
     assert found.sum(axis=1) == pytest.approx(1)
     assert math.isfinite(float(found.min()))
+
+
+# ------------------------------------------------------------------------------------------------ probe
+def clouds(rows: int, seed: int) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Points of three classes that overlap, in numbers of very different sizes, one of which never changes."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(3, size=rows)
+    points = np.eye(3, 6)[labels] + rng.normal(size=(rows, 6))
+    return np.column_stack([points * 10.0 ** np.arange(-3, 3) + 5, np.ones(rows)]), labels
+
+
+CLOUDS = clouds(120, 0), clouds(80, 1), clouds(30, 2)
+
+
+def probed(params: BaselineParams = PARAMS, *, test: Floats = CLOUDS[2][0]) -> Floats:
+    return probe(params, train=CLOUDS[0], validation=CLOUDS[1], features=test, classes=3)
+
+
+def test_the_probe_is_the_best_of_the_reference_models_on_validation() -> None:
+    scores, models = [], []
+    for strength in PARAMS.probe_strengths:
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000, tol=1e-8))
+        models.append(model.fit(*CLOUDS[0]))
+        scores.append(f1_score(CLOUDS[1][1], models[-1].predict(CLOUDS[1][0]), average="macro"))
+    assert len(set(scores)) > 1
+    assert probed() == pytest.approx(models[int(np.argmax(scores))].predict_proba(CLOUDS[2][0]), abs=1e-3)
+
+
+def test_the_unit_of_a_feature_moves_nothing() -> None:
+    units = np.array([1e-4, 3.0, 1.0, 1e3, 1.0, 7.0, 2.0])
+    train, validation, test = ((points * units, labels) for points, labels in CLOUDS)
+    found = probe(PARAMS, train=train, validation=validation, features=test[0], classes=3)
+    assert found == pytest.approx(probed(), abs=1e-6)
+
+
+def test_the_test_rows_teach_the_probe_nothing() -> None:
+    together = probed(test=np.vstack([CLOUDS[2][0], 1e3 * CLOUDS[2][0]]))
+    assert together[:30] == pytest.approx(probed(), abs=1e-12)
+
+
+def test_the_probe_needs_two_classes_and_spreads_over_all() -> None:
+    found = probe(PARAMS, train=CLOUDS[0], validation=CLOUDS[1], features=CLOUDS[2][0], classes=5)
+    assert (found[:, 3:] == 0).all()
+    assert found.sum(axis=1) == pytest.approx(1)
+    one = (CLOUDS[0][0], np.zeros(120, np.int64))
+    with pytest.raises(DataError, match="holds 1 class"):
+        probe(PARAMS, train=one, validation=CLOUDS[1], features=CLOUDS[2][0], classes=3)

@@ -18,7 +18,7 @@ from pipeline.params import EvaluateParams
 
 PARAMS = EvaluateParams(
     task="toy", confidence=0.95, resamples=200, bins=10, length_edges=(2, 4), slices=("kind",), min_slice_rows=5,
-    worst=3, seed=0,
+    worst=3, points=0, queries=0, neighbours=1, seed=0,
 )  # fmt: skip
 LABELS = ("ham", "spam")
 SIZE = 80
@@ -32,7 +32,7 @@ def toy(rows: int = SIZE) -> tuple[Rows, dict[str, Floats]]:
     kinds: list[str | None] = [("a", "b", None)[row % 3] if row else "rare" for row in range(rows)]
     data = Rows([f"{row:016x}" for row in range(rows)], texts, actual, {"kind": kinds})
     found = {}
-    for name, skill in (("model", 0.9), ("tfidf", 0.7)):
+    for name, skill in (("model", 0.9), ("tfidf", 0.7), ("probe", 0.6)):
         sure = rng.uniform(0.5, 1, rows)
         right = rng.random(rows) < skill
         one = np.where(right == (actual == 1), sure, 1 - sure)
@@ -52,7 +52,7 @@ def predicted(name: str) -> Any:
 def test_values_are_those_of_scikit_learn_with_intervals_around_them(document: dict[str, Any]) -> None:
     actual = toy()[0].actual
     blocks = {"model": document["model"], **document["baselines"]}
-    assert list(blocks) == ["model", "tfidf", "majority"]
+    assert list(blocks) == ["model", "tfidf", "probe", "majority"]
     for name, block in blocks.items():
         assert block["accuracy"]["value"] == pytest.approx(accuracy_score(actual, predicted(name)))
         assert block["macro_f1"]["value"] == pytest.approx(f1_score(actual, predicted(name), average="macro"))
@@ -64,7 +64,7 @@ def test_values_are_those_of_scikit_learn_with_intervals_around_them(document: d
 def test_comparisons_are_paired(document: dict[str, Any]) -> None:
     actual = toy()[0].actual
     right = predicted("model") == actual
-    assert [one["against"] for one in document["comparisons"]] == ["tfidf", "majority"]
+    assert [one["against"] for one in document["comparisons"]] == ["tfidf", "probe", "majority"]
     for one in document["comparisons"]:
         base = predicted(one["against"]) == actual
         table = [[sum(right & base), sum(right & ~base)], [sum(~right & base), sum(~right & ~base)]]
@@ -135,15 +135,23 @@ def test_flat_metrics_are_the_headline(document: dict[str, Any]) -> None:
         "ece",
         "tfidf_accuracy",
         "tfidf_macro_f1",
+        "probe_accuracy",
+        "probe_macro_f1",
         "majority_accuracy",
         "gain_over_tfidf",
         "gain_low",
         "gain_high",
         "gain_p_value",
+        "gain_over_probe",
+        "probe_gain_low",
+        "probe_gain_high",
+        "probe_gain_p_value",
         "examples",
     ]
     assert found["examples"] == SIZE
     assert found["gain_p_value"] == pytest.approx(document["comparisons"][0]["mcnemar"]["p_value"], rel=1e-5)
+    assert found["probe_gain_p_value"] == pytest.approx(document["comparisons"][1]["mcnemar"]["p_value"], rel=1e-5)
+    assert found["gain_over_probe"] == pytest.approx(found["accuracy"] - found["probe_accuracy"], rel=1e-4)
     for name in HEADLINE:
         assert found[name] == pytest.approx(document["model"][name]["value"], rel=1e-5)
 
@@ -163,7 +171,7 @@ def test_one_class_leaves_nulls_with_reasons() -> None:
     assert found["model"]["macro_f1"] == UNDEFINED._asdict()
     assert found["model"]["classes"][1]["precision"] is None
     assert found["model"]["classes"][1]["reason"] == "no row is of this class; no row was given this class"
-    tfidf, majority = found["comparisons"]
+    tfidf, _, majority = found["comparisons"]
     assert tfidf["macro_f1"]["difference"] is None
     assert tfidf["macro_f1"]["p_value"] is None
     assert tfidf["macro_f1"]["reason"] == UNDEFINED.reason

@@ -62,6 +62,14 @@ def hostile(words: tuple[str, str, str]) -> Task:
         row.update(slice=words[1], value=words[2])
     for row in task.evaluation["worst"]:
         row.update(text=words[1], label=words[2], predicted=words[0])
+    task.projection["neighbours"] = [
+        {
+            "text": words[1],
+            "label": words[2],
+            "predicted": words[0],
+            "nearest": [{"text": words[2], "label": words[1], "similarity": 0.5}],
+        }
+    ]
     task.evaluation["model"]["ece"] = {"value": None, "low": None, "high": None, "reason": words[2]}
     return task
 
@@ -199,7 +207,7 @@ def test_missing_numbers_are_shown_as_missing(missing: Any) -> None:
     for row in model["classes"]:
         row.update(precision=None, recall=None, f1=None)
     task.evaluation["comparisons"] = [{"against": "tfidf", "accuracy": missing, "macro_f1": missing, "mcnemar": None}]
-    task.evaluation["baselines"] = {"tfidf": None}
+    task.evaluation["baselines"] = {"tfidf": None, "probe": None}
     task.evaluation["slices"] = [
         {"slice": "length", "value": "1", "rows": 20, "accuracy": missing, "macro_f1": missing}
     ]

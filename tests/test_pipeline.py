@@ -28,7 +28,7 @@ PARTS = (
     "data/.gitignore",
     "data/profiles.json",
 )
-PER_TASK = ("ingest", "validate", "tokenize", "baseline", "finetune", "evaluate")
+PER_TASK = ("ingest", "validate", "tokenize", "extract", "baseline", "finetune", "evaluate")
 
 
 def wheel(folder: Path, name: str, files: dict[str, bytes]) -> str:
@@ -109,7 +109,8 @@ def settings(shas: dict[str, str]) -> str:
     values["tokenize"]["max_length"] = 32
     values["finetune"] |= {"learning_rate": 3e-3, "evaluations": 1}
     # What is measured may differ between two runs of tiny models on busy cores.
-    values["finetune"] |= {"threads": 1, "precision": "fp32", "attention": "eager"}
+    for stage in ("extract", "finetune"):
+        values[stage] |= {"threads": 1, "precision": "fp32", "attention": "eager"}
     values["evaluate"] |= {"resamples": 200, "min_slice_rows": 5}
     return dump(values)
 

@@ -1,7 +1,7 @@
 import io
 import sys
 
-from pipeline.progress import Progress
+from pipeline.progress import Progress, counting
 
 
 class Terminal(io.StringIO):
@@ -41,3 +41,10 @@ def test_on_a_terminal_there_is_a_bar_and_lines_stay_above_it(capsys, monkeypatc
     assert "40/40" in terminal.getvalue()
     assert "loss=0.2500" in terminal.getvalue()
     assert capsys.readouterr().out == "validation loss 0.5\n"
+
+
+def test_counting_tells_how_much_is_left(capsys):
+    with counting(4, "example", between=0.0) as done:
+        done(1)
+        done(3)
+    assert [line.partition(",")[0] for line in capsys.readouterr().out.splitlines()] == ["1/4 examples", "4/4 examples"]

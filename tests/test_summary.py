@@ -13,14 +13,15 @@ TAGS = {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "ul", "li"
 def test_the_overview_by_hand() -> None:
     table = results_table([task.evaluation for task in three_tasks()])
     assert table.splitlines() == [
-        "| Task | Classes | Test rows | Accuracy | Macro-F1 | TF-IDF | Gain (points) | p | Verdict |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| Task | Classes | Test rows | Accuracy | Macro-F1 | TF-IDF | Gain (points) | p | Verdict "
+        "| Probe | Over it (points) | p | Fine-tuning |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: | --- |",
         "| reviews | 2 | 1,086 | 0.868 [0.848, 0.888] | 0.862 [0.842, 0.882] | 0.790 | +7.8 [+5.2, +10.4] "
-        "| &lt; 0.001 | real gain |",
+        "| &lt; 0.001 | real gain | 0.829 | +3.9 [+1.3, +6.5] | &lt; 0.001 | pays |",
         "| questions | 6 | 500 | 0.940 [0.920, 0.960] | 0.934 [0.914, 0.954] | 0.932 | +0.8 [−1.0, +2.6] "
-        "| 0.405 | no proven difference |",
+        "| 0.405 | no proven difference | 0.936 | +0.4 [−1.4, +2.2] | 1.000 | not proven to pay |",
         "| spam | 2 | 558 | 0.978 [0.959, 0.999] | 0.972 [0.953, 0.993] | 0.991 | −1.2 [−2.2, −0.3] "
-        "| 0.012 | real loss |",
+        "| 0.012 | real loss | 0.985 | −0.6 [−1.5, +0.3] | 0.035 | not proven to pay |",
     ]
     assert results_table([]).count("\n") == 2
 
@@ -31,6 +32,8 @@ def test_a_section_by_hand() -> None:
         == """reviews
 
 Accuracy 0.868 [0.848, 0.888] on 1,086 test examples; 7.8 points above TF-IDF + logistic regression (p < 0.001).
+
+Fine-tuning pays: 3.9 points above a linear probe on the frozen encoder (p < 0.001).
 
 | Class | Precision | Recall | F1 | Test rows |
 | --- | ---: | ---: | ---: | ---: |
@@ -77,10 +80,13 @@ def test_no_text_of_the_data_is_in_it() -> None:
 def test_missing_numbers_and_no_warnings() -> None:
     task = make_task()
     task.findings["checks"][:] = task.findings["checks"][:3]
-    task.evaluation["baselines"]["tfidf"] = None
+    task.evaluation["baselines"].update(tfidf=None, probe=None)
     task.evaluation["comparisons"].clear()
     task.evaluation["model"]["macro_f1"] = None
     text = summary_markdown("Results", [task])
-    assert "| reviews | 2 | 1,086 | 0.868 [0.848, 0.888] | – | – | – | – | not measured |" in text
+    assert (
+        "| reviews | 2 | 1,086 | 0.868 [0.848, 0.888] | – | – | – | – | not measured | – | – | – | not measured |"
+        in text
+    )
     assert text.endswith("Checks of the data: 3 passed.\n")
-    assert summary_markdown("Results", []).count("|") == 20
+    assert summary_markdown("Results", []).count("|") == 28

@@ -14,6 +14,7 @@ from pipeline.verdict import (
     tally,
     verdict,
     warnings,
+    worth,
 )
 from tests.reporting import comparison, finding, make_task
 
@@ -120,3 +121,25 @@ def test_confusions_are_the_largest_errors_in_order() -> None:
     found = confusions(["a", "b", "c"], matrix, most=2)
     assert found == [("b", "a", 3, 0.3), ("a", "b", 2, 0.2)]
     assert confusions(["a", "b"], [[1, 0], [0, 1]], most=5) == []
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sentence"),
+    [
+        ((0.032, 0.01, 4e-7), "Fine-tuning pays: 3.2 points above a linear probe on the frozen encoder (p < 0.001)."),
+        (
+            (0.008, 0.018, 0.405),
+            "Whether fine-tuning pays is not proven: 0.8 points above a linear probe on the frozen encoder, "
+            "which may be chance (p = 0.405).",
+        ),
+        (
+            (-0.02, 0.01, 0.012),
+            "Fine-tuning does harm: 2.0 points below a linear probe on the frozen encoder (p = 0.012).",
+        ),
+    ],
+)
+def test_what_fine_tuning_is_worth_is_one_sentence(numbers: tuple[float, float, float], sentence: str) -> None:
+    assert worth({"comparisons": [comparison("probe", *numbers)], "confidence": 0.95}) == sentence
+    assert worth({"comparisons": [], "confidence": 0.95}) == (
+        "Whether fine-tuning pays is not known: not compared with a linear probe on the frozen encoder."
+    )

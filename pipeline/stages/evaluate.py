@@ -1,16 +1,22 @@
-"""evaluate: model, tokens, baselines -> metrics, evaluation, predictions, confusion; on the test split alone."""
+"""evaluate: model, tokens, features, baselines -> metrics, evaluation, predictions, pictures; of the test split."""
+
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.alignment import aligned, held_out, matrix, require_classes
+from pipeline.alignment import aligned, held_out, matrix, require_classes, vectors
 from pipeline.batches import ragged
 from pipeline.device import choose
-from pipeline.evaluation import BASELINES, confusion_csv, evaluate, headline_numbers
+from pipeline.evaluation import BASELINES, Rows, confusion_csv, evaluate, headline_numbers
 from pipeline.files import publish, write_json
 from pipeline.inference import probabilities
 from pipeline.loading import load_classifier
+from pipeline.metrics import Floats
 from pipeline.models import only_what_the_head_reads, require_fit
 from pipeline.params import EvaluateParams
+from pipeline.projection import Seen, nearest, of_rows, projected, queried
 from pipeline.stage import In, Out
 from pipeline.tables import described, labels_of, read_arrow, read_parquet, task_of, write_parquet
 
@@ -21,10 +27,12 @@ def run(
     examples: In,
     tokens: In,
     model: In,
+    features: In,
     baselines: In,
     metrics: Out,
     evaluation: Out,
     predictions: Out,
+    projection: Out,
     confusion: Out,
 ) -> None:
     """Measure the model on the test split, beside its baselines."""
@@ -38,12 +46,32 @@ def run(
     with only_what_the_head_reads(classifier):
         found = probabilities(classifier, texts, choose("fp32"))
     beside = {name: matrix(others[name], classes=len(labels), what=f"baseline {name}") for name in BASELINES}
+    seen = _seen(params, table, features, rows, found)
     document = evaluate(params, labels, rows, {"model": found, **beside})
     names = pa.array(labels, pa.string())
     actual, predicted = names.take(pa.array(rows.actual)), names.take(pa.array(found.argmax(axis=1)))
     columns = {"id": rows.ids, "label": actual, "predicted": predicted, "probabilities": list(found)}
     write_json(metrics, headline_numbers(document))
     write_json(evaluation, document)
+    write_json(projection, seen)
     write_parquet(predictions, described(pa.table(columns), task=task_of(table), labels=labels))
     with publish(confusion) as partial:
         partial.write_text(confusion_csv(actual.to_pylist(), predicted.to_pylist()), encoding="utf-8", newline="")
+
+
+def _seen(params: EvaluateParams, table: pa.Table, features: Path, rows: Rows, found: Floats) -> dict[str, Any]:
+    """Return the test examples as the frozen encoder sees them, and the train examples nearest to a few."""
+    given = aligned(read_arrow(features), table["id"].to_pylist(), like=table, what="features", split=None)
+    numbers = vectors(given.filter(pc.equal(table["split"], "test"))["features"])
+    test = Seen(rows.ids, rows.texts, numbers, rows.actual, found.argmax(axis=1))
+    queries = queried(test.ids, test.actual == test.predicted, found.max(axis=1), params.queries)
+    parts = ((pc.equal(part["split"], "train"), vectors(part["features"])) for part in given.to_batches())
+    train = of_rows((learned.to_numpy(zero_copy_only=False), one) for learned, one in parts)
+    return projected(
+        test,
+        labels_of(table),
+        points=params.points,
+        queries=queries,
+        near=nearest(numbers[queries], train, most=params.neighbours),
+        told=lambda row: (table["text"][row].as_py(), table["label"][row].as_py()),
+    )

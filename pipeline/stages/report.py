@@ -9,10 +9,18 @@ from pipeline.verdict import Task
 
 
 def run(
-    params: ReportParams, *, intake: In, findings: In, history: In, evaluation: In, page: Out, summary: Out
+    params: ReportParams,
+    *,
+    intake: In,
+    findings: In,
+    history: In,
+    evaluation: In,
+    projection: In,
+    page: Out,
+    summary: Out,
 ) -> None:
     """Write the page and the summary of the tasks in `params`; other files in the folders do not matter."""
-    folders = (intake, findings, history, evaluation)
+    folders = (intake, findings, history, evaluation, projection)
     tasks = [Task(name, *(read_json(folder / f"{name}.json") for folder in folders)) for name in params.tasks]
     with publish(page) as partial:
         partial.write_text(page_html(params.title, tasks, worst=params.worst), encoding="utf-8")

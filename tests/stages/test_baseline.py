@@ -4,13 +4,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.errors import DataError
 from pipeline.files import sha256, write_json
 from pipeline.params import BaselineParams
 from pipeline.stages.baseline import run
-from pipeline.tables import described, labels_of, read_parquet, task_of, write_parquet
+from pipeline.tables import described, labels_of, read_parquet, task_of, write_arrow, write_parquet
 
 LABELS = ("ham", "spam")
-PARAMS = BaselineParams(task="toy", ngrams=1, min_df=1, strengths=(1.0, 10.0), max_iter=1000)
+PARAMS = BaselineParams(
+    task="toy", ngrams=1, min_df=1, strengths=(1.0, 10.0), probe_strengths=(0.1, 1.0), max_iter=1000
+)
 
 
 def example_table(*, test_text: str = "win a prize") -> pa.Table:
@@ -27,25 +30,49 @@ def example_table(*, test_text: str = "win a prize") -> pa.Table:
     return described(pa.table(columns), task="toy", labels=LABELS)
 
 
-def measured(folder: Path, table: pa.Table) -> Path:
+def feature_table(table: pa.Table) -> pa.Table:
+    """Two numbers a row: the first tells the class, with noise; the second is noise."""
+    noise = np.random.default_rng(0).normal(size=(len(table), 2)).astype(np.float32)
+    noise[:, 0] += 4 * np.array([LABELS.index(label) for label in table["label"].to_pylist()])
+    columns = {
+        "id": table["id"],
+        "split": table["split"],
+        "features": pa.FixedSizeListArray.from_arrays(noise.ravel(), 2),
+    }
+    return described(pa.table(columns), task="toy", labels=LABELS)
+
+
+def measured(folder: Path, table: pa.Table, features: pa.Table | None = None) -> Path:
     folder.mkdir(exist_ok=True)
+    given = feature_table(table) if features is None else features
+    write_arrow(folder / "features.arrow", given.schema, given.to_batches(max_chunksize=3))
     write_parquet(folder / "examples.parquet", table)
     write_json(folder / "findings.json", {"task": "toy"})
     out = folder / "baselines.parquet"
-    run(PARAMS, examples=folder / "examples.parquet", findings=folder / "findings.json", baselines=out)
+    run(
+        PARAMS,
+        examples=folder / "examples.parquet",
+        findings=folder / "findings.json",
+        features=folder / "features.arrow",
+        baselines=out,
+    )
     return out
 
 
 def test_every_row_that_is_not_train_gets_probabilities(tmp_path: Path) -> None:
     found = read_parquet(measured(tmp_path, example_table()))
     assert (task_of(found), labels_of(found)) == ("toy", LABELS)
-    assert found.schema.types == [pa.string(), pa.string(), pa.list_(pa.float64()), pa.list_(pa.float64())]
+    assert found.schema.names == ["id", "split", "majority", "tfidf", "probe"]
+    assert found.schema.types == [pa.string(), pa.string(), *[pa.list_(pa.float64())] * 3]
     assert found["split"].to_pylist() == ["test", "test", "validation", "validation"]
     assert found["id"].to_pylist() == [f"{row:016x}" for row in (2, 3, 4, 5)]
     assert found["majority"].to_pylist() == [[5 / 8, 3 / 8]] * 4
     tfidf = np.array(found["tfidf"].to_pylist())
     assert tfidf.argmax(axis=1).tolist() == [1, 1, 0, 1]
     assert tfidf.sum(axis=1) == pytest.approx(1)
+    probe = np.array(found["probe"].to_pylist())
+    assert probe.argmax(axis=1).tolist() == [0, 1, 0, 1]
+    assert probe.sum(axis=1) == pytest.approx(1)
 
 
 def test_the_same_examples_give_the_same_bytes(tmp_path: Path) -> None:
@@ -60,3 +87,12 @@ def test_test_texts_change_no_other_row(tmp_path: Path) -> None:
     )
     assert one[2:] == other[2:]
     assert one[:2] != other[:2]
+
+
+def test_the_order_of_features_does_not_matter_and_others_are_refused(tmp_path: Path) -> None:
+    table = example_table()
+    given = feature_table(table)
+    plain = sha256(measured(tmp_path / "plain", table))
+    assert sha256(measured(tmp_path / "turned", table, given.take(list(range(len(given)))[::-1]))) == plain
+    with pytest.raises(DataError, match="the features are not of these examples: 11 such rows for 12"):
+        measured(tmp_path / "short", table, given.slice(1))

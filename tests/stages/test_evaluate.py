@@ -16,10 +16,10 @@ from pipeline.stages.evaluate import run
 from pipeline.tables import described, labels_of, read_parquet, write_arrow, write_parquet
 
 LABELS = ("=ham", "spam")  # a class name that a spreadsheet would run
-OUTPUTS = ("metrics", "evaluation", "predictions", "confusion")
+OUTPUTS = ("metrics", "evaluation", "predictions", "projection", "confusion")
 PARAMS = EvaluateParams(
     task="toy", confidence=0.9, resamples=100, bins=5, length_edges=(2,), slices=("kind",), min_slice_rows=5, worst=2,
-    seed=0,
+    points=15, queries=4, neighbours=2, seed=0,
 )  # fmt: skip
 ROWS = 60
 TEST = [row for row in range(ROWS) if row % 3 == 2]
@@ -52,6 +52,12 @@ def tables() -> dict[str, pa.Table]:
             "split": splits,
             "majority": [[0.6, 0.4]] * ROWS,
             "tfidf": list(rng.dirichlet([1, 1], ROWS)),
+            "probe": list(rng.dirichlet([1, 1], ROWS)),
+        },
+        "features": {
+            "id": ids,
+            "split": splits,
+            "features": pa.FixedSizeListArray.from_arrays(rng.normal(size=5 * ROWS).astype(np.float32), 5),
         },
     }
     described_tables = {
@@ -80,8 +86,8 @@ def measured(folder: Path, model: Path, **changed: Any) -> dict[str, Path]:
     made = tables() | changed
     inputs = {name: folder / name for name in made}
     for name, table in made.items():
-        if name == "tokens":
-            write_arrow(inputs[name], table.schema, table.to_batches())
+        if name in ("tokens", "features"):
+            write_arrow(inputs[name], table.schema, table.to_batches(max_chunksize=7))
         else:
             write_parquet(inputs[name], table)
     outputs = {name: folder / name for name in OUTPUTS}
@@ -110,7 +116,7 @@ def test_predictions_are_the_test_rows_in_order(outputs: dict[str, Path], model:
     assert len(set(found["predicted"].to_pylist())) == 2
 
 
-def test_the_four_files_tell_the_same(outputs: dict[str, Path]) -> None:
+def test_the_files_tell_the_same(outputs: dict[str, Path]) -> None:
     predictions, document, flat = (
         read_parquet(outputs["predictions"]),
         *map(read_json, map(outputs.get, OUTPUTS[1::-1])),
@@ -139,7 +145,7 @@ def test_the_order_of_baselines_does_not_matter(outputs: dict[str, Path], model:
     assert sha256(shuffled["evaluation"]) == sha256(outputs["evaluation"])
 
 
-@pytest.mark.parametrize("name", ["tokens", "baselines"])
+@pytest.mark.parametrize("name", ["tokens", "features", "baselines"])
 def test_rows_of_other_examples_are_refused(name: str, model: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=f"the {name} are not of these examples"):
         measured(tmp_path, model, **{name: tables()[name].slice(0, 20)})
@@ -151,3 +157,29 @@ def test_tokens_with_other_classes_are_refused(model: Path, tmp_path: Path) -> N
     turned = tokens.set_column(2, "labels", pa.array([1 - one for one in tokens["labels"].to_pylist()]))
     with pytest.raises(DataError, match="another class than the examples do"):
         measured(tmp_path, model, tokens=turned)
+
+
+def test_the_projection_shows_the_test_examples_and_their_nearest_of_train(outputs: dict[str, Path]) -> None:
+    found, made = read_json(outputs["projection"]), tables()
+    predictions = read_parquet(outputs["predictions"])
+    assert (found["rows"], found["width"], len(found["points"])) == (len(TEST), 5, 15)
+    pairs = list(zip(predictions["label"].to_pylist(), predictions["predicted"].to_pylist(), strict=True))
+    assert {(LABELS[one["actual"]], LABELS[one["predicted"]]) for one in found["points"]} <= set(pairs)
+    vectors = np.array(made["features"]["features"].to_pylist())
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    texts, labels = made["examples"]["text"].to_pylist(), made["examples"]["label"].to_pylist()
+    train = [row for row in range(ROWS) if row % 3 == 0]
+    assert len(found["neighbours"]) == 4
+    assert sum(one["label"] != one["predicted"] for one in found["neighbours"]) == 2
+    for one in found["neighbours"]:
+        expected = []
+        for row in TEST:
+            order = sorted(train, key=lambda other: -float(vectors[row] @ vectors[other]))[:2]
+            expected.append([(texts[at], labels[at], round(float(vectors[row] @ vectors[at]), 4)) for at in order])
+        assert [(n["text"], n["label"], round(n["similarity"], 4)) for n in one["nearest"]] in expected
+
+
+def test_the_order_of_features_does_not_matter(outputs: dict[str, Path], model: Path, tmp_path: Path) -> None:
+    features = tables()["features"]
+    shuffled = measured(tmp_path / "shuffled", model, features=features.take(list(range(ROWS))[::-1]))
+    assert sha256(shuffled["projection"]) == sha256(outputs["projection"])

@@ -8,7 +8,7 @@ from pipeline.params import ReportParams
 from pipeline.stages.report import run
 from tests.reporting import three_tasks
 
-FOLDERS = ("intake", "findings", "history", "evaluation")
+FOLDERS = ("intake", "findings", "history", "evaluation", "projection")
 
 
 def make_params(*tasks: str, worst: int = 10) -> ReportParams:

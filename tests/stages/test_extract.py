@@ -1,0 +1,90 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from transformers import AutoModel
+
+from pipeline.errors import DataError, UsageError
+from pipeline.stages import extract
+from pipeline.stages.extract import run
+from pipeline.tables import described, labels_of, read_arrow, task_of, write_arrow
+from tests.test_extraction import PARAMS
+
+COUNT = 50
+
+
+@pytest.fixture
+def tokens(tmp_path):
+    return written(
+        tmp_path / "tokens", [np.random.default_rng(row).integers(5, 90, 1 + row % 13) for row in range(COUNT)]
+    )
+
+
+def written(path, input_ids):
+    table = pa.table(
+        {
+            "id": [f"{row:016x}" for row in range(len(input_ids))],
+            "split": [("train", "validation", "test")[row % 3] for row in range(len(input_ids))],
+            "labels": pa.array([row % 2 for row in range(len(input_ids))], pa.int64()),
+            "input_ids": pa.array(input_ids, pa.list_(pa.int32())),
+            "truncated": [False] * len(input_ids),
+        }
+    )
+    found = described(table, task="t", labels=("no", "yes"))
+    write_arrow(path, found.schema, found.to_batches(max_chunksize=7))
+    return path
+
+
+def test_every_example_has_its_vector(tokens, encoder, tmp_path, capsys):
+    run(PARAMS, tokens=tokens, encoder=encoder, features=tmp_path / "features")
+    table, given = read_arrow(tmp_path / "features"), read_arrow(tokens)
+    assert (task_of(table), labels_of(table)) == ("t", ("no", "yes"))
+    assert table.select(["id", "split", "labels"]).to_pylist() == given.select(["id", "split", "labels"]).to_pylist()
+    assert table.schema.field("features").type == pa.list_(pa.field("item", pa.float32(), nullable=False), 32)
+    model = AutoModel.from_pretrained(encoder).eval()
+    for line, ids in zip(table["features"].to_pylist(), given["input_ids"].to_pylist(), strict=True):
+        with torch.inference_mode():
+            expected = model(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0)
+        assert line == pytest.approx(expected.tolist(), abs=1e-5)
+    assert "50 examples, 339 tokens, 32 numbers each: " in capsys.readouterr().out
+
+
+def test_the_record_batches_depend_on_the_width_alone(tokens, encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(extract, "RECORD_NUMBERS", 32 * 20 + 5)
+    found = []
+    for batch_size in (3, 4):
+        how = PARAMS.model_copy(update={"batch_size": batch_size})
+        for name in ("one", "two"):
+            run(how, tokens=tokens, encoder=encoder, features=tmp_path / name)
+        assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+        found.append(read_arrow(tmp_path / "one"))
+        assert [len(part) for part in found[-1].to_batches()] == [20, 20, 10]
+    near, other = (np.array(table["features"].to_pylist()) for table in found)
+    np.testing.assert_allclose(near, other, rtol=1e-5, atol=1e-5)
+
+
+def test_the_file_is_memory_mapped(tokens, encoder, tmp_path):
+    run(PARAMS, tokens=tokens, encoder=encoder, features=tmp_path / "features")
+    before = pa.total_allocated_bytes()
+    column = read_arrow(tmp_path / "features")["features"].chunk(0)
+    assert column.flatten().to_numpy(zero_copy_only=True).size == COUNT * 32
+    assert pa.total_allocated_bytes() - before < COUNT * 32
+
+
+@pytest.mark.parametrize(
+    ("changed", "ids", "error", "message"),
+    [
+        ({"layer": 3}, [[5]], UsageError, "`extract.layer` is 3, and the encoder has 2 layers"),
+        ({}, [[5], [9999]], DataError, r"1 token ids \(9999\) are unknown to the model"),
+        ({}, [[5], []], DataError, r"have 0 tokens"),
+    ],
+)
+def test_what_does_not_fit_leaves_no_file(changed, ids, error, message, encoder, tmp_path):
+    with pytest.raises(error, match=message):
+        run(
+            PARAMS.model_copy(update=changed),
+            tokens=written(tmp_path / "odd", ids),
+            encoder=encoder,
+            features=tmp_path / "features",
+        )
+    assert not (tmp_path / "features").exists()
