@@ -153,6 +153,42 @@ class ValidateParams(Section):
         return self
 
 
+class TextParams(Section):
+    """How a file of running text becomes documents of sentences."""
+
+    file: FilePath
+    format: Literal["text", "delimited", "jsonl", "parquet"]
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)]
+    quote: Annotated[str, StringConstraints(max_length=1)]
+    encoding: Text
+    sentences: Annotated[tuple[Text, ...], Field(min_length=1)]
+    document: Text | None
+    pattern: Text | None
+    rows: Count
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        problems = [
+            *rules.characters(delimiter=self.delimiter, quote=self.quote),
+            *rules.lines_of_bytes(self.encoding),
+            *rules.expression(self.pattern, wanted=("document",)),
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class CorpusParams(Section):
+    """Which texts become the corpus; `protected` are all tasks, whose validation and test texts stay out."""
+
+    texts: dict[Name, TextParams]
+    tasks: tuple[Name, ...]
+    protected: tuple[Name, ...]
+    held_out: Annotated[float, Field(gt=0, le=0.5)]
+    salt: str
+    max_document_bytes: Count
+
+
 class TokenizeParams(Section):
     """How examples become token ids."""
 

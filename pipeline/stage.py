@@ -18,7 +18,10 @@ from pipeline.guard import alone, bound
 In = Annotated[Path, "in"]
 Out = Annotated[Path, "out"]
 
-STAGES = ("code", "params", "fetch", "ingest", "validate", "tokenize", "baseline", "finetune", "evaluate", "report")
+STAGES = (
+    "code", "params", "fetch", "ingest", "validate", "corpus", "tokenize", "baseline", "finetune", "evaluate", "report",
+)  # fmt: skip
+WHOLE = ("corpus", "report")  # stages with one section, and so without a name
 
 
 class Declaration(NamedTuple):
@@ -70,7 +73,7 @@ def section(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:
         UsageError: The name is missing, unknown or not needed, or the resolved params do not fit the stage.
     """
     values = resolved[stage]
-    per_name = stage != "report"
+    per_name = stage not in WHOLE
     if per_name != (name is not None):
         raise UsageError(f"{stage} {'needs the name of a task or source' if per_name else 'takes no name'}")
     if name is not None:
