@@ -67,8 +67,8 @@ def grouped(rows: Iterable[Row], params: TextParams, *, file: str, max_bytes: in
         size += sum(_bytes(sentence, file, row.line) for sentence in row.sentences)
         if size > max_bytes:
             raise DataError(
-                f"{file}:{row.line}: a document reaches {size} bytes here; allowed are {max_bytes}. Divide it, or raise "
-                "`corpus.max_document_bytes`."
+                f"{file}:{row.line}: a document reaches {size} bytes here; allowed are {max_bytes}. Divide it, or "
+                "raise `corpus.max_document_bytes`."
             )
         waiting.extend(row.sentences)
     if waiting:
@@ -105,8 +105,8 @@ def _lines(path: Path, params: TextParams, max_bytes: int) -> Iterator[tuple[int
             number += 1
             if len(line) > max_bytes:
                 raise DataError(
-                    f"{path}:{number}: the line has more than {max_bytes} bytes. Divide it, or raise "
-                    "`corpus.max_document_bytes`."
+                    f"{path}:{number}: the line has more than {max_bytes} bytes. Divide it, or "
+                    "raise `corpus.max_document_bytes`."
                 )
             try:
                 text = line.decode(params.encoding)
@@ -138,8 +138,8 @@ def _delimited(path: Path, params: TextParams, max_bytes: int) -> Iterator[Row]:
         for row in reader:
             if row and len(row) != len(header):
                 raise DataError(
-                    f"{path}:{reader.line_num}: {len(row)} cells where the header has {len(header)}. Correct `delimiter` "
-                    "or `quote`, or the file."
+                    f"{path}:{reader.line_num}: {len(row)} cells where the header has {len(header)}. Correct "
+                    "`delimiter` or `quote`, or the file."
                 )
             if row:
                 yield _row(reader.line_num, [row[place] for place in wanted], params, path)
@@ -159,7 +159,9 @@ def _jsonl(path: Path, params: TextParams, max_bytes: int) -> Iterator[Row]:
             raise DataError(f"{path}:{number}: not one JSON object: {error}. Write one a line.") from error
         missing = [name for name in _columns(params) if not isinstance(value, dict) or name not in value]
         if missing:
-            raise DataError(f"{path}:{number}: no key {examples(missing)}. Correct `sentences`, `document` or the file.")
+            raise DataError(
+                f"{path}:{number}: no key {examples(missing)}. Correct `sentences`, `document` or the file."
+            )
         yield _row(number, [value[name] for name in _columns(params)], params, path)
 
 
@@ -185,7 +187,9 @@ def _row(line: int, cells: list[Any], params: TextParams, path: Path) -> Row:
         parts = [] if cell is None else cell if isinstance(cell, list) else [cell]
         odd = [part for part in parts if not isinstance(part, str)]
         if odd:
-            raise DataError(f"{path}:{line}: {name!r} holds {examples(odd)}, and sentences are strings. Correct the file.")
+            raise DataError(
+                f"{path}:{line}: {name!r} holds {examples(odd)}, and sentences are strings. Correct the file."
+            )
         sentences += parts
     return Row(line, sentences, None if params.document is None else str(cells[-1]))
 

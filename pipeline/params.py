@@ -283,6 +283,8 @@ class ReportParams(Section):
     tasks: tuple[Name, ...]
 
 
+TrainingParams = FinetuneParams  # of any training: what the engine itself reads
+
 PER_TASK: dict[str, type[Section]] = {
     "ingest": IngestParams,
     "validate": ValidateParams,

@@ -59,7 +59,9 @@ def lines_of_bytes(encoding: str) -> Iterator[str]:
     """Yield what is wrong with a codec whose files are read line by line: one that has no byte for a line's end."""
     problems = list(codec(encoding))
     if not problems and "\n".encode(encoding) != b"\n":
-        problems.append(f"`encoding` is {encoding!r}, whose lines cannot be told apart by bytes; save the file as UTF-8")
+        problems.append(
+            f"`encoding` is {encoding!r}, whose lines cannot be told apart by bytes; save the file as UTF-8"
+        )
     yield from problems
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,7 +30,7 @@ def run(params: CorpusParams, *, raw: In, examples: In, documents: Out, counts: 
     protected = frozenset(_held(examples, params.protected))
     rules = Rules(protected, params.held_out, params.salt)
     seen: set[int] = set()
-    told = {}
+    told: dict[str, dict[str, Any]] = {}
     with publish(documents) as partial, pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
         waiting: list[Document] = []
         for name, file, found in _sources(params, raw, examples):
@@ -74,12 +75,12 @@ def _table(documents: list[Document]) -> pa.Table:
     return pa.Table.from_pylist([document._asdict() for document in documents], SCHEMA)
 
 
-def _require(told: dict[str, dict[str, object]]) -> None:
+def _require(told: dict[str, dict[str, Any]]) -> None:
     """Refuse a corpus that nothing can be learned from, or nothing measured on."""
     for split in ("train", "held_out"):
         if not any(one[split] for one in told.values()):
+            met = sum(one["documents"] for one in told.values())
             raise DataError(
-                f"the corpus has no document for {split}: {', '.join(told)} gave "
-                f"{sum(int(str(one['documents'])) for one in told.values())} documents. Name texts below `corpus.texts`, or "
-                "change `corpus.held_out`."
+                f"the corpus has no document for {split}: {', '.join(told) or 'no source'} gave {met}. Name texts "
+                "below `corpus.texts`, or change `corpus.held_out`."
             )
