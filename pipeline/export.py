@@ -77,3 +77,49 @@ results on the test split are in the report.
 It knows texts like those it was trained on, and nothing else. It always answers with one of its classes, also for a
 text that belongs to none. Its probabilities are as honest as the calibration curve in the report says.
 """
+
+
+def pretrained_card(history: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    """Return the model card of an encoder: what it learned from, how well it knows held-out text, how to use it."""
+    best, chance = history["best"], history["chance"]
+    settings = "\n".join(f"| `{name}` | `{value}` |" for name, value in params.items() if name != "encoder")
+    pair = (
+        ""
+        if best["pair_accuracy"] is None
+        else f", {share(best['pair_accuracy'])} of the pairs ({params['pair'].upper()}; chance {share(chance['pair_accuracy'])})"
+    )
+    return f"""---
+library_name: transformers
+pipeline_tag: fill-mask
+---
+
+# {history["encoder"]}
+
+A {params["family"]} encoder of {history["parameters"]:,} weights and {history["vocabulary"]:,} tokens, pretrained by
+Transferline on text without labels. It is made to be fine-tuned.
+
+## Use
+
+```python
+from transformers import AutoModel, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("data/encoder/{history["encoder"]}")
+encoder = AutoModel.from_pretrained("data/encoder/{history["encoder"]}")
+```
+
+## Training
+
+{history["documents"]["train"]:,} documents of {history["tokens"]["train"]:,} tokens, {history["steps"]:,} steps planned,
+{history["stopped"]}, in {history["device"]["precision"]} on {history["device"]["device"]}. The weights are those of step
+{best["step"]:,}, the best on {history["documents"]["held_out"]:,} held-out documents: perplexity
+{format(best["perplexity"], ".1f")} (of token frequencies alone {format(chance["perplexity"], ".1f")}), {share(best["accuracy"])} of the hidden words
+({share(chance["accuracy"])} by the commonest){pair}.
+
+| parameter | value |
+| --- | --- |
+{settings}
+
+## Limits
+
+It knows words as its corpus uses them, and nothing of a task before it is fine-tuned on one.
+"""

@@ -189,6 +189,61 @@ class CorpusParams(Section):
     max_document_bytes: Count
 
 
+class PretrainParams(Section):
+    """How an encoder learns from the corpus."""
+
+    encoder: Name
+    base: FilePath
+    start: Literal["scratch", "base"]
+    family: Literal["bert", "albert", "roberta", "distilbert", "electra", "modernbert"]
+    hidden_size: Annotated[int, Field(ge=4, le=16384)]
+    layers: Annotated[int, Field(ge=1, le=200)]
+    heads: Annotated[int, Field(ge=1, le=256)]
+    intermediate_size: Annotated[int, Field(ge=4, le=65536)]
+    embedding_size: Annotated[int, Field(ge=4, le=16384)]
+    generator: Annotated[int, Field(ge=1, le=64)]
+    found_weight: Annotated[float, Field(ge=0, le=1000)]
+    tokenizer: Literal["base", "wordpiece", "bpe", "unigram"]
+    vocabulary: Annotated[int, Field(ge=32, le=10**6)]
+    lowercase: bool
+    max_length: Annotated[int, Field(ge=8, le=8192)]
+    pair: Literal["none", "nsp", "sop"]
+    short: Share
+    unit: Literal["token", "word", "span"]
+    share: Annotated[float, Field(gt=0, lt=1)]
+    masked: Share
+    random: Share
+    steps: Count
+    batch_tokens: Annotated[int, Field(ge=16, le=10**7)]
+    accumulate: Annotated[int, Field(ge=1, le=10**4)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    schedule: Literal["linear", "cosine"]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Share
+    max_grad_norm: Annotated[float, Field(gt=0, le=10**6)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    evaluations: Annotated[int, Field(ge=1, le=1000)]
+    patience: Annotated[int, Field(ge=1, le=10**6)]
+    precision: Literal["auto", "fp32", "bf16"]
+    attention: Literal["auto", "eager", "sdpa", "flat"]
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        if self.start == "base" and self.tokenizer != "base":
+            raise ValueError(
+                f"`start: base` goes on with the words it knows; `tokenizer` is {self.tokenizer}, set base"
+            )
+        if self.hidden_size % self.heads:
+            raise ValueError(f"`hidden_size` {self.hidden_size} is no multiple of `heads` {self.heads}")
+        if self.masked + self.random > 1:
+            raise ValueError(f"`masked` and `random` sum to {self.masked + self.random:g}; they are shares of a whole")
+        if self.evaluations > self.steps:
+            raise ValueError(f"`evaluations` {self.evaluations} is above `steps` {self.steps}")
+        return self
+
+
 class TokenizeParams(Section):
     """How examples become token ids."""
 
@@ -283,7 +338,7 @@ class ReportParams(Section):
     tasks: tuple[Name, ...]
 
 
-TrainingParams = FinetuneParams  # of any training: what the engine itself reads
+TrainingParams = FinetuneParams | PretrainParams  # of any training
 
 PER_TASK: dict[str, type[Section]] = {
     "ingest": IngestParams,

@@ -10,12 +10,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UsageError
-from pipeline.params import PER_TASK, CorpusParams, Name, ReportParams, Section, TextParams
+from pipeline.params import PER_TASK, CorpusParams, Name, PretrainParams, ReportParams, Section, TextParams
 from pipeline.pins import FetchParams, HubSource, PackageSource
 
 Raw = dict[str, Any]
 KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
-TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "corpus", "report", "sources", "tasks")
+TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "corpus", "pretrain", "report", "sources", "encoders", "tasks")
 _NAME = TypeAdapter(Name)
 
 
@@ -58,6 +58,7 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     for stage, model in PER_TASK.items():
         resolved[stage] = {task: _task_section(raw, stage, model, task, profiles, problems) for task in tasks}
     resolved["corpus"] = _corpus(raw, tuple(tasks), problems)
+    resolved["pretrain"] = _encoders(raw, problems)
     resolved["report"] = _section(
         ReportParams, {**_map(raw, "report", problems), "tasks": list(tasks)}, lambda key: f"report.{key}", problems
     )
@@ -71,9 +72,30 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
 
 def _check_encoder(value: object, path: str, raw: Raw, problems: dict[str, str]) -> None:
     """Find a folder that no stage makes."""
-    made = tuple(f"raw/{name}" for name in _map(raw, "sources", problems))
+    made = (
+        *(f"raw/{name}" for name in _map(raw, "sources", problems)),
+        *(f"encoder/{name}" for name in _map(raw, "encoders", problems)),
+    )
     if value not in made:
         problems.setdefault(path, _unknown(str(value), made).replace("key", "encoder", 1))
+
+
+def _encoders(raw: Raw, problems: dict[str, str]) -> Raw:
+    """Return the section of each encoder: that of `pretrain` with its own keys in place of the common ones."""
+    common, resolved = _map(raw, "pretrain", problems), {}
+    for name, own in _map(raw, "encoders", problems).items():
+        path = f"encoders.{name}"
+        _check_name(name, path, problems)
+        if not isinstance(own, dict):
+            problems[path] = f"found {own!r}; it must be a map with `base` and what differs from `pretrain`"
+            continue
+        _check_encoder(own.get("base"), f"{path}.base", raw, problems)
+
+        def place(key: str, path: str = path, own: Raw = own) -> str:
+            return f"pretrain.{key}" if key in common and key not in own else f"{path}.{key}"
+
+        resolved[name] = _section(PretrainParams, {**common, **own, "encoder": name}, place, problems)
+    return resolved
 
 
 def _corpus(raw: Raw, tasks: tuple[str, ...], problems: dict[str, str]) -> Raw:

@@ -19,7 +19,8 @@ In = Annotated[Path, "in"]
 Out = Annotated[Path, "out"]
 
 STAGES = (
-    "code", "params", "fetch", "ingest", "validate", "corpus", "tokenize", "baseline", "finetune", "evaluate", "report",
+    "code", "params", "fetch", "ingest", "validate", "corpus", "pretrain", "tokenize", "baseline", "finetune",
+    "evaluate", "report",
 )  # fmt: skip
 WHOLE = ("corpus", "report")  # stages with one section, and so without a name
 
