@@ -120,7 +120,7 @@ def _lines(path: Path, params: TextParams, max_bytes: int) -> Iterator[tuple[int
 
 def _plain(path: Path, params: TextParams, max_bytes: int) -> Iterator[Row]:
     for number, line in _lines(path, params, max_bytes):
-        yield Row(number, [line] if line.strip() else [])
+        yield Row(number, [line.rstrip("\r\n")] if line.strip() else [])
 
 
 def _delimited(path: Path, params: TextParams, max_bytes: int) -> Iterator[Row]:

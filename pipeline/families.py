@@ -14,7 +14,7 @@ from pipeline.params import PretrainParams
 
 
 class Family(NamedTuple):
-    """`words` are logits (M, V) of hidden states (M, H), `pair` (B, 2) of those of the first tokens, where there is one.
+    """`words` are logits (M, V) of hidden states (M, H), `pair` (B, 2) of those of first tokens, where there is one.
 
     `sizes` are the arguments of the configuration that differ in name between families.
     """

@@ -3,6 +3,7 @@
 The tokens of a document lie end to end, so an example is four bounds and no token is copied.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ def singles(layout: Layout, document: int, *, room: int, short: float, rng: np.r
     first, last = (int(layout.sentences[place]) for place in layout.documents[document : document + 2])
     start = first - (int(rng.integers(room)) if last - first > room else 0)
     cuts = [max(first, cut) for cut in range(start, last, room)] + [last]
-    return [(a, b, b, b, NO_PAIR) for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
+    return [(a, b, b, b, NO_PAIR) for a, b in itertools.pairwise(cuts) if b > a]
 
 
 def next_sentence(layout: Layout, document: int, *, room: int, short: float, rng: np.random.Generator) -> Made:
