@@ -131,6 +131,9 @@ def _runs(lengths: Indices) -> Iterator[tuple[int, int, int]]:
 def _tensor(
     values: np.ndarray[Any, Any], device: torch.device, dtype: type[np.integer[Any]] = np.int64
 ) -> torch.Tensor:
-    """Return the values on `device`; to a GPU they travel while the host goes on."""
-    tensor = torch.from_numpy(values.astype(dtype))
+    return on_device(torch.from_numpy(values.astype(dtype)), device)
+
+
+def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a tensor of the CPU on `device`; to a GPU it travels while the host goes on."""
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from pipeline.files import publish
 from pipeline.quiet import quiet
-from pipeline.render import escape_markdown, share
+from pipeline.render import escape_markdown, markdown_table, share
 
 TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt",
@@ -76,4 +76,52 @@ results on the test split are in the report.
 
 It knows texts like those it was trained on, and nothing else. It always answers with one of its classes, also for a
 text that belongs to none. Its probabilities are as honest as the calibration curve in the report says.
+"""
+
+
+def pretrained_card(history: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    """Return the model card of an encoder: what it learned from, how well it knows held-out text, how to use it."""
+    best, chance, name = history["best"], history["chance"], history["encoder"]
+    documents, tokens, device = history["documents"], history["tokens"], history["device"]
+    settings = "\n".join(f"| `{key}` | `{value}` |" for key, value in params.items() if key != "encoder")
+    rows = [
+        ("perplexity of the hidden words", format(best["perplexity"], ".1f"), format(chance["perplexity"], ".1f")),
+        ("hidden words named", share(best["accuracy"]), share(chance["accuracy"])),
+    ]
+    if best["pair_accuracy"] is not None:
+        kind = params["pair"].upper()
+        rows.append((f"pairs told apart ({kind})", share(best["pair_accuracy"]), share(chance["pair_accuracy"])))
+    return f"""---
+library_name: transformers
+pipeline_tag: fill-mask
+---
+
+# {name}
+
+A {params["family"]} encoder of {history["parameters"]:,} weights and {history["vocabulary"]:,} tokens, pretrained by
+Transferline on text without labels. It is made to be fine-tuned.
+
+## Use
+
+```python
+from transformers import AutoModel, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("data/encoder/{name}")
+encoder = AutoModel.from_pretrained("data/encoder/{name}")
+```
+
+## Training
+
+{documents["train"]:,} documents of {tokens["train"]:,} tokens, {history["steps"]:,} steps planned,
+{history["stopped"]}, in {device["precision"]} on {device["device"]}. The weights are those of step {best["step"]:,}, the best on
+{documents["held_out"]:,} held-out documents. By chance is what the frequencies of tokens and pairs alone give.
+
+{markdown_table(("on held-out documents", "it", "by chance"), rows, right=(1, 2))}
+| parameter | value |
+| --- | --- |
+{settings}
+
+## Limits
+
+It knows words as its corpus uses them, and nothing of a task before it is fine-tuned on one.
 """

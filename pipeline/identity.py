@@ -10,10 +10,10 @@ import torch
 
 from pipeline.files import json_text, sha256
 from pipeline.fingerprint import fingerprint, normalised, parse_package
-from pipeline.params import FinetuneParams
+from pipeline.params import TrainingParams
 
 
-def identity(params: FinetuneParams, inputs: Sequence[Path], *, stage: str) -> str:
+def identity(params: TrainingParams, inputs: Sequence[Path], *, stage: str) -> str:
     """Return 64 hexadecimal digits of the inputs' bytes, the params, the code that `stage` reaches, and the machine.
 
     An input is a file or a folder. The versions are those installed, of Python and of every package the code reaches.

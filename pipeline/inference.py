@@ -1,9 +1,11 @@
 """Logits and class probabilities of token ids."""
 
+from collections.abc import Callable
+
 import torch
 from transformers import PreTrainedModel
 
-from pipeline.batches import Indices, Inputs, Ragged, flat, padded, plan
+from pipeline.batches import Indices, Inputs, Ragged, flat, on_device, padded, plan
 from pipeline.device import Device
 from pipeline.metrics import Floats
 from pipeline.models import first_position
@@ -29,19 +31,23 @@ def logits(
     batch_tokens: int,
     batch_size: int,
     ranks: Ranks = ALONE,
+    go_on: Callable[[], None] = lambda: None,
 ) -> torch.Tensor:
     """Return the logits of N examples, (N, C) float32 on the CPU, in their order; without dropout and gradients.
 
     `tokens` are ids with the special tokens. Examples of near-equal length share a batch, so almost nothing is padded.
-    Several processes share the batches, and all of them have the whole result.
+    Several processes share the batches, and all of them have the whole result. `go_on` is called, in all of them alike,
+    before each batch, and may raise to end it.
     """
     model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
     found = torch.zeros(len(tokens.lengths), model.config.num_labels or 0, device=device.device)
     batches = plan(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None)
     with torch.inference_mode():
-        for rows in batches[ranks.rank :: ranks.size]:
-            places = torch.from_numpy(rows).to(device.device)
-            found[places] = forward(model, collate(model, tokens, rows, device), device)
+        for start in range(0, len(batches), ranks.size):
+            go_on()
+            for rows in batches[start + ranks.rank : start + ranks.rank + 1]:  # one, or none where they end
+                places = on_device(torch.from_numpy(rows), device.device)
+                found[places] = forward(model, collate(model, tokens, rows, device), device)
     add_up([found], ranks)
     return found.cpu()
 

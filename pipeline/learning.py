@@ -1,7 +1,7 @@
-"""The parts of a training: the plan of its updates, one update, and one evaluation on validation."""
+"""Learning the classes of labelled texts: the plan of its updates, their losses, and an evaluation on validation."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,14 +9,15 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from pipeline.batches import Indices, Ragged, plan
+from pipeline.batches import Indices, Ragged, on_device, plan
 from pipeline.device import Device
-from pipeline.errors import UsageError, examples
 from pipeline.inference import collate, forward, logits
 from pipeline.metrics import macro_f1
+from pipeline.models import layer_scales
 from pipeline.optimizer import balanced_weights
-from pipeline.parallel import ALONE, Ranks, add_up
+from pipeline.parallel import ALONE, Ranks
 from pipeline.params import FinetuneParams
+from pipeline.steps import Moment, Objective, Plan, Step
 
 
 class Rows(NamedTuple):
@@ -39,27 +40,13 @@ class Evaluation(NamedTuple):
     macro_f1: float
 
 
-class Step(NamedTuple):
-    """One planned update: its number from 1, the rows of its micro-batches, and how many epochs are done after it."""
-
-    number: int
-    parts: tuple[Indices, ...]
-    epoch: float
-    evaluate: bool
-
-    @property
-    def rows(self) -> Indices:
-        """All rows of the update."""
-        return np.concatenate(self.parts)
-
-
-def plan_steps(lengths: Indices, params: FinetuneParams) -> list[Step]:
+def plan_steps(lengths: Indices, params: FinetuneParams) -> Sequence[Step]:
     """Return every update of the training: batches of near-equal length, in an order drawn anew each epoch.
 
     The order of an epoch depends on (seed, epoch) alone. Evaluations are spread evenly over each epoch, one at its end.
     """
-    steps: list[Step] = []
-    for epoch in range(params.epochs):
+
+    def draw(epoch: int, done: int) -> list[Step]:
         batches = plan(
             lengths,
             batch_tokens=params.batch_tokens,
@@ -69,108 +56,100 @@ def plan_steps(lengths: Indices, params: FinetuneParams) -> list[Step]:
         starts = range(0, len(batches), params.accumulate)
         updates = [tuple(batches[start : start + params.accumulate]) for start in starts]
         marks = {math.ceil(len(updates) * part / params.evaluations) for part in range(1, params.evaluations + 1)}
-        for index, parts in enumerate(updates, start=1):
-            steps.append(Step(len(steps) + 1, parts, epoch + index / len(updates), index in marks))
-    return steps
+        return [
+            Step(done + index, parts, epoch + index / len(updates), index in marks)
+            for index, parts in enumerate(updates, start=1)
+        ]
+
+    return Plan(draw, epochs=params.epochs)
 
 
-def class_weights(train: Rows, params: FinetuneParams, classes: int, device: Device) -> torch.Tensor | None:
-    """Return the weight of each class in the loss, (C,) float32 on the device; None where all weigh the same."""
+def class_weights(train: Rows, params: FinetuneParams, classes: int) -> torch.Tensor | None:
+    """Return the weight of each class in the loss, (C,) float32 on the CPU; None where all weigh the same."""
     if params.class_weights == "none":
         return None
-    return balanced_weights(torch.from_numpy(train.labels), classes).to(device.device)
+    return balanced_weights(torch.from_numpy(train.labels), classes)
 
 
-def update(
+def losses(
     model: PreTrainedModel,
-    optimizer: torch.optim.Optimizer,
     train: Rows,
-    parts: Sequence[Indices],
-    params: FinetuneParams,
     weights: torch.Tensor | None,
+    step: Step,
+    params: FinetuneParams,
     device: Device,
     ranks: Ranks = ALONE,
-) -> torch.Tensor:
-    """Make one optimizer update on the micro-batches and return its loss, a scalar left on the device.
+) -> Iterator[torch.Tensor]:
+    """Yield the loss of each micro-batch, which add up to that of one batch of all their rows.
 
-    The loss is that of one batch of all their rows: a mean, weighted by class, to which each micro-batch adds a share.
-    Each of the processes `ranks` computes its share of every micro-batch; the gradients add up.
+    That is a mean, weighted by class, to which each micro-batch adds a share.
     """
-    model.train()
-    whole = mass(train.labels[np.concatenate(parts)], weights)
-    total = torch.zeros((), device=device.device)
-    for rows in parts:
+    there = None if weights is None else on_device(weights, device.device)
+    whole = mass(train.labels[step.rows], weights)
+    for rows in step.parts:
         mine = rows[ranks.rank :: ranks.size]
         # More processes than rows: this one adds zeros, to the gradients of the same weights as the others.
         share = mass(train.labels[mine], weights) / whole if len(mine) else 0.0
         mine = mine if len(mine) else rows[:1]
-        labels = torch.from_numpy(train.labels[mine]).to(device.device)
+        labels = on_device(torch.from_numpy(train.labels[mine]), device.device)
         found = forward(model, collate(model, train.tokens, mine, device), device)
-        loss = cross_entropy(found, labels, weights, label_smoothing=params.label_smoothing) * share
-        loss.backward()
-        total += loss.detach()
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    add_up([*(parameter.grad for parameter in learning if parameter.grad is not None), total], ranks)
-    torch.nn.utils.clip_grad_norm_(learning, params.max_grad_norm)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return total
+        yield cross_entropy(found, labels, there, label_smoothing=params.label_smoothing) * share
 
 
 def mass(labels: Indices, weights: torch.Tensor | None) -> float | torch.Tensor:
-    """Return what a mean loss over the rows is divided by: their number, or the sum of the weights of their classes."""
-    return float(len(labels)) if weights is None else weights[torch.from_numpy(labels).to(weights.device)].sum()
+    """Return what a mean loss over the rows is divided by: their number, or the sum of the weights of their classes.
+
+    It is computed on the CPU, where the labels are, so that no GPU is waited for.
+    """
+    return float(len(labels)) if weights is None else weights[torch.from_numpy(labels)].sum()
 
 
 def measure(
     model: PreTrainedModel,
     validation: Rows,
-    step: Step,
-    learning_rate: float,
-    train_loss: float,
+    moment: Moment,
     params: FinetuneParams,
     device: Device,
     ranks: Ranks = ALONE,
+    go_on: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Return how the model does on validation: plain cross-entropy, accuracy and macro-F1."""
     # Without gradients a batch needs a fraction of the memory, so it may be larger.
     tokens, size = 4 * params.batch_tokens, 4 * params.batch_size
-    found = logits(model, validation.tokens, device, batch_tokens=tokens, batch_size=size, ranks=ranks)
+    found = logits(model, validation.tokens, device, batch_tokens=tokens, batch_size=size, ranks=ranks, go_on=go_on)
     classes = found.shape[1]
     cells = validation.labels * classes + found.argmax(-1).numpy()
     confusion = np.bincount(cells, minlength=classes**2).reshape(classes, classes).astype(np.float64)
     return Evaluation(
-        step=step.number,
-        epoch=step.epoch,
-        learning_rate=learning_rate,
-        train_loss=train_loss,
+        *moment,
         loss=float(cross_entropy(found, torch.from_numpy(validation.labels))),
         accuracy=float(confusion.trace() / confusion.sum()),
         macro_f1=macro_f1(confusion),
     )
 
 
-def look(steps: Sequence[Step], waiting: list[torch.Tensor], train: Rows, params: FinetuneParams) -> list[float]:
-    """Return the losses of the steps as numbers.
-
-    Raises:
-        UsageError: One is not finite; the message names the first, its step and its examples.
-    """
-    losses: list[float] = torch.stack(waiting).tolist()
-    for step, loss in zip(steps, losses, strict=True):
-        if not math.isfinite(loss):
-            ids = examples(train.ids[row] for row in step.rows)
-            raise UsageError(
-                f"the loss at step {step.number} is {loss}, on the examples {ids}."
-                f" Lower `learning_rate` (now {params.learning_rate:g}) or look at these examples."
-            )
-    return losses
+def better(found: Evaluation, best: Evaluation, params: FinetuneParams) -> bool:
+    """Return whether an evaluation is better than the best before it, by the metric that chooses."""
+    if params.metric == "loss":
+        return found.loss < best.loss
+    return bool(getattr(found, params.metric) > getattr(best, params.metric))
 
 
-def require_finite(found: Evaluation, params: FinetuneParams) -> None:
-    """Raise when the weights have become useless in the very last update before an evaluation."""
-    if not math.isfinite(found.loss):
-        raise UsageError(
-            f"the validation loss after step {found.step} is {found.loss}: the last update broke the weights. Lower "
-            f"`learning_rate` (now {params.learning_rate:g})."
-        )
+def told(found: Evaluation) -> str:
+    """Return an evaluation in words."""
+    return f"validation loss {found.loss:.4f}, accuracy {found.accuracy:.4f}, macro-F1 {found.macro_f1:.4f}"
+
+
+CLASSES = Objective(
+    plan=lambda train, params: plan_steps(train.tokens.lengths, params),
+    prepare=lambda model, train, params, device: class_weights(train, params, int(model.config.num_labels or 0)),  # noqa: ARG005
+    losses=losses,
+    measure=measure,
+    evaluation=Evaluation,
+    better=better,
+    told=told,
+    outputs=lambda model, train, rows, device: forward(model, collate(model, train.tokens, rows, device), device),
+    scales=lambda model, params: layer_scales(model, params.layer_decay),
+    names=lambda train, step: (train.ids[row] for row in step.rows),
+    longest=lambda train, step: int(train.tokens.lengths[step.rows].max()),
+)

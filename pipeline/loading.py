@@ -28,8 +28,8 @@ def new_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed
     Raises:
         EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
     """
-    _require_files(encoder)
-    with _refused(encoder):
+    require_files(encoder)
+    with refused(encoder):
         config = AutoConfig.from_pretrained(encoder, local_files_only=True, trust_remote_code=False)
     for name in DROPOUTS:
         if hasattr(config, name):
@@ -41,7 +41,7 @@ def new_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed
         model, missing = _opened(encoder, config)
     # Only what is new may be made up: the head, and the pooler that some encoders are published without.
     inside = f"{model.base_model_prefix}."
-    _require_whole(encoder, [name for name in missing if name.startswith(inside) and ".pooler." not in name])
+    require_whole(encoder, [name for name in missing if name.startswith(inside) and ".pooler." not in name])
     return model
 
 
@@ -52,9 +52,9 @@ def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
         EnvironmentFault: A file is missing or damaged, or does not hold all of the weights.
         DataError: The model's classes are not `labels`, in this order.
     """
-    _require_files(folder)
+    require_files(folder)
     model, missing = _opened(folder, None)
-    _require_whole(folder, missing)
+    require_whole(folder, missing)
     names = [name for _, name in sorted((model.config.id2label or {}).items())]
     if names != list(labels):
         raise DataError(f"{folder} has the classes {examples(names)}; the tokens have {examples(labels)}. {AGAIN}")
@@ -69,10 +69,10 @@ def load_encoder(folder: Path) -> PreTrainedModel:
     Raises:
         EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
     """
-    _require_files(folder)
+    require_files(folder)
     with torch.random.fork_rng():
         model, missing = _opened(folder, None, kind=AutoModel)
-    _require_whole(folder, [name for name in missing if ".pooler." not in f".{name}"])
+    require_whole(folder, [name for name in missing if ".pooler." not in f".{name}"])
     return model
 
 
@@ -83,7 +83,7 @@ def _opened(
 
     On a CPU and for short texts eager attention is faster than the fused kernel, and every family has it.
     """
-    with _refused(folder):
+    with refused(folder):
         loaded: tuple[PreTrainedModel, dict[str, Any]] = kind.from_pretrained(
             folder,
             config=config,
@@ -98,7 +98,7 @@ def _opened(
     return model, sorted(loading["missing_keys"])
 
 
-def _require_files(folder: Path) -> None:
+def require_files(folder: Path) -> None:
     """Refuse a folder without a configuration or without safetensors weights."""
     if not (folder / "config.json").is_file():
         raise EnvironmentFault(f"{folder} has no config.json, so it is no model. {AGAIN}")
@@ -106,14 +106,14 @@ def _require_files(folder: Path) -> None:
         raise EnvironmentFault(f"{folder} has no *.safetensors file; no other kind of weights is loaded. {AGAIN}")
 
 
-def _require_whole(folder: Path, lacking: Sequence[str]) -> None:
+def require_whole(folder: Path, lacking: Sequence[str]) -> None:
     """Refuse weights that would have been random numbers."""
     if lacking:
         raise EnvironmentFault(f"{folder} lacks {len(lacking)} of its weights ({examples(lacking)}). {AGAIN}")
 
 
 @contextlib.contextmanager
-def _refused(folder: Path) -> Iterator[None]:
+def refused(folder: Path) -> Iterator[None]:
     """Turn what the library raises about a folder into one error; its warning of a head that is new is no news."""
     try:
         with quiet():

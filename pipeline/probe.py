@@ -2,14 +2,14 @@
 
 import contextlib
 import hashlib
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
-from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from pipeline import device as devices
@@ -17,12 +17,12 @@ from pipeline.batches import Indices
 from pipeline.device import Device, choose
 from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.files import json_text, read_json, write_json
-from pipeline.inference import collate, forward
-from pipeline.learning import Rows, plan_steps
+from pipeline.learning import CLASSES
 from pipeline.packing import FLAT
-from pipeline.parallel import Ranks, first_then_others
-from pipeline.params import ExtractParams, FinetuneParams
+from pipeline.parallel import ALONE, Ranks, first_then_others
+from pipeline.params import ExtractParams, TrainingParams
 from pipeline.quiet import quiet
+from pipeline.steps import Objective, Step
 
 # The first one is taken unless another is clearly faster, so that noise does not choose between two results.
 ATTENTIONS = {"cpu": ("eager", "sdpa", FLAT), "cuda": (FLAT, "sdpa", "eager")}
@@ -43,11 +43,17 @@ class Choice(NamedTuple):
 
 @contextmanager
 def chosen(
-    model: PreTrainedModel, train: Rows, params: FinetuneParams, path: Path, identity: str, ranks: Ranks
+    model: PreTrainedModel,
+    train: Any,
+    params: TrainingParams,
+    path: Path,
+    identity: str,
+    ranks: Ranks,
+    objective: Objective = CLASSES,
 ) -> Iterator[tuple[Choice, Device]]:
     """Make the model compute with what is chosen for the training `identity`, kept at `path`, inside the block."""
     with first_then_others(ranks):
-        choice = settled(path, identity, lambda: measured(model, train, params))
+        choice = settled(path, identity, lambda: measured(model, train, params, objective))
     torch.set_num_threads(max(1, choice.threads // ranks.size) if params.threads == "auto" else choice.threads)
     device = choose(choice.precision)
     if ranks.first:
@@ -77,20 +83,20 @@ def key(identity: str, choice: Choice, *, processes: int = 1) -> str:
     return hashlib.sha256(json_text([identity, chosen]).encode()).hexdigest()
 
 
-def measured(model: PreTrainedModel, train: Rows, params: FinetuneParams) -> Choice:
+def measured(model: PreTrainedModel, train: Any, params: TrainingParams, objective: Objective = CLASSES) -> Choice:
     """Return what a training by `params` runs with; see `best`."""
-    rows = _typical(train, params)
+    step = _typical(train, params, objective)
     return best(
         model,
         params,
-        able=lambda name, device: agrees(model, name, train, rows, device),
-        step=lambda name, device: _step(model, name, train, rows, device),
+        able=lambda name, device: agrees(model, name, train, step.rows, device, objective),
+        step=lambda name, device: _timed(model, name, train, step, params, device, objective),
     )
 
 
 def best(
     model: PreTrainedModel,
-    params: FinetuneParams | ExtractParams,
+    params: TrainingParams | ExtractParams,
     *,
     able: Callable[[str, Device], bool],
     step: Callable[[str, Device], Callable[[], None]],
@@ -121,14 +127,16 @@ def best(
     return Choice(threads, device.precision, attention, "; ".join(reasons))
 
 
-def agrees(model: PreTrainedModel, attention: str, train: Rows, rows: Indices, device: Device) -> bool:
-    """Return whether the model gives the logits of eager attention with this one, each example apart from the others.
+def agrees(
+    model: PreTrainedModel, attention: str, train: Any, rows: Indices, device: Device, objective: Objective = CLASSES
+) -> bool:
+    """Return whether the model gives the outputs of eager attention with this one, each example apart from the others.
 
     A family that does not hand its arguments down to the attention would let the examples of a flat batch see each
     other.
     """
     exact = device._replace(precision="fp32")
-    return equal(model, attention, lambda: forward(model, collate(model, train.tokens, rows, exact), exact))
+    return equal(model, attention, lambda: objective.outputs(model, train, rows, exact))
 
 
 def equal(model: PreTrainedModel, attention: str, outputs: Callable[[], torch.Tensor]) -> bool:
@@ -192,25 +200,34 @@ def using(model: PreTrainedModel, attention: str) -> Iterator[None]:
         model.set_attn_implementation(before)
 
 
-def _typical(train: Rows, params: FinetuneParams) -> Indices:
-    """Return the rows, `ROWS` at most, of the batch whose length is the median one."""
-    steps = plan_steps(train.tokens.lengths, params.model_copy(update={"epochs": 1}))
+def _typical(train: Any, params: TrainingParams, objective: Objective) -> Step:
+    """Return the update, cut to `ROWS` examples, whose length is the median one of the first epoch."""
+    steps = list(itertools.takewhile(lambda step: step.epoch <= 1, objective.plan(train, params)))
     if not steps:
         raise UsageError("there is nothing to train on")
-    lengths = sorted(steps, key=lambda step: int(train.tokens.lengths[step.rows].max()))
-    return lengths[len(lengths) // 2].rows[:ROWS]
+    found = sorted(steps, key=lambda step: objective.longest(train, step))[len(steps) // 2]
+    return found._replace(parts=(found.rows[:ROWS],))
 
 
-def _step(model: PreTrainedModel, attention: str, train: Rows, rows: Indices, device: Device) -> Callable[[], None]:
+def _timed(
+    model: PreTrainedModel,
+    attention: str,
+    train: Any,
+    step: Step,
+    params: TrainingParams,
+    device: Device,
+    objective: Objective,
+) -> Callable[[], None]:
     """Return the forward and backward of one batch, without an update and without a trace in any random state."""
-    labels = torch.from_numpy(train.labels[rows]).to(device.device)
+    prepared = objective.prepare(model, train, params, device)
 
-    def step() -> None:
+    def run() -> None:
         model.train()
         with torch.random.fork_rng(), using(model, attention):
-            cross_entropy(forward(model, collate(model, train.tokens, rows, device), device), labels).backward()
+            for loss in objective.losses(model, train, prepared, step, params, device, ALONE):
+                loss.backward()
         model.zero_grad(set_to_none=True)
         if device.device.type == "cuda":
             torch.cuda.synchronize()
 
-    return step
+    return run

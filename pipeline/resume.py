@@ -38,6 +38,7 @@ def to_the_end(training: Training, folder: Path, *, key: str, seconds: float = S
     _start(training, mine)
     written = time.monotonic()
     with _stop_request() as request, Progress(len(training.steps), shown=training.ranks.first) as progress:
+        training.asked = lambda: any_of(request.made, training.ranks)
         while not training.finished:
             training.advance()
             _tell(training, progress)
@@ -94,14 +95,15 @@ def _write(training: Training, folder: Path, progress: Progress) -> None:
 
 def _tell(training: Training, progress: Progress) -> None:
     step = training.steps[training.done - 1]
-    loss = training.evaluations[-1].train_loss if step.evaluate else training.loss
+    measured = step.evaluate and not training.due
+    loss = training.evaluations[-1].train_loss if measured else training.loss
     if loss is not None:
         progress.reached(training.done, step.epoch, loss)
-    if step.evaluate:
+    if measured:
         found = training.evaluations[-1]
         progress.say(
             f"step {found.step}/{len(training.steps)}, epoch {found.epoch:.2f}: train loss {found.train_loss:.4f}, "
-            f"validation loss {found.loss:.4f}, accuracy {found.accuracy:.4f}, macro-F1 {found.macro_f1:.4f}"
+            f"{training.objective.told(found)}"
         )
 
 

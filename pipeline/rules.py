@@ -55,6 +55,16 @@ def codec(encoding: str) -> Iterator[str]:
         yield f"`encoding` is {encoding!r}, which is no codec of Python; common are utf-8, utf-16, cp1252, latin-1"
 
 
+def lines_of_bytes(encoding: str) -> Iterator[str]:
+    """Yield what is wrong with a codec whose files are read line by line: one that has no byte for a line's end."""
+    problems = list(codec(encoding))
+    if not problems and "\n".encode(encoding) != b"\n":
+        problems.append(
+            f"`encoding` is {encoding!r}, whose lines cannot be told apart by bytes; save the file as UTF-8"
+        )
+    yield from problems
+
+
 def expression(pattern: str | None, *, wanted: Sequence[str]) -> Iterator[str]:
     """Yield what is wrong with a pattern whose named groups are the columns."""
     if pattern is None:

@@ -10,12 +10,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UsageError
-from pipeline.params import PER_TASK, Name, ReportParams, Section
+from pipeline.params import PER_TASK, CorpusParams, Name, PretrainParams, ReportParams, Section, TextParams
 from pipeline.pins import FetchParams, HubSource, PackageSource
 
 Raw = dict[str, Any]
 KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
-TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "report", "sources", "tasks")
+TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "corpus", "pretrain", "report", "sources", "encoders", "tasks")
 _NAME = TypeAdapter(Name)
 
 
@@ -48,9 +48,7 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     problems: dict[str, str] = {}
     _check_text_keys(raw, "", problems)
     _check_keys(raw, TOP_LEVEL, "", problems)
-    _check_name(raw.get("encoder"), "encoder", problems)
-    if raw.get("encoder") not in (sources := tuple(_map(raw, "sources", problems))):
-        problems.setdefault("encoder", _unknown(str(raw.get("encoder")), sources).replace("key", "source", 1))
+    _check_encoder(raw.get("encoder"), "encoder", raw, problems)
     resolved: dict[str, Any] = {"fetch": _sources(raw, problems)}
     tasks = _map(raw, "tasks", problems)
     for task, overrides in tasks.items():
@@ -59,6 +57,8 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     tasks = {task: own for task, own in tasks.items() if f"tasks.{task}" not in problems}
     for stage, model in PER_TASK.items():
         resolved[stage] = {task: _task_section(raw, stage, model, task, profiles, problems) for task in tasks}
+    resolved["corpus"] = _corpus(raw, tuple(tasks), problems)
+    resolved["pretrain"] = _encoders(raw, problems)
     resolved["report"] = _section(
         ReportParams, {**_map(raw, "report", problems), "tasks": list(tasks)}, lambda key: f"report.{key}", problems
     )
@@ -68,6 +68,61 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
         listed = "\n".join(f"  {_place(path, lines)}{path}: {problem}" for path, problem in problems.items())
         raise UsageError(f"params.yaml has {len(problems)} error(s):\n{listed}")
     return resolved
+
+
+def _check_encoder(value: object, path: str, raw: Raw, problems: dict[str, str]) -> None:
+    """Find a folder that no stage makes."""
+    made = (
+        *(f"raw/{name}" for name in _map(raw, "sources", problems)),
+        *(f"encoder/{name}" for name in _map(raw, "encoders", problems)),
+    )
+    if value not in made:
+        problems.setdefault(path, _unknown(str(value), made).replace("key", "encoder", 1))
+
+
+def _encoders(raw: Raw, problems: dict[str, str]) -> Raw:
+    """Return the section of each encoder: that of `pretrain` with its own keys in place of the common ones."""
+    common, resolved = _map(raw, "pretrain", problems), {}
+    for name, own in _map(raw, "encoders", problems).items():
+        path = f"encoders.{name}"
+        _check_name(name, path, problems)
+        if not isinstance(own, dict):
+            problems[path] = f"found {own!r}; it must be a map with `base` and what differs from `pretrain`"
+            continue
+        _check_encoder(own.get("base"), f"{path}.base", raw, problems)
+
+        def place(key: str, path: str = path, own: Raw = own) -> str:
+            return f"pretrain.{key}" if key in common and key not in own else f"{path}.{key}"
+
+        resolved[name] = _section(PretrainParams, {**common, **own, "encoder": name}, place, problems)
+    return resolved
+
+
+def _corpus(raw: Raw, tasks: tuple[str, ...], problems: dict[str, str]) -> Raw:
+    """Return the section of the corpus: each of its texts has the section's own keys in place of those it lacks."""
+    common = dict(_map(raw, "corpus", problems))
+    texts = common.pop("texts", {})
+    shared = {name: common.pop(name) for name in TextParams.model_fields if name in common}
+    if not isinstance(texts, dict):
+        problems["corpus.texts"] = f"found {texts!r}; it must be a map from a name to a file"
+        texts = {}
+    resolved = {}
+    for name, own in texts.items():
+        path = f"corpus.texts.{name}"
+        _check_name(name, path, problems)
+        if not isinstance(own, dict):
+            problems[path] = f"found {own!r}; it must be a map with `file`"
+            continue
+
+        def place(key: str, path: str = path, own: Raw = own) -> str:
+            return f"corpus.{key}" if key in shared and key not in own else f"{path}.{key}"
+
+        resolved[name] = _section(TextParams, {**shared, **own}, place, problems)
+    for task in common.get("tasks") or ():
+        if task not in tasks:
+            problems.setdefault("corpus.tasks", _unknown(str(task), tasks).replace("key", "task", 1))
+    values = {**common, "texts": resolved if all(resolved.values()) else {}, "protected": list(tasks)}
+    return _section(CorpusParams, values, lambda key: f"corpus.{key}", problems)
 
 
 def _task_section(

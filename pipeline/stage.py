@@ -19,9 +19,10 @@ In = Annotated[Path, "in"]
 Out = Annotated[Path, "out"]
 
 STAGES = (
-    "code", "params", "fetch", "ingest", "validate", "tokenize", "extract", "baseline", "finetune", "evaluate",
-    "report",
+    "code", "params", "fetch", "ingest", "validate", "corpus", "pretrain", "tokenize", "extract", "baseline",
+    "finetune", "evaluate", "report",
 )  # fmt: skip
+WHOLE = ("corpus", "report")  # stages with one section, and so without a name
 
 
 class Declaration(NamedTuple):
@@ -73,7 +74,7 @@ def section(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:
         UsageError: The name is missing, unknown or not needed, or the resolved params do not fit the stage.
     """
     values = resolved[stage]
-    per_name = stage != "report"
+    per_name = stage not in WHOLE
     if per_name != (name is not None):
         raise UsageError(f"{stage} {'needs the name of a task or source' if per_name else 'takes no name'}")
     if name is not None:

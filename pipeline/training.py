@@ -1,7 +1,7 @@
 """A training under way: a model and rows in, update by update; the best weights and their history out."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +10,11 @@ from transformers import PreTrainedModel
 
 from pipeline.device import Device
 from pipeline.errors import UsageError
-from pipeline.learning import Evaluation, Rows, Step, class_weights, look, measure, plan_steps, require_finite, update
-from pipeline.models import layer_scales
+from pipeline.learning import CLASSES
 from pipeline.optimizer import build, rate, set_rate
 from pipeline.parallel import ALONE, Ranks
-from pipeline.params import FinetuneParams
+from pipeline.params import TrainingParams
+from pipeline.steps import Moment, Objective, Step, look, require_finite, update
 
 # Losses are looked at together, so that a GPU need not wait for the host at every step.
 STEPS_BETWEEN_LOOKS = 16
@@ -25,8 +25,8 @@ class Trained(NamedTuple):
     """What a training did: updates planned, the best evaluation, all of them, and whether it ran to the end."""
 
     steps: int
-    best: Evaluation
-    evaluations: tuple[Evaluation, ...]
+    best: Any
+    evaluations: tuple[Any, ...]
     stopped: str
 
 
@@ -41,6 +41,10 @@ class Snapshot(NamedTuple):
     record: dict[str, Any]
 
 
+class Interrupted(Exception):
+    """An evaluation was left because the training was asked to stop."""
+
+
 class Training:
     """A training under way, which can be carried across a kill: same arguments and snapshot, same bytes.
 
@@ -51,32 +55,36 @@ class Training:
     def __init__(
         self,
         model: PreTrainedModel,
-        train: Rows,
-        validation: Rows,
-        params: FinetuneParams,
+        train: Any,
+        validation: Any,
+        params: TrainingParams,
         device: Device,
         ranks: Ranks = ALONE,
+        objective: Objective = CLASSES,
     ) -> None:
         """Plan every update; `model` learns in place, alike in each of the processes `ranks`.
+
+        `train` and `validation` are of the objective's own kind.
 
         Raises:
             UsageError: There is nothing to train on.
         """
         self.model, self.train, self.validation, self.params, self.device = model, train, validation, params, device
-        self.ranks = ranks
+        self.ranks, self.objective = ranks, objective
+        self.asked: Callable[[], bool] = lambda: False  # whether to stop, asked between the batches of an evaluation
         model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
         self.optimizer = build(
             model,
             learning_rate=params.learning_rate,
             weight_decay=params.weight_decay,
-            scales=layer_scales(model, params.layer_decay),
+            scales=objective.scales(model, params),
         )
-        self.weights = class_weights(train, params, int(model.config.num_labels or 0), device)
-        self.steps = plan_steps(train.tokens.lengths, params)
+        self.prepared = objective.prepare(model, train, params, device)
+        self.steps = objective.plan(train, params)
         if not self.steps:
             raise UsageError("there is nothing to train on")
         self.done = 0
-        self.evaluations: list[Evaluation] = []
+        self.evaluations: list[Any] = []
         self.best_weights = _learned(model)
         self._losses: list[float] = []
         self._waiting: list[torch.Tensor] = []
@@ -86,7 +94,7 @@ class Training:
         """The index of the evaluation that did best, the first of equals; None before there is one."""
         best = None
         for index, found in enumerate(self.evaluations):
-            if best is None or _better(found, self.evaluations[best], self.params.metric):
+            if best is None or self.objective.better(found, self.evaluations[best], self.params):
                 best = index
         return best
 
@@ -94,35 +102,48 @@ class Training:
     def finished(self) -> bool:
         """Whether all steps are done, or validation has not improved for `patience` evaluations."""
         since_best = 0 if self.best is None else len(self.evaluations) - 1 - self.best
-        return self.done == len(self.steps) or since_best >= self.params.patience
+        return not self.due and (self.done == len(self.steps) or since_best >= self.params.patience)
+
+    @property
+    def due(self) -> bool:
+        """Whether an evaluation is due that was interrupted, or that a snapshot was taken before."""
+        measured = self.evaluations[-1].step if self.evaluations else 0
+        return self.done > measured and self.steps[self.done - 1].evaluate
 
     def advance(self) -> None:
-        """Make the next update, and the evaluation that is due after it.
+        """Make the next update, and the evaluation that is due after it; or that alone, where one was interrupted.
+
+        An evaluation is left undone, and stays due, when the training is `asked` to stop.
 
         Raises:
             UsageError: A loss is not finite; the message names its step and its examples.
         """
-        step = self.steps[self.done]
-        learning_rate = self._learning_rate(step)
-        set_rate(self.optimizer, learning_rate)
-        with own_randomness(self.params.seed, step.number, self.device, rank=self.ranks.rank):
-            self._waiting.append(
-                update(
-                    self.model,
-                    self.optimizer,
-                    self.train,
-                    step.parts,
-                    self.params,
-                    self.weights,
-                    self.device,
-                    self.ranks,
-                )
-            )
-        self.done = step.number
-        if len(self._waiting) == STEPS_BETWEEN_LOOKS or step.evaluate:
+        if not self.due:
+            self._update()
+        if self.due:
             self.look()
-        if step.evaluate:
-            self._evaluate(step, learning_rate)
+            with suppress(Interrupted):
+                self._evaluate(self.steps[self.done - 1])
+
+    def _update(self) -> None:
+        step = self.steps[self.done]
+        set_rate(self.optimizer, self._learning_rate(step))
+        with own_randomness(self.params.seed, step.number, self.device, rank=self.ranks.rank):
+            losses = self.objective.losses(
+                self.model, self.train, self.prepared, step, self.params, self.device, self.ranks
+            )
+            made = update(
+                self.model,
+                self.optimizer,
+                losses,
+                max_grad_norm=self.params.max_grad_norm,
+                device=self.device,
+                ranks=self.ranks,
+            )
+            self._waiting.append(made)
+        self.done = step.number
+        if len(self._waiting) == STEPS_BETWEEN_LOOKS:
+            self.look()
 
     def look(self) -> None:
         """Wait for the device and look at the losses of the last updates.
@@ -132,7 +153,9 @@ class Training:
         """
         if self._waiting:
             steps = self.steps[self.done - len(self._waiting) : self.done]
-            self._losses += look(steps, self._waiting, self.train, self.params)
+            self._losses += look(
+                steps, self._waiting, lambda step: self.objective.names(self.train, step), self.params.learning_rate
+            )
             self._waiting.clear()
 
     @property
@@ -165,7 +188,7 @@ class Training:
                 key: tensor.to(self.device.device, copy=True) for key, tensor in kept.items() if tensor is not None
             }
         self.done, self._losses = found.record["done"], list(found.record["losses"])
-        self.evaluations = [Evaluation(**one) for one in found.record["evaluations"]]
+        self.evaluations = [self.objective.evaluation(**one) for one in found.record["evaluations"]]
 
     def result(self) -> Trained:
         """Leave the model with the weights that did best, and return what was done."""
@@ -179,11 +202,15 @@ class Training:
         share = rate(step.number - 1, steps=len(self.steps), warmup=self.params.warmup, schedule=self.params.schedule)
         return share * self.params.learning_rate
 
-    def _evaluate(self, step: Step, learning_rate: float) -> None:
-        loss = sum(self._losses) / len(self._losses)
+    def _evaluate(self, step: Step) -> None:
+        def go_on() -> None:
+            if self.asked():
+                raise Interrupted
+
+        moment = Moment(step.number, step.epoch, self._learning_rate(step), sum(self._losses) / len(self._losses))
+        found = self.objective.measure(self.model, self.validation, moment, self.params, self.device, self.ranks, go_on)
         self._losses.clear()
-        found = measure(self.model, self.validation, step, learning_rate, loss, self.params, self.device, self.ranks)
-        require_finite(found, self.params)
+        require_finite(found.loss, step.number, self.params.learning_rate)
         self.evaluations.append(found)
         if self.best == len(self.evaluations) - 1:
             self.best_weights = _learned(self.model)
@@ -193,12 +220,6 @@ class Training:
         for name, value in _learning(self.model):
             if value in self.optimizer.state:
                 yield name, self.optimizer.state[value]
-
-
-def _better(found: Evaluation, best: Evaluation, metric: str) -> bool:
-    if metric == "loss":
-        return found.loss < best.loss
-    return bool(getattr(found, metric) > getattr(best, metric))
 
 
 def _learning(model: PreTrainedModel) -> Iterator[tuple[str, torch.nn.Parameter]]:

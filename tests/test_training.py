@@ -7,10 +7,11 @@ from pipeline.batches import ragged
 from pipeline.device import Device
 from pipeline.errors import UsageError
 from pipeline.inference import collate, forward, logits
-from pipeline.learning import Rows, class_weights, plan_steps, update
+from pipeline.learning import Rows, class_weights, losses, plan_steps
 from pipeline.loading import new_classifier
 from pipeline.models import freeze, layer_scales, only_what_the_head_reads
 from pipeline.params import FinetuneParams
+from pipeline.steps import Step, update
 from pipeline.training import Trained, Training, own_randomness
 
 DEVICE = Device(torch.device("cpu"), "fp32", "a test")
@@ -245,7 +246,7 @@ def test_without_options_every_byte_is_that_of_the_plain_loop(encoder):
         plain.train()
         found = forward(plain, collate(plain, train.tokens, step.rows, DEVICE), DEVICE)
         labels = torch.from_numpy(train.labels[step.rows])
-        torch.nn.functional.cross_entropy(found, labels, training.weights, label_smoothing=0.1).backward()
+        torch.nn.functional.cross_entropy(found, labels, training.prepared, label_smoothing=0.1).backward()
         torch.nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -263,9 +264,10 @@ def test_accumulated_micro_batches_are_one_large_batch(encoder, weighting, label
     results = []
     for split in (parts, (np.arange(40),)):
         classifier = model(encoder)
-        weights = class_weights(train, params, 2, DEVICE)
+        weights = class_weights(train, params, 2)
         optimizer = torch.optim.SGD(classifier.parameters(), lr=1.0)
-        loss = update(classifier, optimizer, train, split, params, weights, DEVICE)
+        made = losses(classifier, train, weights, Step(1, split, 1, evaluate=False), params, DEVICE)
+        loss = update(classifier, optimizer, made, max_grad_norm=params.max_grad_norm, device=DEVICE)
         results.append([loss, *classifier.parameters()])
     for found, expected in zip(*results, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)

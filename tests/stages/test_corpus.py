@@ -1,0 +1,66 @@
+"""The stage: files and training splits in, documents and counts out."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import DataError
+from pipeline.params import CorpusParams
+from pipeline.settings import resolve
+from pipeline.stages.corpus import run
+
+TEXT = Path("params.yaml").read_text(encoding="utf-8")
+
+
+def params(**changes: object) -> CorpusParams:
+    resolved = resolve(TEXT, {})["corpus"]
+    text = {**resolved["texts"]["dialogue"], "file": "a.csv", "sentences": ["one", "two"], "rows": 2}
+    given = {**resolved, "texts": {"a": text}, "tasks": ["t"], "protected": ["t", "u"], "held_out": 0.3, **changes}
+    return CorpusParams.model_validate_json(json.dumps(given))
+
+
+def made(folder: Path, given: CorpusParams, rows: int = 40, *, texts: bool = True) -> list[dict]:
+    (folder / "raw").mkdir(exist_ok=True)
+    (folder / "raw" / "a.csv").write_text("one,two\n" + "".join(f"this {i},that {i}\n" for i in range(rows)))
+    (folder / "examples").mkdir(exist_ok=True)
+    for task, found in (("t", "this 3"), ("u", "THAT 5")):
+        columns = {"split": ["train", "validation", "test"], "text": [f"learn {task}", found, f"judged {task}"]}
+        columns = columns if texts else {name: values[1:] for name, values in columns.items()}
+        pq.write_table(pa.table(columns), folder / "examples" / f"{task}.parquet")
+    run(
+        given, raw=folder / "raw", examples=folder / "examples",
+        documents=folder / "corpus.parquet", counts=folder / "corpus.json",
+    )  # fmt: skip
+    return list(pq.read_table(folder / "corpus.parquet").to_pylist())
+
+
+def test_documents_keep_their_order_and_no_judged_text_is_among_them(tmp_path):
+    found = made(tmp_path, params())
+    assert found[0]["sentences"] == ["this 0", "that 0", "this 1", "that 1"]
+    assert found[1]["sentences"] == ["this 2", "that 2", "that 3"]
+    assert found[2]["sentences"] == ["this 4", "that 4", "this 5"]
+    assert [row["sentences"] for row in found if row["source"] == "task t"] == [["learn t"]]
+    everything = {sentence for row in found for sentence in row["sentences"]}
+    assert not everything & {"this 3", "that 5", "judged t", "judged u", "learn u"}
+    assert {row["split"] for row in found} == {"train", "held_out"}
+    told = json.loads((tmp_path / "corpus.json").read_text())
+    assert told["sources"]["a"]["protected"] == 2
+    assert told["sources"]["a"]["kept"] == 78
+    assert told["protected"] == 4
+
+
+def test_the_same_bytes_come_again(tmp_path):
+    made(tmp_path, params())
+    before = (tmp_path / "corpus.parquet").read_bytes()
+    made(tmp_path, params())
+    assert (tmp_path / "corpus.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("changes", [{"texts": {}, "tasks": []}, {"texts": {}, "tasks": ["t"]}])
+def test_a_corpus_that_is_empty_is_refused(tmp_path, changes):
+    with pytest.raises(DataError, match=r"the corpus has no document for (train|held_out)"):
+        made(tmp_path, params(**changes), texts=bool(changes["tasks"]))
+    assert not (tmp_path / "corpus.parquet").exists()
