@@ -52,7 +52,7 @@ STATES: dict[End, Any] = {
 }
 # Seconds before each further attempt after "busy" and environment faults; the network needs more patience.
 DELAYS = {"network": (5.0, 20.0, 60.0), "cpu": (1.0, 2.0, 4.0, 8.0), "gpu": (1.0, 2.0, 4.0, 8.0)}
-SECONDS_BETWEEN_LOOKS = 2.0  # at the server: was the run cancelled there?
+SECONDS_BETWEEN_LOOKS = 1.0  # at the server: was the run cancelled there? With a stage's eight to end, less than ten
 THREADS = 64
 
 
