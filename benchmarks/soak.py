@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from dvc.fs import localfs
+from dvc.lock import LockError
+from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError, rwlock
 
 from tests.projects import ENVIRONMENT, Project, tree
 
@@ -93,7 +96,7 @@ def soak(project: Project, environment: dict[str, str], *, seconds: float, seed:
                     note("ended", actor=name, code=actors[name].returncode)
                 actors[name] = project.start(*words, env=environment, **QUIET)
         if draw.random() < 0.1:
-            project.write("in.txt", draw.choice(TEXTS))
+            _edit(project, draw.choice(TEXTS))
         _wake(stopped, time.monotonic())
         if draw.random() < 0.4:
             _strike(draw, [process for actor in actors.values() for process in tree(actor.pid)], stopped, note)
@@ -103,6 +106,20 @@ def soak(project: Project, environment: dict[str, str], *, seconds: float, seed:
         actor.kill()
         note("ended", actor=name, code=actor.wait())
     return history
+
+
+def _edit(project: Project, text: str) -> None:
+    """Write the input, unless a stage reads it or DVC is about to record it.
+
+    DVC notes what an input holds after the command, so an edit in between is recorded with the output of the text
+    before it, and that output comes out of the cache when the new text comes back. Nobody but DVC could prevent that.
+    """
+    place, folder = str(project.root / "in.txt"), str(project.root / ".dvc/tmp")
+    with (
+        suppress(LockError, RWLockFileCorruptedError, RWLockFileFormatError),
+        rwlock(folder, localfs, "an edit", [], [place], False),
+    ):
+        project.write("in.txt", text)
 
 
 def _strike(draw: random.Random, victims: list[psutil.Process], stopped: dict[int, float], note: Any) -> None:
