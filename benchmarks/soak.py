@@ -79,7 +79,7 @@ SECONDS_TO_END = 10.0
 
 
 def soak(project: Project, environment: dict[str, str], *, seconds: float, seed: int) -> list[dict[str, Any]]:
-    """Let them work and be killed for so long; return what happened, in order."""
+    """Let them work and be killed for so long, and until a stage has begun; return what happened, in order."""
     draw = random.Random(seed)  # noqa: S311 - the same seed draws the same faults
     history: list[dict[str, Any]] = []
     actors: dict[str, subprocess.Popen[str]] = {}
@@ -89,7 +89,7 @@ def soak(project: Project, environment: dict[str, str], *, seconds: float, seed:
     def note(event: str, **more: Any) -> None:
         history.append({"event": event, "at": time.monotonic(), **more})
 
-    while time.monotonic() < end:
+    while time.monotonic() < end or not (project.root / "journal").exists():
         for name, words in COMMANDS.items():
             if name not in actors or actors[name].poll() is not None:
                 if name in actors:
