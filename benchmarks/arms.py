@@ -17,11 +17,13 @@ from transformers import (
     TrainingArguments,
 )
 
+from benchmarks.flops import finish
 from pipeline.device import Device
 from pipeline.inference import logits
 from pipeline.learning import Rows
 from pipeline.loading import new_classifier
 from pipeline.models import freeze, only_what_the_head_reads
+from pipeline.packing import FLAT
 from pipeline.params import FinetuneParams
 from pipeline.probe import measured, using
 from pipeline.training import Training
@@ -48,13 +50,17 @@ class Data(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What one arm did: seconds for so many examples and tokens, and the accuracy on test, None where not trained."""
+    """What one arm did: seconds for so many examples and tokens, and the accuracy on test, None where not trained.
+
+    `measuring` is what it took before to choose how to compute, in seconds.
+    """
 
     seconds: float
     examples: int
     tokens: int
     lengths_squared: float
     accuracy: float | None
+    measuring: float = 0.0
 
 
 def accuracy(model: PreTrainedModel, test: Rows, device: Device) -> float:
@@ -79,6 +85,7 @@ def tutorial(given: Data, device: Device) -> Run:
         for place, row in enumerate(rows):
             values = given.train.tokens.values[given.train.tokens.offsets[row] : given.train.tokens.offsets[row + 1]]
             ids[place, : len(values)] = torch.from_numpy(values.astype(np.int64))
+        finish(device.device)
         start = time.perf_counter()
         batch = {
             "input_ids": ids,
@@ -89,7 +96,7 @@ def tutorial(given: Data, device: Device) -> Run:
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        loss.item()
+        finish(device.device)
         seconds.append(time.perf_counter() - start)
     return counted(sum(seconds[1:]), given.train.tokens.lengths[order[16:]], None)  # the first one warms up
 
@@ -115,7 +122,11 @@ def trainer(given: Data, device: Device, *, recipe: bool = False, attention: str
         )  # fmt: skip
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(given.encoder / "tokenizer.json"), pad_token="[PAD]")  # noqa: S106
         made = Trainer(model, arguments, train_dataset=rows, data_collator=DataCollatorWithPadding(tokenizer))
-        seconds = made.train().metrics["train_runtime"]
+        finish(device.device)
+        start = time.perf_counter()
+        made.train()
+        finish(device.device)
+        seconds = time.perf_counter() - start
     lengths = np.tile(given.train.tokens.lengths, given.params.epochs)
     if "max_steps" not in options:
         return counted(seconds, lengths, accuracy(model, given.test, device))
@@ -132,11 +143,22 @@ def tuned(given: Data, device: Device, *, recipe: bool = False) -> Run:
     """Train by Trainer with all its usual options."""
     params = given.params
     return trainer(
-        given, device, recipe=recipe, attention="eager", per_device_train_batch_size=params.batch_size,
+        given, device, recipe=recipe, attention=of_the_library(given), per_device_train_batch_size=params.batch_size,
         learning_rate=params.learning_rate,
         warmup_steps=params.warmup, weight_decay=params.weight_decay, bf16=device.precision == "bf16",
         optim="adamw_torch_fused", train_sampling_strategy="group_by_length", logging_nan_inf_filter=False,
     )  # fmt: skip
+
+
+def of_the_library(given: Data) -> str:
+    """Return the attention that ours chooses here, or what the library would take where it has no such kind."""
+    model = new_classifier(given.encoder, given.labels, dropout=given.params.dropout, seed=given.params.seed)
+    freeze(model, embeddings=given.params.freeze_embeddings, layers=given.params.freeze_layers)
+    with only_what_the_head_reads(model):
+        found = measured(model, given.train, given.params).attention
+    if found != FLAT:
+        return found
+    return "sdpa" if torch.cuda.is_available() else "eager"
 
 
 def ours(given: Data, device: Device) -> Run:
@@ -145,19 +167,24 @@ def ours(given: Data, device: Device) -> Run:
     model = new_classifier(given.encoder, given.labels, dropout=params.dropout, seed=params.seed)
     freeze(model, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     with only_what_the_head_reads(model):
+        begin = time.perf_counter()
         choice = measured(model, given.train, params)
+        finish(device.device)
+        measuring = time.perf_counter() - begin
         with using(model, choice.attention):
             training = Training(model, given.train, given.validation, params, device)
             seconds, rows = 0.0, []
             while not training.finished:
                 start = time.perf_counter()
                 training.advance()
+                finish(device.device)
                 step = training.steps[training.done - 1]
                 if not step.evaluate:
                     seconds += time.perf_counter() - start
                     rows.append(step.rows)
             training.result()
-    return counted(seconds, given.train.tokens.lengths[np.concatenate(rows)], accuracy(model, given.test, device))
+    found = accuracy(model, given.test, device)
+    return counted(seconds, given.train.tokens.lengths[np.concatenate(rows)], found)._replace(measuring=measuring)
 
 
 def stock(given: Data, device: Device, *, attention: str | None = None) -> PreTrainedModel:

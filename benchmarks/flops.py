@@ -6,6 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+# A GPU reaches its peak on large products only.
+SIZES = {"cpu": 2048, "cuda": 8192}
+
 
 class Shape(NamedTuple):
     """The sizes of a BERT-like encoder."""
@@ -26,27 +29,41 @@ def whole(lengths: np.ndarray, shape: Shape) -> float:
     return 6 * shape.layers * (weights * tokens + 2 * shape.hidden * pairs)
 
 
+def frozen(lengths: np.ndarray, shape: Shape) -> float:
+    """Return those that are left where the embeddings are frozen: no gradient is handed down to them.
+
+    The first layer's query, key and value then need none with respect to their input.
+    """
+    return whole(lengths, shape) - 2 * 3 * shape.hidden**2 * float(lengths.sum())
+
+
 def needed(lengths: np.ndarray, shape: Shape) -> float:
     """Return those that are left where the last layer computes the first token alone and the embeddings are frozen.
 
-    The last layer keeps the keys and values of every token; the first layer has no gradient to hand down through its
-    query, key and value, nor through its attention's inputs to them.
+    The last layer keeps the keys and values of every token.
     """
     tokens, examples = float(lengths.sum()), float(len(lengths))
     pairs = float((lengths.astype(np.float64) ** 2).sum())
     others = 2 * shape.hidden**2 + 2 * shape.hidden * shape.intermediate
     spared = 6 * (others * (tokens - examples) + 2 * shape.hidden * (pairs - tokens))
-    return whole(lengths, shape) - spared - 2 * 3 * shape.hidden**2 * tokens
+    return frozen(lengths, shape) - spared
 
 
-def peak(dtype: torch.dtype, device: torch.device, *, size: int = 2048, repeats: int = 12) -> float:
-    """Return the operations a second of the fastest of some products of two square matrices."""
+def peak(dtype: torch.dtype, device: torch.device, *, size: int | None = None, repeats: int = 12) -> float:
+    """Return the operations a second of the fastest of some products of two square matrices, large for the device."""
+    size = size or SIZES[device.type]
     left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     best = float("inf")
     for _ in range(repeats):
+        finish(device)
         start = time.perf_counter()
         left @ right
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        finish(device)
         best = min(best, time.perf_counter() - start)
     return 2 * size**3 / best
+
+
+def finish(device: torch.device) -> None:
+    """Wait until the device has done all that it was given, so that a clock counts it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from dvc.fs import localfs
+from dvc.lock import LockError
+from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError, rwlock
 
 from tests.projects import ENVIRONMENT, Project, tree
 
@@ -76,7 +79,7 @@ SECONDS_TO_END = 10.0
 
 
 def soak(project: Project, environment: dict[str, str], *, seconds: float, seed: int) -> list[dict[str, Any]]:
-    """Let them work and be killed for so long; return what happened, in order."""
+    """Let them work and be killed for so long, and until a stage has begun; return what happened, in order."""
     draw = random.Random(seed)  # noqa: S311 - the same seed draws the same faults
     history: list[dict[str, Any]] = []
     actors: dict[str, subprocess.Popen[str]] = {}
@@ -86,14 +89,14 @@ def soak(project: Project, environment: dict[str, str], *, seconds: float, seed:
     def note(event: str, **more: Any) -> None:
         history.append({"event": event, "at": time.monotonic(), **more})
 
-    while time.monotonic() < end:
+    while time.monotonic() < end or not (project.root / "journal").exists():
         for name, words in COMMANDS.items():
             if name not in actors or actors[name].poll() is not None:
                 if name in actors:
                     note("ended", actor=name, code=actors[name].returncode)
                 actors[name] = project.start(*words, env=environment, **QUIET)
         if draw.random() < 0.1:
-            project.write("in.txt", draw.choice(TEXTS))
+            _edit(project, draw.choice(TEXTS))
         _wake(stopped, time.monotonic())
         if draw.random() < 0.4:
             _strike(draw, [process for actor in actors.values() for process in tree(actor.pid)], stopped, note)
@@ -103,6 +106,20 @@ def soak(project: Project, environment: dict[str, str], *, seconds: float, seed:
         actor.kill()
         note("ended", actor=name, code=actor.wait())
     return history
+
+
+def _edit(project: Project, text: str) -> None:
+    """Write the input, unless a stage reads it or DVC is about to record it.
+
+    DVC notes what an input holds after the command, so an edit in between is recorded with the output of the text
+    before it, and that output comes out of the cache when the new text comes back. Nobody but DVC could prevent that.
+    """
+    place, folder = str(project.root / "in.txt"), str(project.root / ".dvc/tmp")
+    with (
+        suppress(LockError, RWLockFileCorruptedError, RWLockFileFormatError),
+        rwlock(folder, localfs, "an edit", [], [place], False),
+    ):
+        project.write("in.txt", text)
 
 
 def _strike(draw: random.Random, victims: list[psutil.Process], stopped: dict[int, float], note: Any) -> None:

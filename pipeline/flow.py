@@ -30,7 +30,7 @@ from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from pipeline import durations, repository
+from pipeline import durations, locked, outputs, repository
 from pipeline.admission import Grant, Slots, by_urgency, grant
 from pipeline.branch import Publish, publish_results
 from pipeline.ends import End, Ended, results, told, totals
@@ -52,7 +52,7 @@ STATES: dict[End, Any] = {
 }
 # Seconds before each further attempt after "busy" and environment faults; the network needs more patience.
 DELAYS = {"network": (5.0, 20.0, 60.0), "cpu": (1.0, 2.0, 4.0, 8.0), "gpu": (1.0, 2.0, 4.0, 8.0)}
-SECONDS_BETWEEN_LOOKS = 2.0  # at the server: was the run cancelled there?
+SECONDS_BETWEEN_LOOKS = 1.0  # at the server: was the run cancelled there? With a stage's eight to end, less than ten
 THREADS = 64
 
 
@@ -157,7 +157,7 @@ def transferline(
     try:
         with alone([Path("dvc.lock")]):
             if refresh:
-                repository.refresh()
+                outputs.refresh()
             state = _run(targets or [], Slots(workers or os.cpu_count() or 1, devices()), fail_fast=fail_fast)
             if state.is_completed():
                 _publish(state, publish)
@@ -172,23 +172,23 @@ def _publish(state: State[None], how: Publish) -> None:
     context = FlowRunContext.get()
     name = context.flow_run.name if context is not None and context.flow_run is not None else "run"
     message = f"Record the results of {name}\n\n{state.message}"
-    commit = publish_results(repository.tracked_by_git(), f"transferline/{name}", message, how=how)
+    commit = publish_results(outputs.tracked_by_git(), f"transferline/{name}", message, how=how)
     if commit is not None:
         get_run_logger().info("the results are on the branch transferline/%s, %s", name, commit)
 
 
 def _run(targets: Sequence[str], slots: Slots, *, fail_fast: bool) -> State[None]:
     """Plan, run and show what came of it."""
-    for words in repository.mend():
+    for words in locked.mend():
         get_run_logger().warning("%s", words)
     plan = repository.plan(targets)
     get_run_logger().info("%s", expected(plan))
     if not affected(plan):
         return Completed(name="Unchanged", message=f"nothing changed: {expected(plan)}")
     create_markdown_artifact(markdown(plan), key="plan", description="What this run is going to do.")
-    before = repository.locked_stages()
+    before = locked.locked_stages()
     ends = _walk(plan, Path.cwd(), targets, slots, fail_fast=fail_fast)
-    repository.settle(before, plan)
+    locked.settle(before, plan)
     create_markdown_artifact(results(plan, ends), key="results", description="How each stage ended.")
     _show_results()
     if all(ended.good for ended in ends.values()):
@@ -310,8 +310,8 @@ def _key(name: str) -> str:
 
 
 def _show_results() -> None:
-    rows = repository.metrics()
+    rows = outputs.metrics()
     if rows:
         create_table_artifact(rows, key="metrics", description="The metrics of each task.")
-    for report in repository.reports():
+    for report in outputs.reports():
         create_link_artifact(report.as_uri(), link_text=report.name, key="report")

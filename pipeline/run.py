@@ -68,9 +68,8 @@ def run(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     if given.workers is not None and given.workers < 1:
         raise UsageError(f"--workers {given.workers} must be at least 1")
-    repository = importlib.import_module("pipeline.repository")
-    repository.mend()
-    steps = repository.plan(given.targets)
+    importlib.import_module("pipeline.locked").mend()
+    steps = importlib.import_module("pipeline.repository").plan(given.targets)
     if not affected(steps):  # not worth a server's time, nor Prefect's second to be imported
         print(f"nothing changed: {totals(steps)}", file=sys.stderr)
         return 0

@@ -63,8 +63,8 @@ def down() -> bool:
     return bool(running)
 
 
-def crash_zombies() -> None:
-    """Have the server mark a run as crashed that has given no sign of life: a killed one cannot say so itself.
+def crash_zombies(seconds: float = SECONDS_WITHOUT_HEARTBEAT) -> None:
+    """Have the server mark a run as crashed that gave no sign of life for so long: a killed one cannot say so itself.
 
     Source: https://docs.prefect.io/v3/advanced/detect-zombie-flows
     """
@@ -81,7 +81,7 @@ def crash_zombies() -> None:
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
-            within=timedelta(seconds=SECONDS_WITHOUT_HEARTBEAT),
+            within=timedelta(seconds=seconds),
         ),
         actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no sign of life: its process was killed")],
     ).create()

@@ -8,7 +8,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from benchmarks import finetune
 from benchmarks import table as tables
-from benchmarks.flops import Shape, needed, peak, whole
+from benchmarks.flops import Shape, frozen, needed, peak, whole
 from benchmarks.pipeline import split
 from pipeline.models import freeze, only_what_the_head_reads
 from tests.test_training import with_params
@@ -33,6 +33,12 @@ def operations(model: BertForSequenceClassification, examples: int, length: int)
 def test_the_operations_are_those_that_torch_counts(examples, length):
     found = whole(np.full(examples, length), SHAPE)
     assert found == operations(BertForSequenceClassification(CONFIG), examples, length)
+
+
+def test_frozen_embeddings_spare_what_is_not_handed_down():
+    model = BertForSequenceClassification(CONFIG)
+    freeze(model, embeddings=True, layers=0)
+    assert frozen(np.full(4, 7), SHAPE) == pytest.approx(operations(model, 4, 7), rel=0.01)
 
 
 @pytest.mark.parametrize(("examples", "length"), [(1, 1), (4, 7), (3, 20)])
@@ -64,13 +70,18 @@ def test_every_arm_trains_and_is_measured(case, arm):
     assert 0 < found["share"] < 1
     assert found["memory"] > 0
     assert (found["accuracy"] is None) == (arm in "ab")
+    assert (found["measuring"] > 0) == (arm == "d")
 
 
 def test_the_table_shows_medians_and_ranges():
-    runs = [{"examples": e, "tokens": 2 * e, "share": 0.5, "memory": 1e9, "accuracy": e / 100} for e in (10, 20, 60)]
+    runs = [
+        {"examples": e, "tokens": 2 * e, "share": 0.5, "memory": 1e9, "accuracy": e / 100, "measuring": e}
+        for e in (10, 20, 60)
+    ]
     slow = [{**run, "examples": 5.0, "accuracy": None} for run in runs]
     text, figures = finetune.summary({"a": slow, "b": runs, "c": runs, "c+": runs, "d": runs})
-    assert figures == {"d/a": 4.0, "d/b": 1.0, "d/c": 1.0, "d/c+": 1.0, "share_of_peak": 0.5}
+    ratios = {"d/a": 4.0, "d/b": 1.0, "d/c": 1.0, "d/c+": 1.0}
+    assert figures == {**ratios, "share_of_peak": 0.5, "d_seconds_of_measuring": 20}
     assert "| 20.0 | 40 | 50% | 1.00 | 0.300 (0.100 to 0.600) | 1.00 |" in text
 
 

@@ -7,8 +7,10 @@ import re
 import pytest
 
 from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.locked import mend
+from pipeline.outputs import metrics, reports
 from pipeline.plan import Step, affected
-from pipeline.repository import mend, metrics, plan, reports
+from pipeline.repository import plan
 from tests.projects import Project
 
 # Commands of all kinds: files, folders, a file out of a folder, a folder of files of several stages, outputs outside of

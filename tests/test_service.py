@@ -2,7 +2,11 @@
 
 import json
 import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import psutil
@@ -20,16 +24,16 @@ stages:
 """
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """A project whose deployments are served; what the server tells, and the environment of its runs."""
-    files = {"dvc.yaml": PIPELINE, "in.txt": "one", "quick": "", ".gitignore": ".prefect\n"}
+@contextmanager
+def serving(root: Path, **more: str) -> Iterator[tuple[Project, Api]]:
+    """Serve a project's deployments; yield it and what the server tells."""
+    files = {"dvc.yaml": PIPELINE, "in.txt": "one", "quick": "", ".gitignore": ".prefect\nbegun\n"}
     for name in ("prefect.yaml", "pipeline/flow.py"):
         files[name] = (ROOT / name).read_text()
-    project = Project(tmp_path_factory.mktemp("served"), files, git=True)
+    project = Project(root, files, git=True)
     commit(project, "First")
     port = free_port()
-    environment = {**ENVIRONMENT, "PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "1"}
+    environment = {**ENVIRONMENT, "PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "1", **more}
     try:
         told = project.run("python", "-m", "pipeline", "serve", "--port", str(port), env=environment)
         assert f"http://127.0.0.1:{port}" in told
@@ -42,6 +46,12 @@ def served(tmp_path_factory):
         project.run("python", "-m", "pipeline", "down")
         until(lambda: all(gone(pid) for pid in family))
         assert project.run("python", "-m", "pipeline", "down") == "nothing was running\n"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("served")) as found:
+        yield found
 
 
 def commit(project: Project, message: str) -> None:
@@ -125,10 +135,29 @@ def test_a_run_is_cancelled_at_the_server_and_runs_again(served):
     mine = sleepers(project)
     for one in (second, run):
         api.post(f"flow_runs/{one}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
-    until(lambda: all(gone(pid) for pid in mine), seconds=45)
+    until(lambda: all(gone(pid) for pid in mine), seconds=10)  # the promise
     assert ended(api, run) == "Cancelled"
     project.write("quick", "")
     commit(project, "Quickly")
     again = start(api, "on-demand")
     assert ended(api, again) == "Completed"
     assert api.ends(again)["slow"] == "Ran"
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_called_crashed_once_its_heartbeat_has_stopped(served):
+    """Nobody's worker watches a run by hand, so the automation alone can tell; it is given less patience here."""
+    project, api = served
+    (project.root / "quick").unlink(missing_ok=True)
+    project.write("in.txt", "three")
+    shorter = "from pipeline.service import crash_zombies; crash_zombies(12)"
+    known = {"PREFECT_API_URL": api._url, "PREFECT_API_AUTH_STRING": project.read(".prefect/auth")}
+    project.run("python", "-c", shorter, env={**ENVIRONMENT, **known})
+    process = project.start("python", "-m", "pipeline", "run", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: sleepers(project))
+    (run,) = [found["id"] for found in api.flow_runs() if found["state"]["type"] == "RUNNING"]
+    process.kill()
+    process.wait()
+    assert ended(api, run) == "Crashed"
+    assert "no sign of life" in state(api, run)["message"]
+    project.write("quick", "")
