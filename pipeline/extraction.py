@@ -80,6 +80,8 @@ def pooled(
 def choice(model: PreTrainedModel, tokens: Ragged, params: ExtractParams) -> Choice:
     """Return what the extraction runs with, by the means of a training: see `probe.best`; `tokens` are some rows."""
     batches = plan(tokens.lengths, batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None)
+    if not batches:
+        raise DataError("there is no example to extract features from. Run `dvc repro` to make the tokens again.")
     rows = batches[len(batches) // 2][:ROWS]
 
     def able(attention: str, device: Device) -> bool:

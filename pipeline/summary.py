@@ -1,6 +1,6 @@
 """The results as GitHub Markdown: numbers, class names and titles of checks, and no text of the data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pipeline.compare import POWER
 from pipeline.paired import smallest_drop
@@ -20,6 +20,7 @@ from pipeline.verdict import (
     REAL_LOSS,
     UNPROVEN,
     Document,
+    Gain,
     Measure,
     Task,
     gain,
@@ -31,17 +32,15 @@ from pipeline.verdict import (
     worth,
 )
 
-WORTH = {REAL_GAIN: "pays", REAL_LOSS: "does harm", UNPROVEN: "not proven to pay"}
+WORTH = {REAL_GAIN: "pays", REAL_LOSS: "does harm", UNPROVEN: "not proven"}
 DIFFERING = 0.05  # of the test rows: about what two trainings of one thing judge differently
 
 
 def results_table(evaluations: Sequence[Document]) -> str:
     """Return the overview: one row a task with accuracy, macro-F1, and what is gained over TF-IDF and the probe."""
-    header = ("Task", "Classes", "Test rows", "Accuracy", "Macro-F1")
-    against = ("TF-IDF", "Gain (points)", "p", "Verdict", "Probe", "Over it (points)", "p", "Fine-tuning")
-    return markdown_table(
-        (*header, *against), [_result(one) for one in evaluations], right=(*range(1, 8), *range(9, 12))
-    )
+    header = ("Task", "Classes", "Test rows", "Accuracy", "Macro-F1", "TF-IDF", "Gain (points)", "p", "Verdict",
+              "Probe", "Fine-tuning")  # fmt: skip
+    return markdown_table(header, [_result(one) for one in evaluations], right=(*range(1, 8), 9))
 
 
 def summary_markdown(title: str, tasks: Sequence[Task]) -> str:
@@ -55,34 +54,35 @@ def summary_markdown(title: str, tasks: Sequence[Task]) -> str:
 def _note(intervals: str) -> str:
     return (
         f"Brackets hold {escape_markdown(intervals)} intervals. TF-IDF is the accuracy of TF-IDF + logistic regression "
-        "on the same test rows, Probe that of a linear probe on the features of the frozen encoder; a gain is the "
-        "model's accuracy minus the one before it, and p is of McNemar's test.\n"
+        "on the same test rows; the gain is the model's accuracy minus it, and p is of McNemar's test. Probe is the "
+        "accuracy of a linear probe on the features of the frozen encoder; fine-tuning pays where it gains over that.\n"
     )
 
 
 def _result(evaluation: Document) -> tuple[str, ...]:
-    model = evaluation["model"]
+    model, found, probe = evaluation["model"], gain(evaluation), gain(evaluation, "probe")
     return (
         escape_markdown(evaluation["task"]),
         count(len(evaluation["labels"])),
         count(evaluation["rows"]),
         _measured(measure(model["accuracy"])),
         _measured(measure(model["macro_f1"])),
-        *_against(evaluation, "tfidf", {}),
-        *_against(evaluation, "probe", WORTH),
-    )
-
-
-def _against(evaluation: Document, name: str, words: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the cells about a baseline: its accuracy, the gain over it, p, and what that means."""
-    found = gain(evaluation, name)
-    baseline, difference = measure((evaluation["baselines"].get(name) or {}).get("accuracy")), found.difference
-    return (
-        share(baseline.value),
-        f"{points(difference.value)} {points_interval(difference.low, difference.high)}".rstrip(),
+        _accuracy(evaluation, "tfidf"),
+        _gained(found),
         p_value(found.p).replace("<", "&lt;"),
-        words.get(found.outcome, found.outcome),
+        found.outcome,
+        _accuracy(evaluation, "probe"),
+        f"{WORTH[probe.outcome]}: {_gained(probe)}" if probe.outcome in WORTH else probe.outcome,
     )
+
+
+def _accuracy(evaluation: Document, baseline: str) -> str:
+    return share(measure((evaluation["baselines"].get(baseline) or {}).get("accuracy")).value)
+
+
+def _gained(found: Gain) -> str:
+    difference = found.difference
+    return f"{points(difference.value)} {points_interval(difference.low, difference.high)}".rstrip()
 
 
 def _measured(found: Measure) -> str:

@@ -226,6 +226,20 @@ def test_no_task_gives_a_page_too() -> None:
     assert "0 tasks" in page_html("T", [], worst=3)
 
 
+# ------------------------------------------------------------------------------------------------ features
+def test_the_page_says_whether_fine_tuning_pays_and_shows_what_the_encoder_sees() -> None:
+    task = make_task()
+    words = text_of(page_html("T", [task], worst=3))
+    assert "Fine-tuning pays: 3.9 points above a linear probe on the frozen encoder (p < 0.001)." in words
+    assert "What fine-tuning gains over a linear probe" in words
+    assert f"{len(task.projection['points'])} of 1,086 test examples on the two directions" in words
+    assert "384 numbers an example" in words
+    near = task.projection["neighbours"]
+    assert words.count("A short text of train") == len(near) == 2
+    task.projection["neighbours"] = []
+    assert "None are kept." in text_of(page_html("T", [task], worst=3))
+
+
 # ------------------------------------------------------------------------------------------------ browser
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the browser chromium to lay the page out")
 def test_nothing_is_wider_than_a_phone(tmp_path: Path) -> None:

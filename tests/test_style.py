@@ -2,10 +2,12 @@ import re
 
 import pytest
 
+from pipeline.chart_projection import SHAPES
 from pipeline.style import CSS
 
 LIGHT, DARK = 0, 1
-TEXT = ("ink", "muted", "first", "second", "third", "good", "bad")
+CLASSES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
+TEXT = ("ink", "muted", *CLASSES, "good", "bad")
 
 
 def palette(scheme: int) -> dict[str, str]:
@@ -52,3 +54,11 @@ def test_numbers_in_the_confusion_matrix_are_readable(scheme: int, cell: str) ->
 
 def test_nothing_is_fetched() -> None:
     assert not re.search(r"url\(|@import|http", CSS)
+
+
+def test_every_class_of_the_projection_has_its_colour() -> None:
+    named = re.findall(r"svg \.class-(\d) \{ --series: var\(--(\w+)\); \}", CSS)
+    assert [name for _, name in named] == list(CLASSES)
+    assert [int(place) for place, _ in named] == list(range(len(SHAPES)))
+    for scheme in (LIGHT, DARK):
+        assert len({palette(scheme)[name] for name in CLASSES}) == len(SHAPES)

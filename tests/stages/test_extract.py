@@ -77,6 +77,7 @@ def test_the_file_is_memory_mapped(tokens, encoder, tmp_path):
         ({"layer": 3}, [[5]], UsageError, "`extract.layer` is 3, and the encoder has 2 layers"),
         ({}, [[5], [9999]], DataError, r"1 token ids \(9999\) are unknown to the model"),
         ({}, [[5], []], DataError, r"have 0 tokens"),
+        ({}, [], DataError, "there is no example to extract features from"),
     ],
 )
 def test_what_does_not_fit_leaves_no_file(changed, ids, error, message, encoder, tmp_path):
