@@ -107,11 +107,9 @@ def test_every_family_learns_and_its_perplexity_falls(family):
     assert last.step == 40
 
 
-@pytest.mark.parametrize(("family", "pair"), [("bert", "nsp"), ("bert", "sop")])
-def test_what_can_be_learned_of_pairs_is_learned(family, pair):
-    params = with_params(
-        family=family, pair=pair, steps=120, evaluations=3, hidden_size=32, batch_tokens=512, short=0.0
-    )
+@pytest.mark.parametrize(("pair", "steps"), [("nsp", 120), ("sop", 300)])
+def test_what_can_be_learned_of_pairs_is_learned(pair, steps):
+    params = with_params(pair=pair, steps=steps, evaluations=3, hidden_size=32, batch_tokens=512, short=0.0)
     train, held = (corpus(count, seed=seed, sentences=4, told=True) for count, seed in ((200, 0), (60, 1)))
     trained, _ = fit(params, train, held)
     known = chance(train, held, params)
