@@ -1,6 +1,8 @@
 """The device that computes, its precision and its threads, decided by what it can do and not by its name."""
 
+import ctypes
 import os
+import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,8 @@ import torch
 
 # bf16 must win clearly: a tie would let noise choose between two results.
 WORTHWHILE = 1.25
+# M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h: no block of its own, none given back, 64 MiB at a time.
+MALLOC = {-4: 0, -1: 2**31 - 1, -2: 2**26}
 # Linux says here whether two of its processors share a core.
 SHARED_CORES = Path("/sys/devices/system/cpu/smt/active")
 
@@ -74,6 +78,17 @@ def computing_with(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def keep_memory() -> None:
+    """Keep what this process frees for its next tensors, where the C library is glibc.
+
+    It gives large blocks back and asks for them again at every step, and the system clears each page anew.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        for option, value in MALLOC.items():
+            library.mallopt(option, value)
 
 
 @contextmanager

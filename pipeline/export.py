@@ -113,8 +113,8 @@ encoder = AutoModel.from_pretrained("data/encoder/{name}")
 ## Training
 
 {documents["train"]:,} documents of {tokens["train"]:,} tokens, {history["steps"]:,} steps planned,
-{history["stopped"]}, in {device["precision"]} on {device["device"]}. The weights are those of step {best["step"]:,}, the best on
-{documents["held_out"]:,} held-out documents. By chance is what the frequencies of tokens and pairs alone give.
+{history["stopped"]}, in {device["precision"]} on {device["device"]}. The weights are those of step {best["step"]:,},
+the best on {documents["held_out"]:,} held-out documents. By chance is what frequencies alone give.
 
 {markdown_table(("on held-out documents", "it", "by chance"), rows, right=(1, 2))}
 | parameter | value |

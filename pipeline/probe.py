@@ -54,6 +54,7 @@ def chosen(
     """Make the model compute with what is chosen for the training `identity`, kept at `path`, inside the block."""
     with first_then_others(ranks):
         choice = settled(path, identity, lambda: measured(model, train, params, objective))
+    devices.keep_memory()
     torch.set_num_threads(max(1, choice.threads // ranks.size) if params.threads == "auto" else choice.threads)
     device = choose(choice.precision)
     if ranks.first:

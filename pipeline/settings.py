@@ -74,7 +74,7 @@ def _check_encoder(value: object, path: str, raw: Raw, problems: dict[str, str])
     """Find a folder that no stage makes."""
     made = (
         *(f"raw/{name}" for name in _map(raw, "sources", problems)),
-        *(f"encoder/{name}" for name in _map(raw, "encoders", problems)),
+        *(f"encoder/{name}" for name in raw.get("encoders") or ()),
     )
     if value not in made:
         problems.setdefault(path, _unknown(str(value), made).replace("key", "encoder", 1))
@@ -83,13 +83,16 @@ def _check_encoder(value: object, path: str, raw: Raw, problems: dict[str, str])
 def _encoders(raw: Raw, problems: dict[str, str]) -> Raw:
     """Return the section of each encoder: that of `pretrain` with its own keys in place of the common ones."""
     common, resolved = _map(raw, "pretrain", problems), {}
-    for name, own in _map(raw, "encoders", problems).items():
+    encoders = {} if raw.get("encoders") == {} else _map(raw, "encoders", problems)  # one may want none
+    for name, own in encoders.items():
         path = f"encoders.{name}"
         _check_name(name, path, problems)
         if not isinstance(own, dict):
             problems[path] = f"found {own!r}; it must be a map with `base` and what differs from `pretrain`"
             continue
         _check_encoder(own.get("base"), f"{path}.base", raw, problems)
+        if own.get("base") == f"encoder/{name}":
+            problems[f"{path}.base"] = f"found {own['base']!r}: the encoder is made of itself; name another"
 
         def place(key: str, path: str = path, own: Raw = own) -> str:
             return f"pretrain.{key}" if key in common and key not in own else f"{path}.{key}"

@@ -1,9 +1,9 @@
 """The tokenizer of a pretraining: learned from the corpus or taken from an encoder, and what masking knows of it."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -14,30 +14,26 @@ from pipeline.tokenizer import load_tokenizer
 
 PAD, UNKNOWN, FIRST, LAST, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 NAMES = {"pad_token": PAD, "unk_token": UNKNOWN, "cls_token": FIRST, "sep_token": LAST, "mask_token": MASK}
+ALPHABET = 1000  # characters that are told apart at most
+DIGITS = 6  # of Unigram's log probabilities: the last ones depend on an order of adding
 MASKS = (MASK, "<mask>")  # as BERT's and RoBERTa's tokenizers call it
 
 
-def learned(texts: Iterable[str], kind: str, *, size: int, lowercase: bool) -> Tokenizer:
+def learned(texts: Callable[[], Iterable[str]], kind: str, *, size: int, lowercase: bool) -> Tokenizer:
     """Return a tokenizer of `size` tokens at most, learned from the texts; same texts, same bytes.
 
     `kind` is wordpiece (Schuster and Nakajima 2012), bpe (Sennrich et al. 2016; over bytes, so that no character is
-    unknown) or unigram (Kudo 2018).
-
-    Raises:
-        DataError: There are not enough texts to learn from.
+    unknown) or unigram (Kudo 2018). `texts` is called twice: the library numbers characters in an order that changes
+    from run to run, on which ties depend, unless it is told them before.
     """
-    tokenizer, trainer = KINDS[kind](size)
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
-        if kind != "wordpiece"
-        else [normalizers.BertNormalizer(lowercase=lowercase)]
+    cased = normalizers.BertNormalizer(lowercase=lowercase) if kind == "wordpiece" else _plain(lowercase=lowercase)
+    counts = Counter(
+        character for text in texts() for character in cased.normalize_str(text) if not character.isspace()
     )
-    try:
-        tokenizer.train_from_iterator(texts, trainer)
-    except Exception as error:  # the library raises a bare Exception
-        raise DataError(
-            f"no {kind} tokenizer could be learned: {error}. Bring more text or lower `vocabulary`."
-        ) from error
+    alphabet = sorted(sorted(counts, key=lambda character: (-counts[character], character))[:ALPHABET])
+    tokenizer = KINDS[kind](texts(), cased, alphabet, size)
+    tokenizer.normalizer = cased
+    tokenizer.add_special_tokens(list(SPECIAL))
     ids = {name: tokenizer.token_to_id(name) for name in SPECIAL}
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{FIRST} $A {LAST}",
@@ -47,41 +43,76 @@ def learned(texts: Iterable[str], kind: str, *, size: int, lowercase: bool) -> T
     return tokenizer
 
 
-def _wordpiece(size: int) -> tuple[Tokenizer, Any]:
-    tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+def _plain(*, lowercase: bool) -> normalizers.Normalizer:
+    return normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])])
+
+
+def _wordpiece(texts: Iterable[str], cased: normalizers.Normalizer, alphabet: Sequence[str], size: int) -> Tokenizer:
+    """Return WordPiece; what goes on with a word is told as special tokens, numbered first and then forgotten."""
+    inside = [f"##{character}" for character in alphabet]
+    trained = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    trained.normalizer, trained.pre_tokenizer = cased, pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=[*SPECIAL, *inside], initial_alphabet=list(alphabet),
+        limit_alphabet=len(alphabet), show_progress=False,
+    )  # fmt: skip
+    trained.train_from_iterator(texts, trainer)
+    tokenizer = Tokenizer(models.WordPiece(trained.get_vocab(with_added_tokens=False), unk_token=UNKNOWN))
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
-    return tokenizer, trainers.WordPieceTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)
+    return tokenizer
 
 
-def _bpe(size: int) -> tuple[Tokenizer, Any]:
+def _bpe(
+    texts: Iterable[str],
+    cased: normalizers.Normalizer,
+    alphabet: Sequence[str],  # noqa: ARG001
+    size: int,
+) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
+    tokenizer.normalizer = cased
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=True), decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    return tokenizer, trainers.BpeTrainer(
-        vocab_size=size, special_tokens=list(SPECIAL), initial_alphabet=sorted(alphabet), show_progress=False
-    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=list(SPECIAL), initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )  # fmt: skip
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
 
 
-def _unigram(size: int) -> tuple[Tokenizer, Any]:
-    tokenizer = Tokenizer(models.Unigram())
+def _unigram(texts: Iterable[str], cased: normalizers.Normalizer, alphabet: Sequence[str], size: int) -> Tokenizer:
+    """Return Unigram, its pieces in an order of our own: equally likely ones come in any from the library."""
+    trained = Tokenizer(models.Unigram())
+    trained.normalizer, trained.pre_tokenizer = cased, pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=size, special_tokens=list(SPECIAL), unk_token=UNKNOWN, initial_alphabet=list(alphabet),
+        show_progress=False,
+    )  # fmt: skip
+    trained.train_from_iterator(texts, trainer)
+    pieces = [(token, round(score, DIGITS)) for token, score in json.loads(trained.to_str())["model"]["vocab"]]
+    rest = sorted(pieces[len(SPECIAL) :], key=lambda piece: (-piece[1], piece[0]))
+    tokenizer = Tokenizer(models.Unigram([*pieces[: len(SPECIAL)], *rest], unk_id=SPECIAL.index(UNKNOWN)))
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
-    return tokenizer, trainers.UnigramTrainer(
-        vocab_size=size, special_tokens=list(SPECIAL), unk_token=UNKNOWN, show_progress=False
-    )
+    return tokenizer
 
 
-KINDS: dict[str, Callable[[int], tuple[Tokenizer, Any]]] = {
+KINDS: dict[str, Callable[[Iterable[str], normalizers.Normalizer, Sequence[str], int], Tokenizer]] = {
     "wordpiece": _wordpiece,
     "bpe": _bpe,
     "unigram": _unigram,
 }
 
 
-def write_tokenizer(tokenizer: Tokenizer, folder: Path, *, max_length: int) -> None:
-    """Write a learned tokenizer as AutoTokenizer reads it."""
+def write_tokenizer(tokenizer: Tokenizer, folder: Path, *, max_length: int, types: bool) -> None:
+    """Write a learned tokenizer as AutoTokenizer reads it; with `types` it also tells of which text a token is."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": max_length, **NAMES}
+    inputs = ["input_ids", *(["token_type_ids"] if types else []), "attention_mask"]
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": max_length,
+        "model_input_names": inputs,
+        **NAMES,
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     (folder / "special_tokens_map.json").write_text(json.dumps(NAMES, indent=1) + "\n", encoding="utf-8")
 

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.params import PER_TASK
+from pipeline.params import PER_TASK, CorpusParams, PretrainParams, TextParams
 from pipeline.settings import parse, resolve
-from pipeline.stage import STAGES, declaration, load
+from pipeline.stage import STAGES, WHOLE, declaration, load
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")
 DVC: dict[str, Any] = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text(encoding="utf-8"))
 RESOLVED = ("code", "params")
+BESIDES = ("corpus", "pretrain", "report")  # sections that are not a task's
 
 
 def entry(stage: str) -> dict[str, Any]:
@@ -72,28 +73,30 @@ def test_a_stage_depends_on_its_own_section_and_its_own_code(stage):
     per_name = "foreach" in DVC["stages"][stage]
     section = f"{stage}.${{key}}" if per_name else stage
     assert entry(stage)["params"] == [{"data/params.json": [section]}, {"data/code.json": [stage]}]
-    assert per_name == (stage != "report")
+    assert per_name == (stage not in WHOLE)
 
 
 def test_only_names_are_templated_into_commands():
     for stage in STAGES:
-        assert set(re.findall(r"\$\{([^}]*)\}", entry(stage)["cmd"])) <= {"key", "encoder"}
+        assert set(re.findall(r"\$\{([^}]*)\}", entry(stage)["cmd"])) <= {"key", "encoder", "item.base"}
 
 
 def test_every_section_is_a_stages_and_every_key_is_commented():
     plain, lines = parse(TEXT)
-    assert list(plain) == ["encoder", "fetch", *PER_TASK, "report", "sources", "tasks"]
+    assert list(plain) == [
+        "encoder", "fetch", *PER_TASK, *BESIDES, "sources", "encoders", "tasks",
+    ]  # fmt: skip
     source = TEXT.splitlines()
     for path, number in lines.items():
         stage, _, key = path.partition(".")
-        if key and "." not in key and stage in (*PER_TASK, "fetch", "report"):
+        if key and "." not in key and stage in (*PER_TASK, *BESIDES, "fetch"):
             assert " # " in source[number - 1], f"{path} has no comment"
 
 
 def test_every_numeric_key_has_its_range_in_the_comment():
     plain, lines = parse(TEXT)
     source = TEXT.splitlines()
-    for stage in (*PER_TASK, "fetch", "report"):
+    for stage in (*PER_TASK, *BESIDES, "fetch"):
         for key, value in plain[stage].items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 comment = source[lines[f"{stage}.{key}"] - 1].partition(" # ")[2]
@@ -105,4 +108,7 @@ def test_a_section_holds_the_keys_its_class_reads():
     given_elsewhere = {"task", "file", "reference"}
     for stage, model in PER_TASK.items():
         assert set(plain[stage]) == set(model.model_fields) - given_elsewhere, stage
+    assert set(plain["pretrain"]) == set(PretrainParams.model_fields) - {"encoder", "base"}
+    texts = (set(CorpusParams.model_fields) - {"protected"}) | (set(TextParams.model_fields) - {"file"})
+    assert set(plain["corpus"]) == texts
     assert resolve(TEXT, {})

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 
 import pytest
@@ -87,3 +89,14 @@ def test_the_stopwatch_of_another_device_is_the_wall_clock(name):
     with stopwatch(torch.device(name)) as clock:
         assert clock is time.perf_counter
         assert torch.get_num_threads() == before
+
+
+def test_freed_memory_is_kept_for_the_next_tensors():
+    """In a process of its own: asking again for what was freed touches no new page."""
+    code = (
+        "import resource, torch; from pipeline.device import keep_memory; keep_memory()\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "torch.ones(2**25); before = faults(); [torch.ones(2**25) for _ in range(5)]; print(faults() - before)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert int(found) < 2**25 * 4 / 4096  # less than the pages of a single one

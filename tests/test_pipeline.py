@@ -97,7 +97,13 @@ def settings(shas: dict[str, str]) -> str:
         name: {"kind": "package", "package": name, "version": "1.0", "sha256": shas[name], "members": members[name]}
         for name in shas
     }
-    values["encoder"] = "tiny"
+    values["encoder"] = "raw/tiny"
+    dialogue = {"file": "sample/reviews.csv", "sentences": ["text"], "rows": 4}
+    values["corpus"] |= {"texts": {"dialogue": dialogue}, "tasks": ["topics"], "held_out": 0.2}
+    small = {"hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 32, "vocabulary": 300, "max_length": 32}
+    fixed = {"steps": 4, "evaluations": 2, "threads": 1, "precision": "fp32", "attention": "eager"}
+    values["pretrain"] |= small | fixed
+    values["encoders"] = {"own": {"base": "raw/tiny", "pair": "nsp"}}
     values["tasks"] = {
         "reviews": {"ingest": {"file": "sample/reviews.csv", "labels": ["negative", "positive"]}},
         "topics": {

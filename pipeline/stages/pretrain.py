@@ -29,6 +29,7 @@ from pipeline.tokenizer import load_tokenizer
 from pipeline.training import Training
 from pipeline.vocabulary import learned, words, write_tokenizer
 
+TYPED = ("bert", "albert", "electra")  # families that are told which text of a pair a token is of
 DOCUMENTS = 512  # tokenised at a time
 SCHEMA = pa.schema(
     [
@@ -97,9 +98,14 @@ def _prepare(params: PretrainParams, documents: Path, base: Path, work: Path, wh
                 if (base / name).is_file():
                     shutil.copyfile(base / name, partial / name)
         else:
-            texts = (text for _, _, sentences in _rows(documents, "train") for text in sentences)
-            made = learned(texts, params.tokenizer, size=params.vocabulary, lowercase=params.lowercase)
-            write_tokenizer(made, partial, max_length=params.max_length)
+            made = learned(
+                lambda: (text for _, _, sentences in _rows(documents, "train") for text in sentences),
+                params.tokenizer,
+                size=params.vocabulary,
+                lowercase=params.lowercase,
+            )
+            types = params.family in TYPED
+            write_tokenizer(made, partial, max_length=params.max_length, types=types)
     write_arrow(work / "corpus.arrow", SCHEMA, _tokenised(documents, work / "tokenizer"))
     mark.write_text(who, encoding="utf-8")
 

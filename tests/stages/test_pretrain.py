@@ -1,0 +1,110 @@
+"""The stage: a corpus in, an encoder out that the library opens and fine-tuning takes; and what it refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
+
+from pipeline.errors import DataError, UsageError
+from pipeline.loading import new_classifier
+from pipeline.stages.pretrain import run
+from tests.conftest import make_encoder
+from tests.pretraining import FAMILIES, with_params, write_corpus
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("inputs")
+    return {"documents": write_corpus(folder / "corpus.parquet"), "base": make_encoder(folder / "tiny")}
+
+
+def made(inputs: dict[str, Path], folder: Path, **changes: object) -> dict:
+    run(with_params(**changes), **inputs, encoder=folder / "encoder", history=folder / "history.json")
+    return json.loads((folder / "history.json").read_text())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_folder_is_an_encoder_for_the_library_and_for_fine_tuning(inputs, tmp_path, family):
+    told = made(inputs, tmp_path, family=family)
+    folder = tmp_path / "encoder"
+    tokens = AutoTokenizer.from_pretrained(folder)("alpha beta [MASK]", return_tensors="pt")
+    tokens.pop("token_type_ids", None)
+    model, loading = AutoModel.from_pretrained(folder, output_loading_info=True)
+    assert not [name for name in loading["missing_keys"] if "pooler" not in name]
+    assert torch.isfinite(model(**tokens).last_hidden_state).all()
+    if family != "albert":  # its layers share their weights, which fine-tuning does not take apart
+        new_classifier(folder, ["a", "b"], dropout=0.0, seed=0)
+    assert [row["step"] for row in told["evaluations"]] == [3, 6]
+    assert told["documents"] == {"train": 32, "held_out": 8}
+    assert told["best"]["perplexity"] > 1
+    assert not (tmp_path / "encoder.checkpoints").exists()
+    assert "by chance" in (folder / "README.md").read_text()
+
+
+def test_the_same_bytes_come_again_and_a_killed_one_ends_with_them(inputs, tmp_path):
+    """SIGTERM in the midst: the process goes on from its checkpoint and ends with the bytes of one left alone."""
+    params = with_params(pair="nsp", dropout=0.1, steps=60, evaluations=6)
+    code = (
+        "import json, sys; from pathlib import Path; from pipeline.params import PretrainParams; "
+        "from pipeline.stages.pretrain import run; a = [Path(x) for x in sys.argv[2:]]; "
+        "from pipeline.errors import Stopped\n"
+        "try: run(PretrainParams.model_validate_json(sys.argv[1]), "
+        "documents=a[0], base=a[1], encoder=a[2], history=a[3])\n"
+        "except Stopped: sys.exit(143)"
+    )
+
+    def started(folder: Path) -> subprocess.Popen:
+        folder.mkdir(exist_ok=True)
+        words = [params.model_dump_json(), *inputs.values(), folder / "encoder", folder / "history.json"]
+        return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdout=subprocess.PIPE, text=True)
+
+    with started(tmp_path / "a") as whole, started(tmp_path / "b") as stopped:
+        for line in stopped.stdout:
+            if line.startswith("step 10/"):
+                os.kill(stopped.pid, signal.SIGTERM)
+                break
+        stopped.stdout.read()
+        assert stopped.wait() == 143
+        with started(tmp_path / "b") as again:
+            assert "going on after step" in again.stdout.read()
+            assert again.wait() == 0
+        whole.stdout.read()
+        assert whole.wait() == 0
+    for name in ("encoder/model.safetensors", "encoder/tokenizer.json", "history.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_a_base_goes_on_with_its_own_words(inputs, tmp_path):
+    told = made(inputs, tmp_path, start="base", tokenizer="base", vocabulary=32)
+    assert (tmp_path / "encoder/tokenizer.json").read_bytes() == (inputs["base"] / "tokenizer.json").read_bytes()
+    before, after = (AutoModel.from_pretrained(folder) for folder in (inputs["base"], tmp_path / "encoder"))
+    assert before.config.hidden_size == after.config.hidden_size == 32
+    assert not torch.equal(before.get_input_embeddings().weight, after.get_input_embeddings().weight)
+    assert told["vocabulary"] == before.config.vocab_size
+    AutoModelForMaskedLM.from_pretrained(tmp_path / "encoder")
+
+
+def test_what_does_not_fit_is_refused(inputs, tmp_path):
+    with pytest.raises(UsageError, match=r"`max_length` is 100, and the encoder takes 64 tokens"):
+        made(inputs, tmp_path, start="base", tokenizer="base", max_length=100)
+    with pytest.raises(UsageError, match="has no head for `pair: nsp`"):
+        made(inputs, tmp_path, family="distilbert", pair="nsp")
+    base = make_encoder(tmp_path / "other")
+    tokenizer = json.loads((base / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"]["more"] = len(tokenizer["model"]["vocab"])
+    (base / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(DataError, match=r"the tokenizer has \d+ tokens and the encoder knows \d+: they do not belong"):
+        made({**inputs, "base": base}, tmp_path, start="base", tokenizer="base")
+
+
+def test_documents_of_one_sentence_have_no_pairs(inputs, tmp_path):
+    lone = write_corpus(tmp_path / "lone.parquet", sentences=1)
+    with pytest.raises(DataError, match=r"`pair: sop` learns from .* and all 32 documents of train have one"):
+        made({**inputs, "documents": lone}, tmp_path, pair="sop")
+    made({**inputs, "documents": lone}, tmp_path)
