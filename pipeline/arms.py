@@ -45,6 +45,7 @@ class Study(Section):
     labels: Annotated[tuple[Labels, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     min_steps: Annotated[int, Field(ge=1, le=10**6)]
+    strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
     finetune: dict[str, Any]
     rivals: dict[Name, Rival]
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]

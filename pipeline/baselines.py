@@ -12,6 +12,8 @@ from pipeline.errors import DataError, UsageError
 from pipeline.metrics import Floats, Ints, confusion_matrix, macro_f1
 from pipeline.params import BaselineParams
 
+Features = csr_matrix | Floats
+
 
 def majority(train: Ints, *, classes: int, rows: int) -> Floats:
     """Return the class shares of the train split as the probabilities of each of `rows` rows, (rows, classes).
@@ -45,14 +47,41 @@ def tfidf(
     """
     _require_classes(train[1])
     vectorizer = _vectorizer(params, train[0])
-    seen, held_out = vectorizer.transform(train[0]), vectorizer.transform(validation[0])
+    return logistic(
+        params.strengths,
+        params.max_iter,
+        train=(vectorizer.transform(train[0]), train[1]),
+        validation=(vectorizer.transform(validation[0]), validation[1]),
+        features=vectorizer.transform(texts),
+        classes=classes,
+    )
+
+
+def logistic(
+    strengths: Sequence[float],
+    max_iter: int,
+    *,
+    train: tuple[Features, Ints],
+    validation: tuple[Features, Ints],
+    features: Features,
+    classes: int,
+) -> Floats:
+    """Return the class probabilities of N rows of `features` by logistic regression, (N, classes).
+
+    It is fitted to `train` with the strength that does best on `validation` by macro-F1, the smaller of equals.
+
+    Raises:
+        DataError: The train rows are of one class only.
+        UsageError: The solver did not converge.
+    """
+    _require_classes(train[1])
     best, best_score = None, -1.0
-    for strength in sorted(set(params.strengths)):
-        model = _fitted(strength, params.max_iter, seen, train[1])
-        score = macro_f1(confusion_matrix(validation[1], _spread(model, held_out, classes).argmax(axis=1), classes))
+    for strength in sorted(set(strengths)):
+        model = _fitted(strength, max_iter, *train)
+        score = macro_f1(confusion_matrix(validation[1], _spread(model, validation[0], classes).argmax(axis=1), classes))
         if score > best_score:
             best, best_score = model, score
-    return _spread(best, vectorizer.transform(texts), classes)
+    return _spread(best, features, classes)
 
 
 def _require_classes(train: Ints) -> None:
@@ -77,7 +106,7 @@ def _vectorizer(params: BaselineParams, texts: Sequence[str]) -> TfidfVectorizer
         ) from error
 
 
-def _fitted(strength: float, max_iter: int, features: csr_matrix, labels: Ints) -> LogisticRegression:
+def _fitted(strength: float, max_iter: int, features: Features, labels: Ints) -> LogisticRegression:
     """Return a converged model: one that was cut short would make the baseline look weaker than it is."""
     # few steps over sparse rows: the same optimum as the default solver at a tenth of its time
     model = LogisticRegression(C=strength, max_iter=max_iter, solver="newton-cg")
@@ -92,7 +121,7 @@ def _fitted(strength: float, max_iter: int, features: csr_matrix, labels: Ints) 
             ) from warning
 
 
-def _spread(model: LogisticRegression, features: csr_matrix, classes: int) -> Floats:
+def _spread(model: LogisticRegression, features: Features, classes: int) -> Floats:
     """Return the model's probabilities with a column for every class, 0 for those it never saw."""
     probabilities = np.zeros((features.shape[0], classes))
     probabilities[:, model.classes_] = model.predict_proba(features)

@@ -112,12 +112,12 @@ def _study(raw: Raw, resolved: Raw, profiles: Mapping[str, Raw], problems: dict[
     def trained(cell: Any) -> Raw:
         arm, common = study.arms[cell.arm], _map(raw, "finetune", problems)
         own = {**common, **study.finetune, **arm.finetune, "task": cell.task, "seed": cell.seed}
-        tfidf = resolved["baseline"][cell.task]
+        probe = {"strengths": study.strengths, "max_iter": resolved["baseline"][cell.task].get("max_iter")}
         return {
             "initial": arm.initial,
             "max_length": resolved["tokenize"][cell.task].get("max_length"),
             "min_steps": study.min_steps,
-            "probe": {key: tfidf.get(key) for key in ("strengths", "max_iter")} if arm.kind == "probe" else None,
+            "probe": probe if arm.kind == "probe" else None,
             "finetune": own if arm.kind == "finetune" else None,
         }
 
