@@ -55,8 +55,8 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        problems = [*_repeated("tasks", self.tasks), *_repeated("labels", self.labels), *_repeated("seeds", self.seeds)]
-        problems += [f"`rivals` has {name!r}; allowed: {', '.join(RIVALS)}" for name in self.rivals if name not in RIVALS]
+        problems = [one for axis in ("tasks", "labels", "seeds") for one in _repeated(axis, getattr(self, axis))]
+        problems += [f"`rivals` has {name!r}; allowed: {', '.join(RIVALS)}" for name in {*self.rivals} - {*RIVALS}]
         names = [*self.rivals, *self.arms]
         problems += _repeated("arms and rivals", names)
         problems += [

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -12,7 +13,7 @@ from pipeline.errors import DataError, UsageError
 from pipeline.metrics import Floats, Ints, confusion_matrix, macro_f1
 from pipeline.params import BaselineParams
 
-Features = csr_matrix | Floats
+Features: TypeAlias = csr_matrix | Floats
 
 
 def majority(train: Ints, *, classes: int, rows: int) -> Floats:
@@ -78,7 +79,9 @@ def logistic(
     best, best_score = None, -1.0
     for strength in sorted(set(strengths)):
         model = _fitted(strength, max_iter, *train)
-        score = macro_f1(confusion_matrix(validation[1], _spread(model, validation[0], classes).argmax(axis=1), classes))
+        score = macro_f1(
+            confusion_matrix(validation[1], _spread(model, validation[0], classes).argmax(axis=1), classes)
+        )
         if score > best_score:
             best, best_score = model, score
     return _spread(best, features, classes)

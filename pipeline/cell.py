@@ -39,6 +39,7 @@ class Effort(NamedTuple):
 
 
 NO_TRAINING = Effort(0, 0)
+_AGAIN = "Run `dvc repro` to make it again."
 
 
 def budget(examples: pa.Table, *, labels: Labels, seed: int) -> Budget:
@@ -95,11 +96,9 @@ def indices(words: str, *, classes: int, rows: int) -> Ints:
     try:
         found = np.array([int(word) for word in words.split(" ")], np.int64)
     except ValueError as error:
-        raise DataError(f"a cell's predictions are no class indices: {error}. Run `dvc repro` to make it again.") from error
+        raise DataError(f"a cell's predictions are no class indices: {error}. {_AGAIN}") from error
     if len(found) != rows or not ((found >= 0) & (found < classes)).all():
-        raise DataError(
-            f"a cell has {len(found)} predictions for {rows} rows and {classes} classes. Run `dvc repro` to make it again."
-        )
+        raise DataError(f"a cell has {len(found)} predictions for {rows} rows and {classes} classes. {_AGAIN}")
     return found
 
 

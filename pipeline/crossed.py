@@ -75,12 +75,12 @@ def crossed_macro_f1(
     draws = np.empty(resamples)
     for at in range(resamples):
         counts = np.bincount(rng.integers(rows, size=rows), minlength=rows).astype(np.float64)
-        drawn = rng.integers(seeds, size=seeds)
+        drawn: list[int] = rng.integers(seeds, size=(seeds,)).tolist()
         found = {
             seed: macro_f1(np.bincount(cells[seed], counts, minlength=classes**2).reshape(classes, classes))
-            for seed in set(drawn.tolist())
+            for seed in set(drawn)
         }
-        draws[at] = np.mean([found[seed] for seed in drawn.tolist()])
+        draws[at] = np.mean([found[seed] for seed in drawn])
     return draws
 
 

@@ -1,7 +1,6 @@
 """A model with an encoder out of few labels: fine-tuned, or a linear model on what the frozen encoder gives."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from transformers import PreTrainedModel
 
 from pipeline.arms import Probe, StudyParams
 from pipeline.baselines import logistic
-from pipeline.batches import plan, ragged
+from pipeline.batches import Indices, plan, ragged
 from pipeline.cell import NO_TRAINING, Budget, Effort, Texts
 from pipeline.device import Device, choose
 from pipeline.inference import BATCH_SIZE, BATCH_TOKENS, collate, logits
@@ -45,7 +44,8 @@ def finetuned(params: StudyParams, how: FinetuneParams, start: Path, given: Budg
             done, trained = training.done, training.result()
             found = logits(model, test.tokens, device, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
     tokens = sum(int(train.tokens.lengths[step.rows].sum()) for step in training.steps[:done])
-    print(f"{done} steps, {passes} epochs; best step {trained.best.step}, accuracy {trained.best.accuracy:.4f}", flush=True)
+    best = f"best after step {trained.best.step}, accuracy on validation {trained.best.accuracy:.4f}"
+    print(f"{done} steps in {passes} epochs; {best}", flush=True)
     return found.argmax(dim=-1).numpy(), Effort(done, tokens)
 
 
@@ -90,7 +90,7 @@ def encoded(start: Path, given: Budget, *, max_length: int) -> tuple[Rows, Rows,
 def features(model: PreTrainedModel, rows: Rows, device: Device) -> Floats:
     """Return the mean of the encoder's last hidden states over the tokens of each row, (N, H) float64."""
     model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
-    found: list[tuple[Sequence[int], np.ndarray]] = []
+    found: list[tuple[Indices, Floats]] = []
     with torch.inference_mode():
         for places in plan(rows.tokens.lengths, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE, rng=None):
             inputs = collate(model, rows.tokens, places, device)
@@ -99,7 +99,5 @@ def features(model: PreTrainedModel, rows: Rows, device: Device) -> Floats:
             weights = torch.ones(hidden.shape[:2], device=hidden.device) if mask is None else mask.float()
             mean = (hidden * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
             found.append((places, mean.double().cpu().numpy()))
-    whole = np.empty((len(rows.ids), found[0][1].shape[1]))
-    for places, values in found:
-        whole[places] = values
-    return whole
+    order = np.concatenate([places for places, _ in found])
+    return np.asarray(np.concatenate([values for _, values in found])[np.argsort(order)])

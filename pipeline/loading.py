@@ -75,7 +75,7 @@ def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
 def _configured(encoder: Path, labels: Sequence[str], dropout: float) -> PretrainedConfig:
     """Return the encoder's configuration with these classes and this dropout."""
     with _refused(encoder):
-        config = AutoConfig.from_pretrained(encoder, local_files_only=True, trust_remote_code=False)
+        config: PretrainedConfig = AutoConfig.from_pretrained(encoder, local_files_only=True, trust_remote_code=False)
     for name in DROPOUTS:
         if hasattr(config, name):
             setattr(config, name, dropout)

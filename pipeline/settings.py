@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.arms import RIVALS, RivalParams, StartParams, Study, StudyParams, TransferParams, cells_of
+from pipeline.arms import RivalParams, Study, StudyParams, TransferParams, cells_of
 from pipeline.errors import UsageError
 from pipeline.params import PER_TASK, Name, ReportParams, Section
 from pipeline.pins import FetchParams, HubSource, PackageSource
@@ -60,7 +60,7 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     tasks = {task: own for task, own in tasks.items() if f"tasks.{task}" not in problems}
     for stage, model in PER_TASK.items():
         resolved[stage] = {task: _task_section(raw, stage, model, task, profiles, problems) for task in tasks}
-    resolved |= _study(raw, resolved, profiles, problems)
+    resolved |= _study(raw, resolved, problems)
     resolved["report"] = _section(
         ReportParams, {**_map(raw, "report", problems), "tasks": list(tasks)}, lambda key: f"report.{key}", problems
     )
@@ -90,7 +90,7 @@ def _task_section(
     )
 
 
-def _study(raw: Raw, resolved: Raw, profiles: Mapping[str, Raw], problems: dict[str, str]) -> Raw:
+def _study(raw: Raw, resolved: Raw, problems: dict[str, str]) -> Raw:
     """Return the sections of the study's stages: `rival` and `study` by cell, `start` by arm, `transfer` as a whole."""
     found = _section(Study, _map(raw, "study", problems), lambda key: f"study.{key}".rstrip("."), problems)
     if not found:
@@ -129,7 +129,7 @@ def _study(raw: Raw, resolved: Raw, profiles: Mapping[str, Raw], problems: dict[
         "study": {name: section(StudyParams, cell, **trained(cell)) for name, cell in cells_of(study, study.arms)},
         "transfer": {
             **{key: found[key] for key in TransferParams.model_fields if key in found},
-            "arms": {name: arm.title for name, arm in (*study.rivals.items(), *study.arms.items())},
+            "arms": {name: arm["title"] for name, arm in {**found["rivals"], **found["arms"]}.items()},
             "encoders": {name: arm.encoder for name, arm in study.arms.items()},
         },
     }

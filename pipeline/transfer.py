@@ -18,6 +18,7 @@ from pipeline.paired import holm
 from pipeline.verdict import Measure, outcome
 
 Document = dict[str, Any]
+_DIFFERENT = "the cells of {} have different test rows. Run `dvc repro` to make them again."
 Cells = Mapping[tuple[str, str, int | str, int], Document]
 
 
@@ -31,7 +32,7 @@ class Answers(NamedTuple):
     @property
     def right(self) -> npt.NDArray[np.float64]:
         """Whether each answer is right, (S, N), 1.0 or 0.0."""
-        return (self.predicted == self.actual).astype(np.float64)
+        return np.equal(self.predicted, self.actual).astype(np.float64)
 
 
 def joined(params: TransferParams, cells: Cells) -> Document:
@@ -64,13 +65,13 @@ def curves_csv(document: Document) -> str:
 
 
 def _task(params: TransferParams, task: str, cells: Cells) -> Document:
-    answers = {
+    answers: dict[tuple[str, int | str], Answers] = {
         (arm, labels): _answers([cells[task, arm, labels, seed] for seed in params.seeds])
         for arm in params.arms
         for labels in params.labels
     }
     if len({found.actual.tobytes() for found in answers.values()}) > 1:
-        raise DataError(f"the cells of {task} have different test rows. Run `dvc repro` to make them again.")
+        raise DataError(_DIFFERENT.format(task))
     first = next(iter(answers.values()))
     return {
         "task": task,
@@ -97,7 +98,7 @@ def _answers(cells: Sequence[Document]) -> Answers:
     classes, rows = cells[0]["classes"], cells[0]["rows"]["test"]
     actual, *others = [indices(cell["actual"], classes=classes, rows=rows) for cell in cells]
     if any((actual != other).any() for other in others):
-        raise DataError(f"the cells of {cells[0]['task']} have different test rows. Run `dvc repro` to make them again.")
+        raise DataError(_DIFFERENT.format(cells[0]["task"]))
     predicted = np.stack([indices(cell["predicted"], classes=classes, rows=rows) for cell in cells])
     return Answers(classes, actual, predicted)
 
@@ -131,27 +132,32 @@ def _point(params: TransferParams, cells: Sequence[Document], found: Answers) ->
 def _tests(params: TransferParams, answers: Mapping[tuple[str, int | str], Answers]) -> Document:
     """Return the planned comparisons at equal labels, and those of fewer labels against the other arm's most.
 
-    Each kind is a family of its own: its p values are adjusted together.
+    Each pair is a question of its own, and so are its two kinds: p values are adjusted over the labels within them.
     """
     most = params.labels[-1]
-    equal = [(pair, labels, labels) for pair in params.comparisons for labels in params.labels]
-    fewer = [(pair, labels, most) for pair in params.comparisons for labels in params.labels[:-1]]
-    return {"comparisons": _family(params, answers, equal), "savings": _family(params, answers, fewer)}
+    equal = [(labels, labels) for labels in params.labels]
+    fewer = [(labels, most) for labels in params.labels[:-1]]
+    return {
+        "comparisons": [one for pair in params.comparisons for one in _family(params, answers, pair, equal)],
+        "savings": [one for pair in params.comparisons for one in _family(params, answers, pair, fewer)],
+    }
 
 
 def _family(
     params: TransferParams,
     answers: Mapping[tuple[str, int | str], Answers],
-    wanted: Sequence[tuple[tuple[str, str], int | str, int | str]],
+    pair: tuple[str, str],
+    wanted: Sequence[tuple[int | str, int | str]],
 ) -> list[Document]:
+    """Return a pair of arms at several numbers of labels, `(of the first, of the second)`."""
     means = [
         crossed_mean(answers[pair[0], own].right - answers[pair[1], other].right, confidence=params.confidence)
-        for pair, own, other in wanted
+        for own, other in wanted
     ]
     adjusted = holm([found.p_value for found in means])
     return [
         {"better": pair[0], "than": pair[1], "labels": own, "against": other, **_difference(params, found, p)}
-        for (pair, own, other), found, p in zip(wanted, means, adjusted, strict=True)
+        for (own, other), found, p in zip(wanted, means, adjusted, strict=True)
     ]
 
 

@@ -24,12 +24,13 @@ def method(document: Document, task: Document) -> str:
 
 
 def tested(task: Document) -> str:
-    """Return how many tests there were and how that is accounted for."""
-    equal, fewer = len(task["comparisons"]), len(task["savings"])
+    """Return what was tested, and how it is accounted for that there are many tests."""
+    pairs = len({(one["better"], one["than"]) for one in task["comparisons"]})
     return (
-        f"The pairs were named before the numbers were seen: {plural(equal, 'comparison')} at equal labels"
-        + (f" and {count(fewer)} of fewer labels against the other arm's most" if fewer else "")
-        + ". The p values are Holm's, adjusted within each of the two."
+        f"{plural(pairs, 'pair')} of arms {'was' if pairs == 1 else 'were'} named before the numbers were seen. Each "
+        "pair is asked two questions: is the first better with equally many labels, and with fewer than the other's "
+        "most? The p values are Holm's, adjusted over the numbers of labels within each question of each pair; so of "
+        "twenty such questions whose true answer is no, one at most is expected to be answered with yes."
     )
 
 
@@ -44,14 +45,16 @@ def findings(task: Document, *, quote: Quote = str) -> list[str]:
             [one for one in task[kind] if (one["better"], one["than"]) == pair] for kind in ("comparisons", "savings")
         )
         names = titles[pair[0]], titles[pair[1]]
-        told.append(" ".join(filter(None, (_equal(equal, names, counts), _fewer(fewer, names, counts)))))
+        told.append(_begun(" ".join(filter(None, (_equal(equal, names, counts), _fewer(fewer, names, counts))))))
     return told
 
 
 def _equal(found: Sequence[Document], names: tuple[str, str], counts: dict[int | str, int]) -> str:
     """Return what a pair shows at equal labels."""
     ours, theirs = names
-    gains, losses, rest = ([one for one in found if one["outcome"] == kind] for kind in (REAL_GAIN, REAL_LOSS, UNPROVEN))
+    gains, losses, rest = (
+        [one for one in found if one["outcome"] == kind] for kind in (REAL_GAIN, REAL_LOSS, UNPROVEN)
+    )
     if not gains and not losses:
         sizes = _listed([f"{points(one['difference'])} at {_labels(one['labels'], counts)}" for one in found])
         return f"{ours} is not proven to help over {theirs} at any number of labels ({sizes})."
@@ -96,14 +99,19 @@ def _listed(words: Sequence[str]) -> str:
 def lead(task: Document, *, quote: Quote = str) -> str:
     """Return the one sentence that says which arm does best with the fewest and with the most labels."""
     counts = {point["labels"]: point["train"] for point in task["arms"][0]["points"]}
-    found = []
+    found: dict[str, list[str]] = {}
     for place in dict.fromkeys((0, len(counts) - 1)):
-        best = max(task["arms"], key=lambda arm: arm["points"][place]["accuracy"]["value"])
+        best = max(task["arms"], key=lambda arm: float(arm["points"][place]["accuracy"]["value"]))
         point = best["points"][place]
         value = share(point["accuracy"]["value"])
-        found.append(f"with {_labels(point['labels'], counts)} labels {quote(best['title'])} is the most accurate ({value})")
-    text = ", ".join(found)
-    return f"{text[:1].upper()}{text[1:]}."
+        found.setdefault(quote(best["title"]), []).append(f"with {_labels(point['labels'], counts)} labels ({value})")
+    told = [f"{title} is the most accurate {' and '.join(where)}" for title, where in found.items()]
+    return f"{_begun('; '.join(told))}."
+
+
+def _begun(sentence: str) -> str:
+    """Return a sentence with a capital at its start."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 # ------------------------------------------------------------------------------------------------ Markdown
