@@ -24,9 +24,7 @@ def table(seeds, examples, *, rng, by_seed=0.0, by_example=0.0, rest=1.0, mean=0
 
 def test_the_error_is_that_of_the_mean_squares_of_statsmodels():
     values = table(4, 30, rng=np.random.default_rng(0), by_seed=0.8, by_example=1.5, mean=0.3)
-    frame = pd.DataFrame(
-        [{"seed": s, "example": e, "value": values[s, e]} for s in range(4) for e in range(30)]
-    )
+    frame = pd.DataFrame([{"seed": s, "example": e, "value": values[s, e]} for s in range(4) for e in range(30)])
     squares = anova_lm(ols("value ~ C(seed) + C(example)", frame).fit())
     a, b, e = squares["mean_sq"]
     freedoms = squares["df"]
