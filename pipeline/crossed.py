@@ -28,7 +28,8 @@ def crossed_mean(values: Floats, *, confidence: float) -> Mean:
 
     The variance of the mean is that of two crossed random effects: with mean squares A of the seeds, B of the examples
     and E of the rest, (E + max(0, A - E) + max(0, B - E)) / (S N). A component that is estimated below 0 counts as 0.
-    The degrees of freedom are Satterthwaite's. With one seed only the examples vary, and the mean is of that training.
+    The degrees of freedom are Satterthwaite's. With one seed only the examples vary, and the mean is of that training;
+    likewise with one example.
 
     Source: Searle, Casella and McCulloch (1992), Variance Components, sections 4.3 and 4.5; Satterthwaite (1946),
     Biometrics Bulletin 2(6). The same design with readers and cases: Gallas et al. (2009), Communications in
@@ -37,14 +38,14 @@ def crossed_mean(values: Floats, *, confidence: float) -> Mean:
     seeds, examples = values.shape
     mean = float(values.mean())
     by_seed, by_example = values.mean(axis=1), values.mean(axis=0)
-    if seeds == 1:
-        terms = [(float(by_example.var(ddof=1)) if examples > 1 else 0.0, 1.0, examples - 1)]
+    if min(seeds, examples) == 1:  # what is one of cannot vary
+        terms = [(float(values.var(ddof=1)) if values.size > 1 else 0.0, 1.0, values.size - 1)]
     else:
         rest = values - by_seed[:, None] - by_example[None, :] + mean
         freedoms = seeds - 1, examples - 1, (seeds - 1) * (examples - 1)
         a = examples * float(by_seed.var(ddof=1))
         b = seeds * float(by_example.var(ddof=1))
-        e = float((rest**2).sum()) / freedoms[2] if freedoms[2] else 0.0
+        e = float((rest**2).sum()) / freedoms[2]
         signs = float(a > e), float(b > e), 1.0 - float(a > e) - float(b > e)
         terms = list(zip((a, b, e), signs, freedoms, strict=True))
     return _judged(mean, seeds * examples, terms, confidence)

@@ -28,9 +28,9 @@ def tested(task: Document) -> str:
     pairs = len({(one["better"], one["than"]) for one in task["comparisons"]})
     return (
         f"{plural(pairs, 'pair')} of arms {'was' if pairs == 1 else 'were'} named before the numbers were seen. Each "
-        "pair is asked two questions: is the first better with equally many labels, and with fewer than the other's "
-        "most? The p values are Holm's, adjusted over the numbers of labels within each question of each pair; so of "
-        "twenty such questions whose true answer is no, one at most is expected to be answered with yes."
+        "is judged twice: is the first better with equally many labels, and with fewer than the other's most? The p "
+        "values are Holm's, adjusted over the numbers of labels within each; of twenty such families in which nothing "
+        "differs, one is expected to show something."
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.arms import Arm, Rival, Study
 from pipeline.params import PER_TASK
 from pipeline.settings import parse, resolve
-from pipeline.stage import STAGES, declaration, load
+from pipeline.stage import STAGES, WHOLE, declaration, load
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")
 DVC: dict[str, Any] = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text(encoding="utf-8"))
@@ -69,31 +70,37 @@ def test_deps_are_the_inputs_and_outs_the_outputs(stage):
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in RESOLVED])
 def test_a_stage_depends_on_its_own_section_and_its_own_code(stage):
-    per_name = "foreach" in DVC["stages"][stage]
+    per_name = bool({"foreach", "matrix"} & set(DVC["stages"][stage]))
     section = f"{stage}.${{key}}" if per_name else stage
     assert entry(stage)["params"] == [{"data/params.json": [section]}, {"data/code.json": [stage]}]
-    assert per_name == (stage != "report")
+    assert per_name == (stage not in WHOLE)
 
 
 def test_only_names_are_templated_into_commands():
     for stage in STAGES:
-        assert set(re.findall(r"\$\{([^}]*)\}", entry(stage)["cmd"])) <= {"key", "encoder"}
+        assert set(re.findall(r"\$\{([^}]*)\}", entry(stage)["cmd"])) <= {
+            "key",
+            "encoder",
+            "item.task",
+            "item.arm",
+            "item.encoder",
+        }
 
 
 def test_every_section_is_a_stages_and_every_key_is_commented():
     plain, lines = parse(TEXT)
-    assert list(plain) == ["encoder", "fetch", *PER_TASK, "report", "sources", "tasks"]
+    assert list(plain) == ["encoder", "fetch", *PER_TASK, "study", "report", "sources", "tasks"]
     source = TEXT.splitlines()
     for path, number in lines.items():
         stage, _, key = path.partition(".")
-        if key and "." not in key and stage in (*PER_TASK, "fetch", "report"):
+        if key and "." not in key and stage in (*PER_TASK, "fetch", "study", "report"):
             assert " # " in source[number - 1], f"{path} has no comment"
 
 
 def test_every_numeric_key_has_its_range_in_the_comment():
     plain, lines = parse(TEXT)
     source = TEXT.splitlines()
-    for stage in (*PER_TASK, "fetch", "report"):
+    for stage in (*PER_TASK, "fetch", "study", "report"):
         for key, value in plain[stage].items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 comment = source[lines[f"{stage}.{key}"] - 1].partition(" # ")[2]
@@ -106,3 +113,15 @@ def test_a_section_holds_the_keys_its_class_reads():
     for stage, model in PER_TASK.items():
         assert set(plain[stage]) == set(model.model_fields) - given_elsewhere, stage
     assert resolve(TEXT, {})
+
+
+def test_the_study_holds_the_keys_its_classes_read():
+    study = parse(TEXT)[0]["study"]
+    assert set(study) == set(Study.model_fields)
+    for group, model in (("arms", Arm), ("rivals", Rival)):
+        assert all(set(one) == set(model.model_fields) for one in study[group].values())
+
+
+def test_only_what_is_a_name_is_an_axis_of_the_matrix():
+    for stage in ("rival", "study"):
+        assert list(DVC["stages"][stage]["matrix"]) == ["task", "arm", "labels", "seed"]
