@@ -12,7 +12,7 @@ export GX_ANALYTICS_ENABLED := false
 # ones first. One worker more than cores, since many wait.
 PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help setup repro run serve down results test check readme format lock clean \
+.PHONY: help setup repro run serve down results study test check readme format lock clean \
   bench bench-finetune bench-pipeline bench-tokenize bench-diff bench-flow
 
 help:  ## show this list
@@ -42,6 +42,9 @@ down: setup  ## stop them
 
 results: setup  ## print the results of the last run
 	@python -m pipeline results
+
+study: setup  ## the full transfer study, in .study, into docs/study.md (an hour; goes on where it was stopped)
+	python -m benchmarks.study
 
 test: setup  ## run the tests on all cores
 	pytest $(PARALLEL)

@@ -29,19 +29,30 @@ def new_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed
         EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
     """
     require_files(encoder)
-    with refused(encoder):
-        config = AutoConfig.from_pretrained(encoder, local_files_only=True, trust_remote_code=False)
-    for name in DROPOUTS:
-        if hasattr(config, name):
-            setattr(config, name, dropout)
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: index for index, label in enumerate(labels)}
+    config = _configured(encoder, labels, dropout)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model, missing = _opened(encoder, config)
     # Only what is new may be made up: the head, and the pooler that some encoders are published without.
     inside = f"{model.base_model_prefix}."
     require_whole(encoder, [name for name in missing if name.startswith(inside) and ".pooler." not in name])
+    return model
+
+
+def random_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed: int) -> PreTrainedModel:
+    """Return a classifier of the encoder's shape with random weights, in fp32 on the CPU, with eager attention.
+
+    The weights depend on `seed` alone; no global random state is left changed.
+
+    Raises:
+        EnvironmentFault: The folder has no configuration of a model.
+    """
+    config = _configured(encoder, labels, dropout)
+    with torch.random.fork_rng(), refused(encoder):
+        torch.manual_seed(seed)
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(
+            config, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False
+        )
     return model
 
 
@@ -59,6 +70,18 @@ def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
     if names != list(labels):
         raise DataError(f"{folder} has the classes {examples(names)}; the tokens have {examples(labels)}. {AGAIN}")
     return model
+
+
+def _configured(encoder: Path, labels: Sequence[str], dropout: float) -> PretrainedConfig:
+    """Return the encoder's configuration with these classes and this dropout."""
+    with refused(encoder):
+        config: PretrainedConfig = AutoConfig.from_pretrained(encoder, local_files_only=True, trust_remote_code=False)
+    for name in DROPOUTS:
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: index for index, label in enumerate(labels)}
+    return config
 
 
 def load_encoder(folder: Path) -> PreTrainedModel:

@@ -6,11 +6,12 @@ from functools import cache
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from pipeline import render, verdict
+from pipeline import render, transfer_words, verdict
 from pipeline.chart_bars import Row, bar, extent, ranges, whisker
 from pipeline.chart_confusion import confusion
 from pipeline.chart_curves import learning, reliability
 from pipeline.chart_projection import projection
+from pipeline.chart_transfer import transfer as curves
 from pipeline.style import CSS
 from pipeline.template import TEMPLATE
 from pipeline.verdict import BASELINES, Document, Task, gain, measure
@@ -32,6 +33,7 @@ TONES = {
 LOOKS = (("circle", "first"), ("diamond", "second"), ("square", "third"), ("circle", "rest"))
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 ENDINGS = {"finished": "after all steps", "early": "early: validation no longer improved"}
+NO_STUDY: Document = {"tasks": []}
 FILTERS = {
     "share": render.share,
     "count": render.count,
@@ -45,10 +47,13 @@ FILTERS = {
 }
 
 
-def page_html(title: str, tasks: Sequence[Task], *, worst: int) -> str:
-    """Return the page of all tasks, in their order; `worst` errors a task are shown at most."""
+def page_html(title: str, tasks: Sequence[Task], *, worst: int, transfer: Document | None = None) -> str:
+    """Return the page of all tasks, in their order; `worst` errors a task are shown at most.
+
+    `transfer` is what the study found; None where there is no study.
+    """
     levels = verdict.levels([task.evaluation for task in tasks])
-    return _template().render(title=title, tasks=tasks, worst=worst, levels=levels)
+    return _template().render(title=title, tasks=tasks, worst=worst, levels=levels, transfer=transfer or NO_STUDY)
 
 
 @cache
@@ -74,6 +79,13 @@ def _template() -> Template:
         tally=verdict.tally,
         warnings=verdict.warnings,
         confusions=verdict.confusions,
+        curves=curves,
+        sizes=sizes,
+        title_of=title_of,
+        lead=transfer_words.lead,
+        found=transfer_words.findings,
+        method=transfer_words.method,
+        tested=transfer_words.tested,
         headline=HEADLINE,
         names=BASELINES,
         tones=TONES,
@@ -107,6 +119,16 @@ def models(evaluation: Document) -> list[tuple[str, Document]]:
     """Return the model and each baseline there is, by name, with its metrics."""
     found = [(name, evaluation["baselines"].get(key)) for key, name in BASELINES.items()]
     return [(MODEL, evaluation["model"]), *((name, metrics) for name, metrics in found if metrics)]
+
+
+def sizes(task: Document) -> list[str]:
+    """Return the heads of the columns of a study's table: how many labels."""
+    return [f"#{render.count(point['train'])} labels" for point in task["arms"][0]["points"]]
+
+
+def title_of(task: Document, name: str) -> str:
+    """Return what the page calls an arm of a study."""
+    return next(str(arm["title"]) for arm in task["arms"] if arm["arm"] == name)
 
 
 def slice_extent(evaluation: Document) -> tuple[float, float]:

@@ -9,13 +9,14 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipeline.arms import RivalParams, Study, StudyParams, TransferParams, cells_of
 from pipeline.errors import UsageError
 from pipeline.params import PER_TASK, CorpusParams, Name, PretrainParams, ReportParams, Section, TextParams
 from pipeline.pins import FetchParams, HubSource, PackageSource
 
 Raw = dict[str, Any]
 KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
-TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "corpus", "pretrain", "report", "sources", "encoders", "tasks")
+TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "corpus", "pretrain", "study", "report", "sources", "encoders", "tasks")
 _NAME = TypeAdapter(Name)
 
 
@@ -59,6 +60,7 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
         resolved[stage] = {task: _task_section(raw, stage, model, task, profiles, problems) for task in tasks}
     resolved["corpus"] = _corpus(raw, tuple(tasks), problems)
     resolved["pretrain"] = _encoders(raw, problems)
+    resolved |= _study(raw, resolved, problems)
     resolved["report"] = _section(
         ReportParams, {**_map(raw, "report", problems), "tasks": list(tasks)}, lambda key: f"report.{key}", problems
     )
@@ -144,6 +146,51 @@ def _task_section(
     return _section(
         model, values, lambda key: f"tasks.{task}.{stage}.{key}" if key in is_own else f"{stage}.{key}", problems
     )
+
+
+def _study(raw: Raw, resolved: Raw, problems: dict[str, str]) -> Raw:
+    """Return the sections of the study's stages: `rival` and `study` by cell, `start` by arm, `transfer` as a whole."""
+    found = _section(Study, _map(raw, "study", problems), lambda key: f"study.{key}".rstrip("."), problems)
+    if not found:
+        return {}
+    study = Study.model_validate_json(json.dumps(found))
+    if unknown := [task for task in study.tasks if task not in resolved["ingest"]]:
+        problems["study.tasks"] = _unknown(unknown[0], tuple(resolved["ingest"])).replace("key", "task", 1)
+        return {}
+
+    def section(model: type[Section], cell: Any, **values: Any) -> Raw:
+        group = "rivals" if cell.arm in study.rivals else "arms"
+        place = f"study.{group}.{cell.arm}"
+        return _section(model, {**cell._asdict(), **values}, lambda key: f"{place}.{key}".rstrip("."), problems)
+
+    def baseline(cell: Any) -> Raw | None:
+        own = {**resolved["baseline"][cell.task], **study.rivals[cell.arm].baseline}
+        return own if cell.arm == "tfidf" else None
+
+    def trained(cell: Any) -> Raw:
+        arm, common = study.arms[cell.arm], _map(raw, "finetune", problems)
+        own = {**common, **study.finetune, **arm.finetune, "task": cell.task, "seed": cell.seed}
+        probe = {"strengths": study.strengths, "max_iter": resolved["baseline"][cell.task].get("max_iter")}
+        return {
+            "initial": arm.initial,
+            "max_length": resolved["tokenize"][cell.task].get("max_length"),
+            "min_steps": study.min_steps,
+            "probe": probe if arm.kind == "probe" else None,
+            "finetune": own if arm.kind == "finetune" else None,
+        }
+
+    return {
+        "rival": {
+            name: section(RivalParams, cell, baseline=baseline(cell)) for name, cell in cells_of(study, study.rivals)
+        },
+        "start": {name: {"arm": name, "initial": arm.initial} for name, arm in study.arms.items()},
+        "study": {name: section(StudyParams, cell, **trained(cell)) for name, cell in cells_of(study, study.arms)},
+        "transfer": {
+            **{key: found[key] for key in TransferParams.model_fields if key in found},
+            "arms": {name: arm["title"] for name, arm in {**found["rivals"], **found["arms"]}.items()},
+            "encoders": {name: arm.encoder for name, arm in study.arms.items()},
+        },
+    }
 
 
 def _check_slices(ingest: Raw, evaluate: Raw, path: str, problems: dict[str, str]) -> None:

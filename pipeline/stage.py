@@ -20,9 +20,9 @@ Out = Annotated[Path, "out"]
 
 STAGES = (
     "code", "params", "fetch", "ingest", "validate", "corpus", "pretrain", "tokenize", "extract", "baseline",
-    "finetune", "evaluate", "report",
+    "finetune", "evaluate", "rival", "start", "study", "transfer", "report",
 )  # fmt: skip
-WHOLE = ("corpus", "report")  # stages with one section, and so without a name
+WHOLE = ("corpus", "transfer", "report")  # stages that are one, not one a task, source, encoder, arm or cell
 
 
 class Declaration(NamedTuple):
@@ -68,7 +68,7 @@ def declaration(run: Callable[..., None]) -> Declaration:
 
 
 def section(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:
-    """Return the params of a stage (of task or source `name`, if it has one) out of the resolved params.
+    """Return the params of a stage (of task, source, arm or cell `name`, if it has one) out of the resolved params.
 
     Raises:
         UsageError: The name is missing, unknown or not needed, or the resolved params do not fit the stage.
@@ -76,7 +76,7 @@ def section(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:
     values = resolved[stage]
     per_name = stage not in WHOLE
     if per_name != (name is not None):
-        raise UsageError(f"{stage} {'needs the name of a task or source' if per_name else 'takes no name'}")
+        raise UsageError(f"{stage} {'needs the name of a task, source, arm or cell' if per_name else 'takes no name'}")
     if name is not None:
         if name not in values:
             raise UsageError(f"{stage} has no {name!r}; there are {', '.join(values)}")
@@ -126,7 +126,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser(stage: str, run: Callable[..., None], declared: Declaration) -> argparse.ArgumentParser:
     parser = _Parser(prog=f"python -m pipeline {stage}", description=inspect.getdoc(run))
     if declared.params is not None:
-        parser.add_argument("name", nargs="?", help="the task or the source")
+        parser.add_argument("name", nargs="?", help="the task, the source, the arm or the cell")
         parser.add_argument("--params", type=Path, required=True, metavar="PATH", help="the resolved params")
     for name in (*declared.inputs, *declared.outputs):
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH")

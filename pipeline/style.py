@@ -3,6 +3,8 @@
 CSS = """\
 :root {
   color-scheme: light dark;
+  --rival: #5c6672; --arm0: #a3520a; --arm1: #a8224a; --arm2: #2b7a4b; --arm3: #1d5fa8; --arm4: #6b3fa0;
+  --arm5: #0b7285;
   --paper: #fff; --panel: #f6f7f9; --ink: #1b1f24; --muted: #57606c; --rule: #dfe3e8;
   --first: #1d5fa8; --second: #a8480a; --third: #1f7146; --hit: #7fb0e6; --miss: #f2a06a;
   --fourth: #7b3fa0; --fifth: #b3246b; --sixth: #0b7285; --seventh: #7a6a00;
@@ -10,6 +12,8 @@ CSS = """\
 }
 @media (prefers-color-scheme: dark) {
   :root {
+    --rival: #a2acb8; --arm0: #f0a36a; --arm1: #f48ba6; --arm2: #74cd9e; --arm3: #82b7f2; --arm4: #c3a1f5;
+    --arm5: #67cbdc;
     --paper: #14171b; --panel: #1c2026; --ink: #e7eaee; --muted: #a2acb8; --rule: #333a43;
     --first: #82b7f2; --second: #f0a36a; --third: #74cd9e; --hit: #2b5f9c; --miss: #96501f;
     --fourth: #c9a0ee; --fifth: #f58cbf; --sixth: #5cc8d7; --seventh: #d6c451;
@@ -87,6 +91,9 @@ figcaption { font-size: 0.8125rem; margin-top: 0.25rem; max-width: 30rem; }
 svg { display: block; max-width: 100%; height: auto; }
 .chart svg { width: 100%; max-width: 28rem; }
 .wide svg { max-width: none; }
+.large { overflow-x: auto; }
+.large svg { width: 100%; min-width: 36rem; max-width: 50rem; }
+.large figcaption { max-width: 44rem; }
 svg text { font-size: 12px; fill: var(--ink); font-family: inherit; }
 svg .axis, svg .note { fill: var(--muted); }
 svg .note, svg .small { font-size: 11px; }
@@ -105,6 +112,17 @@ svg .class-5 { --series: var(--sixth); }
 svg .class-6 { --series: var(--seventh); }
 svg .dot { fill: var(--series); fill-opacity: 0.8; stroke: var(--paper); stroke-width: 0.5; }
 svg .ring { fill: none; stroke: var(--ink); }
+svg .rival { --series: var(--rival); }
+svg .arm0 { --series: var(--arm0); }
+svg .arm1 { --series: var(--arm1); }
+svg .arm2 { --series: var(--arm2); }
+svg .arm3 { --series: var(--arm3); }
+svg .arm4 { --series: var(--arm4); }
+svg .arm5 { --series: var(--arm5); }
+svg .band { fill: var(--series); fill-opacity: 0.13; stroke: none; }
+svg .leader { fill: none; stroke: var(--series); stroke-width: 1; stroke-opacity: 0.55; }
+svg .dashed.line { stroke-dasharray: 6 3; }
+svg .ground { fill: var(--paper); }
 svg .name { fill: var(--series); }
 svg .grid { stroke: var(--rule); }
 svg .base { stroke: var(--muted); }
@@ -132,6 +150,8 @@ svg.inline {
 }
 @media print {
   :root {
+    --rival: #444; --arm0: #a3520a; --arm1: #a8224a; --arm2: #2b7a4b; --arm3: #1d5fa8; --arm4: #6b3fa0;
+    --arm5: #0b7285;
     color-scheme: light; --paper: #fff; --panel: #f6f7f9; --ink: #000; --muted: #444; --rule: #ccc;
     --first: #1d5fa8; --second: #a8480a; --third: #1f7146; --hit: #7fb0e6; --miss: #f2a06a;
     --fourth: #7b3fa0; --fifth: #b3246b; --sixth: #0b7285; --seventh: #7a6a00;
@@ -140,7 +160,7 @@ svg.inline {
   body { max-width: none; padding: 0; font-size: 9.5pt; }
   nav, summary { display: none; }
   details::details-content { content-visibility: visible; display: block; }
-  .scroll { overflow: visible; }
+  .scroll, .large { overflow: visible; }
   main > section { break-before: page; border: 0; margin: 0; padding: 0; }
   main > section:first-child { break-before: auto; }
   h2, h3, thead { break-after: avoid; }
@@ -148,3 +168,12 @@ svg.inline {
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """
+
+# What a chart needs that stands in a file of its own: the colours, and the rules of its elements.
+CHART_CSS = "\n".join(
+    [
+        CSS[: CSS.index("* {")].rstrip(),
+        "svg { font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', sans-serif; }",
+        *(line for line in CSS.splitlines() if line.startswith("svg ")),
+    ]
+)

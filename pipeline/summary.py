@@ -15,6 +15,7 @@ from pipeline.render import (
     points_interval,
     share,
 )
+from pipeline.transfer_words import markdown
 from pipeline.verdict import (
     REAL_GAIN,
     REAL_LOSS,
@@ -43,12 +44,13 @@ def results_table(evaluations: Sequence[Document]) -> str:
     return markdown_table(header, [_result(one) for one in evaluations], right=(*range(1, 8), 9))
 
 
-def summary_markdown(title: str, tasks: Sequence[Task]) -> str:
-    """Return the whole summary: the overview, then a section a task."""
+def summary_markdown(title: str, tasks: Sequence[Task], transfer: Document | None = None) -> str:
+    """Return the whole summary: the overview, what the study found (None where there is none), a section a task."""
     parts = [f"# {escape_markdown(title)}\n", results_table([task.evaluation for task in tasks])]
     if tasks:
         parts.append(_note(levels([task.evaluation for task in tasks])))
-    return "\n".join([*parts, *map(_section, tasks)])
+    study = [markdown(transfer)] if transfer else []
+    return "\n".join([*parts, *study, *map(_section, tasks)])
 
 
 def _note(intervals: str) -> str:

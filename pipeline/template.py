@@ -1,6 +1,7 @@
 """The page as a Jinja template; everything it prints is escaped, and it knows no paths, clocks or scripts."""
 
 from pipeline.template_task import SECTION
+from pipeline.template_transfer import TRANSFER
 
 HEAD = """\
 {%- macro measured(raw) -%}
@@ -75,6 +76,9 @@ HEAD = """\
 {%- for task in tasks %}
 <li><a href="#task-{{ task.name }}">{{ task.name }}</a></li>
 {%- endfor %}
+{%- for task in transfer.tasks %}
+<li><a href="#transfer-{{ task.task }}">what pretraining brings: {{ task.task }}</a></li>
+{%- endfor %}
 </ul></nav>
 </header>
 <main>
@@ -125,6 +129,9 @@ below one minus its level. <em>No proven difference</em>: chance can explain wha
 </div>
 {% endif %}
 </section>
+"""
+
+TASKS = """\
 {% for task in tasks %}
 """
 
@@ -135,4 +142,4 @@ FOOT = """\
 </html>
 """
 
-TEMPLATE = HEAD + SECTION + FOOT
+TEMPLATE = HEAD + TRANSFER + TASKS + SECTION + FOOT

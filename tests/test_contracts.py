@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.arms import Arm, Rival, Study
 from pipeline.params import PER_TASK, CorpusParams, PretrainParams, TextParams
 from pipeline.settings import parse, resolve
 from pipeline.stage import STAGES, WHOLE, declaration, load
@@ -14,7 +15,7 @@ from pipeline.stage import STAGES, WHOLE, declaration, load
 TEXT = Path("params.yaml").read_text(encoding="utf-8")
 DVC: dict[str, Any] = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text(encoding="utf-8"))
 RESOLVED = ("code", "params")
-BESIDES = ("corpus", "pretrain", "report")  # sections that are not a task's
+BESIDES = ("corpus", "pretrain", "study", "report")  # sections that are not a task's
 
 
 def entry(stage: str) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def test_deps_are_the_inputs_and_outs_the_outputs(stage):
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in RESOLVED])
 def test_a_stage_depends_on_its_own_section_and_its_own_code(stage):
-    per_name = "foreach" in DVC["stages"][stage]
+    per_name = bool({"foreach", "matrix"} & set(DVC["stages"][stage]))
     section = f"{stage}.${{key}}" if per_name else stage
     assert entry(stage)["params"] == [{"data/params.json": [section]}, {"data/code.json": [stage]}]
     assert per_name == (stage not in WHOLE)
@@ -78,7 +79,14 @@ def test_a_stage_depends_on_its_own_section_and_its_own_code(stage):
 
 def test_only_names_are_templated_into_commands():
     for stage in STAGES:
-        assert set(re.findall(r"\$\{([^}]*)\}", entry(stage)["cmd"])) <= {"key", "encoder", "item.base"}
+        assert set(re.findall(r"\$\{([^}]*)\}", entry(stage)["cmd"])) <= {
+            "key",
+            "encoder",
+            "item.base",
+            "item.task",
+            "item.arm",
+            "item.encoder",
+        }
 
 
 def test_every_section_is_a_stages_and_every_key_is_commented():
@@ -112,3 +120,15 @@ def test_a_section_holds_the_keys_its_class_reads():
     texts = (set(CorpusParams.model_fields) - {"protected"}) | (set(TextParams.model_fields) - {"file"})
     assert set(plain["corpus"]) == texts
     assert resolve(TEXT, {})
+
+
+def test_the_study_holds_the_keys_its_classes_read():
+    study = parse(TEXT)[0]["study"]
+    assert set(study) == set(Study.model_fields)
+    for group, model in (("arms", Arm), ("rivals", Rival)):
+        assert all(set(one) == set(model.model_fields) for one in study[group].values())
+
+
+def test_only_what_is_a_name_is_an_axis_of_the_matrix():
+    for stage in ("rival", "study"):
+        assert list(DVC["stages"][stage]["matrix"]) == ["task", "arm", "labels", "seed"]

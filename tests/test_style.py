@@ -7,13 +7,13 @@ from pipeline.style import CSS
 
 LIGHT, DARK = 0, 1
 CLASSES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
-TEXT = ("ink", "muted", *CLASSES, "good", "bad")
+TEXT = ("ink", "muted", *CLASSES, "good", "bad", "rival", *(f"arm{at}" for at in range(6)))
 
 
 def palette(scheme: int) -> dict[str, str]:
     """Return the colours of the light or the dark scheme, as six hexadecimal digits."""
     block = re.findall(r":root \{(.*?)\}", CSS, flags=re.DOTALL)[scheme]
-    pairs = re.findall(r"--([a-z]+): #([0-9a-f]{3,6});", block)
+    pairs = re.findall(r"--([a-z0-9]+): #([0-9a-f]{3,6});", block)
     return {name: value if len(value) == 6 else "".join(2 * digit for digit in value) for name, value in pairs}
 
 

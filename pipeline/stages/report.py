@@ -16,13 +16,15 @@ def run(
     history: In,
     evaluation: In,
     projection: In,
+    transfer: In,
     page: Out,
     summary: Out,
 ) -> None:
     """Write the page and the summary of the tasks in `params`; other files in the folders do not matter."""
     folders = (intake, findings, history, evaluation, projection)
     tasks = [Task(name, *(read_json(folder / f"{name}.json") for folder in folders)) for name in params.tasks]
+    study = read_json(transfer)
     with publish(page) as partial:
-        partial.write_text(page_html(params.title, tasks, worst=params.worst), encoding="utf-8")
+        partial.write_text(page_html(params.title, tasks, worst=params.worst, transfer=study), encoding="utf-8")
     with publish(summary) as partial:
-        partial.write_text(summary_markdown(params.title, tasks), encoding="utf-8")
+        partial.write_text(summary_markdown(params.title, tasks, study), encoding="utf-8")

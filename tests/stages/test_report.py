@@ -7,6 +7,7 @@ from pipeline.files import write_json
 from pipeline.params import ReportParams
 from pipeline.stages.report import run
 from tests.reporting import three_tasks
+from tests.studies import make_study
 
 FOLDERS = ("intake", "findings", "history", "evaluation", "projection")
 
@@ -24,7 +25,8 @@ def folders(tmp_path: Path) -> dict[str, Path]:
     for folder in FOLDERS:
         (tmp_path / folder / "old.json").write_text("no JSON")
         (tmp_path / folder / ".gitignore").write_text("/x")
-    return {folder: tmp_path / folder for folder in FOLDERS}
+    write_json(tmp_path / "transfer.json", make_study(labels=(32, 128), seeds=(0, 1)))
+    return {folder: tmp_path / folder for folder in FOLDERS} | {"transfer": tmp_path / "transfer.json"}
 
 
 def test_both_files_hold_the_tasks_in_their_order(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -33,6 +35,7 @@ def test_both_files_hold_the_tasks_in_their_order(folders: dict[str, Path], tmp_
     for text in (page.read_text(encoding="utf-8"), summary.read_text(encoding="utf-8")):
         assert 0 < text.index("spam") < text.index("reviews")
         assert "questions" not in text
+        assert "hat pretraining brings" in text
         assert str(tmp_path) not in text
     assert "Not unfunny." in page.read_text(encoding="utf-8")
     assert "Not unfunny." not in summary.read_text(encoding="utf-8")

@@ -1,0 +1,168 @@
+"""The full transfer study, in a clone of its own that shares DVC's cache: only cells that nobody has run are run.
+
+Its results go to docs/study.json, and from there to docs/study.md and docs/study.svg.
+"""
+
+import argparse
+import datetime
+import io
+import json
+import re
+import statistics
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from benchmarks.table import machine
+from pipeline.arms import TransferParams, cells_of
+from pipeline.chart_transfer import standalone, transfer
+from pipeline.durations import add, lately
+from pipeline.files import publish, read_json, write_json
+from pipeline.plan import duration
+from pipeline.render import count, escape_markdown, markdown_table
+from pipeline.style import CHART_CSS
+from pipeline.transfer_words import markdown
+
+Document = dict[str, Any]
+RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
+ABOUT = """# The transfer study
+
+`make study`: every arm with every number of labels and every seed, each a DVC stage; only cells that nobody has run are
+run. The page of `make repro` shows the same on fewer labels and seeds. How the arms are trained stands in the section
+`study` of params.yaml."""
+
+
+def place(root: Path, clone: Path) -> None:
+    """Bring the clone to the commit of `root`, with the cache of `root`; what ran in it before stays.
+
+    Raises:
+        SystemExit: A file that Git keeps differs from the commit, so that nobody could tell what was studied.
+    """
+    if _git(root, "status", "--porcelain", "--untracked-files=no"):
+        raise SystemExit("some files differ from the last commit; commit them first, for the study is of a commit")
+    if not (clone / ".git").is_dir():
+        _git(root, "clone", "--quiet", "--no-checkout", ".", str(clone))
+    _git(clone, "fetch", "--quiet", "origin", "HEAD")
+    commit = _git(root, "rev-parse", "HEAD")
+    lock = clone / "dvc.lock"
+    mine = lock.read_bytes() if lock.is_file() else None
+    _git(clone, "checkout", "--quiet", "--force", "--detach", commit)
+    if mine is not None:
+        lock.write_bytes(mine)
+    subprocess.run(["dvc", "cache", "dir", "--local", str((root / ".dvc/cache").resolve())], cwd=clone, check=True)
+
+
+def overlay(params: str, profile: str) -> str:
+    """Return params.yaml with the keys of the profile in its section `study`; comments stay."""
+    yaml = YAML(typ="rt")
+    yaml.width = 10_000
+    values = yaml.load(params)
+    values["study"].update(YAML(typ="safe", pure=True).load(profile))
+    stream = io.StringIO()
+    yaml.dump(values, stream)
+    return stream.getvalue()
+
+
+def reproduce(clone: Path) -> None:
+    """Run what is missing of the study, show it, and note how long each stage took.
+
+    Raises:
+        CalledProcessError: A stage failed; the cells that ended are kept.
+    """
+    stage, start = "", time.monotonic()
+    command = ["dvc", "repro", "transfer"]
+    with subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            found = RUNNING.search(line)
+            if found or line.startswith(("Stage '", "Updating lock file")):
+                if stage:
+                    add(clone, stage, time.monotonic() - start)
+                stage, start = found["stage"] if found else "", time.monotonic()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+
+
+def collected(clone: Path, made: str) -> Document:
+    """Return what the study found, with the seconds a cell took: the median over its seeds, None if none was timed."""
+    params = TransferParams.model_validate_json(json.dumps(read_json(clone / "data/params.json")["transfer"]))
+    timed = lately(clone)
+    seconds: dict[tuple[str, str, int | str], list[float]] = {}
+    for name, cell in cells_of(params, params.arms):
+        stage = f"{'study' if cell.arm in params.encoders else 'rival'}@{name}"
+        seconds.setdefault((cell.task, cell.arm, cell.labels), []).extend([timed[stage]] if stage in timed else [])
+    found = read_json(clone / "data/transfer.json")
+    for task in found["tasks"]:
+        for arm in task["arms"]:
+            for point in arm["points"]:
+                took = seconds[task["task"], arm["arm"], point["labels"]]
+                point["seconds"] = round(statistics.median(took), 1) if took else None
+    return {"made": made, **found}
+
+
+def page(found: Document) -> str:
+    """Return the study as Markdown, from its document alone."""
+    figures = [
+        f"![Accuracy on {escape_markdown(task['task'])} by labels]({_figure(found, task)})" for task in found["tasks"]
+    ]
+    costs = [_costs(task) for task in found["tasks"]]
+    return "\n\n".join([ABOUT, escape_markdown(found["made"]), *figures, markdown(found), *costs]).rstrip() + "\n"
+
+
+def drawings(found: Document) -> dict[str, str]:
+    """Return the figure of each task by its file's name."""
+    return {_figure(found, task): standalone(transfer(task), CHART_CSS) for task in found["tasks"]}
+
+
+def write(docs: Path, found: Document) -> None:
+    """Write study.json and what is made from it."""
+    write_json(docs / "study.json", found)
+    for name, text in {"study.md": page(found), **drawings(found)}.items():
+        with publish(docs / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+
+
+def _figure(found: Document, task: Document) -> str:
+    return "study.svg" if task is found["tasks"][0] else f"study-{task['task']}.svg"
+
+
+def _costs(task: Document) -> str:
+    """Return what a cell takes, from start to end of its process, and the tokens that its training sees."""
+    head = [count(point["train"]) for point in task["arms"][0]["points"]]
+    rows = [(escape_markdown(arm["title"]), *(_cost(point) for point in arm["points"])) for arm in task["arms"]]
+    table = markdown_table(("Time of a cell with labels", *head), rows, right=range(1, len(head) + 1))
+    return f"## What a cell of {escape_markdown(task['task'])} takes\n\n{table}\nIn brackets: tokens that training saw."
+
+
+def _cost(point: Document) -> str:
+    took = "–" if point["seconds"] is None else duration(point["seconds"])
+    return f"{took} ({count(point['tokens'])})" if point["tokens"] else took
+
+
+def _git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def main() -> None:
+    """Run the study and write its documents."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", type=Path, default=Path("benchmarks/study.yaml"), help="keys of `study`")
+    parser.add_argument("--clone", type=Path, default=Path(".study"), help="the folder it runs in")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="where its documents go")
+    given = parser.parse_args()
+    place(Path.cwd(), given.clone)
+    params = given.clone / "params.yaml"
+    params.write_text(
+        overlay(params.read_text(encoding="utf-8"), given.profile.read_text(encoding="utf-8")), encoding="utf-8"
+    )
+    start = time.monotonic()
+    reproduce(given.clone)
+    print(f"the study took {duration(time.monotonic() - start)}")
+    write(given.docs, collected(given.clone, f"{datetime.datetime.now(tz=datetime.UTC).date()}, {machine()}"))
+
+
+if __name__ == "__main__":
+    main()

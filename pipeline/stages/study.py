@@ -1,0 +1,27 @@
+"""study: examples and the start of an arm -> a cell of the study, a model with an encoder."""
+
+from pipeline.arms import StudyParams
+from pipeline.cell import budget, document
+from pipeline.errors import UsageError
+from pipeline.fewshot import finetuned, probed
+from pipeline.files import write_json
+from pipeline.stage import In, Out
+from pipeline.tables import read_parquet
+
+
+def run(params: StudyParams, *, examples: In, findings: In, start: In, cell: Out) -> None:  # noqa: ARG001
+    """Train what the arm says on the labels of the cell, and keep its answers to the test rows.
+
+    `findings` is not read: that it is there says that validate let the examples pass.
+
+    Raises:
+        UsageError: The cell says neither how to fine-tune nor how to probe.
+    """
+    given = budget(read_parquet(examples), labels=params.labels, seed=params.seed)
+    if params.finetune is not None:
+        found = finetuned(params, params.finetune, start, given)
+    elif params.probe is not None:
+        found = probed(params, params.probe, start, given)
+    else:
+        raise UsageError(f"the cell {params.task}-{params.arm} has neither `finetune` nor `probe`; run `dvc repro`")
+    write_json(cell, document(params, given, *found))

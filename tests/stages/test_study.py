@@ -1,0 +1,191 @@
+"""The cells of the study and what they start from, on real tiny encoders."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from pipeline.arms import Probe, RivalParams, StartParams, StudyParams, TransferParams, cells_of
+from pipeline.cell import budget
+from pipeline.device import Device
+from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.fewshot import encoded, epochs, features
+from pipeline.files import sha256
+from pipeline.loading import new_classifier, random_classifier
+from pipeline.params import BaselineParams
+from pipeline.stages import rival, start, study, transfer
+from pipeline.tables import described, read_parquet, write_parquet
+from tests.test_training import with_params
+
+GOOD, BAD = ("great", "lovely", "warm", "clever"), ("bad", "dull", "grim", "weak")
+BASELINE = BaselineParams(task="t", ngrams=1, min_df=1, strengths=(1.0, 10.0), max_iter=1000)
+HOW = with_params(epochs=1, batch_size=8, batch_tokens=256, learning_rate=3e-3, evaluations=1, metric="accuracy")
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("examples")
+    rng = np.random.default_rng(0)
+    kinds = [str(rng.choice(GOOD if at % 2 else BAD)) for at in range(180)]
+    table = pa.table(
+        {
+            "id": [f"id{at:03}" for at in range(180)],
+            "split": [("train", "train", "validation", "test")[at // 2 % 4] for at in range(180)],
+            "text": [f"the {kind} film {rng.choice(['plot', 'cast', 'music'])}" for kind in kinds],
+            "label": ["yes" if at % 2 else "no" for at in range(180)],
+            "row": pa.array(range(180), pa.int64()),
+        }
+    )
+    write_parquet(folder / "t.parquet", described(table, task="t", labels=("no", "yes")))
+    (folder / "findings.json").write_text("{}")
+    return {"examples": folder / "t.parquet", "findings": folder / "findings.json"}
+
+
+def cell_params(**changes):
+    values = {"task": "t", "arm": "a", "labels": 24, "seed": 0, "initial": "pretrained", "max_length": 16}
+    return StudyParams(**{**values, "min_steps": 40, "probe": None, "finetune": HOW, **changes})
+
+
+def cell(tmp_path, name, stage, params, **paths):
+    stage.run(params, **paths, cell=tmp_path / f"{name}.json")
+    return json.loads((tmp_path / f"{name}.json").read_text())
+
+
+def test_majority_and_tfidf_answer_the_test_rows(inputs, tmp_path):
+    values = {"task": "t", "labels": 24, "seed": 0}
+    one = cell(tmp_path, "one", rival, RivalParams(arm="majority", baseline=None, **values), **inputs)
+    assert one["accuracy"] == pytest.approx(0.5, abs=0.05)
+    assert len(set(one["predicted"].split())) == 1
+    other = cell(tmp_path, "other", rival, RivalParams(arm="tfidf", baseline=BASELINE, **values), **inputs)
+    assert other["accuracy"] > 0.9
+    assert other["rows"] == {"train": 24, "validation": 24, "test": 44}
+    assert one["actual"] == other["actual"]
+
+
+def test_a_rival_never_imports_torch():
+    code = "import sys, pipeline.stages.rival, pipeline.stages.transfer, pipeline.stages.start as s; "
+    found = "print(sorted(name for name in ('torch', 'transformers') if name in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace(", pipeline.stages.start as s", "") + found],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "[]"
+
+
+def test_fine_tuning_learns_from_few_labels_and_gives_the_same_bytes_again(inputs, encoder, tmp_path):
+    found = [cell(tmp_path, name, study, cell_params(), start=encoder, **inputs) for name in ("one", "two")]
+    assert sha256(tmp_path / "one.json") == sha256(tmp_path / "two.json")
+    assert found[0]["accuracy"] > 0.8
+    assert found[0]["steps"] >= 40
+    assert found[0]["tokens"] > 40 * 8 * 3
+
+
+def test_a_test_row_changes_no_answer_to_the_others(inputs, encoder, tmp_path):
+    table = read_parquet(inputs["examples"])
+    ids = table["id"].to_pylist()
+    gone = next(at for at, split in enumerate(table["split"].to_pylist()) if split == "test")
+    fewer = table.take([at for at in range(len(ids)) if at != gone])
+    write_parquet(tmp_path / "fewer.parquet", fewer)
+    whole = cell(tmp_path, "whole", study, cell_params(), start=encoder, **inputs)
+    less = cell(
+        tmp_path, "less", study, cell_params(), start=encoder, **inputs | {"examples": tmp_path / "fewer.parquet"}
+    )
+    place = sorted(key for key, split in zip(ids, table["split"].to_pylist(), strict=True) if split == "test").index(
+        ids[gone]
+    )
+    kept = whole["predicted"].split()
+    del kept[place]
+    assert kept == less["predicted"].split()
+
+
+def test_another_seed_sees_other_rows_and_makes_another_model(inputs, encoder, tmp_path):
+    one, other = (
+        cell(tmp_path, f"{seed}", study, cell_params(seed=seed, min_steps=12), start=encoder, **inputs)
+        for seed in (0, 1)
+    )
+    assert one["actual"] == other["actual"]
+    assert one["predicted"] != other["predicted"]
+
+
+def test_a_probe_fits_a_linear_model_on_frozen_features(inputs, encoder, tmp_path):
+    params = cell_params(finetune=None, probe=Probe(strengths=(0.01, 0.1, 1.0), max_iter=1000))
+    found = cell(tmp_path, "probe", study, params, start=encoder, **inputs)
+    assert found["accuracy"] > 0.8
+    assert (found["steps"], found["tokens"]) == (0, 0)
+
+
+def test_a_cell_that_says_nothing_is_refused(inputs, encoder, tmp_path):
+    with pytest.raises(UsageError, match="neither `finetune` nor `probe`"):
+        cell(tmp_path, "no", study, cell_params(finetune=None), start=encoder, **inputs)
+
+
+def test_features_are_the_mean_of_the_stock_models_states_and_padding_does_not_leak(inputs, encoder):
+    given = budget(read_parquet(inputs["examples"]), labels=24, seed=0)
+    model = new_classifier(encoder, given.labels, dropout=0.0, seed=0)
+    rows = encoded(encoder, given, max_length=16)[0]
+    found = features(model, rows, Device(torch.device("cpu"), "fp32", "a test"))
+    for at in (0, 7, 23):
+        ids = rows.tokens.values[rows.tokens.offsets[at] : rows.tokens.offsets[at + 1]]
+        with torch.inference_mode():
+            alone = model.base_model(input_ids=torch.tensor(ids[None], dtype=torch.int64)).last_hidden_state[0].mean(0)
+        np.testing.assert_allclose(found[at], alone.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(8, 40), (24, 14), (320, 1), (1000, 1)])
+def test_few_rows_are_seen_often_enough(rows, expected):
+    assert epochs(HOW, rows, min_steps=40) == expected
+
+
+def test_a_random_start_has_the_encoders_shape_and_depends_on_the_seed(encoder):
+    one, same, other = (random_classifier(encoder, ("a", "b"), dropout=0.0, seed=seed) for seed in (1, 1, 2))
+    loaded = new_classifier(encoder, ("a", "b"), dropout=0.0, seed=3)  # the encoder itself was made with seed 0
+    for (name, value), (_, again), (_, different), (_, theirs) in zip(
+        *(model.named_parameters() for model in (one, same, other, loaded)), strict=True
+    ):
+        assert torch.equal(value, again), name
+        assert value.shape == theirs.shape
+        if "weight" in name and "LayerNorm" not in name:
+            assert not torch.equal(value, different), name
+            assert not torch.equal(value, theirs), name
+
+
+# ------------------------------------------------------------------------------------------------ what arms start from
+def test_a_pretrained_start_is_the_encoder_and_a_random_one_its_shape(encoder, tmp_path):
+    for initial in ("pretrained", "random"):
+        start.run(StartParams(arm="a", initial=initial), encoder=encoder, start=tmp_path / initial)
+    whole, shape = ({path.name for path in (tmp_path / name).iterdir()} for name in ("pretrained", "random"))
+    assert shape == {"config.json", "tokenizer.json", "tokenizer_config.json"}
+    assert whole == shape | {"model.safetensors"}
+    assert sha256(tmp_path / "pretrained/model.safetensors") == sha256(encoder / "model.safetensors")
+
+
+def test_a_folder_that_is_no_encoder_is_refused(tmp_path):
+    (tmp_path / "none").mkdir()
+    with pytest.raises(EnvironmentFault, match=r"has no config\.json"):
+        start.run(StartParams(arm="a", initial="random"), encoder=tmp_path / "none", start=tmp_path / "start")
+    assert not (tmp_path / "start").exists()
+
+
+# ------------------------------------------------------------------------------------------------ the join
+def test_the_cells_are_joined_and_others_do_not_matter(inputs, tmp_path):
+    params = TransferParams(
+        tasks=("t",), arms={"majority": "largest", "tfidf": "words"}, encoders={}, labels=(8, 24), seeds=(0, 1),
+        comparisons=(("tfidf", "majority"),), confidence=0.95, resamples=100,
+    )  # fmt: skip
+    cells = tmp_path / "cells"
+    for name, where in cells_of(params, params.arms):
+        values = RivalParams(**where._asdict(), baseline=BASELINE if where.arm == "tfidf" else None)
+        rival.run(values, **inputs, cell=cells / f"{name}.json")
+    (cells / "t-forest-8-0.json").write_text("no JSON")
+    transfer.run(params, cells=cells, transfer=tmp_path / "transfer.json", curves=tmp_path / "transfer.csv")
+    found = json.loads((tmp_path / "transfer.json").read_text())
+    assert [arm["arm"] for arm in found["tasks"][0]["arms"]] == ["majority", "tfidf"]
+    assert found["tasks"][0]["comparisons"][-1]["outcome"] == "real gain"
+    assert len((tmp_path / "transfer.csv").read_text().splitlines()) == 5
+    (cells / "t-tfidf-8-1.json").unlink()
+    with pytest.raises(EnvironmentFault, match="t-tfidf-8-1"):
+        transfer.run(params, cells=cells, transfer=tmp_path / "transfer.json", curves=tmp_path / "transfer.csv")
