@@ -9,7 +9,7 @@ from markupsafe import Markup
 from pipeline import render, verdict
 from pipeline.chart_bars import Row, bar, extent, ranges, whisker
 from pipeline.chart_confusion import confusion
-from pipeline.chart_curves import learning, reliability
+from pipeline.chart_curves import learning, pretraining, reliability
 from pipeline.style import CSS
 from pipeline.template import TEMPLATE
 from pipeline.verdict import BASELINES, Document, Task, gain, measure
@@ -43,10 +43,10 @@ FILTERS = {
 }
 
 
-def page_html(title: str, tasks: Sequence[Task], *, worst: int) -> str:
-    """Return the page of all tasks, in their order; `worst` errors a task are shown at most."""
+def page_html(title: str, tasks: Sequence[Task], *, worst: int, encoders: Sequence[Document] = ()) -> str:
+    """Return the page of all tasks and then the encoders, in their order; `worst` errors a task are shown at most."""
     levels = verdict.levels([task.evaluation for task in tasks])
-    return _template().render(title=title, tasks=tasks, worst=worst, levels=levels)
+    return _template().render(title=title, tasks=tasks, worst=worst, levels=levels, encoders=encoders)
 
 
 @cache
@@ -60,6 +60,7 @@ def _template() -> Template:
         confusion=confusion,
         reliability=reliability,
         learning=learning,
+        pretraining=pretraining,
         accuracies=accuracies,
         gains=gains,
         models=models,

@@ -60,7 +60,10 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     resolved["corpus"] = _corpus(raw, tuple(tasks), problems)
     resolved["pretrain"] = _encoders(raw, problems)
     resolved["report"] = _section(
-        ReportParams, {**_map(raw, "report", problems), "tasks": list(tasks)}, lambda key: f"report.{key}", problems
+        ReportParams,
+        {**_map(raw, "report", problems), "tasks": list(tasks), "encoders": list(resolved["pretrain"])},
+        lambda key: f"report.{key}",
+        problems,
     )
     for task in tasks:
         _check_slices(resolved["ingest"][task], resolved["evaluate"][task], f"tasks.{task}.evaluate.slices", problems)

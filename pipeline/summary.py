@@ -26,12 +26,24 @@ def results_table(evaluations: Sequence[Document]) -> str:
     return markdown_table(header, [_result(evaluation) for evaluation in evaluations], right=range(1, 8))
 
 
-def summary_markdown(title: str, tasks: Sequence[Task]) -> str:
-    """Return the whole summary: the overview, then a section a task."""
+def summary_markdown(title: str, tasks: Sequence[Task], encoders: Sequence[Document] = ()) -> str:
+    """Return the whole summary: the overview, then a section a task, then the encoders."""
     parts = [f"# {escape_markdown(title)}\n", results_table([task.evaluation for task in tasks])]
     if tasks:
         parts.append(_note(levels([task.evaluation for task in tasks])))
-    return "\n".join([*parts, *map(_section, tasks)])
+    return "\n".join([*parts, *map(_section, tasks), *([encoders_table(encoders)] if encoders else [])])
+
+
+def encoders_table(encoders: Sequence[Document]) -> str:
+    """Return what each pretrained encoder knows of held-out documents, and what frequencies alone give."""
+    header = ("Encoder", "Perplexity", "by chance", "Words right", "by chance", "Pairs right", "by chance")
+    rows = []
+    for one in encoders:
+        best, known = one["best"], one["chance"]
+        surprise = (f"{best['perplexity']:.1f}", f"{known['perplexity']:.1f}")
+        right = (share(found[key]) for key in ("accuracy", "pair_accuracy") for found in (best, known))
+        rows.append((escape_markdown(one["encoder"]), *surprise, *right))
+    return f"## Pretrained encoders\n\n{markdown_table(header, rows, right=range(1, 7))}"
 
 
 def _note(intervals: str) -> str:

@@ -1,5 +1,6 @@
 """The page as a Jinja template; everything it prints is escaped, and it knows no paths, clocks or scripts."""
 
+from pipeline.template_encoders import ENCODERS
 from pipeline.template_task import SECTION
 
 HEAD = """\
@@ -115,10 +116,9 @@ below one minus its level. <em>No proven difference</em>: chance can explain wha
 """
 
 FOOT = """\
-{% endfor %}
 </main>
 </body>
 </html>
 """
 
-TEMPLATE = HEAD + SECTION + FOOT
+TEMPLATE = HEAD + SECTION + "{% endfor %}\n" + ENCODERS + FOOT

@@ -9,12 +9,21 @@ from pipeline.verdict import Task
 
 
 def run(
-    params: ReportParams, *, intake: In, findings: In, history: In, evaluation: In, page: Out, summary: Out
+    params: ReportParams,
+    *,
+    intake: In,
+    findings: In,
+    history: In,
+    evaluation: In,
+    pretraining: In,
+    page: Out,
+    summary: Out,
 ) -> None:
     """Write the page and the summary of the tasks in `params`; other files in the folders do not matter."""
     folders = (intake, findings, history, evaluation)
     tasks = [Task(name, *(read_json(folder / f"{name}.json") for folder in folders)) for name in params.tasks]
+    encoders = [read_json(pretraining / f"{name}.json") for name in params.encoders]
     with publish(page) as partial:
-        partial.write_text(page_html(params.title, tasks, worst=params.worst), encoding="utf-8")
+        partial.write_text(page_html(params.title, tasks, worst=params.worst, encoders=encoders), encoding="utf-8")
     with publish(summary) as partial:
-        partial.write_text(summary_markdown(params.title, tasks), encoding="utf-8")
+        partial.write_text(summary_markdown(params.title, tasks, encoders), encoding="utf-8")
