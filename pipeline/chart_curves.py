@@ -25,6 +25,12 @@ class Series(NamedTuple):
 
 
 LOSSES = (Series("train_loss", "training", "square", "second"), Series("loss", "validation", "circle", "first"))
+SURPRISE = (Series("perplexity", "held-out", "circle", "first"),)
+RIGHT_ANSWERS = (
+    Series("accuracy", "words", "circle", "first"),
+    Series("pair_accuracy", "pairs", "diamond", "third"),
+    Series("found_accuracy", "replaced", "square", "second"),
+)
 SCORES = (Series("accuracy", "accuracy", "circle", "first"), Series("macro_f1", "macro-F1", "diamond", "third"))
 
 
@@ -85,6 +91,24 @@ def learning(history: Document) -> Markup:
         title="Learning curve",
         description=f"{plural(len(rows), 'evaluation')} on validation. The best is at step {count(best['step'])}: "
         f"loss {share(best['loss'])}, accuracy {share(best['accuracy'])}, macro-F1 {share(best['macro_f1'])}.",
+    )
+
+
+def pretraining(history: Document) -> Markup:
+    """Return the perplexity of hidden words above, and the shares right of words and pairs below, by step."""
+    best, rows = history["best"], history["evaluations"]
+    last = float(max((row["step"] for row in rows), default=1))
+    x, bottom = scale((0, last), (START, RIGHT)), 288.0
+    return drawing(
+        WIDTH,
+        bottom + 38,
+        _panel(rows, SURPRISE, "perplexity", x, (20, 142)),
+        _panel(rows, RIGHT_ANSWERS, "share right", x, (166, bottom)),
+        *(text(x(tick), bottom + 16, count(tick), anchor="middle") for tick in ticks(0, last) if tick == round(tick)),
+        text(x(last / 2), bottom + 33, "step", kind="axis", anchor="middle"),
+        title="Pretraining curve",
+        description=f"{plural(len(rows), 'evaluation')} on held-out documents. Step {count(best['step'])}: perplexity "
+        f"{best['perplexity']:.1f}, words right {share(best['accuracy'])}.",
     )
 
 

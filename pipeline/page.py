@@ -9,7 +9,7 @@ from markupsafe import Markup
 from pipeline import render, transfer_words, verdict
 from pipeline.chart_bars import Row, bar, extent, ranges, whisker
 from pipeline.chart_confusion import confusion
-from pipeline.chart_curves import learning, reliability
+from pipeline.chart_curves import learning, pretraining, reliability
 from pipeline.chart_projection import projection
 from pipeline.chart_transfer import transfer as curves
 from pipeline.style import CSS
@@ -47,13 +47,22 @@ FILTERS = {
 }
 
 
-def page_html(title: str, tasks: Sequence[Task], *, worst: int, transfer: Document | None = None) -> str:
-    """Return the page of all tasks, in their order; `worst` errors a task are shown at most.
+def page_html(
+    title: str,
+    tasks: Sequence[Task],
+    *,
+    worst: int,
+    transfer: Document | None = None,
+    encoders: Sequence[Document] = (),
+) -> str:
+    """Return the page: what the study found, all tasks and then the encoders, each in their order.
 
-    `transfer` is what the study found; None where there is no study.
+    `worst` errors a task are shown at most; `transfer` is None where there is no study.
     """
     levels = verdict.levels([task.evaluation for task in tasks])
-    return _template().render(title=title, tasks=tasks, worst=worst, levels=levels, transfer=transfer or NO_STUDY)
+    return _template().render(
+        title=title, tasks=tasks, worst=worst, levels=levels, transfer=transfer or NO_STUDY, encoders=encoders
+    )
 
 
 @cache
@@ -68,6 +77,7 @@ def _template() -> Template:
         reliability=reliability,
         learning=learning,
         projection=projection,
+        pretraining=pretraining,
         accuracies=accuracies,
         gains=gains,
         models=models,

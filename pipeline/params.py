@@ -353,6 +353,7 @@ class ReportParams(Section):
     title: Text
     worst: Annotated[int, Field(ge=0, le=1000)]
     tasks: tuple[Name, ...]
+    encoders: tuple[Name, ...]
 
 
 TrainingParams = FinetuneParams | PretrainParams  # of any training

@@ -62,7 +62,10 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     resolved["pretrain"] = _encoders(raw, problems)
     resolved |= _study(raw, resolved, problems)
     resolved["report"] = _section(
-        ReportParams, {**_map(raw, "report", problems), "tasks": list(tasks)}, lambda key: f"report.{key}", problems
+        ReportParams,
+        {**_map(raw, "report", problems), "tasks": list(tasks), "encoders": list(resolved["pretrain"])},
+        lambda key: f"report.{key}",
+        problems,
     )
     for task in tasks:
         _check_slices(resolved["ingest"][task], resolved["evaluate"][task], f"tasks.{task}.evaluate.slices", problems)

@@ -44,13 +44,28 @@ def results_table(evaluations: Sequence[Document]) -> str:
     return markdown_table(header, [_result(one) for one in evaluations], right=(*range(1, 8), 9))
 
 
-def summary_markdown(title: str, tasks: Sequence[Task], transfer: Document | None = None) -> str:
-    """Return the whole summary: the overview, what the study found (None where there is none), a section a task."""
+def summary_markdown(
+    title: str, tasks: Sequence[Task], transfer: Document | None = None, encoders: Sequence[Document] = ()
+) -> str:
+    """Return the whole summary: the overview, the study (None where there is none), a section a task, the encoders."""
     parts = [f"# {escape_markdown(title)}\n", results_table([task.evaluation for task in tasks])]
     if tasks:
         parts.append(_note(levels([task.evaluation for task in tasks])))
     study = [markdown(transfer)] if transfer else []
-    return "\n".join([*parts, *study, *map(_section, tasks)])
+    last = [encoders_table(encoders)] if encoders else []
+    return "\n".join([*parts, *study, *map(_section, tasks), *last])
+
+
+def encoders_table(encoders: Sequence[Document]) -> str:
+    """Return what each pretrained encoder knows of held-out documents, and what frequencies alone give."""
+    header = ("Encoder", "Perplexity", "by chance", "Words right", "by chance", "Pairs right", "by chance")
+    rows = []
+    for one in encoders:
+        best, known = one["best"], one["chance"]
+        surprise = (f"{best['perplexity']:.1f}", f"{known['perplexity']:.1f}")
+        right = (share(found[key]) for key in ("accuracy", "pair_accuracy") for found in (best, known))
+        rows.append((escape_markdown(one["encoder"]), *surprise, *right))
+    return f"## Pretrained encoders\n\n{markdown_table(header, rows, right=range(1, 7))}"
 
 
 def _note(intervals: str) -> str:

@@ -1,5 +1,6 @@
 """The page as a Jinja template; everything it prints is escaped, and it knows no paths, clocks or scripts."""
 
+from pipeline.template_encoders import ENCODERS
 from pipeline.template_task import SECTION
 from pipeline.template_transfer import TRANSFER
 
@@ -136,10 +137,9 @@ TASKS = """\
 """
 
 FOOT = """\
-{% endfor %}
 </main>
 </body>
 </html>
 """
 
-TEMPLATE = HEAD + TRANSFER + TASKS + SECTION + FOOT
+TEMPLATE = HEAD + TRANSFER + TASKS + SECTION + "{% endfor %}\n" + ENCODERS + FOOT

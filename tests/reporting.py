@@ -208,6 +208,26 @@ def projection(labels: list[str], matrix: list[list[int]], texts: list[str]) -> 
     }  # fmt: skip
 
 
+def pretraining(encoder: str = "scratch", *, pairs: bool = True) -> dict[str, Any]:
+    """Return what a pretraining of four evaluations tells."""
+    rows = [
+        {
+            "step": 100 * at, "epoch": at / 4, "learning_rate": 1e-3 / at, "train_loss": 7.0 - at / 2,
+            "loss": 6.5 - at / 2, "word_loss": 6.0 - at / 2, "perplexity": 400.0 / at, "accuracy": 0.1 + at / 20,
+            "pair_loss": 0.5 if pairs else None, "pair_accuracy": 0.55 + at / 20 if pairs else None,
+            "found_loss": None, "found_accuracy": None,
+        }
+        for at in range(1, 5)
+    ]  # fmt: skip
+    return {
+        "encoder": encoder, "device": {"device": "cpu", "precision": "bf16"}, "parameters": 1_492_610,
+        "vocabulary": 8000, "documents": {"train": 20_668, "held_out": 608},
+        "tokens": {"train": 2_010_003, "held_out": 60_001},
+        "chance": {"perplexity": 641.7, "accuracy": 0.055, "pair_accuracy": 0.52 if pairs else None},
+        "steps": 400, "best": rows[-1], "stopped": "finished", "evaluations": rows,
+    }  # fmt: skip
+
+
 def make_task(
     name: str = "reviews",
     labels: tuple[str, ...] = ("negative", "positive"),

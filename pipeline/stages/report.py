@@ -17,6 +17,7 @@ def run(
     evaluation: In,
     projection: In,
     transfer: In,
+    pretraining: In,
     page: Out,
     summary: Out,
 ) -> None:
@@ -24,7 +25,9 @@ def run(
     folders = (intake, findings, history, evaluation, projection)
     tasks = [Task(name, *(read_json(folder / f"{name}.json") for folder in folders)) for name in params.tasks]
     study = read_json(transfer)
+    encoders = [read_json(pretraining / f"{name}.json") for name in params.encoders]
     with publish(page) as partial:
-        partial.write_text(page_html(params.title, tasks, worst=params.worst, transfer=study), encoding="utf-8")
+        text = page_html(params.title, tasks, worst=params.worst, transfer=study, encoders=encoders)
+        partial.write_text(text, encoding="utf-8")
     with publish(summary) as partial:
-        partial.write_text(summary_markdown(params.title, tasks, study), encoding="utf-8")
+        partial.write_text(summary_markdown(params.title, tasks, study, encoders), encoding="utf-8")

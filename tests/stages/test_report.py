@@ -6,14 +6,15 @@ from pipeline.errors import EnvironmentFault
 from pipeline.files import write_json
 from pipeline.params import ReportParams
 from pipeline.stages.report import run
-from tests.reporting import three_tasks
+from tests.reporting import pretraining, three_tasks
 from tests.studies import make_study
 
 FOLDERS = ("intake", "findings", "history", "evaluation", "projection")
+ALL = (*FOLDERS, "pretraining")
 
 
-def make_params(*tasks: str, worst: int = 10) -> ReportParams:
-    return ReportParams(title="Transferline", worst=worst, tasks=tasks)
+def make_params(*tasks: str, worst: int = 10, encoders: tuple[str, ...] = ("scratch",)) -> ReportParams:
+    return ReportParams(title="Transferline", worst=worst, tasks=tasks, encoders=encoders)
 
 
 @pytest.fixture
@@ -22,11 +23,13 @@ def folders(tmp_path: Path) -> dict[str, Path]:
     for task in three_tasks():
         for folder in FOLDERS:
             write_json(tmp_path / folder / f"{task.name}.json", getattr(task, folder))
-    for folder in FOLDERS:
+    for encoder, pairs in (("scratch", True), ("adapted", False)):
+        write_json(tmp_path / "pretraining" / f"{encoder}.json", pretraining(encoder, pairs=pairs))
+    for folder in ALL:
         (tmp_path / folder / "old.json").write_text("no JSON")
         (tmp_path / folder / ".gitignore").write_text("/x")
     write_json(tmp_path / "transfer.json", make_study(labels=(32, 128), seeds=(0, 1)))
-    return {folder: tmp_path / folder for folder in FOLDERS} | {"transfer": tmp_path / "transfer.json"}
+    return {folder: tmp_path / folder for folder in ALL} | {"transfer": tmp_path / "transfer.json"}
 
 
 def test_both_files_hold_the_tasks_in_their_order(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -47,6 +50,17 @@ def test_two_runs_give_the_same_bytes(folders: dict[str, Path], tmp_path: Path) 
         run(make_params("reviews", "questions", "spam"), **folders, **outs)
     for name in ("report.html", "report.md"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_the_encoders_are_shown_beside_chance(folders: dict[str, Path], tmp_path: Path) -> None:
+    page, summary = tmp_path / "report.html", tmp_path / "report.md"
+    run(make_params("spam", encoders=("scratch", "adapted")), **folders, page=page, summary=summary)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("Pretraining curve") == 2
+    assert text.index("scratch: finished after 400 of") < text.index("adapted: finished after 400 of")
+    assert "| scratch | 100.0 | 641.7 | 0.300 | 0.055 | 0.750 | 0.520 |" in summary.read_text(encoding="utf-8")
+    run(make_params("spam", encoders=()), **folders, page=page, summary=summary)
+    assert "Pretrained encoders" not in page.read_text(encoding="utf-8") + summary.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
