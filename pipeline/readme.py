@@ -5,6 +5,7 @@ import re
 from pipeline.errors import UsageError
 
 _NODE = re.compile(r'(\w+)\["([^"]+)"\]')
+KINDS = {"fetch": "SOURCE", "start": "ARM", "rival": "CELL", "study": "CELL"}  # what the instances are; else tasks
 _EDGE = re.compile(r"(\w+)-->(\w+)")
 
 
@@ -50,7 +51,7 @@ def overview(summary: str) -> str:
 
 
 def _kind(stage: str) -> str:
-    return "SOURCE" if stage == "fetch" else "TASK"
+    return KINDS.get(stage, "TASK")
 
 
 def _sorted(stages: list[str], edges: set[tuple[str, str]]) -> list[str]:
