@@ -78,7 +78,7 @@ def test_the_clone_is_of_the_commit_and_shares_the_cache(tmp_path):
     root.run("git", "add", "-A")
     root.run("git", "commit", "-q", "-m", "ignore")
     place(root.root, clone)
-    told = root.run("dvc", "repro", cwd=clone)
+    told = root.run("dvc", "--cd", str(clone), "repro")
     assert "is cached - skipping run" in told or "didn't change" in told
     assert (clone / "out.txt").read_text() == "1"
     (clone / "dvc.lock").write_text("kept")

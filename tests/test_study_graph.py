@@ -14,11 +14,11 @@ from tests.settings import dump
 
 STAGES = ("rival", "start", "study", "transfer")
 COPIES = {
-    "rival": "cat data/examples/${item.task}.parquet > data/study/${key}.json",
+    "rival": "mkdir -p data/study && cat data/examples/${item.task}.parquet > data/study/${key}.json",
     # what the stage itself copies for the arm `random`: the shape alone
-    "start": "mkdir data/start/${key} && cp data/${item.encoder}/config.json data/start/${key} && "
+    "start": "mkdir -p data/start/${key} && cp data/${item.encoder}/config.json data/start/${key} && "
     "(test ${key} = random || cp data/${item.encoder}/model.safetensors data/start/${key})",
-    "study": "cat data/start/${item.arm}/* > data/study/${key}.json",
+    "study": "mkdir -p data/study && cat data/start/${item.arm}/* > data/study/${key}.json",
     "transfer": "cat data/study/*.json > data/transfer.json; cp data/transfer.json data/transfer.csv",
 }
 ARMS = ("random", "scratch", "probe", "pretrained", "adapted")
