@@ -4,6 +4,14 @@ import re
 
 from pipeline.errors import UsageError
 
+# What the instances of a stage are; else tasks.
+KINDS = {
+    "fetch": "SOURCE",
+    "pretrain": "ENCODER",
+    "start": "ARM",
+    "rival": "CELL",
+    "study": "CELL",
+}
 _NODE = re.compile(r'(\w+)\["([^"]+)"\]')
 _EDGE = re.compile(r"(\w+)-->(\w+)")
 
@@ -11,12 +19,13 @@ _EDGE = re.compile(r"(\w+)-->(\w+)")
 def collapse(mermaid: str) -> str:
     """Return the graph of `dvc dag --mermaid` with the instances of a stage (`ingest@spam`, ...) drawn as one.
 
-    Every edge of the whole graph is in the picture once; stages come in the order of the pipeline.
+    Stages come in the order of the pipeline. An edge is left out where a longer way says the same.
     """
     names = {node: label.partition("@") for node, label in _NODE.findall(mermaid)}
     stages = dict.fromkeys(f"{stage}@{_kind(stage)}" if at else stage for stage, at, _ in names.values())
     edges = {(names[left][0], names[right][0]) for left, right in _EDGE.findall(mermaid)}
     order = _sorted(sorted(stage.partition("@")[0] for stage in stages), edges)
+    edges = _needed(order, edges)
     shown = {stage.partition("@")[0]: stage for stage in stages}
     lines = ["flowchart LR"]
     lines += [f'    {stage}["{shown[stage]}"]' for stage in order]
@@ -50,7 +59,7 @@ def overview(summary: str) -> str:
 
 
 def _kind(stage: str) -> str:
-    return "SOURCE" if stage == "fetch" else "TASK"
+    return KINDS.get(stage, "TASK")
 
 
 def _sorted(stages: list[str], edges: set[tuple[str, str]]) -> list[str]:
@@ -64,3 +73,16 @@ def _sorted(stages: list[str], edges: set[tuple[str, str]]) -> list[str]:
         ]
         order.append(ready[0])
     return order
+
+
+def _needed(order: list[str], edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the edges that no longer way replaces: the transitive reduction of a graph without circles."""
+    reached: dict[str, set[str]] = {}
+    for stage in reversed(order):
+        after = {right for left, right in edges if left == stage}
+        reached[stage] = after.union(*(reached[right] for right in after))
+    return {
+        (left, right)
+        for left, right in edges
+        if not any(right in reached[middle] for start, middle in edges if start == left)
+    }

@@ -118,6 +118,13 @@ def settings(shas: dict[str, str]) -> str:
     for stage in ("extract", "finetune"):
         values[stage] |= {"threads": 1, "precision": "fp32", "attention": "eager"}
     values["evaluate"] |= {"resamples": 200, "min_slice_rows": 5}
+    values["study"] |= {"labels": [8], "seeds": [0, 1], "min_steps": 4, "comparisons": [["tiny", "tfidf"]]}
+    arm = {"encoder": "raw/tiny", "kind": "finetune", "initial": "pretrained", "finetune": {}}
+    values["study"]["arms"] = {
+        "tiny": arm | {"title": "tiny"},
+        "random": arm | {"title": "random", "initial": "random"},
+    }
+    values["study"]["finetune"]["attention"] = "eager"
     return dump(values)
 
 
@@ -168,7 +175,14 @@ def both(*stages: str) -> set[str]:
     return of("reviews", *stages) | of("topics", *stages)
 
 
-EVERYTHING = {"code", "params", "fetch@sample", "fetch@tiny", *both(*PER_TASK), "report"}
+def cells(stage: str) -> set[str]:
+    arms = {"rival": ("majority", "tfidf"), "study": ("tiny", "random")}[stage]
+    return {f"{stage}@reviews-{arm}-8-{seed}" for arm in arms for seed in (0, 1)}
+
+
+CELLS = cells("rival") | cells("study")
+STUDY = CELLS | {"start@tiny", "start@random", "transfer"}
+EVERYTHING = {"code", "params", "fetch@sample", "fetch@tiny", *both(*PER_TASK), *STUDY, "report"}
 
 
 def test_everything_is_there_and_reads_back(clone):
@@ -207,12 +221,12 @@ def test_a_comment_runs_the_fingerprints_alone(clone):
 
 def test_the_logic_of_one_module_runs_its_stages_and_an_equal_result_stops_there(clone):
     clone.edit("pipeline/tokenizer.py", "CHARS_PER_TOKEN = 64", "CHARS_PER_TOKEN = 65")
-    assert clone.repro() == ({"code", *both("tokenize")}, set())
+    assert clone.repro() == ({"code", *both("tokenize"), *cells("study")}, set())
 
 
 def test_logic_with_another_result_runs_what_follows(clone):
     clone.edit("pipeline/baselines.py", "sublinear_tf=True", "sublinear_tf=False")
-    assert clone.repro() == ({"code", *both("baseline", "evaluate"), "report"}, set())
+    assert clone.repro() == ({"code", *both("baseline", "evaluate"), *cells("rival"), "transfer", "report"}, set())
 
 
 def test_one_parameter_of_one_stage_runs_it_and_what_follows(clone):
@@ -244,11 +258,27 @@ def test_a_row_added_to_one_task_runs_that_task_alone(clone):
         stream.write("a wholly new sentence about a warm film,positive,film\n")
     clone.dvc("commit", "--force", "fetch@sample")
     ran, restored = clone.repro()
-    assert ran == of("reviews") | {"report"}
+    assert ran == of("reviews") | CELLS | {"transfer", "report"}
     assert not restored
     after = splits(clone, "reviews")
     assert len(after) == len(sides) + 1
     assert {key: after[key] for key in sides} == sides
+
+
+def test_a_changed_arm_runs_its_own_cells_alone(clone):
+    clone.edit("params.yaml", "title: tiny", "title: TINY")
+    assert clone.repro() == ({"params", "transfer", "report"}, set())
+    clone.edit("params.yaml", "min_steps: 4", "min_steps: 5")
+    assert clone.repro() == ({"params", *cells("study"), "transfer", "report"}, set())
+
+
+def test_a_further_seed_runs_its_own_cells_alone(clone):
+    clone.edit("params.yaml", "- 0\n  - 1\n  min_steps", "- 0\n  - 1\n  - 2\n  min_steps")
+    ran, restored = clone.repro()
+    fresh = {f"{stage}@reviews-{arm}-8-2" for stage, arm in
+             (("rival", "majority"), ("rival", "tfidf"), ("study", "tiny"), ("study", "random"))}  # fmt: skip
+    assert ran == {"params", *fresh, "transfer", "report"}
+    assert not restored
 
 
 def splits(clone: Clone, task: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ def test_the_table_is_that_of_the_committed_report():
     assert between("results") == overview(Path("data/report.md").read_text(encoding="utf-8"))
 
 
-def test_instances_collapse_and_edges_stay():
+def test_instances_collapse_and_the_longest_ways_stay():
     mermaid = """flowchart TD
         node1["b@x"]
         node2["b@y"]
@@ -39,6 +39,7 @@ def test_instances_collapse_and_edges_stay():
         node3-->node1
         node3-->node2
         node4-->node3
+        node4-->node2
     """
     assert collapse(mermaid).splitlines() == [
         "flowchart LR",
@@ -48,6 +49,22 @@ def test_instances_collapse_and_edges_stay():
         "    fetch --> a",
         "    a --> b",
     ]
+
+
+@given(st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda edge: edge[0] < edge[1])))
+def test_what_reaches_what_stays_and_no_edge_says_it_twice(edges):
+    nodes = "".join(f'    n{at}["s{at}"]\n' for at in range(7))
+    told = collapse("flowchart TD\n" + nodes + "".join(f"    n{left}-->n{right}\n" for left, right in edges))
+    drawn = {(int(left), int(right)) for left, right in re.findall(r"s(\d) --> s(\d)", told)}
+    assert reach(drawn) == reach(edges)
+    assert all(reach(drawn - {edge}) != reach(edges) for edge in drawn)
+
+
+def reach(edges):
+    found = set(edges)
+    for _ in range(7):
+        found |= {(left, far) for left, middle in found for near, far in found if near == middle}
+    return found
 
 
 @given(st.text(alphabet="abc\n<-!"), st.text(alphabet="xyz\n"))

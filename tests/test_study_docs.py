@@ -1,0 +1,98 @@
+"""docs/study.md and its figures are what docs/study.json renders, and `make study` makes them."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.study import collected, drawings, overlay, page, place, write
+from pipeline.durations import add
+from pipeline.files import read_json, write_json
+from pipeline.settings import parse, resolve
+from tests.projects import Project
+from tests.studies import make_study, params
+
+DOCS = Path("docs")
+
+
+def timed() -> dict:
+    found = make_study()
+    for task in found["tasks"]:
+        for arm in task["arms"]:
+            for point in arm["points"]:
+                point["seconds"] = 12.3 if arm["encoder"] else None
+    return {"made": "2026-11-25, a machine", **found}
+
+
+@pytest.mark.skipif(not (DOCS / "study.json").is_file(), reason="the full study was not run yet: `make study`")
+def test_the_committed_documents_are_what_the_numbers_render():
+    found = read_json(DOCS / "study.json")
+    assert (DOCS / "study.md").read_text(encoding="utf-8") == page(found)
+    for name, drawn in drawings(found).items():
+        assert (DOCS / name).read_text(encoding="utf-8") == drawn
+
+
+def test_the_documents_are_written_and_render_the_same_from_json(tmp_path):
+    write(tmp_path, timed())
+    found = read_json(tmp_path / "study.json")
+    assert (tmp_path / "study.md").read_text(encoding="utf-8") == page(found) == page(timed())
+    assert (tmp_path / "study.svg").read_text(encoding="utf-8") == drawings(found)["study.svg"]
+    text = page(found)
+    assert "![Accuracy on reviews by labels](study.svg)" in text
+    assert "| MiniLM fine-tuned | 12 s (32,000) | 12 s (128,000)" in text
+    assert "| largest class | – (32,000)" in text
+
+
+def test_the_full_profile_is_valid_and_holds_the_small_one():
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    full = overlay(text, Path("benchmarks/study.yaml").read_text(encoding="utf-8"))
+    small_study, full_study = (parse(one)[0]["study"] for one in (text, full))
+    for axis in ("labels", "seeds"):
+        assert set(small_study[axis]) <= set(full_study[axis])
+    assert len(full_study["seeds"]) >= 3
+    small, whole = resolve(text, {}), resolve(full, {})
+    for stage in ("rival", "study"):  # so that each cell of the small study is restored, not run again
+        assert small[stage].items() <= whole[stage].items()
+    assert small["start"] == whole["start"]
+
+
+def test_seconds_are_the_median_over_the_seeds_that_were_timed(tmp_path):
+    found = params(labels=(32, 128), seeds=(0, 1, 2))
+    write_json(tmp_path / "data/params.json", {"transfer": found.model_dump(mode="json")})
+    write_json(tmp_path / "data/transfer.json", make_study(labels=(32, 128), seeds=(0, 1, 2)))
+    for stage, seconds in (("study@reviews-probe-32-0", 3.0), ("study@reviews-probe-32-1", 5.0),
+                           ("study@reviews-probe-32-2", 70.0), ("rival@reviews-tfidf-128-0", 2.0)):  # fmt: skip
+        add(tmp_path, stage, seconds)
+    arms = {arm["arm"]: arm["points"] for arm in collected(tmp_path, "now")["tasks"][0]["arms"]}
+    assert arms["probe"][0]["seconds"] == 5.0
+    assert arms["tfidf"][1]["seconds"] == 2.0
+    assert arms["scratch"][0]["seconds"] is None
+
+
+def test_the_clone_is_of_the_commit_and_shares_the_cache(tmp_path):
+    root = Project(tmp_path / "project", {"dvc.yaml": STAGE, "in.txt": "1", ".gitignore": "/out.txt\n"}, git=True)
+    root.run("git", "add", "-A")
+    root.run("git", "commit", "-q", "-m", "first")
+    root.run("dvc", "repro")
+    clone = tmp_path / "project/.study"
+    root.write(".gitignore", "/out.txt\n/.study\n")
+    root.run("git", "add", "-A")
+    root.run("git", "commit", "-q", "-m", "ignore")
+    place(root.root, clone)
+    told = root.run("dvc", "--cd", str(clone), "repro")
+    assert "is cached - skipping run" in told or "didn't change" in told
+    assert (clone / "out.txt").read_text() == "1"
+    (clone / "dvc.lock").write_text("kept")
+    root.run("git", "commit", "-q", "--allow-empty", "-m", "second")
+    place(root.root, clone)
+    assert (clone / "dvc.lock").read_text() == "kept"
+    root.write("in.txt", "2")
+    with pytest.raises(SystemExit, match="commit them first"):
+        place(root.root, clone)
+
+
+STAGE = """stages:
+  copy:
+    cmd: cp in.txt out.txt
+    deps: [in.txt]
+    outs: [out.txt]
+"""

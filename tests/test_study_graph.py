@@ -1,0 +1,120 @@
+"""The study's stages as dvc.yaml has them, under real DVC, with commands that only copy what the stage depends on."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.settings import parse, resolve
+from tests.projects import Project
+from tests.settings import dump
+
+STAGES = ("rival", "start", "study", "transfer")
+COPIES = {
+    "rival": "mkdir -p data/study && cat data/examples/${item.task}.parquet > data/study/${key}.json",
+    # what the stage itself copies for the arm `random`: the shape alone
+    "start": "mkdir -p data/start/${key} && cp data/${item.encoder}/config.json data/start/${key} && "
+    "(test ${key} = random || cp data/${item.encoder}/model.safetensors data/start/${key})",
+    "study": "mkdir -p data/study && cat data/start/${item.arm}/* > data/study/${key}.json",
+    "transfer": "cat data/study/*.json > data/transfer.json; cp data/transfer.json data/transfer.csv",
+}
+ARMS = ("random", "scratch", "probe", "pretrained", "adapted")
+
+
+def settings() -> str:
+    values, _ = parse(Path("params.yaml").read_text(encoding="utf-8"))
+    values["study"] |= {"tasks": ["reviews"], "labels": [8], "seeds": [0, 1]}
+    return dump(values)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    dvc: dict[str, Any] = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text(encoding="utf-8"))
+    stages = {name: dvc["stages"][name] for name in STAGES}
+    for name, command in COPIES.items():
+        stages[name].get("do", stages[name])["cmd"] = command
+    encoders = {
+        f"data/{folder}/{file}": f"{folder} {file}"
+        for folder in ("raw/minilm", "encoder/scratch", "encoder/adapted")
+        for file in ("config.json", "model.safetensors")
+    }
+    files = {
+        "dvc.yaml": dump({"params": dvc["params"], "stages": stages}),
+        "params.yaml": settings(),
+        "data/params.json": json.dumps(resolve(settings(), {})),
+        "data/code.json": json.dumps(dict.fromkeys(STAGES, "0" * 64)),
+        "data/examples/reviews.parquet": "texts",
+        "data/findings/reviews.json": "{}",
+        **encoders,
+    }
+    found = Project(tmp_path_factory.mktemp("study"), files)
+    assert ran(found) == {*rivals(), *starts(*ARMS), *cells(*ARMS), "transfer"}
+    return found
+
+
+def ran(project: Project) -> set[str]:
+    told = project.run("dvc", "repro")
+    assert "is cached - skipping run" not in told
+    return set(re.findall(r"Running stage '([^']+)'", told))
+
+
+def planned(project: Project) -> dict[str, str]:
+    text = project.run("python", "-m", "pipeline", "plan", "--json", code=1)
+    return {step["name"]: step["verdict"] for step in json.loads(text) if step["verdict"] != "unchanged"}
+
+
+def starts(*arms: str) -> set[str]:
+    return {f"start@{arm}" for arm in arms}
+
+
+def cells(*arms: str) -> set[str]:
+    return {f"study@reviews-{arm}-8-{seed}" for arm in arms for seed in (0, 1)}
+
+
+def rivals(*names: str) -> set[str]:
+    return {f"rival@reviews-{name}-8-{seed}" for name in names or ("majority", "tfidf") for seed in (0, 1)}
+
+
+def test_nothing_changed_runs_nothing(project):
+    assert ran(project) == set()
+
+
+def test_another_encoder_runs_the_cells_of_its_arm_alone_and_the_plan_foresees_it(project):
+    project.write("data/encoder/adapted/model.safetensors", "longer pretraining")
+    plan = planned(project)
+    assert plan["start@adapted"] == "run"
+    assert set(plan) == {*starts("adapted"), *cells("adapted"), "transfer"}
+    assert ran(project) == set(plan)
+
+
+def test_other_pretrained_weights_run_no_random_arm(project):
+    project.write("data/encoder/scratch/model.safetensors", "other weights")
+    assert ran(project) == {*starts("random", "scratch"), *cells("scratch"), "transfer"}
+
+
+def test_another_shape_runs_the_random_arm_too(project):
+    project.write("data/encoder/scratch/config.json", "wider")
+    assert ran(project) == {*starts("random", "scratch"), *cells("random", "scratch"), "transfer"}
+
+
+def test_an_encoder_of_several_arms_runs_all_of_them(project):
+    project.write("data/raw/minilm/model.safetensors", "another release")
+    assert ran(project) == {*starts("probe", "pretrained"), *cells("probe", "pretrained"), "transfer"}
+
+
+def test_another_text_runs_every_cell_and_no_start(project):
+    project.write("data/examples/reviews.parquet", "other texts")
+    # the commands here copy nothing of the texts but for rivals, so that cells give the same bytes again
+    assert ran(project) == {*rivals(), *cells(*ARMS), "transfer"}
+
+
+def test_the_parameters_of_one_arm_run_its_cells_alone(project):
+    values = json.loads(project.read("data/params.json"))
+    for name, cell in values["study"].items():
+        if "-pretrained-" in name:
+            cell["finetune"]["learning_rate"] = 1e-5
+    project.write("data/params.json", json.dumps(values))
+    assert ran(project) == cells("pretrained")
