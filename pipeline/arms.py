@@ -9,7 +9,18 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.params import BaselineParams, Count, FilePath, FinetuneParams, Name, Positive, Section, Seed, Text
+from pipeline.params import (
+    BaselineParams,
+    Count,
+    ExtractParams,
+    FilePath,
+    FinetuneParams,
+    Name,
+    ProbeParams,
+    Section,
+    Seed,
+    Text,
+)
 
 Labels = Annotated[int, Field(ge=2, le=10**9)] | Literal["all"]
 Pair = tuple[Name, Name]
@@ -45,7 +56,6 @@ class Study(Section):
     labels: Annotated[tuple[Labels, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     min_steps: Annotated[int, Field(ge=1, le=10**6)]
-    strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
     finetune: dict[str, Any]
     rivals: dict[Name, Rival]
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
@@ -100,15 +110,8 @@ class StartParams(Section):
     initial: Literal["pretrained", "random"]
 
 
-class Probe(Section):
-    """The linear model on frozen features: the strengths tried on validation, and the solver's patience."""
-
-    strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    max_iter: Annotated[int, Field(ge=1, le=10**6)]
-
-
 class StudyParams(Section):
-    """A cell of an arm with an encoder; one of `probe` and `finetune` says what is trained."""
+    """A cell of an arm with an encoder: `finetune`, or `extract` and `probe`, say what is trained."""
 
     task: Name
     arm: Name
@@ -117,7 +120,8 @@ class StudyParams(Section):
     initial: Literal["pretrained", "random"]
     max_length: Annotated[int, Field(ge=4, le=8192)]
     min_steps: Annotated[int, Field(ge=1, le=10**6)]
-    probe: Probe | None
+    extract: ExtractParams | None
+    probe: ProbeParams | None
     finetune: FinetuneParams | None
 
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.errors import DataError, UsageError
 from pipeline.metrics import Floats, Ints, confusion_matrix, macro_f1
-from pipeline.params import BaselineParams
+from pipeline.params import BaselineParams, ProbeParams
 
 Features: TypeAlias = csr_matrix | Floats
 
@@ -60,7 +60,7 @@ def tfidf(
 
 
 def probe(
-    params: BaselineParams,
+    params: ProbeParams,
     *,
     train: tuple[Floats, Ints],
     validation: tuple[Floats, Ints],

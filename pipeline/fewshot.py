@@ -5,20 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import torch
-from transformers import PreTrainedModel
 
-from pipeline.arms import Probe, StudyParams
-from pipeline.baselines import logistic
-from pipeline.batches import Indices, plan, ragged
-from pipeline.cell import NO_TRAINING, Budget, Effort, Texts
-from pipeline.device import Device, choose
-from pipeline.inference import BATCH_SIZE, BATCH_TOKENS, collate, logits
+from pipeline.arms import StudyParams
+from pipeline.baselines import probe
+from pipeline.batches import ragged
+from pipeline.cell import Budget, Effort, Texts
+from pipeline.device import choose
+from pipeline.extraction import require_finite, require_layer, vectors
+from pipeline.inference import BATCH_SIZE, BATCH_TOKENS, logits
 from pipeline.learning import Rows
-from pipeline.loading import new_classifier, random_classifier
-from pipeline.metrics import Floats, Ints
+from pipeline.loading import load_encoder, new_classifier, random_classifier
+from pipeline.metrics import Ints
 from pipeline.models import freeze, only_what_the_head_reads, require_fit
-from pipeline.params import FinetuneParams
+from pipeline.params import ExtractParams, FinetuneParams, ProbeParams
 from pipeline.probe import measured, using
 from pipeline.tokenizer import encode, load_tokenizer
 from pipeline.training import Training
@@ -49,24 +48,28 @@ def finetuned(params: StudyParams, how: FinetuneParams, start: Path, given: Budg
     return found.argmax(dim=-1).numpy(), Effort(done, tokens)
 
 
-def probed(params: StudyParams, how: Probe, start: Path, given: Budget) -> tuple[Ints, Effort]:
-    """Return the classes that logistic regression on the frozen encoder's features gives the test rows, (N,)."""
-    model = new_classifier(start, given.labels, dropout=0.0, seed=params.seed)
+def probed(params: StudyParams, extract: ExtractParams, how: ProbeParams, start: Path, given: Budget) -> Ints:
+    """Return the classes that a linear probe on the frozen encoder's features gives the test rows, (N,).
+
+    The features are computed in fp32 and without what is measured elsewhere, so a cell is the same bytes again.
+    """
+    model = load_encoder(start)
+    require_layer(model, extract.layer)
     parts = encoded(start, given, max_length=params.max_length)
     for rows in parts:
         require_fit(rows.tokens, model)
-    train, validation, test = (features(model, rows, choose("fp32")) for rows in parts)
-    centre, scale = train.mean(axis=0), train.std(axis=0).clip(min=1e-6)
-    train, validation, test = ((part - centre) / scale for part in (train, validation, test))
-    found = logistic(
-        how.strengths,
-        how.max_iter,
+    found = [vectors(model, rows.tokens, extract, choose("fp32")) for rows in parts]
+    for features, rows in zip(found, parts, strict=True):
+        require_finite(features, rows.ids)
+    train, validation, test = (features.astype(np.float64) for features in found)
+    probabilities = probe(
+        how,
         train=(train, given.train.classes),
         validation=(validation, given.validation.classes),
         features=test,
         classes=len(given.labels),
     )
-    return found.argmax(axis=1), NO_TRAINING
+    return np.asarray(probabilities.argmax(axis=1))
 
 
 def epochs(how: FinetuneParams, rows: int, *, min_steps: int) -> int:
@@ -85,19 +88,3 @@ def encoded(start: Path, given: Budget, *, max_length: int) -> tuple[Rows, Rows,
         return Rows(ragged(ids), part.classes, tuple(part.ids))
 
     return rows(given.train), rows(given.validation), rows(given.test)
-
-
-def features(model: PreTrainedModel, rows: Rows, device: Device) -> Floats:
-    """Return the mean of the encoder's last hidden states over the tokens of each row, (N, H) float64."""
-    model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
-    found: list[tuple[Indices, Floats]] = []
-    with torch.inference_mode():
-        for places in plan(rows.tokens.lengths, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE, rng=None):
-            inputs = collate(model, rows.tokens, places, device)
-            hidden = model.base_model(**inputs).last_hidden_state
-            mask = inputs["attention_mask"]
-            weights = torch.ones(hidden.shape[:2], device=hidden.device) if mask is None else mask.float()
-            mean = (hidden * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
-            found.append((places, mean.double().cpu().numpy()))
-    order = np.concatenate([places for places, _ in found])
-    return np.asarray(np.concatenate([values for _, values in found])[np.argsort(order)])

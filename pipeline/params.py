@@ -265,15 +265,20 @@ class ExtractParams(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
 
 
-class BaselineParams(Section):
+class ProbeParams(Section):
+    """A linear model on frozen features: the strengths tried on validation, and the solver's patience."""
+
+    probe_strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    max_iter: Annotated[int, Field(ge=1, le=10**6)]
+
+
+class BaselineParams(ProbeParams):
     """The models a transformer has to beat."""
 
     task: Name
     ngrams: Annotated[int, Field(ge=1, le=5)]
     min_df: Annotated[int, Field(ge=1, le=10**6)]
     strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    probe_strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    max_iter: Annotated[int, Field(ge=1, le=10**6)]
 
 
 class FinetuneParams(Section):

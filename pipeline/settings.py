@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.arms import RivalParams, Study, StudyParams, TransferParams, cells_of
 from pipeline.errors import UsageError
-from pipeline.params import PER_TASK, CorpusParams, Name, PretrainParams, ReportParams, Section, TextParams
+from pipeline.params import PER_TASK, CorpusParams, Name, PretrainParams, ProbeParams, ReportParams, Section, TextParams
 from pipeline.pins import FetchParams, HubSource, PackageSource
 
 Raw = dict[str, Any]
@@ -173,13 +173,15 @@ def _study(raw: Raw, resolved: Raw, problems: dict[str, str]) -> Raw:
     def trained(cell: Any) -> Raw:
         arm, common = study.arms[cell.arm], _map(raw, "finetune", problems)
         own = {**common, **study.finetune, **arm.finetune, "task": cell.task, "seed": cell.seed}
-        probe = {"strengths": study.strengths, "max_iter": resolved["baseline"][cell.task].get("max_iter")}
+        probed = arm.kind == "probe"
+        strengths = {key: resolved["baseline"][cell.task].get(key) for key in ProbeParams.model_fields}
         return {
             "initial": arm.initial,
             "max_length": resolved["tokenize"][cell.task].get("max_length"),
             "min_steps": study.min_steps,
-            "probe": probe if arm.kind == "probe" else None,
-            "finetune": own if arm.kind == "finetune" else None,
+            "extract": resolved["extract"][cell.task] if probed else None,
+            "probe": strengths if probed else None,
+            "finetune": None if probed else own,
         }
 
     return {

@@ -40,7 +40,7 @@ def test_an_arm_overrides_the_study_and_that_the_common_section():
     assert cell["batch_size"] == values["study"]["finetune"]["batch_size"]
     assert cell["weight_decay"] == values["finetune"]["weight_decay"]
     assert found["reviews-probe-128-0"]["finetune"] is None
-    assert found["reviews-probe-128-0"]["probe"]["strengths"] == values["study"]["strengths"]
+    assert found["reviews-probe-128-0"]["probe"]["probe_strengths"] == values["baseline"]["probe_strengths"]
 
 
 def test_a_change_of_one_arm_changes_the_sections_of_its_cells_alone():

@@ -1,7 +1,7 @@
 """study: examples and the start of an arm -> a cell of the study, a model with an encoder."""
 
 from pipeline.arms import StudyParams
-from pipeline.cell import budget, document
+from pipeline.cell import NO_TRAINING, budget, document
 from pipeline.errors import UsageError
 from pipeline.fewshot import finetuned, probed
 from pipeline.files import write_json
@@ -20,8 +20,8 @@ def run(params: StudyParams, *, examples: In, findings: In, start: In, cell: Out
     given = budget(read_parquet(examples), labels=params.labels, seed=params.seed)
     if params.finetune is not None:
         found = finetuned(params, params.finetune, start, given)
-    elif params.probe is not None:
-        found = probed(params, params.probe, start, given)
+    elif params.probe is not None and params.extract is not None:
+        found = probed(params, params.extract, params.probe, start, given), NO_TRAINING
     else:
         raise UsageError(f"the cell {params.task}-{params.arm} has neither `finetune` nor `probe`; run `dvc repro`")
     write_json(cell, document(params, given, *found))
