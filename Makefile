@@ -13,7 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help setup repro run serve down results study test check readme format lock clean \
-  bench bench-finetune bench-pipeline bench-tokenize bench-diff bench-flow
+  bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-diff bench-flow
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,11 +57,15 @@ check: setup  ## lint, types, floors, contracts and coverage
 	pytest $(PARALLEL) --cov --cov-report=term
 
 # Each prints its table, then one JSON object.
-bench: bench-finetune bench-pipeline bench-tokenize bench-diff bench-flow  ## all benchmarks below
+bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-diff bench-flow  ## all benchmarks below
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
 	python -m benchmarks.finetune
+
+bench-pretrain: setup  ## pretraining: Trainer as run_mlm sets it up, tuned, and ours
+	dvc repro --quiet corpus fetch@minilm
+	python -m benchmarks.pretrain
 
 bench-pipeline: setup  ## the whole job from clean, stage by stage, and its no-op
 	python -m benchmarks.pipeline

@@ -136,3 +136,11 @@ def _leaky(query, key, value, scale):
 def test_nothing_to_train_on_is_said(encoder):
     with pytest.raises(UsageError, match="there is nothing to train on"):
         measured(model(encoder), rows(0), with_params(attention="auto"))
+
+
+def test_numbers_that_are_not_finite_are_not_held_against_an_attention(encoder):
+    classifier = model(encoder)
+    with torch.no_grad():
+        classifier.classifier.weight.fill_(float("nan"))
+    found = measured(classifier, rows(8), with_params(attention="sdpa"))
+    assert found.attention == "sdpa"

@@ -53,8 +53,8 @@ def run(params: PretrainParams, *, documents: In, base: In, encoder: Out, histor
     with joined() as ranks:
         with first_then_others(ranks):
             if ranks.first:
-                _prepare(params, documents, base, work, who)
-        train, held, special, size = _corpora(work, params)
+                prepare(params, documents, base, work, who)
+        train, held, special, size = corpora(work, params)
         model = (
             new_encoder(params, special, vocabulary=size)
             if params.start == "scratch"
@@ -84,7 +84,7 @@ def run(params: PretrainParams, *, documents: In, base: In, encoder: Out, histor
     remove(work)
 
 
-def _prepare(params: PretrainParams, documents: Path, base: Path, work: Path, who: str) -> None:
+def prepare(params: PretrainParams, documents: Path, base: Path, work: Path, who: str) -> None:
     """Make tokenizer and token ids of the corpus, once for each identity of a training."""
     mark = work / "prepared"
     if mark.is_file() and mark.read_text(encoding="utf-8") == who:
@@ -149,7 +149,7 @@ def _tokenised(documents: Path, folder: Path) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pylist(rows, SCHEMA)
 
 
-def _corpora(work: Path, params: PretrainParams) -> tuple[Corpus, Corpus, dict[str, int], int]:
+def corpora(work: Path, params: PretrainParams) -> tuple[Corpus, Corpus, dict[str, int], int]:
     """Return the documents that train and those that measure, the ids of special tokens, and the vocabulary's size."""
     known, size, pad, around = words(work / "tokenizer")
     table = read_arrow(work / "corpus.arrow")
