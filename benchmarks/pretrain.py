@@ -29,7 +29,8 @@ from pipeline.families import continued_encoder
 from pipeline.files import read_json
 from pipeline.masking import IGNORED
 from pipeline.params import PretrainParams
-from pipeline.pretraining import MEASURED, TEXT, Corpus, batch, drawn, lengths
+from pipeline.passages import MEASURED, Corpus, batch, drawn, lengths
+from pipeline.pretraining import TEXT
 from pipeline.probe import measured, using
 from pipeline.stages.pretrain import corpora, prepare
 from pipeline.training import Training
