@@ -29,7 +29,8 @@ from pipeline.families import continued_encoder
 from pipeline.files import read_json
 from pipeline.masking import IGNORED
 from pipeline.params import PretrainParams
-from pipeline.pretraining import MEASURED, TEXT, Corpus, batch, drawn, lengths
+from pipeline.passages import MEASURED, Corpus, batch, drawn, lengths
+from pipeline.pretraining import TEXT
 from pipeline.probe import measured, using
 from pipeline.stages.pretrain import corpora, prepare
 from pipeline.training import Training
@@ -181,10 +182,10 @@ def main() -> None:
 PAGE = f"""# Pretraining, side by side
 
 `make bench-pretrain`: all-MiniLM-L6-v2 goes on with masked words for {STEPS} updates of {32 * LENGTH} tokens, seeds 0,
-1 and 2; the arms take turns, each in a process of its own; medians. The share of the peak counts the operations that the
-tokens need, with the head of the vocabulary where a word is hidden, for every arm alike, and holds them against the
-fastest product of two 2048 x 2048 matrices in the same process. The loss is that of hidden words on the same held-out
-examples, by the stock model's forward."""
+1 and 2; the arms take turns, each in a process of its own; medians. The share of the peak counts the operations that
+the tokens need, with the head of the vocabulary where a word is hidden, for every arm alike, and holds them against
+the fastest product of two 2048 x 2048 matrices in the same process. The loss is that of hidden words on the same
+held-out examples, by the stock model's forward."""
 
 
 if __name__ == "__main__":

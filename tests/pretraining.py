@@ -11,7 +11,7 @@ from pipeline.families import new_encoder
 from pipeline.instances import Layout
 from pipeline.masking import Words
 from pipeline.params import PretrainParams
-from pipeline.pretraining import Corpus
+from pipeline.passages import Corpus
 from pipeline.stages.corpus import SCHEMA
 
 DEVICE = Device(torch.device("cpu"), "fp32", "a test")

@@ -182,7 +182,10 @@ def cells(stage: str) -> set[str]:
 
 CELLS = cells("rival") | cells("study")
 STUDY = CELLS | {"start@tiny", "start@random", "transfer"}
-EVERYTHING = {"code", "params", "fetch@sample", "fetch@tiny", *both(*PER_TASK), *STUDY, "report"}
+PRETRAINING = {"corpus", "pretrain@own"}
+EVERYTHING = {
+    "code", "params", "fetch@sample", "fetch@tiny", *both(*PER_TASK), *PRETRAINING, *STUDY, "report",
+}  # fmt: skip
 
 
 def test_everything_is_there_and_reads_back(clone):
@@ -236,6 +239,13 @@ def test_one_parameter_of_one_stage_runs_it_and_what_follows(clone):
     assert not restored
 
 
+def test_a_parameter_of_pretraining_runs_it_and_what_hangs_on_it(clone):
+    clone.edit("params.yaml", "steps: 4", "steps: 5")
+    assert clone.repro() == ({"params", "pretrain@own", "report"}, set())
+    clone.edit("params.yaml", "encoder: raw/tiny", "encoder: encoder/own")
+    assert clone.repro() == ({"params", *both("tokenize", "finetune", "evaluate"), "report"}, set())
+
+
 def test_an_override_touches_its_task_alone_and_its_revert_trains_nothing(clone):
     before = clone.lock()
     clone.edit("params.yaml", "epochs: 1", "epochs: 2")
@@ -258,7 +268,8 @@ def test_a_row_added_to_one_task_runs_that_task_alone(clone):
         stream.write("a wholly new sentence about a warm film,positive,film\n")
     clone.dvc("commit", "--force", "fetch@sample")
     ran, restored = clone.repro()
-    assert ran == of("reviews") | CELLS | {"transfer", "report"}
+    # its file is a text of the corpus too
+    assert ran == of("reviews") | PRETRAINING | CELLS | {"transfer", "report"}
     assert not restored
     after = splits(clone, "reviews")
     assert len(after) == len(sides) + 1

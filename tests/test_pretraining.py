@@ -12,7 +12,8 @@ from pipeline.instances import NO_PAIR
 from pipeline.masking import IGNORED
 from pipeline.models import encoder_layers
 from pipeline.packing import FLAT
-from pipeline.pretraining import MEASURED, TEXT, batch, chance, drawn, lengths, losses, measure, plan_steps
+from pipeline.passages import MEASURED, batch, chance, drawn, lengths, plan_steps
+from pipeline.pretraining import TEXT, losses, measure
 from pipeline.probe import agrees, using
 from pipeline.steps import Moment
 from pipeline.training import Trained, Training

