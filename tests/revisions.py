@@ -123,7 +123,8 @@ def write_task(
 
 def write_inputs(root: Path, task: str) -> None:
     """Write stand-ins for what the stages before read, where they are not there."""
-    for path in ("tokens/{}.arrow", "model/{}/config.json", "baselines/{}.parquet", "plots/{}.csv", "raw/raw/{}.csv"):
+    made = ("tokens/{}.arrow", "features/{}.arrow", "model/{}/config.json", "baselines/{}.parquet")
+    for path in (*made, "projection/{}.json", "plots/{}.csv", "raw/raw/{}.csv"):
         file = root / "data" / path.format(task)
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
