@@ -10,8 +10,8 @@ Tokens = np.ndarray[tuple[int], np.dtype[np.int32]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 IGNORED = -100  # the label of a token that is not predicted, as the losses ignore it
-# SpanBERT's spans: lengths in words are geometric, cut off.
-SPAN_P, SPAN_LONGEST = 0.2, 10
+# SpanBERT's spans: 1 to 10 words, geometric with p = 0.2 among these; 3.8 on average.
+SPAN_CHANCES = np.cumsum(0.8 ** np.arange(10)) / np.sum(0.8 ** np.arange(10))
 
 
 class Words(NamedTuple):
@@ -35,7 +35,8 @@ class Mix(NamedTuple):
 def mask(tokens: Tokens, words: Words, mix: Mix, rng: np.random.Generator) -> tuple[Tokens, Indices]:
     """Return what the model reads, and the labels (T,) int64: the token where one is predicted, else `IGNORED`.
 
-    One in `1 / share` tokens, counted with the special ones as in BERT, and one at least; never a special token.
+    One in `1 / share` tokens, counted with the special ones as in BERT, and one at least; never a special token, nor one
+    in the place of another, where BERT draws from the whole vocabulary.
 
     Source: Devlin et al. 2019, BERT, section 3.1 and appendix A.1; its code's `whole_word_mask`; Joshi et al. 2020,
     SpanBERT, section 3.1, where a whole span meets one fate.
@@ -78,20 +79,21 @@ def _whole(tokens: Tokens, ordinary: Indices, words: Words, budget: int, rng: np
             left -= len(found[place])
         if not left:
             break
-    return chosen or [found[0][:budget]]
+    return chosen or [found[int(rng.integers(len(found)))][:budget]]
 
 
 def _spans(tokens: Tokens, ordinary: Indices, words: Words, budget: int, rng: np.random.Generator) -> list[Indices]:
-    """Return spans of whole words, drawn until the budget is spent; the last one is cut."""
+    """Return spans of whole words, drawn until the budget is spent; the last one is cut, and each at a special token."""
     found = _words(tokens, ordinary, words)
     free = np.zeros(len(tokens), bool)
     free[ordinary] = True
     chosen: list[Indices] = []
     left = budget
     while left:
-        length = min(int(rng.geometric(SPAN_P)), SPAN_LONGEST)
+        length = 1 + int(np.searchsorted(SPAN_CHANCES, rng.random(), side="right"))
         start = int(rng.integers(len(found)))
         span = np.concatenate(found[start : start + length])
+        span = span[: 1 + int(np.argmax(np.diff(span, append=-1) != 1))]
         span = span[free[span]][:left]
         if len(span):
             free[span] = False

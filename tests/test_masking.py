@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.masking import IGNORED, Mix, Words, mask
+from pipeline.masking import CHOOSE, IGNORED, SPAN_CHANCES, Mix, Words, mask
 
 V = 100
 SPECIAL = np.arange(5)
@@ -81,6 +81,24 @@ def test_spans_are_long_and_meet_one_fate():
     pairs = hidden[:, 1:] & hidden[:, :-1]
     same = ((read[:, 1:] == 4) == (read[:, :-1] == 4))[pairs].mean()
     assert same > 0.8  # independent fates would give one half
+
+
+def test_spans_have_the_lengths_of_the_paper():
+    chances = np.diff(SPAN_CHANCES, prepend=0.0)
+    assert len(chances) == 10
+    assert np.allclose(chances[1:] / chances[:-1], 0.8)
+    assert abs(chances @ np.arange(1, 11) - 3.8) < 0.01
+
+
+@given(TOKENS, st.integers(1, 30), st.integers(0, 999))
+def test_no_span_goes_over_a_special_token(tokens, budget, seed):
+    ordinary = np.flatnonzero(tokens >= 5)
+    if not len(ordinary):
+        return
+    budget = min(budget, len(ordinary))
+    found = CHOOSE["span"](tokens, ordinary, WORDS, budget, np.random.default_rng(seed))
+    for span in found:
+        assert np.isin(np.arange(span[0], span[-1] + 1), ordinary).all()
 
 
 @pytest.mark.parametrize("unit", ["token", "word", "span"])
