@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from transformers import PreTrainedModel
 
 from pipeline.arms import StudyParams
 from pipeline.baselines import probe
@@ -16,7 +17,7 @@ from pipeline.inference import BATCH_SIZE, BATCH_TOKENS, logits
 from pipeline.learning import Rows
 from pipeline.loading import load_encoder, new_classifier, random_classifier
 from pipeline.metrics import Ints
-from pipeline.models import freeze, only_what_the_head_reads, require_fit
+from pipeline.models import freeze, only_what_the_head_reads, positions, require_fit
 from pipeline.params import ExtractParams, FinetuneParams, ProbeParams
 from pipeline.probe import measured, using
 from pipeline.tokenizer import encode, load_tokenizer
@@ -27,7 +28,7 @@ def finetuned(params: StudyParams, how: FinetuneParams, start: Path, given: Budg
     """Return the classes that the fine-tuned encoder gives the test rows, (N,), and what its training took."""
     load = random_classifier if params.initial == "random" else new_classifier
     model = load(start, given.labels, dropout=how.dropout, seed=params.seed)
-    train, validation, test = encoded(start, given, max_length=params.max_length)
+    train, validation, test = encoded(start, given, max_length=longest(model, params))
     for rows in (train, validation, test):
         require_fit(rows.tokens, model)
     freeze(model, embeddings=how.freeze_embeddings, layers=how.freeze_layers)
@@ -55,7 +56,7 @@ def probed(params: StudyParams, extract: ExtractParams, how: ProbeParams, start:
     """
     model = load_encoder(start)
     require_layer(model, extract.layer)
-    parts = encoded(start, given, max_length=params.max_length)
+    parts = encoded(start, given, max_length=longest(model, params))
     for rows in parts:
         require_fit(rows.tokens, model)
     found = [vectors(model, rows.tokens, extract, choose("fp32")) for rows in parts]
@@ -70,6 +71,11 @@ def probed(params: StudyParams, extract: ExtractParams, how: ProbeParams, start:
         classes=len(given.labels),
     )
     return np.asarray(probabilities.argmax(axis=1))
+
+
+def longest(model: PreTrainedModel, params: StudyParams) -> int:
+    """Return how many tokens of a text are read: `max_length`, or what this encoder takes, if that is less."""
+    return min(params.max_length, positions(model) or params.max_length)
 
 
 def epochs(how: FinetuneParams, rows: int, *, min_steps: int) -> int:

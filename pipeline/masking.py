@@ -35,8 +35,8 @@ class Mix(NamedTuple):
 def mask(tokens: Tokens, words: Words, mix: Mix, rng: np.random.Generator) -> tuple[Tokens, Indices]:
     """Return what the model reads, and the labels (T,) int64: the token where one is predicted, else `IGNORED`.
 
-    One in `1 / share` tokens, counted with the special ones as in BERT, and one at least; never a special token, nor one
-    in the place of another, where BERT draws from the whole vocabulary.
+    One in `1 / share` tokens, counted with the special ones as in BERT, and one at least; never a special token, nor
+    one in the place of another, where BERT draws from the whole vocabulary.
 
     Source: Devlin et al. 2019, BERT, section 3.1 and appendix A.1; its code's `whole_word_mask`; Joshi et al. 2020,
     SpanBERT, section 3.1, where a whole span meets one fate.
@@ -83,7 +83,7 @@ def _whole(tokens: Tokens, ordinary: Indices, words: Words, budget: int, rng: np
 
 
 def _spans(tokens: Tokens, ordinary: Indices, words: Words, budget: int, rng: np.random.Generator) -> list[Indices]:
-    """Return spans of whole words, drawn until the budget is spent; the last one is cut, and each at a special token."""
+    """Return spans of whole words, drawn until the budget is spent; a special token and that budget cut them."""
     found = _words(tokens, ordinary, words)
     free = np.zeros(len(tokens), bool)
     free[ordinary] = True

@@ -85,6 +85,19 @@ def test_fine_tuning_learns_from_few_labels_and_gives_the_same_bytes_again(input
     assert found[0]["tokens"] > 40 * 8 * 3
 
 
+def test_a_text_is_read_as_far_as_the_encoder_can(inputs, encoder, tmp_path):
+    table = read_parquet(inputs["examples"])
+    texts = [f"{text} " * 40 for text in table["text"].to_pylist()]  # 160 tokens; the encoder takes 64
+    write_parquet(
+        tmp_path / "long.parquet", table.set_column(table.column_names.index("text"), "text", pa.array(texts))
+    )
+    found = cell(
+        tmp_path, "long", study, cell_params(max_length=512, min_steps=2),
+        examples=tmp_path / "long.parquet", findings=inputs["findings"], start=encoder,
+    )  # fmt: skip
+    assert found["steps"] >= 2
+
+
 def test_a_test_row_changes_no_answer_to_the_others(inputs, encoder, tmp_path):
     table = read_parquet(inputs["examples"])
     ids = table["id"].to_pylist()
