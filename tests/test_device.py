@@ -102,4 +102,4 @@ def test_freed_memory_is_kept_for_the_next_tensors():
         "print(faults() - before)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert int(found) < 2**22 * 4 / 4096  # less than the pages of a single one
+    assert int(found) < 50 * (2**22 * 4 / 4096) / 4  # of the pages they have in all; what is not kept touches each anew

@@ -112,6 +112,7 @@ def origin(packed, tmp_path_factory) -> Path:  # noqa: F811
 
     values, _ = parse(settings(packed[1]))
     del values["tasks"]["reviews"]
+    values["study"]["tasks"] = values["corpus"]["tasks"] = ["topics"]
     (root / "params.yaml").write_text(dump(values), encoding="utf-8")
     git(root, "init", "--quiet", "--initial-branch=main")
     subprocess.run([Path(sys.executable).parent / "dvc", "init", "--quiet"], cwd=root, check=True)
