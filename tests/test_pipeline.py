@@ -252,6 +252,10 @@ def test_a_parameter_of_pretraining_runs_it_and_what_hangs_on_it(clone):
         {"params", *both("tokenize", "extract", "baseline", "finetune", "evaluate"), "report"},
         set(),
     )
+    clone.edit("params.yaml", "encoder: encoder/own", "encoder: raw/tiny")  # or the corpus would reach every task
+    ran, restored = clone.repro()
+    assert ran == {"params", "report"}
+    assert restored == both("tokenize", "extract", "baseline", "finetune", "evaluate")
 
 
 def test_an_override_touches_its_task_alone_and_its_revert_trains_nothing(clone):
