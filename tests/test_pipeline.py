@@ -281,7 +281,8 @@ def test_a_row_added_to_one_task_runs_that_task_alone(clone):
     clone.dvc("commit", "--force", "fetch@sample")
     ran, restored = clone.repro()
     # its file is a text of the corpus too
-    assert ran == of("reviews") | PRETRAINING | CELLS | {"transfer", "report"}
+    # and `transfer` runs where a cell answers otherwise for it
+    assert ran - {"transfer"} == of("reviews") | PRETRAINING | CELLS | {"report"}
     assert not restored
     after = splits(clone, "reviews")
     assert len(after) == len(sides) + 1
