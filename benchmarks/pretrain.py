@@ -28,8 +28,8 @@ from pipeline.device import Device, choose, keep_memory
 from pipeline.families import continued_encoder
 from pipeline.files import read_json
 from pipeline.masking import IGNORED
-from pipeline.params import PretrainParams
 from pipeline.passages import MEASURED, Corpus, batch, drawn, lengths
+from pipeline.pretrain_params import PretrainParams
 from pipeline.pretraining import TEXT
 from pipeline.probe import measured, using
 from pipeline.stages.pretrain import corpora, prepare

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.errors import DataError, UsageError, examples
-from pipeline.params import inside
+from pipeline.fields import inside
 
 CHUNK = 1 << 20
 ENCRYPTED = 0x1

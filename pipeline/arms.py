@@ -9,18 +9,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.params import (
-    BaselineParams,
-    Count,
-    ExtractParams,
-    FilePath,
-    FinetuneParams,
-    Name,
-    ProbeParams,
-    Section,
-    Seed,
-    Text,
-)
+from pipeline.fields import Count, FilePath, Name, Section, Seed, Text
+from pipeline.params import BaselineParams, ExtractParams, FinetuneParams, ProbeParams
 
 Labels = Annotated[int, Field(ge=2, le=10**9)] | Literal["all"]
 Pair = tuple[Name, Name]

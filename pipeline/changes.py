@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.difference import MOST_ROWS, Bin, Change, Curves, Evaluation, RowChanges
+from pipeline.fields import SPLITS
 from pipeline.metrics import Scored, calibration
-from pipeline.params import SPLITS
 from pipeline.render import shorten, visible
 
 Document = Mapping[str, Any]

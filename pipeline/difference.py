@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, ValidationError
 
 from pipeline.errors import DataError
-from pipeline.params import Name, Section, Share, Split
+from pipeline.fields import Name, Section, Share, Split
 
 MOST_BYTES = 4_000_000
 MOST_TASKS, MOST_ROWS, MOST_EXAMPLES = 200, 200, 20

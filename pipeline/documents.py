@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import DataError, EnvironmentFault, examples
-from pipeline.params import TextParams
+from pipeline.pretrain_params import TextParams
 from pipeline.records import choose
 from pipeline.text import SURROGATES
 

@@ -10,7 +10,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from pipeline.errors import UsageError
 from pipeline.loading import DROPOUTS, refused, require_files, require_whole
-from pipeline.params import PretrainParams
+from pipeline.pretrain_params import PretrainParams
 
 
 class Family(NamedTuple):

@@ -13,9 +13,9 @@ from huggingface_hub.hf_api import RepoFile
 
 from pipeline.archives import nearest
 from pipeline.errors import DataError, EnvironmentFault, UsageError, examples
+from pipeline.fields import inside
 from pipeline.files import sha256
 from pipeline.join import join
-from pipeline.params import inside
 from pipeline.pins import HubSource, plain
 
 JOINED = "dataset.parquet"

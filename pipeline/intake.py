@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from pipeline import labels, splits
 from pipeline.errors import DataError
-from pipeline.params import SPLITS, IngestParams, Split
+from pipeline.fields import SPLITS, Split
+from pipeline.ingest_params import IngestParams
 from pipeline.records import Records, fault
 from pipeline.repeats import Settled, settle
 from pipeline.tables import described

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import DataError
-from pipeline.params import Split
+from pipeline.fields import Split
 
 COLUMN = "split"
 BATCH_ROWS = 65_536

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pipeline.errors import DataError, examples
-from pipeline.params import Threshold
+from pipeline.ingest_params import Threshold
 from pipeline.records import Records, fault
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)

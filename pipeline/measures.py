@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from pipeline.duplicates import near_duplicates, shared
 from pipeline.errors import EnvironmentFault
-from pipeline.params import SPLITS, ValidateParams
+from pipeline.fields import SPLITS
+from pipeline.params import ValidateParams
 from pipeline.profile import label_drift, length_drift, profile
 from pipeline.suite import BROKEN, COLUMNS
 from pipeline.tables import labels_of

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.batches import Indices, Ragged, plan
 from pipeline.instances import NO_PAIR, Instances, Layout, instances
 from pipeline.masking import IGNORED, Mix, Words, mask
-from pipeline.params import PretrainParams
+from pipeline.pretrain_params import PretrainParams
 from pipeline.steps import Plan, Step
 
 # The epoch whose draws measure: none that trains comes so far.

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from pipeline.params import FilePath, Name, Section, Split
+from pipeline.fields import FilePath, Name, Section, Split
 
 
 def plain(path: str) -> str:

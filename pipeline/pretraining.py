@@ -17,8 +17,8 @@ from pipeline.instances import NO_PAIR
 from pipeline.masking import IGNORED
 from pipeline.packing import FLAT
 from pipeline.parallel import ALONE, Ranks, add_up
-from pipeline.params import PretrainParams
 from pipeline.passages import MEASURED, Batch, Corpus, batch, drawn, lengths, plan_steps
+from pipeline.pretrain_params import PretrainParams
 from pipeline.steps import Moment, Objective, Step
 
 

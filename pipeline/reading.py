@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline import delimited, jsonlines, parquet, patterns
 from pipeline.decoding import decode
 from pipeline.errors import DataError, EnvironmentFault
-from pipeline.params import IngestParams
+from pipeline.ingest_params import IngestParams
 from pipeline.records import Records, check_cells
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from pipeline.params import Split
+from pipeline.fields import Split
 
 Reason = Literal["conflicts", "duplicates", "leaks"]
 Policy = Literal["drop", "majority", "fail"]

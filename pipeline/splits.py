@@ -5,7 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from pipeline.errors import DataError
-from pipeline.params import SPLITS, Shares, Split
+from pipeline.fields import SPLITS, Split
+from pipeline.ingest_params import Shares
 from pipeline.records import Records, fault
 
 _OTHER_NAMES: dict[str, Split] = {

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pipeline.errors import examples
-from pipeline.params import SPLITS, ValidateParams
+from pipeline.fields import SPLITS
+from pipeline.params import ValidateParams
 
 COLUMNS = ("id", "split", "text", "label", "row")
 

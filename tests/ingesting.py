@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.params import IngestParams
+from pipeline.ingest_params import IngestParams
 from pipeline.settings import parse
 
 COMMON = parse((Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8"))[0]["ingest"]

@@ -10,8 +10,8 @@ from pipeline.device import Device
 from pipeline.families import new_encoder
 from pipeline.instances import Layout
 from pipeline.masking import Words
-from pipeline.params import PretrainParams
 from pipeline.passages import Corpus
+from pipeline.pretrain_params import PretrainParams
 from pipeline.stages.corpus import SCHEMA
 
 DEVICE = Device(torch.device("cpu"), "fp32", "a test")

@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from pipeline.cell import NO_TRAINING, Effort, budget, document, indices
 from pipeline.errors import DataError, UsageError
-from pipeline.params import Section
+from pipeline.fields import Section
 from pipeline.tables import described
 
 

@@ -8,7 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.arms import Arm, Rival, Study
-from pipeline.params import PER_TASK, CorpusParams, PretrainParams, TextParams
+from pipeline.params import PER_TASK
+from pipeline.pretrain_params import CorpusParams, PretrainParams, TextParams
 from pipeline.settings import parse, resolve
 from pipeline.stage import STAGES, WHOLE, declaration, load
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.documents import read_documents
 from pipeline.errors import DataError, EnvironmentFault
-from pipeline.params import TextParams
+from pipeline.pretrain_params import TextParams
 
 PARAMS = TextParams(
     file="f", format="text", delimiter=",", quote='"', encoding="utf-8", sentences=("text",), document=None,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError
+from pipeline.fields import SPLITS, Split
 from pipeline.join import join
-from pipeline.params import SPLITS, Split
 
 
 def write(path: Path, **columns: list[object]) -> Path:

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError
+from pipeline.ingest_params import Threshold
 from pipeline.labels import names, read_labels
-from pipeline.params import Threshold
 from pipeline.records import Records
 
 SIDES = Threshold(at=0, above="pos", otherwise="neg")

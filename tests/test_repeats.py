@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.params import SPLITS, Split
+from pipeline.fields import SPLITS, Split
 from pipeline.repeats import Policy, Settled, settle
 
 TEST_FIRST: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}

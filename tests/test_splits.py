@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError
-from pipeline.params import Shares
+from pipeline.ingest_params import Shares
 from pipeline.records import Records
 from pipeline.splits import by_column, by_hash, check_complete, groups, position
 

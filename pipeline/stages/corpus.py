@@ -13,7 +13,7 @@ from pipeline.corpus import Document, Rules, admitted
 from pipeline.documents import read_documents
 from pipeline.errors import DataError
 from pipeline.files import publish, sha256, write_json
-from pipeline.params import CorpusParams
+from pipeline.pretrain_params import CorpusParams
 from pipeline.stage import In, Out
 from pipeline.tables import stream_parquet
 from pipeline.text import identity, key

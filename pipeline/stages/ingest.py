@@ -1,8 +1,8 @@
 """ingest: a task's raw file becomes examples with labels and splits."""
 
 from pipeline.files import write_json
+from pipeline.ingest_params import IngestParams
 from pipeline.intake import take_in
-from pipeline.params import IngestParams
 from pipeline.reading import read
 from pipeline.stage import In, Out
 from pipeline.tables import write_parquet

@@ -19,8 +19,8 @@ from pipeline.identity import identity
 from pipeline.instances import Layout
 from pipeline.models import positions
 from pipeline.parallel import first_then_others, joined
-from pipeline.params import PretrainParams
 from pipeline.passages import Corpus, chance
+from pipeline.pretrain_params import PretrainParams
 from pipeline.pretraining import TEXT
 from pipeline.probe import chosen, key
 from pipeline.resume import to_the_end

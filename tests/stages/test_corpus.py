@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.params import CorpusParams
+from pipeline.pretrain_params import CorpusParams
 from pipeline.settings import resolve
 from pipeline.stages.corpus import run
 

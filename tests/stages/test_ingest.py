@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import DataError
 from pipeline.files import read_json
-from pipeline.params import IngestParams
+from pipeline.ingest_params import IngestParams
 from pipeline.stages.ingest import run
 from pipeline.tables import labels_of, read_parquet
 from tests.ingesting import ingest_params

@@ -51,7 +51,7 @@ def test_the_same_bytes_come_again_and_a_killed_one_ends_with_them(inputs, tmp_p
     """SIGTERM in the midst: the process goes on from its checkpoint and ends with the bytes of one left alone."""
     params = with_params(pair="nsp", dropout=0.1, steps=60, evaluations=6)
     code = (
-        "import json, sys; from pathlib import Path; from pipeline.params import PretrainParams; "
+        "import json, sys; from pathlib import Path; from pipeline.pretrain_params import PretrainParams; "
         "from pipeline.stages.pretrain import run; a = [Path(x) for x in sys.argv[2:]]; "
         "from pipeline.errors import Stopped\n"
         "try: run(PretrainParams.model_validate_json(sys.argv[1]), "
