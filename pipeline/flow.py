@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Event
+from queue import Empty
 from typing import Any, cast
 from uuid import UUID
 
@@ -31,7 +30,7 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipeline import durations, locked, outputs, repository
-from pipeline.admission import Grant, Slots, by_urgency, grant
+from pipeline.admission import Slots
 from pipeline.branch import Publish, publish_results
 from pipeline.ends import End, Ended, results, told, totals
 from pipeline.errors import PipelineError
@@ -40,7 +39,7 @@ from pipeline.hardware import devices
 from pipeline.plan import Step, affected, duration, markdown
 from pipeline.plan import totals as expected
 from pipeline.progress import LINE
-from pipeline.reproduce import Running
+from pipeline.walk import Runs, Walk
 
 STATES: dict[End, Any] = {
     "Ran": Completed,
@@ -54,34 +53,6 @@ STATES: dict[End, Any] = {
 DELAYS = {"network": (5.0, 20.0, 60.0), "cpu": (1.0, 2.0, 4.0, 8.0), "gpu": (1.0, 2.0, 4.0, 8.0)}
 SECONDS_BETWEEN_LOOKS = 1.0  # at the server: was the run cancelled there? With a stage's eight to end, less than ten
 THREADS = 64
-
-
-class Runs:
-    """The stages that run now, by name; all of them end when asked to, at any moment and from any thread."""
-
-    def __init__(self, root: Path) -> None:
-        """Start with none."""
-        self.root = root
-        self.ended: SimpleQueue[tuple[Step, Ended]] = SimpleQueue()
-        self.stopped = Event()
-        self._running: dict[str, Running] = {}
-
-    def reproduce(self, step: Step, environment: Mapping[str, str], say: Any) -> Ended:
-        """Run a stage to its end, within its timeout."""
-        running = Running(step.name, self.root, environment, timeout=step.timeout)
-        self._running[step.name] = running
-        if self.stopped.is_set():
-            running.release()
-        try:
-            return running.follow(say)
-        finally:
-            del self._running[step.name]
-
-    def stop(self) -> None:
-        """Let everything go; nothing that is started later runs."""
-        self.stopped.set()
-        for running in list(self._running.values()):
-            running.release()
 
 
 @task(task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
@@ -116,6 +87,20 @@ def _attempts(step: Step, environment: Mapping[str, str], runs: Runs) -> Ended:
         get_run_logger().warning("%s: %s; again in %s", step.name, ended.why, duration(delay))
         runs.stopped.wait(delay)
     return ended
+
+
+class Shown:
+    """The stages as Prefect shows them: tasks, each behind those it needs."""
+
+    def __init__(self) -> None:
+        """Nothing is shown yet."""
+        self._futures: dict[str, PrefectFuture[Any]] = {}
+
+    def submit(self, step: Step, work: Callable[[], Ended], ends: Mapping[str, Ended]) -> None:
+        """Show a stage that does `work` behind those it needs; Prefect has nothing to decide, even if one failed."""
+        ended = (need for need in step.needs if need in ends and STATES[ends[need].end] is not Cancelled)
+        before = [allow_failure(self._futures[need]) for need in ended]
+        self._futures[step.name] = stage.submit(step.name, work, return_state=False, wait_for=before)
 
 
 class Teller:
@@ -201,8 +186,14 @@ def _walk(
     plan: Sequence[Step], root: Path, targets: Sequence[str], slots: Slots, *, fail_fast: bool
 ) -> dict[str, Ended]:
     """Bring every step to its end, and return how each ended; whatever interrupts it, nothing is left running."""
-    runs = Runs(root)
-    walk = Walk(plan, runs, slots)
+    runs, shown = Runs(root), Shown()
+    walk = Walk(
+        plan,
+        slots,
+        begin=lambda step, environment: shown.submit(step, _work(step, environment, runs), walk.ends),
+        show=lambda step, ended: shown.submit(step, lambda: ended, walk.ends),
+        stop=runs.stop,
+    )
     look = time.monotonic()
     try:
         while walk.waiting or walk.running:
@@ -214,7 +205,7 @@ def _walk(
             if fail_fast and walk.failed:
                 walk.give_up("Blocked")
             look = max(look, time.monotonic() - SECONDS_BETWEEN_LOOKS)
-    except BaseException:
+    except BaseException:  # a Ctrl-C or a crash too: no stage outlives its run
         runs.stop()
         while walk.running:
             walk.end(*runs.ended.get())
@@ -230,78 +221,6 @@ def _cancelled() -> bool:
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(context.flow_run.id).state
     return state is not None and (state.is_cancelling() or state.is_cancelled())
-
-
-class Walk:
-    """The way through a plan: which steps wait, run and have ended, and how."""
-
-    def __init__(self, plan: Sequence[Step], runs: Runs, slots: Slots) -> None:
-        """Stand before the first step."""
-        self.waiting = {step.name: step for step in by_urgency(plan)}
-        self.running: dict[str, Step] = {}
-        self.ends: dict[str, Ended] = {}
-        self._known = {step.name for step in plan}
-        self._held: dict[str, Grant] = {}
-        self._futures: dict[str, PrefectFuture[Any]] = {}
-        self._runs, self._slots = runs, slots
-
-    @property
-    def failed(self) -> bool:
-        """Whether a stage failed so far."""
-        return any(ended.end == "Failed" for ended in self.ends.values())
-
-    def start(self, plan_again: Any) -> None:
-        """Start or end all that can be, until nothing moves."""
-        while True:
-            ready = [step for step in self.waiting.values() if self._known & set(step.needs) <= self.ends.keys()]
-            if any(step.verdict == "maybe" and self._free(step) for step in ready):
-                fresh = {step.name: step for step in plan_again()}
-                self.waiting = {name: fresh.get(name, step) for name, step in self.waiting.items()}
-                ready = [self.waiting[step.name] for step in ready]
-            if not [step for step in ready if self._advance(step)]:
-                return
-
-    def _free(self, step: Step) -> bool:
-        return all(self.ends[need].good for need in step.needs if need in self._known)
-
-    def _advance(self, step: Step) -> bool:
-        """Move a step on; return whether it ended at once, so that others may follow."""
-        if not self._free(step):
-            bad = [need for need in step.needs if need in self._known and not self.ends[need].good]
-            return self._show(step, Ended("Blocked", why=f"behind {', '.join(bad)}"))
-        if step.verdict == "unchanged":
-            return self._show(step, Ended("Unchanged"))
-        granted = grant(step, self._slots, self._held, self.running)
-        if granted is not None:
-            del self.waiting[step.name]
-            self.running[step.name] = step
-            self._held[step.name] = granted
-            environment = {"CUDA_VISIBLE_DEVICES": ",".join(granted.devices)} if granted.devices else {}
-            self._submit(step, _work(step, environment, self._runs))
-        return False
-
-    def _show(self, step: Step, ended: Ended) -> bool:
-        del self.waiting[step.name]
-        self.ends[step.name] = ended
-        self._submit(step, lambda: ended)
-        return True
-
-    def _submit(self, step: Step, work: Callable[[], Ended]) -> None:
-        """Show it to Prefect behind the stages it needs; Prefect has nothing to decide, even if one failed."""
-        ended = (need for need in step.needs if need in self.ends and STATES[self.ends[need].end] is not Cancelled)
-        before = [allow_failure(self._futures[need]) for need in ended]
-        self._futures[step.name] = stage.submit(step.name, work, return_state=False, wait_for=before)
-
-    def end(self, step: Step, ended: Ended) -> None:
-        """Note the end of a step that ran."""
-        del self.running[step.name], self._held[step.name]
-        self.ends[step.name] = ended
-
-    def give_up(self, end: End) -> None:
-        """Stop what runs; what has not begun ends like that."""
-        self._runs.stop()
-        for step in list(self.waiting.values()):
-            self._show(step, Ended(end, why="the run was given up"))
 
 
 def _key(name: str) -> str:

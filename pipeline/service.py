@@ -47,7 +47,7 @@ def serve(port: int) -> str:
         _prefect(["--no-prompt", "deploy", "--all"], environment)
         _run([sys.executable, "-m", "pipeline.service"], environment)
         processes.append(_start("worker", ["worker", "start", "--pool", POOL], environment))
-    except BaseException:
+    except BaseException:  # a Ctrl-C too: no half of a service stays behind
         _stop([process.pid for process in processes])
         raise
     started = [[process.pid, psutil.Process(process.pid).create_time()] for process in processes]
