@@ -14,10 +14,10 @@ from pipeline.changes import changes, flat
 from pipeline.comment import comment
 from pipeline.contrast import contrast
 from pipeline.difference import MOST_ROWS, MOST_TASKS, Change, Difference, Side, worst
+from pipeline.distributions import locked_versions
 from pipeline.durations import lately
 from pipeline.errors import Regression, UsageError
 from pipeline.files import json_text
-from pipeline.fingerprint import locked_versions
 from pipeline.params import EvaluateParams, Gates
 from pipeline.revisions import Revision, checked_out, revision, tables, text
 from pipeline.settings import parse, resolve

@@ -8,21 +8,14 @@ statements, and so does every statement of a module that binds no name (it runs 
 
 import ast
 import hashlib
-import re
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from importlib.metadata import packages_distributions
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.errors import EnvironmentFault
+from pipeline.distributions import distributions
 
 ALL = "*"
 
-# Packages that another one works through without our naming them, and packages that only show something.
-BEHIND = {"great_expectations": ("pandas", "numpy"), "transformers": ("tokenizers", "safetensors")}
-SHOWING = frozenset({"tqdm"})
 UNBOUND = ""
 
 
@@ -89,7 +82,7 @@ def fingerprint(modules: Modules, module: str, function: str, versions: Mapping[
         digest.update(f"{node[0]}.{node[1]}\n".encode())
         for statement in _statements(modules[node[0]], node[1]):
             digest.update(canonical(statement).encode())
-    for distribution in _distributions(packages, versions):
+    for distribution in distributions(packages, versions):
         digest.update(f"{distribution}=={versions[distribution]}\n".encode())
     return digest.hexdigest()
 
@@ -136,12 +129,6 @@ def canonical(node: object) -> str:
         if kept not in (None, []) and name not in ("type_comment", "kind", "ctx"):
             fields.append(f"{name}={canonical(kept)}")
     return f"{type(node).__name__}({','.join(fields)})"
-
-
-def locked_versions(lock: str) -> dict[str, str]:
-    """Return `{distribution: version}` of the `name==version` lines of a lock file."""
-    found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#\\]+)", lock, flags=re.MULTILINE)
-    return {normalised(name): version for name, version in found}
 
 
 def _uses(modules: Modules, node: Node) -> Iterator[Node]:
@@ -230,32 +217,3 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
 
 def _is_docstring(node: object) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def _distributions(packages: Iterable[str], versions: Mapping[str, str]) -> list[str]:
-    """Return the distributions, sorted, that hold the packages: each must have a version, or an update goes unseen."""
-    deciding = {name for package in packages for name in (package, *BEHIND.get(package, ()))}
-    found = set()
-    for package in sorted(deciding - SHOWING - sys.stdlib_module_names):
-        holders = {normalised(name) for name in _installed().get(package, ())} & versions.keys()
-        if not holders:
-            raise EnvironmentFault(
-                f"the code imports {package}, which is not both installed and in the lock. Add it to pyproject.toml, "
-                "then run `make lock` and `make setup`."
-            )
-        found |= holders
-    return sorted(found)
-
-
-@cache
-def _installed() -> Mapping[str, list[str]]:
-    """Return the distributions of each importable package; reading the metadata of all takes a second."""
-    return packages_distributions()
-
-
-def normalised(distribution: str) -> str:
-    """Return a distribution's name as the package index compares it.
-
-    Source: https://packaging.python.org/en/latest/specifications/name-normalization/
-    """
-    return re.sub(r"[-_.]+", "-", distribution).lower()

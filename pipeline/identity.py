@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
+from pipeline.distributions import normalised
 from pipeline.files import json_text, sha256
-from pipeline.fingerprint import fingerprint, normalised, parse_package
+from pipeline.fingerprint import fingerprint, parse_package
 from pipeline.params import TrainingParams
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.distributions import locked_versions
 from pipeline.errors import EnvironmentFault
-from pipeline.fingerprint import canonical, fingerprint, locked_versions, parse_module, parse_package, reach
+from pipeline.fingerprint import canonical, fingerprint, parse_module, parse_package, reach
 
 BASE = {
     "p": "",

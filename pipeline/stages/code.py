@@ -1,7 +1,8 @@
 """code: the package's source -> one fingerprint a stage, so that an edit reruns only what it can affect."""
 
+from pipeline.distributions import locked_versions
 from pipeline.files import write_json
-from pipeline.fingerprint import fingerprint, locked_versions, parse_package
+from pipeline.fingerprint import fingerprint, parse_package
 from pipeline.stage import STAGES, In, Out
 
 
