@@ -118,7 +118,7 @@ def settings(shas: dict[str, str]) -> str:
     for stage in ("extract", "finetune"):
         values[stage] |= {"threads": 1, "precision": "fp32", "attention": "eager"}
     values["evaluate"] |= {"resamples": 200, "min_slice_rows": 5}
-    values["study"] |= {"labels": [8], "seeds": [0, 1], "min_steps": 4, "comparisons": [["tiny", "tfidf"]]}
+    values["study"] |= {"labels": [8], "seeds": [0], "min_steps": 4, "comparisons": [["tiny", "tfidf"]]}
     arm = {"encoder": "raw/tiny", "kind": "finetune", "initial": "pretrained", "finetune": {}}
     values["study"]["arms"] = {
         "tiny": arm | {"title": "tiny"},
@@ -175,9 +175,9 @@ def both(*stages: str) -> set[str]:
     return of("reviews", *stages) | of("topics", *stages)
 
 
-def cells(stage: str) -> set[str]:
+def cells(stage: str, seed: int = 0) -> set[str]:
     arms = {"rival": ("majority", "tfidf"), "study": ("tiny", "random")}[stage]
-    return {f"{stage}@reviews-{arm}-8-{seed}" for arm in arms for seed in (0, 1)}
+    return {f"{stage}@reviews-{arm}-8-{seed}" for arm in arms}
 
 
 CELLS = cells("rival") | cells("study")
@@ -244,20 +244,6 @@ def test_one_parameter_of_one_stage_runs_it_and_what_follows(clone):
     assert not restored
 
 
-def test_a_parameter_of_pretraining_runs_it_and_what_hangs_on_it(clone):
-    clone.edit("params.yaml", "steps: 4", "steps: 5")
-    assert clone.repro() == ({"params", "pretrain@own", "report"}, set())
-    clone.edit("params.yaml", "encoder: raw/tiny", "encoder: encoder/own")
-    assert clone.repro() == (
-        {"params", *both("tokenize", "extract", "baseline", "finetune", "evaluate"), "report"},
-        set(),
-    )
-    clone.edit("params.yaml", "encoder: encoder/own", "encoder: raw/tiny")  # or the corpus would reach every task
-    ran, restored = clone.repro()
-    assert ran == {"params", "report"}
-    assert restored == both("tokenize", "extract", "baseline", "finetune", "evaluate")
-
-
 def test_an_override_touches_its_task_alone_and_its_revert_trains_nothing(clone):
     before = clone.lock()
     clone.edit("params.yaml", "      epochs: 1", "      epochs: 2")
@@ -289,20 +275,21 @@ def test_a_row_added_to_one_task_runs_that_task_alone(clone):
     assert {key: after[key] for key in sides} == sides
 
 
-def test_a_changed_arm_runs_its_own_cells_alone(clone):
-    clone.edit("params.yaml", "title: tiny", "title: TINY")
-    assert clone.repro() == ({"params", "transfer", "report"}, set())
-    clone.edit("params.yaml", "min_steps: 4", "min_steps: 5")
-    assert clone.repro() == ({"params", *cells("study"), "transfer", "report"}, set())
-
-
 def test_a_further_seed_runs_its_own_cells_alone(clone):
-    clone.edit("params.yaml", "- 0\n  - 1\n  min_steps", "- 0\n  - 1\n  - 2\n  min_steps")
+    clone.edit("params.yaml", "- 0\n  min_steps", "- 0\n  - 1\n  min_steps")
     ran, restored = clone.repro()
-    fresh = {f"{stage}@reviews-{arm}-8-2" for stage, arm in
-             (("rival", "majority"), ("rival", "tfidf"), ("study", "tiny"), ("study", "random"))}  # fmt: skip
-    assert ran == {"params", *fresh, "transfer", "report"}
+    assert ran == {"params", *cells("rival", 1), *cells("study", 1), "transfer", "report"}
     assert not restored
+
+
+def test_a_parameter_of_pretraining_runs_it_and_what_hangs_on_it(clone):
+    clone.edit("params.yaml", "steps: 4", "steps: 5")
+    assert clone.repro() == ({"params", "pretrain@own", "report"}, set())
+    clone.edit("params.yaml", "encoder: raw/tiny", "encoder: encoder/own")
+    assert clone.repro() == (
+        {"params", *both("tokenize", "extract", "baseline", "finetune", "evaluate"), "report"},
+        set(),
+    )
 
 
 def splits(clone: Clone, task: str) -> dict[str, str]:
