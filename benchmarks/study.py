@@ -23,6 +23,7 @@ from pipeline.durations import add, lately
 from pipeline.files import publish, read_json, write_json
 from pipeline.plan import duration
 from pipeline.render import count, escape_markdown, markdown_table
+from pipeline.settings import parse
 from pipeline.style import CHART_CSS
 from pipeline.transfer_words import markdown
 
@@ -31,8 +32,8 @@ RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
 ABOUT = """# The transfer study
 
 `make study`: every arm with every number of labels and every seed, each a DVC stage; only cells that nobody has run are
-run. The page of `make repro` shows the same on fewer labels and seeds. How the arms are trained stands in the section
-`study` of params.yaml."""
+run. The page of `make repro` shows the same on fewer labels and seeds. How encoders and arms are trained stands in the
+sections `encoders` and `study` of params.yaml and, where that differs here, in benchmarks/study.yaml."""
 
 
 def place(root: Path, clone: Path) -> None:
@@ -56,14 +57,29 @@ def place(root: Path, clone: Path) -> None:
 
 
 def overlay(params: str, profile: str) -> str:
-    """Return params.yaml with the keys of the profile in its section `study`; comments stay."""
+    """Return params.yaml with what the profile says in its place: maps are merged, all else replaced; comments stay.
+
+    Whether the values are allowed, `resolve` tells.
+
+    Raises:
+        UsageError: The profile is not YAML, or no map.
+    """
     yaml = YAML(typ="rt")
     yaml.width = 10_000
     values = yaml.load(params)
-    values["study"].update(YAML(typ="safe", pure=True).load(profile))
+    _merge(values, parse(profile)[0])
     stream = io.StringIO()
     yaml.dump(values, stream)
     return stream.getvalue()
+
+
+def _merge(values: Document, profile: Document) -> None:
+    """Put what the profile says into `values`; what it does not name stays."""
+    for key, new in profile.items():
+        if isinstance(new, dict) and isinstance(values.get(key), dict):
+            _merge(values[key], new)
+        else:
+            values[key] = new
 
 
 def reproduce(clone: Path) -> None:
@@ -149,7 +165,7 @@ def _git(folder: Path, *words: str) -> str:
 def main() -> None:
     """Run the study and write its documents."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--profile", type=Path, default=Path("benchmarks/study.yaml"), help="keys of `study`")
+    parser.add_argument("--profile", type=Path, default=Path("benchmarks/study.yaml"), help="laid over params.yaml")
     parser.add_argument("--clone", type=Path, default=Path(".study"), help="the folder it runs in")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where its documents go")
     given = parser.parse_args()

@@ -1,11 +1,13 @@
 """docs/study.md and its figures are what docs/study.json renders, and `make study` makes them."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks.study import collected, drawings, overlay, page, place, write
 from pipeline.durations import add
+from pipeline.errors import UsageError
 from pipeline.files import read_json, write_json
 from pipeline.settings import parse, resolve
 from tests.projects import Project
@@ -52,7 +54,35 @@ def test_the_full_profile_is_valid_and_holds_the_small_one():
     small, whole = resolve(text, {}), resolve(full, {})
     for stage in ("rival", "study"):  # so that each cell of the small study is restored, not run again
         assert small[stage].items() <= whole[stage].items()
-    assert small["start"] == whole["start"]
+    assert small["start"].items() <= whole["start"].items()
+
+
+def test_a_profile_is_merged_deep_and_names_what_is_new():
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    profile = """
+    encoders: {scratch: {steps: 8000}, wide: {base: raw/minilm, hidden_size: 256}}
+    study:
+      seeds: [7]
+      arms: {wide: {title: wide, encoder: encoder/wide, kind: finetune, initial: pretrained, finetune: {}}}
+    """
+    full = overlay(text, profile)
+    before, after = parse(text)[0], parse(full)[0]
+    assert after["encoders"]["scratch"] == before["encoders"]["scratch"] | {"steps": 8000}
+    assert list(after["encoders"]) == [*before["encoders"], "wide"]
+    assert after["encoders"]["adapted"] == before["encoders"]["adapted"]
+    assert after["study"]["seeds"] == [7]
+    assert after["study"]["labels"] == before["study"]["labels"]
+    assert after["study"]["arms"].items() >= before["study"]["arms"].items()
+    assert {key: after[key] for key in after if key not in ("encoders", "study")} == {
+        key: before[key] for key in before if key not in ("encoders", "study")
+    }
+    assert re.findall("#.*", full) == re.findall("#.*", text)
+    assert "reviews-wide-128-7" in resolve(full, {})["study"]
+
+
+def test_a_profile_that_is_no_map_is_refused():
+    with pytest.raises(UsageError, match="a map of sections"):
+        overlay(Path("params.yaml").read_text(encoding="utf-8"), "- labels")
 
 
 def test_seconds_are_the_median_over_the_seeds_that_were_timed(tmp_path):
