@@ -12,14 +12,20 @@ Quote = Callable[[str], str]
 
 def method(document: Document, task: Document) -> str:
     """Return how the numbers came about, one paragraph."""
-    seeds = plural(len(document["seeds"]), "seed")
+    number = len(document["seeds"])
+    seeds = plural(number, "seed")
+    chance = (
+        f"count both, other seeds and other test rows, as chance; {seeds} tell little of other seeds, even where they "
+        "agree, so the fewer there are the wider the intervals"
+        if number > 1
+        else "count other test rows as chance but not another seed: they speak of these trainings alone"
+    )
     return (
-        f"Each point is the mean of {seeds}: {'each' if len(document['seeds']) > 1 else 'it'} draws its own examples "
+        f"Each point is the mean of {seeds}: {'each' if number > 1 else 'it'} draws its own examples "
         "from the train split, nested and stratified, and its own weights and order. Checkpoints and "
         "regularisation are chosen on at most as many examples of the validation split as there are labels, never on "
         f"the test split, whose {plural(task['rows'], 'row')} are the same for all. The intervals "
-        f"({percent(document['confidence'])}) and tests count both, other seeds and other test rows, as chance; "
-        f"with {seeds} they are wide where the seeds disagree."
+        f"({percent(document['confidence'])}) and tests {chance}."
     )
 
 
