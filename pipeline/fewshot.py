@@ -16,6 +16,7 @@ from pipeline.extraction import require_finite, require_layer, vectors
 from pipeline.inference import BATCH_SIZE, BATCH_TOKENS, logits
 from pipeline.learning import Rows
 from pipeline.loading import load_encoder, new_classifier, random_classifier
+from pipeline.lora import low_rank
 from pipeline.metrics import Ints
 from pipeline.models import freeze, only_what_the_head_reads, positions, require_fit
 from pipeline.params import ExtractParams, FinetuneParams, ProbeParams
@@ -34,7 +35,7 @@ def finetuned(params: StudyParams, how: FinetuneParams, start: Path, given: Budg
     freeze(model, embeddings=how.freeze_embeddings, layers=how.freeze_layers)
     passes = epochs(how, len(train.ids), min_steps=params.min_steps)
     how = how.model_copy(update={"epochs": passes})
-    with only_what_the_head_reads(model):
+    with low_rank(model, how.lora, seed=how.seed), only_what_the_head_reads(model):
         choice = measured(model, train, how)
         device = choose(choice.precision)
         with using(model, choice.attention):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from pipeline import fewshot
 from pipeline.arms import RivalParams, StartParams, StudyParams, TransferParams, cells_of
 from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.fewshot import epochs
@@ -17,6 +18,7 @@ from pipeline.loading import new_classifier, random_classifier
 from pipeline.params import BaselineParams, ExtractParams, ProbeParams
 from pipeline.stages import rival, start, study, transfer
 from pipeline.tables import described, read_parquet, write_parquet
+from pipeline.training import Training
 from tests.test_training import with_params
 
 GOOD, BAD = ("great", "lovely", "warm", "clever"), ("bad", "dull", "grim", "weak")
@@ -83,6 +85,23 @@ def test_fine_tuning_learns_from_few_labels_and_gives_the_same_bytes_again(input
     assert found[0]["accuracy"] > 0.8
     assert found[0]["steps"] >= 40
     assert found[0]["tokens"] > 40 * 8 * 3
+
+
+def test_low_rank_adapters_learn_in_place_of_the_encoder(inputs, encoder, tmp_path, monkeypatch):
+    learning = set()
+
+    class Watched(Training):
+        def __init__(self, model, *others):
+            learning.update(name for name, value in model.named_parameters() if value.requires_grad)
+            super().__init__(model, *others)
+
+    monkeypatch.setattr(fewshot, "Training", Watched)
+    how = HOW.model_copy(update={"lora": 2, "freeze_layers": 1, "freeze_embeddings": True})
+    cell(tmp_path, "lora", study, cell_params(finetune=how), start=encoder, **inputs)
+    inside = {name for name in learning if ".layer." in name}
+    assert inside
+    assert all(".layer.1." in name and ".lora_" in name for name in inside)
+    assert {name for name in learning - inside if "pooler" not in name} == {"classifier.weight", "classifier.bias"}
 
 
 def test_a_text_is_read_as_far_as_the_encoder_can(inputs, encoder, tmp_path):
