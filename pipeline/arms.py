@@ -59,6 +59,7 @@ class Study(Section):
         problems += [f"`rivals` has {name!r}; allowed: {', '.join(RIVALS)}" for name in {*self.rivals} - {*RIVALS}]
         names = [*self.rivals, *self.arms]
         problems += _repeated("arms and rivals", names)
+        problems += _repeated("comparisons", [list(pair) for pair in self.comparisons])
         problems += [
             f"`comparisons` has {list(pair)}; it takes two different names of {', '.join(names)}"
             for pair in self.comparisons

@@ -6,7 +6,10 @@ from typing import Any
 from pipeline.arms import RivalParams, Study, StudyParams, TransferParams, cells_of
 from pipeline.fields import Section
 from pipeline.params import ProbeParams
-from pipeline.sections import Raw, mapped, section, unknown
+from pipeline.sections import Raw, check_encoder, mapped, section, unknown
+
+# What of `finetune` keeps weights as they are, and the value with which all of them learn.
+LEARNING: Raw = {"freeze_embeddings": False, "freeze_layers": 0, "lora": None}
 
 
 def study_sections(raw: Raw, resolved: Raw, problems: dict[str, str]) -> Raw:
@@ -18,6 +21,11 @@ def study_sections(raw: Raw, resolved: Raw, problems: dict[str, str]) -> Raw:
     if strange := [task for task in study.tasks if task not in resolved["ingest"]]:
         problems["study.tasks"] = unknown(strange[0], tuple(resolved["ingest"]), what="task")
         return {}
+    for name, arm in study.arms.items():
+        check_encoder(arm.encoder, f"study.arms.{name}.encoder", raw, problems)
+        if arm.initial == "random":
+            kept = {**mapped(raw, "finetune", problems), **study.finetune, **arm.finetune}
+            _check_random(kept, f"study.arms.{name}.finetune", problems)
 
     def of_cell(model: type[Section], cell: Any, **values: Any) -> Raw:
         group = "rivals" if cell.arm in study.rivals else "arms"
@@ -54,3 +62,14 @@ def study_sections(raw: Raw, resolved: Raw, problems: dict[str, str]) -> Raw:
             "encoders": {name: arm.encoder for name, arm in study.arms.items()},
         },
     }
+
+
+def _check_random(finetune: Raw, path: str, problems: dict[str, str]) -> None:
+    """Find random weights that would never learn."""
+    for key, learning in LEARNING.items():
+        if finetune.get(key, learning) != learning:
+            problems.setdefault(
+                f"{path}.{key}",
+                f"found {finetune[key]!r}, and `initial` is random: weights that never learn would stay random; "
+                f"set {json.dumps(learning)}",
+            )

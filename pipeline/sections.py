@@ -58,6 +58,16 @@ def unknown(key: str, allowed: tuple[str, ...], *, what: str = "key") -> str:
     )
 
 
+def check_encoder(value: object, path: str, raw: Raw, problems: dict[str, str]) -> None:
+    """Find a folder that no stage makes."""
+    made = (
+        *(f"raw/{name}" for name in mapped(raw, "sources", problems)),
+        *(f"encoder/{name}" for name in raw.get("encoders") or ()),
+    )
+    if value not in made:
+        problems.setdefault(path, unknown(str(value), made, what="encoder"))
+
+
 def check_text_keys(node: Any, prefix: str, problems: dict[str, str]) -> None:
     """Find keys that are not text: a whole number stands for its digits; `true` or 1.0 could mean several texts."""
     if not isinstance(node, dict):

@@ -12,7 +12,7 @@ from pipeline.fields import Section
 from pipeline.params import PER_TASK, ReportParams
 from pipeline.pins import FetchParams, HubSource, PackageSource
 from pipeline.pretrain_params import CorpusParams, PretrainParams, TextParams
-from pipeline.sections import Raw, check_keys, check_name, check_text_keys, mapped, section, unknown
+from pipeline.sections import Raw, check_encoder, check_keys, check_name, check_text_keys, mapped, section, unknown
 
 KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
 TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "corpus", "pretrain", "study", "report", "sources", "encoders", "tasks")
@@ -47,7 +47,7 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     problems: dict[str, str] = {}
     check_text_keys(raw, "", problems)
     check_keys(raw, TOP_LEVEL, "", problems)
-    _check_encoder(raw.get("encoder"), "encoder", raw, problems)
+    check_encoder(raw.get("encoder"), "encoder", raw, problems)
     resolved: dict[str, Any] = {"fetch": _sources(raw, problems)}
     tasks = mapped(raw, "tasks", problems)
     for task, overrides in tasks.items():
@@ -73,16 +73,6 @@ def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
     return resolved
 
 
-def _check_encoder(value: object, path: str, raw: Raw, problems: dict[str, str]) -> None:
-    """Find a folder that no stage makes."""
-    made = (
-        *(f"raw/{name}" for name in mapped(raw, "sources", problems)),
-        *(f"encoder/{name}" for name in raw.get("encoders") or ()),
-    )
-    if value not in made:
-        problems.setdefault(path, unknown(str(value), made, what="encoder"))
-
-
 def _encoders(raw: Raw, problems: dict[str, str]) -> Raw:
     """Return the section of each encoder: that of `pretrain` with its own keys in place of the common ones."""
     common, resolved = mapped(raw, "pretrain", problems), {}
@@ -93,7 +83,7 @@ def _encoders(raw: Raw, problems: dict[str, str]) -> Raw:
         if not isinstance(own, dict):
             problems[path] = f"found {own!r}; it must be a map with `base` and what differs from `pretrain`"
             continue
-        _check_encoder(own.get("base"), f"{path}.base", raw, problems)
+        check_encoder(own.get("base"), f"{path}.base", raw, problems)
         if own.get("base") == f"encoder/{name}":
             problems[f"{path}.base"] = f"found {own['base']!r}: the encoder is made of itself; name another"
 

@@ -122,7 +122,7 @@ def settings(shas: dict[str, str]) -> str:
     arm = {"encoder": "raw/tiny", "kind": "finetune", "initial": "pretrained", "finetune": {}}
     values["study"]["arms"] = {
         "tiny": arm | {"title": "tiny"},
-        "random": arm | {"title": "random", "initial": "random"},
+        "random": arm | {"title": "random", "initial": "random", "finetune": {"freeze_embeddings": False}},
     }
     values["study"]["finetune"]["attention"] = "eager"
     return dump(values)
