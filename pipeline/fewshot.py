@@ -11,7 +11,7 @@ from pipeline.arms import StudyParams
 from pipeline.baselines import probe
 from pipeline.batches import ragged
 from pipeline.cell import Budget, Effort, Texts
-from pipeline.device import choose
+from pipeline.device import choose, computing_with, threads
 from pipeline.extraction import require_finite, require_layer, vectors
 from pipeline.inference import BATCH_SIZE, BATCH_TOKENS, logits
 from pipeline.learning import Rows
@@ -53,14 +53,16 @@ def finetuned(params: StudyParams, how: FinetuneParams, start: Path, given: Budg
 def probed(params: StudyParams, extract: ExtractParams, how: ProbeParams, start: Path, given: Budget) -> Ints:
     """Return the classes that a linear probe on the frozen encoder's features gives the test rows, (N,).
 
-    The features are computed in fp32 and without what is measured elsewhere, so a cell is the same bytes again.
+    The features are computed in fp32, with eager attention and on the threads that `extract` says: with as many of them
+    on a like processor, a cell is the same bytes again.
     """
     model = load_encoder(start)
     require_layer(model, extract.layer)
     parts = encoded(start, given, max_length=longest(model, params))
     for rows in parts:
         require_fit(rows.tokens, model)
-    found = [vectors(model, rows.tokens, extract, choose("fp32")) for rows in parts]
+    with computing_with(threads(extract.threads)[0]):
+        found = [vectors(model, rows.tokens, extract, choose("fp32")) for rows in parts]
     for features, rows in zip(found, parts, strict=True):
         require_finite(features, rows.ids)
     train, validation, test = (features.astype(np.float64) for features in found)

@@ -12,6 +12,7 @@ import torch
 from pipeline import fewshot
 from pipeline.arms import RivalParams, StartParams, StudyParams, TransferParams, cells_of
 from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.extraction import vectors
 from pipeline.fewshot import epochs
 from pipeline.files import sha256
 from pipeline.loading import new_classifier, random_classifier
@@ -151,6 +152,24 @@ def test_a_probe_fits_a_linear_model_on_frozen_features(inputs, encoder, tmp_pat
     found = cell(tmp_path, "probe", study, params, start=encoder, **inputs)
     assert found["accuracy"] > 0.8
     assert (found["steps"], found["tokens"]) == (0, 0)
+
+
+def test_a_probe_computes_on_the_threads_that_extract_says(inputs, encoder, tmp_path, monkeypatch):
+    used = []
+
+    def watched(*given):
+        used.append(torch.get_num_threads())
+        return vectors(*given)
+
+    monkeypatch.setattr(fewshot, "vectors", watched)
+    before = torch.get_num_threads()
+    params = cell_params(
+        finetune=None, probe=ProbeParams(probe_strengths=(0.1,), max_iter=1000),
+        extract=EXTRACT.model_copy(update={"threads": before + 1}),
+    )  # fmt: skip
+    cell(tmp_path, "probe", study, params, start=encoder, **inputs)
+    assert used == [before + 1] * 3
+    assert torch.get_num_threads() == before
 
 
 def test_a_cell_that_says_nothing_is_refused(inputs, encoder, tmp_path):
