@@ -40,7 +40,7 @@ with {{ transfer.confidence | percent }} intervals. Grey: no encoder.</figcaptio
 {% endcall %}
 {% endfor %}
 </details>
-<p class="muted">{{ method(transfer, task) }} {{ tested(task) }}</p>
+<p class="muted">{{ method(transfer, task) }} {{ tested(transfer, task) }}</p>
 </section>
 {% endfor %}
 """

@@ -29,14 +29,14 @@ def method(document: Document, task: Document) -> str:
     )
 
 
-def tested(task: Document) -> str:
+def tested(document: Document, task: Document) -> str:
     """Return what was tested, and how it is accounted for that there are many tests."""
     pairs = len({(one["better"], one["than"]) for one in task["comparisons"]})
     return (
         f"{plural(pairs, 'pair')} of arms {'was' if pairs == 1 else 'were'} named before the numbers were seen. Each "
         "is judged twice: is the first better with equally many labels, and with fewer than the other's most? The p "
-        "values are Holm's, adjusted over the numbers of labels within each; of twenty such families in which nothing "
-        "differs, one is expected to show something."
+        "values are Holm's, adjusted over the numbers of labels within each; of such families in which nothing "
+        f"differs, {percent(1 - document['confidence'])} at most are expected to show something."
     )
 
 
@@ -136,7 +136,7 @@ def _section(document: Document, task: Document, level: int) -> str:
             accuracy_table(task),
             f"{method(document, task)}\n",
             comparison_table(task),
-            f"{tested(task)}\n",
+            f"{tested(document, task)}\n",
         )
     )
 

@@ -139,7 +139,18 @@ def test_the_page_says_how_it_was_measured(study):
     task = study["tasks"][0]
     assert "3 seeds" in method(study, task)
     assert "never on the test split" in method(study, task)
-    assert "Holm" in how_tested(task)
+    assert "Holm" in how_tested(study, task)
+
+
+def test_how_many_show_something_by_chance_follows_the_confidence(study):
+    task = study["tasks"][0]
+    assert "5% at most are expected to show something" in how_tested(study, task)
+    assert "10% at most are expected to show something" in how_tested(study | {"confidence": 0.9}, task)
+
+
+def test_one_seed_says_nothing_of_others():
+    study = make_study(labels=(32,), seeds=(0,))
+    assert "count other test rows as chance but not another seed" in method(study, study["tasks"][0])
 
 
 def test_hostile_titles_are_text(study):
