@@ -1,12 +1,13 @@
 """docs/study.md and its figures are what docs/study.json renders, and `make study` makes them."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from benchmarks.study import collected, drawings, overlay, page, place, write
-from pipeline.durations import add
+from benchmarks.study import collected, drawings, overlay, page, place, reproduce, write
+from pipeline.durations import add, lately
 from pipeline.errors import UsageError
 from pipeline.files import read_json, write_json
 from pipeline.settings import parse, resolve
@@ -120,6 +121,33 @@ def test_the_clone_is_of_the_commit_and_shares_the_cache(tmp_path):
         place(root.root, clone)
 
 
+def test_a_run_shows_what_dvc_tells_and_notes_how_long_each_stage_took(tmp_path, capfd):
+    root = Project(tmp_path / "project", {"dvc.yaml": ECHOES}).root
+    reproduce(root)
+    assert "Running stage 'first'" in capfd.readouterr().out
+    taken = lately(root)
+    assert set(taken) == {"first", "transfer"}
+    reproduce(root)
+    assert "Running stage" not in capfd.readouterr().out
+    assert lately(root) == taken
+
+
+def test_a_stage_that_fails_ends_the_run(tmp_path):
+    root = Project(tmp_path / "project", {"dvc.yaml": ECHOES.replace("echo 2 >", "false >")}).root
+    with pytest.raises(subprocess.CalledProcessError):
+        reproduce(root)
+    assert set(lately(root)) == {"first"}  # what failed says nothing of how long it takes
+
+
+ECHOES = """stages:
+  first:
+    cmd: echo 1 > first.txt
+    outs: [first.txt]
+  transfer:
+    cmd: echo 2 > transfer.txt
+    deps: [first.txt]
+    outs: [transfer.txt]
+"""
 STAGE = """stages:
   copy:
     cmd: cp in.txt out.txt
