@@ -1,6 +1,6 @@
 """params.yaml, checked as a whole and resolved to the section each stage of each task reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -86,10 +86,7 @@ def _encoders(raw: Raw, problems: dict[str, str]) -> Raw:
         check_encoder(own.get("base"), f"{path}.base", raw, problems)
         if own.get("base") == f"encoder/{name}":
             problems[f"{path}.base"] = f"found {own['base']!r}: the encoder is made of itself; name another"
-
-        def place(key: str, path: str = path, own: Raw = own) -> str:
-            return f"pretrain.{key}" if key in common and key not in own else f"{path}.{key}"
-
+        place = _either("pretrain", common, path, own)
         resolved[name] = section(PretrainParams, {**common, **own, "encoder": name}, place, problems)
     return resolved
 
@@ -109,11 +106,7 @@ def _corpus(raw: Raw, tasks: tuple[str, ...], problems: dict[str, str]) -> Raw:
         if not isinstance(own, dict):
             problems[path] = f"found {own!r}; it must be a map with `file`"
             continue
-
-        def place(key: str, path: str = path, own: Raw = own) -> str:
-            return f"corpus.{key}" if key in shared and key not in own else f"{path}.{key}"
-
-        resolved[name] = section(TextParams, {**shared, **own}, place, problems)
+        resolved[name] = section(TextParams, {**shared, **own}, _either("corpus", shared, path, own), problems)
     for task in common.get("tasks") or ():
         if task not in tasks:
             problems.setdefault("corpus.tasks", unknown(str(task), tasks, what="task"))
@@ -157,14 +150,14 @@ def _sources(raw: Raw, problems: dict[str, str]) -> Raw:
         if model is None:
             problems[f"{path}.kind"] = f"found {kind!r}; allowed: {', '.join(KINDS)}"
             continue
-
-        shared = set(common) - set(own)
-
-        def place(key: str, path: str = path, shared: set[str] = shared) -> str:
-            return f"fetch.{key}" if key in shared else f"{path}.{key}"
-
+        place = _either("fetch", common, path, own)
         resolved[name] = section(model, {**common, **own, "source": name}, place, problems)
     return resolved
+
+
+def _either(shared: str, common: Raw, path: str, own: Raw) -> Callable[[str], str]:
+    """Return where a key stands: below `shared` if it is of the common ones and not overridden, else below `path`."""
+    return lambda key: f"{shared}.{key}" if key in common and key not in own else f"{path}.{key}"
 
 
 def _lines(node: Any, prefix: str) -> list[tuple[str, int]]:
