@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel
 
@@ -11,10 +10,9 @@ from pipeline.batches import Indices, Ragged, plan
 from pipeline.device import Device
 from pipeline.errors import DataError, UsageError, examples
 from pipeline.inference import collate
+from pipeline.metrics import Vectors
 from pipeline.params import ExtractParams
 from pipeline.probe import ROWS, Choice, best, equal, using
-
-Vectors = npt.NDArray[np.float32]
 
 
 # ------------------------------------------------------------------------------------------------ pooling

@@ -14,6 +14,7 @@ from pipeline.errors import DataError, examples
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Vectors = npt.NDArray[np.float32]
 
 HEADLINE = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
 _SMALLEST = float(np.finfo(np.float64).eps)

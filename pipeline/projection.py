@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.metrics import Floats, Ints
+from pipeline.metrics import Floats, Ints, Vectors
 
-Vectors = npt.NDArray[np.float32]
 DIGITS = 4  # of coordinates, whose last bits depend on the number of threads
 SIMILAR_DIGITS = 6  # of similarities, for the same reason: so far apart, neighbours have an order
 
