@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
 from pipeline.readme import collapse, overview, replaced
+from pipeline.stage import STAGES
 
 README = Path("README.md").read_text(encoding="utf-8")
 
@@ -24,6 +25,11 @@ def test_the_picture_is_the_graph_that_dvc_sees():
         [str(Path(sys.executable).parent / "dvc"), "dag", "--mermaid"], capture_output=True, text=True, check=True
     ).stdout
     assert between("picture") == f"```mermaid\n{collapse(told)}\n```"
+
+
+def test_the_table_of_stages_has_each_of_them_once():
+    table = README.partition("| stage | does |")[2].partition("\n\n")[0]
+    assert sorted(re.findall(r"^\| `([a-z]+)` \|", table, flags=re.MULTILINE)) == sorted(STAGES)
 
 
 def test_the_table_is_that_of_the_committed_report():
