@@ -61,7 +61,7 @@ def test_with_one_example_it_is_the_t_test_over_the_seeds():
     ],
 )  # fmt: skip
 def test_the_interval_holds_the_truth_as_often_as_it_says(seeds, examples, by_seed, by_example):
-    """With 2 seeds of 0.1, Satterthwaite's one interval would hold it 0.87 of the time, and p be below 0.001 in 5%."""
+    """With 2 seeds of 0.1, Satterthwaite's one interval would hold it 0.87 of the time, and p be below 0.001 in 6%."""
     rng = np.random.default_rng(3)
     runs = 1500
     found = [
