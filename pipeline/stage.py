@@ -1,11 +1,13 @@
 """The one shape of a stage: its signature is its declaration, and its command line follows from it."""
 
 import argparse
+import gc
 import importlib
 import inspect
 import json
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn
 
@@ -41,8 +43,20 @@ def load(stage: str) -> Callable[..., None]:
     """
     if stage not in STAGES:
         raise UsageError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
-    run: Callable[..., None] = importlib.import_module(f"pipeline.stages.{stage}").run
+    with _no_garbage():
+        run: Callable[..., None] = importlib.import_module(f"pipeline.stages.{stage}").run
     return run
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Look for no garbage inside the block, nor ever again in what it made: modules are none, and looking is slow."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def declaration(run: Callable[..., None]) -> Declaration:

@@ -1,3 +1,4 @@
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,10 @@ print({'torch', 'pandas', 'sklearn'} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert done.stdout.strip() == "set()"
+
+
+def test_loading_a_stage_leaves_the_collection_of_garbage_as_it_was():
+    gc.unfreeze()
+    load("params")
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0  # nor is what was loaded looked through again
