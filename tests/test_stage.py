@@ -1,4 +1,5 @@
 import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +113,13 @@ def test_loading_a_stage_leaves_the_collection_of_garbage_as_it_was():
     load("params")
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0  # nor is what was loaded looked through again
+
+
+def test_threads_that_wait_sleep_unless_the_environment_says_otherwise():
+    for said, expected in (({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")):
+        environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+        found = subprocess.run(
+            [sys.executable, "-c", "import os, pipeline; print(os.environ['OMP_WAIT_POLICY'])"],
+            env={**environment, **said}, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        assert found.stdout.strip() == expected
