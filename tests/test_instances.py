@@ -46,6 +46,8 @@ def test_every_text_comes_from_its_document_and_fits(documents, kind, room, seed
         elif label == 0:
             assert document_of(where, b0) == owner
             assert a1 <= b0
+        else:
+            assert document_of(where, b0) != owner
 
 
 @given(DOCUMENTS, st.integers(3, 30), st.integers(0, 99))
@@ -79,6 +81,12 @@ def test_a_lone_sentence_has_no_order_and_gets_a_random_next_one():
     assert sentence_order(where, 0, room=20, short=0.0, rng=np.random.default_rng(0)) == [(0, 6, 6, 6, NO_PAIR)]
     ((_, _, b0, _, label),) = next_sentence(where, 0, room=20, short=0.0, rng=np.random.default_rng(0))
     assert (label, document_of(where, b0)) == (1, 1)
+
+
+def test_a_random_second_text_is_of_another_document_however_few_there_are():
+    where = layout([[6], [4]])
+    found = [next_sentence(where, 0, room=20, short=0.0, rng=np.random.default_rng(seed)) for seed in range(5000)]
+    assert {tuple(row) for pairs in found for row in pairs} == {(0, 6, 6, 10, 1)}
 
 
 def test_a_long_document_is_cut_at_a_drawn_place():

@@ -160,6 +160,11 @@ def corpora(work: Path, params: PretrainParams) -> tuple[Corpus, Corpus, dict[st
         if not part.num_rows:
             raise DataError(f"the corpus has no document for {split}; raise `corpus.held_out` or bring more text.")
         counts = part["sentences"].to_numpy()
+        if params.pair == "nsp" and len(counts) < 2:
+            raise DataError(
+                f"`pair: nsp` takes random sentences from other documents, and {split} has {len(counts)} document; it "
+                "needs 2. Raise `corpus.held_out`, bring more text below `corpus.texts`, or set `pair: none`."
+            )
         if params.pair != "none" and counts.max() < 2:
             raise DataError(
                 f"`pair: {params.pair}` learns from sentences that follow each other, and all {len(counts)} documents "

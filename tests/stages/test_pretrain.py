@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
@@ -108,3 +110,15 @@ def test_documents_of_one_sentence_have_no_pairs(inputs, tmp_path):
     with pytest.raises(DataError, match=r"`pair: sop` learns from .* and all 32 documents of train have one"):
         made({**inputs, "documents": lone}, tmp_path, pair="sop")
     made({**inputs, "documents": lone}, tmp_path)
+
+
+@pytest.mark.parametrize(("documents", "split"), [(5, "held_out"), (1, "train")])
+def test_a_split_of_one_document_has_no_random_second_sentence(inputs, tmp_path, documents, split):
+    few = write_corpus(tmp_path / "few.parquet", documents)
+    if split == "train":
+        table = pq.read_table(few)
+        other = pa.array(["train", *["held_out"] * 3])
+        pq.write_table(pa.concat_tables([table] * 4).set_column(2, "split", other), few)
+    with pytest.raises(DataError, match=rf"`pair: nsp` takes .* and {split} has 1 document; it needs 2"):
+        made({**inputs, "documents": few}, tmp_path, pair="nsp")
+    made({**inputs, "documents": few}, tmp_path, pair="sop")
