@@ -13,6 +13,8 @@ from pipeline.batches import Indices
 
 Spans = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
+# What a generator of pretraining is for, before its seed: numpy ignores zeros at the end, so [7, 3] is [7, 3, 0] to it.
+DRAW, ORDER, HIDE = 1, 2, 3
 NO_PAIR = -100  # the label of an example that is no pair, as the losses ignore it
 
 
@@ -133,7 +135,7 @@ def instances(layout: Layout, kind: str, *, room: int, short: float, seed: int, 
     spans: Made = []
     owners: list[int] = []
     for document in range(len(layout.documents) - 1):
-        rng = np.random.default_rng([seed, epoch, document])
+        rng = np.random.default_rng([DRAW, seed, epoch, document])
         made = PAIRS[kind](layout, document, room=room, short=short, rng=rng)
         spans += made
         owners += [document] * len(made)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.batches import Indices, Ragged, plan
-from pipeline.instances import NO_PAIR, Instances, Layout, instances
+from pipeline.instances import HIDE, NO_PAIR, ORDER, Instances, Layout, instances
 from pipeline.masking import IGNORED, Mix, Words, mask
 from pipeline.pretrain_params import PretrainParams
 from pipeline.steps import Plan, Step
@@ -66,7 +66,7 @@ def plan_steps(train: Corpus, params: PretrainParams) -> Sequence[Step]:
             lengths(drawn(train, params, epoch)),
             batch_tokens=params.batch_tokens,
             batch_size=params.batch_tokens,
-            rng=np.random.default_rng([params.seed, epoch]),
+            rng=np.random.default_rng([ORDER, params.seed, epoch]),
         )
         starts = range(0, len(batches), params.accumulate)
         updates = [tuple(batches[start : start + params.accumulate]) for start in starts]
@@ -87,7 +87,7 @@ def batch(corpus: Corpus, params: PretrainParams, epoch: int, rows: Indices) -> 
         a0, a1, b0, b1 = found.spans[row]
         second = (corpus.tokens[b0:b1], last) if b1 > b0 else ()
         tokens = np.concatenate((first, corpus.tokens[a0:a1], last, *second))
-        rng = np.random.default_rng([params.seed, epoch, 1, int(row)])
+        rng = np.random.default_rng([HIDE, params.seed, epoch, int(row)])
         masked, label = mask(tokens, corpus.words, mix, rng)
         read.append(masked)
         labels.append(label)

@@ -178,6 +178,22 @@ def test_masks_and_pairs_depend_on_seed_epoch_and_example_alone():
     assert not np.array_equal(batch(train, with_params(pair="nsp", seed=1), 3, rows).labels, together.labels)
 
 
+def test_every_use_of_chance_has_a_generator_of_its_own(monkeypatch):
+    params, train, seeds = with_params(pair="nsp", seed=7), corpus(), []
+    made = np.random.default_rng
+
+    def noted(seed: list[int]) -> np.random.Generator:
+        seeds.append(tuple(np.random.SeedSequence(seed).generate_state(4)))
+        return made(seed)
+
+    monkeypatch.setattr(np.random, "default_rng", noted)
+    rows = np.arange(len(drawn(train, params, 0).labels))
+    batch(train, params, 0, rows)
+    assert plan_steps(train, params)[0].number == 1
+    assert len(seeds) == len(train.ids) + len(rows) + 1
+    assert len(set(seeds)) == len(seeds)
+
+
 def test_accumulated_micro_batches_are_one_large_batch():
     params = with_params(pair="nsp", batch_tokens=10_000)
     train, model = corpus(), encoder(params)
