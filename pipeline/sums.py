@@ -84,10 +84,12 @@ def _told_apart(
 ) -> tuple[torch.Tensor, torch.Tensor, int]:
     """Return loss and hits of telling the tokens that the generator put in from those of the text.
 
-    Source: Clark et al. 2020, ELECTRA, section 3.1: sampled from the generator, which learns nothing of it.
+    Source: Clark et al. 2020, ELECTRA, section 3.1: sampled from the generator, which learns nothing of it. The library
+    samples by the same race, and refuses NaN, which is the loss's to tell.
     """
     with torch.no_grad():
-        draws = torch.distributions.Categorical(logits=logits).sample()
+        chances = logits.softmax(-1)
+        draws = (chances / torch.empty_like(chances).exponential_()).argmax(-1)
         ids = inputs["input_ids"].clone()
         text = ids.clone()
         ids.view(-1)[where], text.view(-1)[where] = draws, targets

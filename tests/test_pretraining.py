@@ -273,8 +273,9 @@ def test_a_folder_goes_on_and_another_family_is_refused(tmp_path):
         continued_encoder(tmp_path, with_params(family="albert"))
 
 
-def test_a_loss_that_is_not_finite_names_step_and_documents():
-    params = with_params()
+@pytest.mark.parametrize("family", ["bert", "electra"])
+def test_a_loss_that_is_not_finite_names_step_and_documents(family):
+    params = with_params(family=family)
     model = encoder(params)
     with torch.no_grad():
         model.get_input_embeddings().weight.fill_(float("nan"))
