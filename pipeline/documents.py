@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import DataError, EnvironmentFault, examples
 from pipeline.pretrain_params import TextParams
-from pipeline.records import choose
+from pipeline.records import choose, fault
 from pipeline.text import SURROGATES
 
 BATCH = 1024
@@ -48,22 +48,25 @@ def read_documents(path: Path, params: TextParams, *, max_bytes: int) -> Iterato
 def grouped(rows: Iterable[Row], params: TextParams, *, file: str, max_bytes: int) -> Iterator[list[str]]:
     """Yield the sentences of neighbouring rows that are one document.
 
-    They are so where `document` has the same value (its group `document`, if there is a `pattern`); where no column
-    says, in plain text up to a row without sentences, else by the `rows`.
+    They are so in plain text up to a row without sentences. Elsewhere such a row ends nothing, and they are so where
+    `document` has the same value (its group `document`, if there is a `pattern`), or, where no column says, by the
+    `rows`, empty ones counted.
 
     Raises:
-        DataError: A document is too large, a sentence cannot be UTF-8, or the pattern does not match.
+        DataError: A document is too large, a sentence cannot be UTF-8, or a row does not say of which document it is.
     """
     pattern = re.compile(params.pattern) if params.pattern is not None else None
     waiting: list[str] = []
     size, count, current = 0, 0, None
-    for row in rows:
+    plain = params.format == "text"
+    for row in rows if plain or params.document is None else _told(iter(rows), params.document, file):
         name = _name(row, pattern, file)
-        full = count == params.rows if params.document is None and params.format != "text" else name != current
-        if waiting and (full or not row.sentences):
-            yield waiting
+        by_name = name != current if params.document is not None else count == params.rows
+        if not row.sentences if plain else by_name:
+            if waiting:
+                yield waiting
             waiting, size, count = [], 0, 0
-        current, count = name, (count + 1 if waiting or row.sentences else 0)
+        current, count = name, count + 1
         size += sum(_bytes(sentence, file, row.line) for sentence in row.sentences)
         if size > max_bytes:
             raise DataError(
@@ -73,6 +76,16 @@ def grouped(rows: Iterable[Row], params: TextParams, *, file: str, max_bytes: in
         waiting.extend(row.sentences)
     if waiting:
         yield waiting
+
+
+def _told(rows: Iterator[Row], column: str, file: str) -> Iterator[Row]:
+    """Yield the rows up to the first that does not say of which document it is; then count these and raise."""
+    for row in rows:
+        if not row.document:
+            found = [(row.line, None), *((other.line, None) for other in rows if not other.document)]
+            remedy = "Fill the cells, or set `document: null` to take documents by `rows`."
+            raise fault(file, "without a document", found, remedy, column=column)
+        yield row
 
 
 def _name(row: Row, pattern: re.Pattern[str] | None, file: str) -> str | None:
@@ -191,7 +204,7 @@ def _row(line: int, cells: list[Any], params: TextParams, path: Path) -> Row:
                 f"{path}:{line}: {name!r} holds {examples(odd)}, and sentences are strings. Correct the file."
             )
         sentences += parts
-    return Row(line, sentences, None if params.document is None else str(cells[-1]))
+    return Row(line, sentences, None if params.document is None or cells[-1] is None else str(cells[-1]))
 
 
 ROWS: dict[str, Callable[[Path, TextParams, int], Iterator[Row]]] = {

@@ -63,6 +63,25 @@ def test_json_and_parquet_hold_sentences_or_lists_of_them(tmp_path):
     assert read(tmp_path / "p", format="parquet", document="d") == EXPECTED
 
 
+def test_a_row_without_sentences_ends_a_document_in_plain_text_only(tmp_path):
+    rows = [{"d": "x", "text": ["a"]}, {"d": "x", "text": []}, {"d": "x", "text": ["b"]}, {"d": "y", "text": None}]
+    lines = "\n".join(map(json.dumps, rows)) + "\n"
+    assert read(written(tmp_path, lines), format="jsonl", document="d") == [["a", "b"]]
+    assert read(written(tmp_path, lines), format="jsonl", rows=3) == [["a", "b"]]
+    assert read(written(tmp_path, lines), format="jsonl", rows=2) == [["a"], ["b"]]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p")
+    assert read(tmp_path / "p", format="parquet", document="d") == [["a", "b"]]
+
+
+def test_rows_that_name_no_document_are_counted_and_refused(tmp_path):
+    rows = [{"d": None if line % 2 else "x", "text": f"{line}"} for line in range(1, 15)]
+    message = r"f:1: column 'd': 7 row\(s\) without a document \(line 1, 3, 5, 7, 9 and 2 more\)\. Fill"
+    with pytest.raises(DataError, match=message):
+        read(written(tmp_path, "\n".join(map(json.dumps, rows))), format="jsonl", document="d")
+    with pytest.raises(DataError, match=r"f:3: column 'd': 1 row\(s\) without a document"):
+        read(written(tmp_path, "d,text\nx,a\n,b\n"), format="delimited", document="d")
+
+
 @pytest.mark.parametrize(
     ("content", "changes", "message"),
     [
