@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UsageError
 from pipeline.masking import Words
 from pipeline.tokenizer import load_tokenizer
 
@@ -25,12 +25,22 @@ def learned(texts: Callable[[], Iterable[str]], kind: str, *, size: int, lowerca
     `kind` is wordpiece (Schuster and Nakajima 2012), bpe (Sennrich et al. 2016; over bytes, so that no character is
     unknown) or unigram (Kudo 2018). `texts` is called twice: the library numbers characters in an order that changes
     from run to run, on which ties depend, unless it is told them before.
+
+    Raises:
+        UsageError: The special tokens and the characters of the texts (the 256 bytes, in bpe) are more than `size`.
     """
     cased = normalizers.BertNormalizer(lowercase=lowercase) if kind == "wordpiece" else _plain(lowercase=lowercase)
-    counts = Counter(
-        character for text in texts() for character in cased.normalize_str(text) if not character.isspace()
-    )
-    alphabet = sorted(sorted(counts, key=lambda character: (-counts[character], character))[:ALPHABET])
+    counts = Counter(character for text in texts() for character in cased.normalize_str(text))
+    known = [character for character in counts if not character.isspace()]
+    alphabet = sorted(sorted(known, key=lambda character: (-counts[character], character))[:ALPHABET])
+    # A character begins a word or goes on with one; is made of bytes; or is a piece, as is the sign of a blank, and
+    # the library's trainer counts its pieces only behind the first longer one.
+    single = {"wordpiece": 2 * len(alphabet), "bpe": 256, "unigram": len({*counts, "▁"} - {" "}) + 1}[kind]
+    if (least := len(SPECIAL) + single) > size:
+        raise UsageError(
+            f"`vocabulary` is {size}, and a {kind} tokenizer of these texts has {least} tokens at least; set {least} "
+            "or more."
+        )
     tokenizer = KINDS[kind](texts(), cased, alphabet, size)
     tokenizer.normalizer = cased
     tokenizer.add_special_tokens(list(SPECIAL))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UsageError
 from pipeline.vocabulary import KINDS, learned, words, write_tokenizer
 from tests.conftest import make_encoder
 
@@ -28,9 +28,19 @@ def test_the_same_texts_give_the_same_bytes_and_a_tokenizer_the_library_opens(ki
     assert opened.mask_token_id == found[0].token_to_id("[MASK]")
 
 
+@pytest.mark.parametrize(("kind", "least"), [("wordpiece", 51), ("bpe", 261), ("unigram", 33)])
+def test_a_vocabulary_too_small_for_the_texts_is_refused_with_the_least_size(kind, least):
+    texts = [*TEXTS, "a\u00a0hard\tspace, 7"]
+    for size in (10, least - 1):
+        message = rf"`vocabulary` is {size}, and a {kind} .* has {least} tokens at least; set {least} or more"
+        with pytest.raises(UsageError, match=message):
+            learned(lambda: texts, kind, size=size, lowercase=True)
+    assert learned(lambda: texts, kind, size=least, lowercase=True).get_vocab_size() == least
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_words_begin_where_they_do(kind, tmp_path):
-    write_tokenizer(learned(lambda: TEXTS, kind, size=120, lowercase=True), tmp_path, max_length=24, types=True)
+    write_tokenizer(learned(lambda: TEXTS, kind, size=280, lowercase=True), tmp_path, max_length=24, types=True)
     known, size, pad, around = words(tmp_path)
     opened = AutoTokenizer.from_pretrained(tmp_path)
     ids = opened("the unbelievable plot", add_special_tokens=False)["input_ids"]
