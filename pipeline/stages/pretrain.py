@@ -120,13 +120,18 @@ def _rows(documents: Path, split: str | None = None) -> Iterator[tuple[str, str,
 
 
 def _tokenised(documents: Path, folder: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the documents with the token ids of their sentences end to end, without special tokens."""
+    """Yield the documents with the token ids of their sentences end to end, without special tokens.
+
+    A blank stands before every sentence of a document but the first, as between any two words: some tokenizers tell by
+    it where a word begins, and to the others it is nothing.
+    """
     tokenizer = load_tokenizer(folder, max_length=10**6)
     tokenizer.no_truncation()
     _, batches = stream_parquet(documents, ("id", "split", "sentences"), rows=DOCUMENTS)
     for batch in batches:
         sentences = batch["sentences"]
-        found = tokenizer.encode_batch_fast(sentences.flatten().to_pylist(), add_special_tokens=False)
+        texts = [f" {text}" if place else text for own in sentences.to_pylist() for place, text in enumerate(own)]
+        found = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         ids = [one.ids for one in found]
         rows, place = [], 0
         for name, split, count in zip(

@@ -1,5 +1,6 @@
 """The stage: a corpus in, an encoder out that the library opens and fine-tuning takes; and what it refuses."""
 
+import itertools
 import json
 import os
 import signal
@@ -11,11 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from tokenizers import pre_tokenizers
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from pipeline.errors import DataError, UsageError
 from pipeline.loading import new_classifier
-from pipeline.stages.pretrain import run
+from pipeline.stages.pretrain import corpora, prepare, run
+from pipeline.vocabulary import learned, write_tokenizer
 from tests.conftest import make_encoder
 from tests.pretraining import FAMILIES, with_params, write_corpus
 
@@ -122,3 +125,23 @@ def test_a_split_of_one_document_has_no_random_second_sentence(inputs, tmp_path,
     with pytest.raises(DataError, match=rf"`pair: nsp` takes .* and {split} has 1 document; it needs 2"):
         made({**inputs, "documents": few}, tmp_path, pair="nsp")
     made({**inputs, "documents": few}, tmp_path, pair="sop")
+
+
+def test_sentences_are_read_with_a_blank_between_them(tmp_path):
+    """Of a byte-level tokenizer that puts no blank before a text, as RoBERTa's, and of the others."""
+    documents = write_corpus(tmp_path / "corpus.parquet", 10)
+    rows = pq.read_table(documents)["sentences"].to_pylist()
+    for kind in ("bpe", "wordpiece", "unigram"):
+        tokenizer = learned(lambda: itertools.chain(*rows), kind, size=300, lowercase=True)
+        if kind == "bpe":
+            tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        base, params = tmp_path / kind, with_params(tokenizer="base")
+        write_tokenizer(tokenizer, base, max_length=24, types=False)
+        prepare(params, documents, base, tmp_path / f"{kind}.work", "a test")
+        train, held, _, _ = corpora(tmp_path / f"{kind}.work", params)
+        for corpus, own in ((held, rows[::5]), (train, [row for place, row in enumerate(rows) if place % 5])):
+            bounds = corpus.layout.sentences[corpus.layout.documents]
+            for start, stop, sentences in zip(bounds, bounds[1:], own, strict=False):
+                read = corpus.tokens[start:stop].tolist()
+                assert read == tokenizer.encode(" ".join(sentences), add_special_tokens=False).ids
+                assert corpus.words.begins[read[1:]].sum() >= 5 * len(sentences) - 1
