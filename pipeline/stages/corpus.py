@@ -25,8 +25,11 @@ COUNTED = ("documents", "sentences", "empty", "protected", "emptied", "repeated"
 DOCUMENTS = 2048  # of a row group
 
 
-def run(params: CorpusParams, *, raw: In, examples: In, documents: Out, counts: Out) -> None:
-    """Gather the documents; one of them is in memory at a time, beside 8 bytes of hash for each."""
+def run(params: CorpusParams, *, raw: In, examples: In, findings: In, documents: Out, counts: Out) -> None:  # noqa: ARG001
+    """Gather the documents, a row group of them in memory at a time, beside a hash of each.
+
+    `findings` is not read: that it is there says that validate let the tasks' examples pass.
+    """
     protected = frozenset(_held(examples, params.protected))
     rules = Rules(protected, params.held_out, params.salt)
     seen: set[int] = set()

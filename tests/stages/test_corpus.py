@@ -31,7 +31,7 @@ def made(folder: Path, given: CorpusParams, rows: int = 40, *, texts: bool = Tru
         columns = columns if texts else {name: values[1:] for name, values in columns.items()}
         pq.write_table(pa.table(columns), folder / "examples" / f"{task}.parquet")
     run(
-        given, raw=folder / "raw", examples=folder / "examples",
+        given, raw=folder / "raw", examples=folder / "examples", findings=folder / "findings",
         documents=folder / "corpus.parquet", counts=folder / "corpus.json",
     )  # fmt: skip
     return list(pq.read_table(folder / "corpus.parquet").to_pylist())
