@@ -152,7 +152,7 @@ def names(train: Corpus, step: Step) -> Iterator[str]:
 def longest(train: Corpus, step: Step) -> int:
     """Return how many tokens the longest example of an update has."""
     found = next(iter(train.keeper.values()))
-    return int(lengths(found)[step.rows].max())
+    return int(lengths(found, step.rows).max())
 
 
 TEXT = Objective(

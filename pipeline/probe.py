@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -205,7 +204,11 @@ def using(model: PreTrainedModel, attention: str) -> Iterator[None]:
 
 def _typical(train: Any, params: TrainingParams, objective: Objective) -> Step:
     """Return the update, cut to `ROWS` examples, whose length is the median one of the first epoch."""
-    steps = list(itertools.takewhile(lambda step: step.epoch <= 1, objective.plan(train, params)))
+    steps: list[Step] = []
+    for step in objective.plan(train, params):
+        steps.append(step)
+        if step.epoch >= 1:  # the last of its epoch: to ask for another would draw the next one
+            break
     if not steps:
         raise UsageError("there is nothing to train on")
     found = sorted(steps, key=lambda step: objective.longest(train, step))[len(steps) // 2]
