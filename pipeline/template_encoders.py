@@ -7,8 +7,8 @@ ENCODERS = """\
 <p>Trained on text without labels; measured on documents that training never saw. <em>By chance</em> is what the
 frequencies of words and pairs alone give.</p>
 {% call table("Held-out documents, with the weights that are kept", [
-"Encoder", "#Weights", "#Tokens read", "#Perplexity", "#By chance", "#Words right", "#By chance", "#Pairs right",
-"#By chance"]) %}
+"Encoder", "#Weights", "#Tokens of the corpus", "#Perplexity", "#By chance", "#Words right", "#By chance",
+"#Pairs right", "#By chance"]) %}
 {%- for one in encoders %}
 <tr><th scope="row" class="nowrap">{{ one.encoder }}</th>
 <td class="number">{{ one.parameters | count }}</td>
