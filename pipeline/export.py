@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from pipeline.files import publish
 from pipeline.quiet import quiet
-from pipeline.render import escape_markdown, markdown_table, share
+from pipeline.render import ENDINGS, escape_markdown, markdown_table, share
 
 TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt",
@@ -62,8 +62,8 @@ classify("a text")
 
 ## Training
 
-{history["examples"]["train"]:,} examples, {history["steps"]:,} steps planned, {history["stopped"]} after step
-{history["evaluations"][-1]["step"]:,}, in {device["precision"]} on {device["device"]}. The weights are those of step
+{history["examples"]["train"]:,} examples, {history["evaluations"][-1]["step"]:,} of {history["steps"]:,} steps, ended
+{ENDINGS[history["stopped"]]}; in {device["precision"]} on {device["device"]}. The weights are those of step
 {best["step"]:,}, the best by `{params["metric"]}` on {history["examples"]["validation"]:,} validation examples: loss
 {format(best["loss"], ".3f")}, accuracy {share(best["accuracy"])}, macro-F1 {share(best["macro_f1"])}. The
 results on the test split are in the report.
@@ -91,9 +91,13 @@ def pretrained_card(history: Mapping[str, Any], params: Mapping[str, Any]) -> st
     if best["pair_accuracy"] is not None:
         kind = params["pair"].upper()
         rows.append((f"pairs told apart ({kind})", share(best["pair_accuracy"]), share(chance["pair_accuracy"])))
+    if best["found_accuracy"] is not None:
+        rows.append(("replaced tokens told from those of the text", share(best["found_accuracy"]), share(None)))
+    # ELECTRA's words are its generator's, which is not kept.
+    use = "feature-extraction" if params["family"] == "electra" else "fill-mask"
     return f"""---
 library_name: transformers
-pipeline_tag: fill-mask
+pipeline_tag: {use}
 ---
 
 # {name}
@@ -112,9 +116,10 @@ encoder = AutoModel.from_pretrained("data/encoder/{name}")
 
 ## Training
 
-{documents["train"]:,} documents of {tokens["train"]:,} tokens, {history["steps"]:,} steps planned,
-{history["stopped"]}, in {device["precision"]} on {device["device"]}. The weights are those of step {best["step"]:,},
-the best on {documents["held_out"]:,} held-out documents. By chance is what frequencies alone give.
+{documents["train"]:,} documents of {tokens["train"]:,} tokens, {history["evaluations"][-1]["step"]:,} of
+{history["steps"]:,} steps, ended {ENDINGS[history["stopped"]]}; in {device["precision"]} on {device["device"]}. The
+weights are those of step {best["step"]:,}, the best on {documents["held_out"]:,} held-out documents. By chance is what
+frequencies alone give.
 
 {markdown_table(("on held-out documents", "it", "by chance"), rows, right=(1, 2))}
 | parameter | value |

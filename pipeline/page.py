@@ -32,7 +32,6 @@ TONES = {
 }
 LOOKS = (("circle", "first"), ("diamond", "second"), ("square", "third"), ("circle", "rest"))
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-ENDINGS = {"finished": "after all steps", "early": "early: validation no longer improved"}
 NO_STUDY: Document = {"tasks": []}
 FILTERS = {
     "share": render.share,
@@ -99,7 +98,7 @@ def _template() -> Template:
         headline=HEADLINE,
         names=BASELINES,
         tones=TONES,
-        endings=ENDINGS,
+        endings=render.ENDINGS,
         policy=Markup(POLICY),  # noqa: S704 - a constant of this module, quotes and all
         css=Markup(CSS),  # noqa: S704 - a constant of this package
     )

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 ABSENT = "–"
 # Control, format (bidi overrides, zero-width), surrogate, private, unassigned; line and paragraph separators.
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# How a training ended, behind the word "ended".
+ENDINGS = {"finished": "after all steps", "early": "early: validation no longer improved"}
 
 
 # ------------------------------------------------------------------------------------------------ text

@@ -58,14 +58,23 @@ def summary_markdown(
 
 def encoders_table(encoders: Sequence[Document]) -> str:
     """Return what each pretrained encoder knows of held-out documents, and what frequencies alone give."""
-    header = ("Encoder", "Perplexity", "by chance", "Words right", "by chance", "Pairs right", "by chance")
+    header = (
+        "Encoder",
+        "Perplexity",
+        "by chance",
+        "Words right",
+        "by chance",
+        "Pairs right",
+        "by chance",
+        "Replaced found",
+    )
     rows = []
     for one in encoders:
         best, known = one["best"], one["chance"]
         surprise = (f"{best['perplexity']:.1f}", f"{known['perplexity']:.1f}")
         right = (share(found[key]) for key in ("accuracy", "pair_accuracy") for found in (best, known))
-        rows.append((escape_markdown(one["encoder"]), *surprise, *right))
-    return f"## Pretrained encoders\n\n{markdown_table(header, rows, right=range(1, 7))}"
+        rows.append((escape_markdown(one["encoder"]), *surprise, *right, share(best["found_accuracy"])))
+    return f"## Pretrained encoders\n\n{markdown_table(header, rows, right=range(1, 8))}"
 
 
 def _note(intervals: str) -> str:

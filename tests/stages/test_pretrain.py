@@ -49,7 +49,10 @@ def test_the_folder_is_an_encoder_for_the_library_and_for_fine_tuning(inputs, tm
     assert told["documents"] == {"train": 32, "held_out": 8}
     assert told["best"]["perplexity"] > 1
     assert not (tmp_path / "encoder.checkpoints").exists()
-    assert "by chance" in (folder / "README.md").read_text()
+    card = " ".join((folder / "README.md").read_text().split())
+    assert "by chance" in card
+    assert "6 of 6 steps, ended after all steps; in fp32" in card
+    assert ("pipeline_tag: fill-mask" in card) == ("replaced tokens" not in card) == (family != "electra")
 
 
 def test_the_same_bytes_come_again_and_a_killed_one_ends_with_them(inputs, tmp_path):

@@ -57,7 +57,8 @@ def test_the_encoders_are_shown_beside_chance(folders: dict[str, Path], tmp_path
     run(make_params("spam", encoders=("scratch", "adapted")), **folders, page=page, summary=summary)
     text = page.read_text(encoding="utf-8")
     assert text.count("Pretraining curve") == 2
-    assert text.index("scratch: finished after 400 of") < text.index("adapted: finished after 400 of")
+    ended = "400 of 400 steps, ended\nafter all steps"
+    assert text.index(f"scratch: {ended}") < text.index(f"adapted: {ended}")
     assert "| scratch | 100.0 | 641.7 | 0.300 | 0.055 | 0.750 | 0.520 |" in summary.read_text(encoding="utf-8")
     run(make_params("spam", encoders=()), **folders, page=page, summary=summary)
     assert "Pretrained encoders" not in page.read_text(encoding="utf-8") + summary.read_text(encoding="utf-8")
@@ -70,3 +71,15 @@ def test_a_missing_document_is_named(folders: dict[str, Path], tmp_path: Path, f
     with pytest.raises(EnvironmentFault, match=rf"{folder}/spam\.json could not be read"):
         run(make_params("reviews", "spam"), **folders, **outs)
     assert not any(path.exists() for path in outs.values())
+
+
+def test_an_early_end_and_the_replaced_tokens_found_are_told(folders: dict[str, Path], tmp_path: Path) -> None:
+    found = pretraining("small", pairs=False)
+    found["best"]["found_accuracy"] = 0.8764
+    write_json(folders["pretraining"] / "small.json", {**found, "steps": 900, "stopped": "early"})
+    page, summary = tmp_path / "report.html", tmp_path / "report.md"
+    run(make_params("spam", encoders=("small",)), **folders, page=page, summary=summary)
+    text = page.read_text(encoding="utf-8")
+    assert "small: 400 of 900 steps, ended\nearly: validation no longer improved" in text
+    assert "0.876" in text
+    assert "| 0.876 |" in summary.read_text(encoding="utf-8")
