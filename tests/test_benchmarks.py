@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -6,11 +7,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertForSequenceClassification
 
-from benchmarks import finetune
+from benchmarks import finetune, pretrain
 from benchmarks import table as tables
 from benchmarks.flops import Shape, frozen, needed, peak, whole
 from benchmarks.pipeline import split
 from pipeline.models import freeze, only_what_the_head_reads
+from pipeline.vocabulary import NAMES
+from tests import pretraining
 from tests.test_training import with_params
 
 SHAPE = Shape(hidden=32, intermediate=48, layers=3)
@@ -71,6 +74,35 @@ def test_every_arm_trains_and_is_measured(case, arm):
     assert found["memory"] > 0
     assert (found["accuracy"] is None) == (arm in "ab")
     assert (found["measuring"] > 0) == (arm == "d")
+
+
+@pytest.fixture
+def tiny(encoder, tmp_path, monkeypatch):
+    """The same for pretraining: a tiny encoder, a corpus of a thousand words, two updates."""
+    base = shutil.copytree(encoder, tmp_path / "base")
+    (base / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", **NAMES}))
+    monkeypatch.setattr(pretrain, "BASE", base)
+    monkeypatch.setattr(pretrain, "DOCUMENTS", pretraining.write_corpus(tmp_path / "corpus.parquet", 60))
+    monkeypatch.setattr(pretrain, "STEPS", 2)
+    monkeypatch.setattr(pretrain, "LENGTH", 24)
+    return pretraining.with_params(
+        start="base", tokenizer="base", dropout=0.25, max_length=24, batch_tokens=32 * 24, steps=2, evaluations=1
+    )
+
+
+@pytest.mark.parametrize("arm", pretrain.ABOUT)
+def test_every_arm_of_pretraining_runs_and_is_measured(tiny, arm, monkeypatch):
+    kept = []
+    real = pretrain.loss
+    monkeypatch.setattr(pretrain, "params", lambda seed: tiny.model_copy(update={"seed": seed}))
+    monkeypatch.setattr(pretrain, "loss", lambda model, *rest: kept.append(model) or real(model, *rest))
+    found = pretrain.alone(arm, 0)
+    assert found["tokens"] > 0
+    assert 0 < found["share"] < 1
+    assert found["memory"] > 0
+    assert 0 < found["loss"] < 10
+    (model,) = kept
+    assert {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)} == {0.25}
 
 
 def test_the_table_shows_medians_and_ranges():
