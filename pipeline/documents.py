@@ -21,7 +21,10 @@ BATCH = 1024
 
 
 class Row(NamedTuple):
-    """What a line or a row of a file gives: where it starts, its sentences, and what its document is called."""
+    """What a line or a row of a file gives: the line it ends in, its sentences, and what its document is called.
+
+    In Parquet, which has no lines, `line` is the number of the row, from 1.
+    """
 
     line: int
     sentences: list[str]

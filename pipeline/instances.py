@@ -47,7 +47,8 @@ Made = list[tuple[int, int, int, int, int]]
 def singles(layout: Layout, document: int, *, room: int, short: float, rng: np.random.Generator) -> Made:  # noqa: ARG001
     """Return a document cut into stretches of `room` tokens, from a place that is drawn, so that no token is left out.
 
-    Source: Liu et al. 2019, RoBERTa, section 4.2, DOC-SENTENCES.
+    As DOC-SENTENCES of Liu et al. 2019, RoBERTa, section 4.2, they never cross a document; unlike these they are cut
+    between tokens, also inside a sentence, so that all but the two at the ends are full.
     """
     first, last = (int(layout.sentences[place]) for place in layout.documents[document : document + 2])
     start = first - (int(rng.integers(room)) if last - first > room else 0)

@@ -35,7 +35,10 @@ def parse(text: str) -> tuple[Raw, dict[str, int]]:
 
 
 def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
-    """Return `{stage: {task or source: section}}` for a whole params.yaml, and `{"report": section}`.
+    """Return the sections of a whole params.yaml as the stages read them.
+
+    `{stage: {name: section}}` for stages that are one a source, task, encoder, arm or cell: `fetch`, those of a task,
+    `pretrain`, `start`, `rival` and `study`; `{stage: section}` for `corpus`, `transfer` and `report`.
 
     A task's section is the stage's section with the task's own keys in place of the common ones, `task` with its
     name, and, for `validate`, `reference` with its profile (None where `profiles` has none).
