@@ -26,7 +26,7 @@ DOCUMENTS = 2048  # of a row group
 
 
 def run(params: CorpusParams, *, raw: In, examples: In, findings: In, documents: Out, counts: Out) -> None:  # noqa: ARG001
-    """Gather the documents, a row group of them in memory at a time, beside a hash of each.
+    """Gather the documents; in memory are a row group of them, and the hashes of all and of all protected texts.
 
     `findings` is not read: that it is there says that validate let the tasks' examples pass.
     """
