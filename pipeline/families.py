@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import torch
 import transformers
-from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from pipeline.errors import UsageError
-from pipeline.loading import DROPOUTS, refused, require_files, require_whole
+from pipeline.loading import configuration, opened_whole, require_files, set_dropout
 from pipeline.pretrain_params import PretrainParams
 
 
@@ -108,7 +108,7 @@ def new_encoder(params: PretrainParams, special: dict[str, int], *, vocabulary: 
     for name, value in special.items():
         if hasattr(config, name):
             setattr(config, name, value)
-    _set_dropout(config, params.dropout)
+    set_dropout(config, params.dropout)
     with torch.random.fork_rng():
         torch.manual_seed(params.seed)
         model: PreTrainedModel = family.model._from_config(config, attn_implementation="eager", dtype=torch.float32)
@@ -123,31 +123,16 @@ def continued_encoder(base: Path, params: PretrainParams) -> PreTrainedModel:
         EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
     """
     require_files(base)
-    with refused(base):
-        config = AutoConfig.from_pretrained(base, local_files_only=True, trust_remote_code=False)
+    config = configuration(base)
     if config.model_type != params.family:
         raise UsageError(
             f"`encoders.{params.encoder}.family` is {params.family}, and {base} holds one of {config.model_type!r}; "
             "set the family to that."
         )
-    _set_dropout(config, params.dropout)
-    with refused(base), torch.random.fork_rng():
+    set_dropout(config, params.dropout)
+    with torch.random.fork_rng():
         torch.manual_seed(params.seed)
-        model, loading = FAMILIES[params.family].model.from_pretrained(
-            base,
-            config=config,
-            dtype=torch.float32,
-            attn_implementation="eager",
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-        inside = f"{model.base_model_prefix}."
-        lacking = [name for name in sorted(loading["missing_keys"]) if name.startswith(inside)]
-        found = _with_generator(model, params)
-    require_whole(base, [name for name in lacking if ".pooler." not in name])
-    return found
+        return _with_generator(opened_whole(base, config, kind=FAMILIES[params.family].model), params)
 
 
 def require_pair(params: PretrainParams) -> None:
@@ -159,12 +144,6 @@ def require_pair(params: PretrainParams) -> None:
     if params.pair != "none" and FAMILIES[params.family].pair is None:
         able = ", ".join(name for name, family in FAMILIES.items() if family.pair is not None)
         raise UsageError(f"{params.family} has no head for `pair: {params.pair}`; take {able}, or `pair: none`.")
-
-
-def _set_dropout(config: PretrainedConfig, dropout: float) -> None:
-    for name in DROPOUTS:
-        if hasattr(config, name):
-            setattr(config, name, dropout)
 
 
 def _with_generator(model: Any, params: PretrainParams) -> PreTrainedModel:

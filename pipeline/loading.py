@@ -32,11 +32,7 @@ def new_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed
     config = _configured(encoder, labels, dropout)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model, missing = _opened(encoder, config)
-    # Only what is new may be made up: the head, and the pooler that some encoders are published without.
-    inside = f"{model.base_model_prefix}."
-    require_whole(encoder, [name for name in missing if name.startswith(inside) and ".pooler." not in name])
-    return model
+        return opened_whole(encoder, config, kind=AutoModelForSequenceClassification)
 
 
 def random_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed: int) -> PreTrainedModel:
@@ -64,8 +60,8 @@ def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
         DataError: The model's classes are not `labels`, in this order.
     """
     require_files(folder)
-    model, missing = _opened(folder, None)
-    require_whole(folder, missing)
+    model, missing = _opened(folder, None, kind=AutoModelForSequenceClassification)
+    _require_whole(folder, missing)
     names = [name for _, name in sorted((model.config.id2label or {}).items())]
     if names != list(labels):
         raise DataError(f"{folder} has the classes {examples(names)}; the tokens have {examples(labels)}. {AGAIN}")
@@ -74,11 +70,8 @@ def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
 
 def _configured(encoder: Path, labels: Sequence[str], dropout: float) -> PretrainedConfig:
     """Return the encoder's configuration with these classes and this dropout."""
-    with refused(encoder):
-        config: PretrainedConfig = AutoConfig.from_pretrained(encoder, local_files_only=True, trust_remote_code=False)
-    for name in DROPOUTS:
-        if hasattr(config, name):
-            setattr(config, name, dropout)
+    config = configuration(encoder)
+    set_dropout(config, dropout)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
     return config
@@ -94,14 +87,43 @@ def load_encoder(folder: Path) -> PreTrainedModel:
     """
     require_files(folder)
     with torch.random.fork_rng():
-        model, missing = _opened(folder, None, kind=AutoModel)
-    require_whole(folder, [name for name in missing if ".pooler." not in f".{name}"])
+        return opened_whole(folder, None, kind=AutoModel)
+
+
+def configuration(folder: Path) -> PretrainedConfig:
+    """Return the configuration of the model in a folder.
+
+    Raises:
+        EnvironmentFault: The folder has none.
+    """
+    with refused(folder):
+        found: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return found
+
+
+def set_dropout(config: PretrainedConfig, dropout: float) -> None:
+    """Set every dropout rate that the configuration has."""
+    for name in DROPOUTS:
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+
+
+def opened_whole(folder: Path, config: PretrainedConfig | None, *, kind: Any) -> PreTrainedModel:
+    """Return the model of a folder, in fp32 on the CPU, with eager attention, its encoder as the folder has it.
+
+    Only what is new may be made up: the heads, and the pooler that some encoders are published without.
+
+    Raises:
+        EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
+    """
+    model, missing = _opened(folder, config, kind=kind)
+    # Without a head the names have no prefix, and all are the encoder's.
+    inside = "" if model.base_model is model else f"{model.base_model_prefix}."
+    _require_whole(folder, [name for name in missing if name.startswith(inside) and ".pooler." not in f".{name}"])
     return model
 
 
-def _opened(
-    folder: Path, config: PretrainedConfig | None, *, kind: Any = AutoModelForSequenceClassification
-) -> tuple[PreTrainedModel, list[str]]:
+def _opened(folder: Path, config: PretrainedConfig | None, *, kind: Any) -> tuple[PreTrainedModel, list[str]]:
     """Return the model and the names of the weights that the folder lacks, which the library fills at random.
 
     On a CPU and for short texts eager attention is faster than the fused kernel, and every family has it.
@@ -129,7 +151,7 @@ def require_files(folder: Path) -> None:
         raise EnvironmentFault(f"{folder} has no *.safetensors file; no other kind of weights is loaded. {AGAIN}")
 
 
-def require_whole(folder: Path, lacking: Sequence[str]) -> None:
+def _require_whole(folder: Path, lacking: Sequence[str]) -> None:
     """Refuse weights that would have been random numbers."""
     if lacking:
         raise EnvironmentFault(f"{folder} lacks {len(lacking)} of its weights ({examples(lacking)}). {AGAIN}")
