@@ -24,18 +24,22 @@ class Rival(Section):
 
 
 class Arm(Section):
-    """An arm that starts from the encoder in a folder below data/; `finetune` are keys of that section that differ."""
+    """An arm that starts from the encoder in a folder below data/; `finetune` are keys of that section that differ.
+
+    `min_steps` are the updates that fine-tuning makes at least; a probe makes none.
+    """
 
     title: Text
     encoder: FilePath
     kind: Literal["probe", "finetune"]
     initial: Literal["pretrained", "random"]
+    min_steps: Annotated[int, Field(ge=0, le=10**6)]
     finetune: dict[str, Any]
 
     @model_validator(mode="after")
     def _has_something_to_show(self) -> Self:
-        if self.kind == "probe" and (self.initial == "random" or self.finetune):
-            raise ValueError("a probe trains no encoder: `initial` is pretrained and `finetune` is {}")
+        if self.kind == "probe" and (self.initial == "random" or self.min_steps or self.finetune):
+            raise ValueError("a probe trains no encoder: `initial` is pretrained, `min_steps` is 0, `finetune` is {}")
         return self
 
 
@@ -45,7 +49,6 @@ class Study(Section):
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
     labels: Annotated[tuple[Labels, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
-    min_steps: Annotated[int, Field(ge=1, le=10**6)]
     finetune: dict[str, Any]
     rivals: dict[Name, Rival]
     arms: Annotated[dict[Name, Arm], Field(min_length=1)]
@@ -110,7 +113,7 @@ class StudyParams(Section):
     seed: Seed
     initial: Literal["pretrained", "random"]
     max_length: Annotated[int, Field(ge=4, le=8192)]
-    min_steps: Annotated[int, Field(ge=1, le=10**6)]
+    min_steps: Annotated[int, Field(ge=0, le=10**6)]
     extract: ExtractParams | None
     probe: ProbeParams | None
     finetune: FinetuneParams | None

@@ -44,7 +44,7 @@ def study_sections(raw: Raw, resolved: Raw, problems: dict[str, str]) -> Raw:
         return {
             "initial": arm.initial,
             "max_length": resolved["tokenize"][cell.task].get("max_length"),
-            "min_steps": study.min_steps,
+            "min_steps": arm.min_steps,
             "extract": resolved["extract"][cell.task] if probed else None,
             "probe": strengths if probed else None,
             "finetune": None if probed else own,

@@ -88,7 +88,8 @@ ARMS = parse(TEXT)[0]["study"]["arms"]
         ({"arms": {**ARMS, "probe": ARMS["probe"] | {"initial": "random"}}}, "a probe trains no encoder"),
         ({"arms": {**ARMS, "probe": ARMS["probe"] | {"encoder": "../x"}}}, "study.arms.probe.encoder"),
         ({"arms": {**ARMS, "probe": ARMS["probe"] | {"kind": "prob"}}}, "study.arms.probe.kind: found 'prob'"),
-        ({"min_step": 3}, "study.min_step: unknown key; did you mean `min_steps`?"),
+        ({"arms": {**ARMS, "probe": ARMS["probe"] | {"min_steps": 9}}}, "a probe trains no encoder"),
+        ({"label": [3]}, "study.label: unknown key; did you mean `labels`?"),
         ({"finetune": {"learning_rat": 1.0}}, "did you mean `learning_rate`?"),
     ],
 )  # fmt: skip

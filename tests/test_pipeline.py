@@ -118,8 +118,8 @@ def settings(shas: dict[str, str]) -> str:
     for stage in ("extract", "finetune"):
         values[stage] |= {"threads": 1, "precision": "fp32", "attention": "eager"}
     values["evaluate"] |= {"resamples": 200, "min_slice_rows": 5}
-    values["study"] |= {"labels": [8], "seeds": [0], "min_steps": 4, "comparisons": [["tiny", "tfidf"]]}
-    arm = {"encoder": "raw/tiny", "kind": "finetune", "initial": "pretrained", "finetune": {}}
+    values["study"] |= {"labels": [8], "seeds": [0], "comparisons": [["tiny", "tfidf"]]}
+    arm = {"encoder": "raw/tiny", "kind": "finetune", "initial": "pretrained", "min_steps": 4, "finetune": {}}
     values["study"]["arms"] = {
         "tiny": arm | {"title": "tiny"},
         "random": arm | {"title": "random", "initial": "random", "finetune": {"freeze_embeddings": False}},
@@ -276,7 +276,7 @@ def test_a_row_added_to_one_task_runs_that_task_alone(clone):
 
 
 def test_a_further_seed_runs_its_own_cells_alone(clone):
-    clone.edit("params.yaml", "- 0\n  min_steps", "- 0\n  - 1\n  min_steps")
+    clone.edit("params.yaml", "- 0\n  finetune", "- 0\n  - 1\n  finetune")
     ran, restored = clone.repro()
     assert ran == {"params", *cells("rival", 1), *cells("study", 1), "transfer", "report"}
     assert not restored

@@ -12,6 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.files import read_json, write_json
 from pipeline.settings import parse, resolve
 from tests.projects import Project
+from tests.reporting import pretraining
 from tests.studies import make_study, params
 
 DOCS = Path("docs")
@@ -23,7 +24,7 @@ def timed() -> dict:
         for arm in task["arms"]:
             for point in arm["points"]:
                 point["seconds"] = 12.3 if arm["encoder"] else None
-    return {"made": "2026-11-25, a machine", **found}
+    return {"made": "2026-11-25, a machine", **found, "encoders": [pretraining("scratch")]}
 
 
 @pytest.mark.skipif(not (DOCS / "study.json").is_file(), reason="the full study was not run yet: `make study`")
@@ -43,6 +44,8 @@ def test_the_documents_are_written_and_render_the_same_from_json(tmp_path):
     assert "![Accuracy on reviews by labels](study.svg)" in text
     assert "| MiniLM fine-tuned | 12 s (32,000) | 12 s (128,000)" in text
     assert "| largest class | – (32,000)" in text
+    assert "![Held-out perplexity of scratch by step](study-encoder-scratch.svg)" in text
+    assert (tmp_path / "study-encoder-scratch.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_the_full_profile_is_valid_and_holds_the_small_one():
@@ -64,7 +67,8 @@ def test_a_profile_is_merged_deep_and_names_what_is_new():
     encoders: {scratch: {steps: 8000}, wide: {base: raw/minilm, hidden_size: 256}}
     study:
       seeds: [7]
-      arms: {wide: {title: wide, encoder: encoder/wide, kind: finetune, initial: pretrained, finetune: {}}}
+      arms:
+        wide: {title: wide, encoder: encoder/wide, kind: finetune, initial: pretrained, min_steps: 9, finetune: {}}
     """
     full = overlay(text, profile)
     before, after = parse(text)[0], parse(full)[0]
@@ -90,10 +94,13 @@ def test_seconds_are_the_median_over_the_seeds_that_were_timed(tmp_path):
     found = params(labels=(32, 128), seeds=(0, 1, 2))
     write_json(tmp_path / "data/params.json", {"transfer": found.model_dump(mode="json")})
     write_json(tmp_path / "data/transfer.json", make_study(labels=(32, 128), seeds=(0, 1, 2)))
+    write_json(tmp_path / "data/pretraining/own.json", pretraining("own"))
     for stage, seconds in (("study@reviews-probe-32-0", 3.0), ("study@reviews-probe-32-1", 5.0),
                            ("study@reviews-probe-32-2", 70.0), ("rival@reviews-tfidf-128-0", 2.0)):  # fmt: skip
         add(tmp_path, stage, seconds)
-    arms = {arm["arm"]: arm["points"] for arm in collected(tmp_path, "now")["tasks"][0]["arms"]}
+    study = collected(tmp_path, "now")
+    assert [one["encoder"] for one in study["encoders"]] == ["own"]
+    arms = {arm["arm"]: arm["points"] for arm in study["tasks"][0]["arms"]}
     assert arms["probe"][0]["seconds"] == 5.0
     assert arms["tfidf"][1]["seconds"] == 2.0
     assert arms["scratch"][0]["seconds"] is None
