@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from benchmarks.table import machine
 from pipeline.arms import TransferParams, cells_of
+from pipeline.chart_curves import pretraining
 from pipeline.chart_transfer import standalone, transfer
 from pipeline.durations import add, lately
 from pipeline.files import publish, read_json, write_json
@@ -25,6 +26,7 @@ from pipeline.plan import duration
 from pipeline.render import count, escape_markdown, markdown_table
 from pipeline.settings import parse
 from pipeline.style import CHART_CSS
+from pipeline.summary import encoders_table
 from pipeline.transfer_words import markdown
 
 Document = dict[str, Any]
@@ -103,7 +105,10 @@ def reproduce(clone: Path) -> None:
 
 
 def collected(clone: Path, made: str) -> Document:
-    """Return what the study found, with the seconds a cell took: the median over its seeds, None if none was timed."""
+    """Return what the study found, and what the encoders know of held-out documents.
+
+    The seconds of a cell are the median over its seeds, None if none was timed.
+    """
     params = TransferParams.model_validate_json(json.dumps(read_json(clone / "data/params.json")["transfer"]))
     timed = lately(clone)
     seconds: dict[tuple[str, str, int | str], list[float]] = {}
@@ -116,7 +121,8 @@ def collected(clone: Path, made: str) -> Document:
             for point in arm["points"]:
                 took = seconds[task["task"], arm["arm"], point["labels"]]
                 point["seconds"] = round(statistics.median(took), 1) if took else None
-    return {"made": made, **found}
+    encoders = [read_json(path) for path in sorted((clone / "data/pretraining").glob("*.json"))]
+    return {"made": made, **found, "encoders": encoders}
 
 
 def page(found: Document) -> str:
@@ -125,12 +131,20 @@ def page(found: Document) -> str:
         f"![Accuracy on {escape_markdown(task['task'])} by labels]({_figure(found, task)})" for task in found["tasks"]
     ]
     costs = [_costs(task) for task in found["tasks"]]
-    return "\n\n".join([ABOUT, escape_markdown(found["made"]), *figures, markdown(found), *costs]).rstrip() + "\n"
+    learned = [
+        f"![Held-out perplexity of {escape_markdown(one['encoder'])} by step]({_curve(one)})"
+        for one in found["encoders"]
+    ]
+    last = [encoders_table(found["encoders"]), *learned]
+    parts = [ABOUT, escape_markdown(found["made"]), *figures, markdown(found), *costs, *last]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 def drawings(found: Document) -> dict[str, str]:
-    """Return the figure of each task by its file's name."""
-    return {_figure(found, task): standalone(transfer(task), CHART_CSS) for task in found["tasks"]}
+    """Return the figure of each task and each encoder by its file's name."""
+    figures = {_figure(found, task): transfer(task) for task in found["tasks"]}
+    curves = {_curve(one): pretraining(one) for one in found["encoders"]}
+    return {name: standalone(drawn, CHART_CSS) for name, drawn in {**figures, **curves}.items()}
 
 
 def write(docs: Path, found: Document) -> None:
@@ -143,6 +157,10 @@ def write(docs: Path, found: Document) -> None:
 
 def _figure(found: Document, task: Document) -> str:
     return "study.svg" if task is found["tasks"][0] else f"study-{task['task']}.svg"
+
+
+def _curve(encoder: Document) -> str:
+    return f"study-encoder-{encoder['encoder']}.svg"
 
 
 def _costs(task: Document) -> str:
