@@ -11,11 +11,7 @@ from transformers import PreTrainedModel
 from pipeline.files import publish
 from pipeline.quiet import quiet
 from pipeline.render import ENDINGS, escape_markdown, markdown_table, share
-
-TOKENIZER_FILES = (
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt",
-    "spiece.model", "sentencepiece.bpe.model", "added_tokens.json",
-)  # fmt: skip
+from pipeline.tokenizer import TOKENIZER_FILES
 
 
 def save(model: PreTrainedModel, encoder: Path, card: str, out: Path) -> None:

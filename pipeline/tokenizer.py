@@ -14,6 +14,11 @@ from pipeline.errors import EnvironmentFault
 # One token has at least one character and hardly any vocabulary has tokens this long, so what lies behind so many
 # characters can not reach the cut. Tokenising a 20 MB cell whole takes most of a minute.
 CHARS_PER_TOKEN = 64
+# Under these names the library keeps a tokenizer, of whatever kind, in the folder of its encoder.
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt",
+    "spiece.model", "sentencepiece.bpe.model", "added_tokens.json",
+)  # fmt: skip
 
 
 def load_tokenizer(encoder: Path, *, max_length: int) -> Tokenizer:

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from pipeline.batches import ragged
 from pipeline.errors import DataError, UsageError
-from pipeline.export import TOKENIZER_FILES, pretrained_card, save
+from pipeline.export import pretrained_card, save
 from pipeline.families import continued_encoder, new_encoder, require_pair, without_generator
 from pipeline.files import publish, remove, write_json
 from pipeline.identity import identity
@@ -26,7 +26,7 @@ from pipeline.probe import chosen, key
 from pipeline.resume import to_the_end
 from pipeline.stage import In, Out
 from pipeline.tables import read_arrow, stream_parquet, write_arrow
-from pipeline.tokenizer import load_tokenizer
+from pipeline.tokenizer import TOKENIZER_FILES, load_tokenizer
 from pipeline.training import Training
 from pipeline.vocabulary import learned, words, write_tokenizer
 

@@ -4,9 +4,9 @@ import shutil
 
 from pipeline.arms import StartParams
 from pipeline.errors import EnvironmentFault
-from pipeline.export import TOKENIZER_FILES
 from pipeline.files import publish
 from pipeline.stage import In, Out
+from pipeline.tokenizer import TOKENIZER_FILES
 
 SHAPE = "config.json"
 
