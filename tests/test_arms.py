@@ -105,5 +105,5 @@ def test_two_cells_of_one_name_are_refused():
         "arms": {"b": ARMS["probe"], "a-b": ARMS["probe"]},
         "comparisons": [],
     }
-    with pytest.raises(UsageError, match="'reviews-a-b-128-0' twice"):
+    with pytest.raises(UsageError, match="'reviews-a-b-32-0' twice"):
         resolve(dump(values), {})
