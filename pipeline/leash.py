@@ -31,9 +31,12 @@ def main(command: Sequence[str]) -> int:
     """
     for number in SIGNALS:
         signal.signal(number, _release)
+    # Held back until somebody would answer: there is no instant at which the command runs and a signal only ends this.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_bound) as child:  # noqa: PLW1509 - no thread yet
         threading.Thread(target=_wait_for_the_holder, daemon=True).start()
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             code = child.wait()
         except Released:
             _stop(child)
@@ -55,9 +58,10 @@ def _wait_for_the_holder() -> None:
 
 
 def _bound() -> None:
-    """Prepare the child: SIGINT works even where a shell has switched it off, and it dies with this process."""
+    """Prepare the child: signals work even where a shell has switched them off, and it dies with this process."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
