@@ -33,16 +33,21 @@ def tell(event):
     os.close(handle)
 
 def others():
+    begun = set()
     for line in pathlib.Path("journal").read_text().splitlines() if os.path.exists("journal") else ():
         told = json.loads(line)
-        if told["stage"] == name and told["pid"] != os.getpid():
-            path = pathlib.Path("/proc", str(told["pid"]))
-            try:
-                alive = name in (path / "cmdline").read_text() and "State:\\tZ" not in (path / "status").read_text()
-            except OSError:
-                continue
-            if alive and told["event"] == "begin":
-                yield told["pid"]
+        if told["stage"] == name and told["event"] == "end":  # it writes no more, though it may be there yet
+            begun.discard(told["pid"])
+        elif told["stage"] == name and told["pid"] != os.getpid():
+            begun.add(told["pid"])
+    for pid in begun:
+        path = pathlib.Path("/proc", str(pid))
+        try:
+            alive = name in (path / "cmdline").read_text() and "State:\\tZ" not in (path / "status").read_text()
+        except OSError:
+            continue
+        if alive:
+            yield pid
 
 name, *inputs = sys.argv[1:]
 try:
