@@ -55,13 +55,14 @@ def database():
 def test_a_run_is_kept_in_postgresql(tmp_path, tmp_path_factory, database):
     files = {"dvc.yaml": "stages:\n  a: {cmd: cp in.txt a, deps: [in.txt], outs: [a]}\n", "in.txt": "one"}
     project = Project(tmp_path, files)
-    with prefect_server(tmp_path_factory.mktemp("prefect"), database) as environment:
+    home = tmp_path_factory.mktemp("prefect")
+    with prefect_server(home, database) as environment:
         api = Api(environment)
         told = project.run("python", "-m", "pipeline", "run", env=environment)
         (run,) = [found for found in api.flow_runs() if found["name"] in told]
         assert api.ends(run["id"]) == {"a": "Ran"}
         assert "nothing changed" in project.run("python", "-m", "pipeline", "run", env=environment)
-    assert not list(tmp_path.parent.rglob("prefect.db"))
+    assert not list(home.rglob("prefect.db"))
 
 
 def test_what_is_served_is_kept_there_too(tmp_path, database):
