@@ -11,6 +11,7 @@ from dvc.output import Output
 from dvc.stage import PipelineStage, Stage
 from dvc.stage.cache import _get_cache_hash
 from dvc.stage.serialize import to_single_stage_lockfile
+from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
 from pipeline.changed import dependency_changes, parameters
@@ -66,8 +67,8 @@ def _remember(dep: Output, future: Future) -> bool:
     content = content_of(dep, future)
     if content is None:
         return False
-    dep.hash_info, dep.meta = content.hash_info, content.meta or dep.meta
-    return dep.meta is not None
+    dep.hash_info, dep.meta = content.hash_info, content.meta or Meta()  # not the old one, which knows the old hash
+    return True
 
 
 def _run_cache_entry(stage: Stage) -> dict[str, Any] | None:

@@ -151,6 +151,17 @@ def test_a_plan_is_what_dvc_then_does(wide, seed):
     assert "run" in hold_against_dvc(wide, random.Random(seed), 6)
 
 
+def test_what_a_folder_of_several_stages_was_made_into_is_restored_with_all_behind_it(wide):
+    reproduced(wide)
+    wide.write("a.txt", "a3")
+    assert reproduced(wide)["all"] == "ran"
+    wide.write("a.txt", "a1")
+    verdicts = {step.name: step.verdict for step in plan()}
+    assert (verdicts["left"], verdicts["all"], verdicts["page"]) == ("restore", "restore", "restore")
+    did = reproduced(wide)
+    assert (did["left"], did["all"], did["page"]) == ("restored", "restored", "restored")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10, 18))
 def test_a_plan_is_what_dvc_then_does_after_many_edits(wide, seed):
