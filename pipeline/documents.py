@@ -64,8 +64,13 @@ def grouped(rows: Iterable[Row], params: TextParams, *, file: str, max_bytes: in
     plain = params.format == "text"
     for row in rows if plain or params.document is None else _told(iter(rows), params.document, file):
         name = _name(row, pattern, file)
-        by_name = name != current if params.document is not None else count == params.rows
-        if not row.sentences if plain else by_name:
+        if plain:
+            ended = not row.sentences
+        elif params.document is None:
+            ended = count == params.rows
+        else:
+            ended = name != current
+        if ended:
             if waiting:
                 yield waiting
             waiting, size, count = [], 0, 0
