@@ -4,7 +4,7 @@ TRANSFER = """\
 {% for task in transfer.tasks %}
 <section aria-labelledby="transfer-{{ task.task }}">
 <h2 id="transfer-{{ task.task }}">What pretraining brings: {{ task.task }}</h2>
-<p class="lead">{{ lead(task) }}</p>
+<p class="lead">{{ lead(transfer, task) }}</p>
 <figure class="large">{{ curves(task) }}
 <figcaption>Accuracy on the same {{ task.rows | plural("test example") }} by the number of labelled training examples,
 with {{ transfer.confidence | percent }} intervals. Grey: no encoder.</figcaption></figure>

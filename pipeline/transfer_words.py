@@ -21,7 +21,7 @@ def method(document: Document, task: Document) -> str:
         else "count other test rows as chance but not another seed: they speak of these trainings alone"
     )
     return (
-        f"Each point is the mean of {seeds}: {'each' if number > 1 else 'it'} draws its own examples "
+        f"Each point is {f'the mean of {seeds}: each' if number > 1 else 'one training: it'} draws its own examples "
         "from the train split, nested and stratified, and its own weights and order. Checkpoints and "
         "regularisation are chosen on at most as many examples of the validation split as there are labels, never on "
         f"the test split, whose {plural(task['rows'], 'row')} are the same for all. The intervals "
@@ -102,8 +102,8 @@ def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def lead(task: Document, *, quote: Quote = str) -> str:
-    """Return the one sentence that says which arm does best with the fewest and with the most labels."""
+def lead(document: Document, task: Document, *, quote: Quote = str) -> str:
+    """Return which arm does best with the fewest and with the most labels, and a warning where one seed says so."""
     counts = {point["labels"]: point["train"] for point in task["arms"][0]["points"]}
     found: dict[str, list[str]] = {}
     for place in dict.fromkeys((0, len(counts) - 1)):
@@ -112,7 +112,8 @@ def lead(task: Document, *, quote: Quote = str) -> str:
         value = share(point["accuracy"]["value"])
         found.setdefault(quote(best["title"]), []).append(f"with {_labels(point['labels'], counts)} labels ({value})")
     told = [f"{title} is the most accurate {' and '.join(where)}" for title, where in found.items()]
-    return f"{_begun('; '.join(told))}."
+    warning = "" if len(document["seeds"]) > 1 else " That is one seed; another may rank them otherwise."
+    return f"{_begun('; '.join(told))}.{warning}"
 
 
 def _begun(sentence: str) -> str:
@@ -131,7 +132,7 @@ def _section(document: Document, task: Document, level: int) -> str:
     return "\n".join(
         (
             f"{'#' * level} What pretraining brings to {quote(task['task'])}\n",
-            f"{lead(task, quote=quote)}\n",
+            f"{lead(document, task, quote=quote)}\n",
             "".join(f"- {line}\n" for line in findings(task, quote=quote)),
             accuracy_table(task),
             f"{method(document, task)}\n",

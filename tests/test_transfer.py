@@ -125,11 +125,11 @@ def test_fewer_labels_that_beat_the_most_are_said(task):
     assert "With 512 labels it beats small BERT from random with all 8,500 (+4.0 points, p < 0.001)." in words
 
 
-def test_the_lead_names_the_best_arms(task):
+def test_the_lead_names_the_best_arms(study, task):
     for arm in task["arms"]:
         arm["points"][0]["accuracy"]["value"] = 0.9 if arm["arm"] == "probe" else 0.5
         arm["points"][-1]["accuracy"]["value"] = 0.95 if arm["arm"] == "pretrained" else 0.5
-    assert lead(task) == (
+    assert lead(study, task) == (
         "MiniLM frozen + linear is the most accurate with 32 labels (0.900); "
         "MiniLM fine-tuned is the most accurate with all 8,500 labels (0.950)."
     )
@@ -151,6 +151,8 @@ def test_how_many_show_something_by_chance_follows_the_confidence(study):
 def test_one_seed_says_nothing_of_others():
     study = make_study(labels=(32,), seeds=(0,))
     assert "count other test rows as chance but not another seed" in method(study, study["tasks"][0])
+    assert "Each point is one training: it draws" in method(study, study["tasks"][0])
+    assert lead(study, study["tasks"][0]).endswith(" That is one seed; another may rank them otherwise.")
 
 
 def test_hostile_titles_are_text(study):
