@@ -5,7 +5,6 @@ Its results go to docs/study.json, and from there to docs/study.md and docs/stud
 
 import argparse
 import datetime
-import io
 import json
 import re
 import statistics
@@ -14,14 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from benchmarks.table import machine
 from pipeline.arms import TransferParams, cells_of
 from pipeline.chart_curves import pretraining
 from pipeline.chart_transfer import standalone, transfer
 from pipeline.durations import add, lately
 from pipeline.files import publish, read_json, write_json
+from pipeline.overlay import edited
 from pipeline.plan import duration
 from pipeline.render import count, escape_markdown, markdown_table
 from pipeline.settings import parse
@@ -66,13 +64,8 @@ def overlay(params: str, profile: str) -> str:
     Raises:
         UsageError: The profile is not YAML, or no map.
     """
-    yaml = YAML(typ="rt")
-    yaml.width = 10_000
-    values = yaml.load(params)
-    _merge(values, parse(profile)[0])
-    stream = io.StringIO()
-    yaml.dump(values, stream)
-    return stream.getvalue()
+    new = parse(profile)[0]
+    return edited(params, lambda values: _merge(values, new))
 
 
 def _merge(values: Document, profile: Document) -> None:

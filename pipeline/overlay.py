@@ -1,7 +1,7 @@
 """Params with some values replaced for every task: how a full run becomes a small one."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -24,15 +24,26 @@ def overlaid(text: str, small: str, other: str) -> str:
         UsageError: One is not YAML, or `small` names what is no stage with params of its own.
     """
     mine, theirs, sections = parse(text)[0], parse(other)[0], parse(small)[0]
-    yaml = YAML(typ="rt")
-    yaml.width = 10_000
-    values: Raw = yaml.load(text)
     for stage, section in sections.items():
         if stage not in PER_TASK or not isinstance(section, dict):
             raise UsageError(f"the overlay has {stage!r}: {section!r}; allowed are maps under {', '.join(PER_TASK)}")
-        for key, value in section.items():
-            if _given(mine, theirs, stage, key) == _given(theirs, mine, stage, key):
-                _set(values, stage, key, value)
+
+    def replace(values: Raw) -> None:
+        for stage, section in sections.items():
+            for key, value in section.items():
+                if _given(mine, theirs, stage, key) == _given(theirs, mine, stage, key):
+                    _set(values, stage, key, value)
+
+    return edited(text, replace)
+
+
+def edited(text: str, change: Callable[[Raw], None]) -> str:
+    """Return a YAML map after `change` was made to its values; comments and quotes stay."""
+    yaml = YAML(typ="rt")
+    yaml.width = 10_000  # characters: a line of params.yaml stays one
+    yaml.preserve_quotes = True  # without them a pattern like `(?P<name>` is not YAML to DVC's reader
+    values = yaml.load(text)
+    change(values)
     stream = io.StringIO()
     yaml.dump(values, stream)
     return stream.getvalue()

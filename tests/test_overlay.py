@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import parse_yaml
 
 from pipeline.errors import UsageError
 from pipeline.overlay import overlaid
@@ -34,8 +35,10 @@ def test_a_task_that_is_new_hides_nothing():
     assert overlaid(TEXT, SMALL, other) == overlaid(TEXT, SMALL, TEXT)
 
 
-def test_comments_stay():
-    assert "# passes over the train split" in overlaid(TEXT, SMALL, TEXT)
+def test_comments_stay_and_dvc_reads_the_same():
+    found = overlaid(TEXT, SMALL, TEXT)
+    assert "# passes over the train split" in found
+    assert parse_yaml(found, "params.yaml") == parse(found)[0]
 
 
 @pytest.mark.parametrize("small", ["tasks: {}", "finetune: 3", "fetch: {timeout: 1}", "- a"])

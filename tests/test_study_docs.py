@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import parse_yaml
 
 from benchmarks.study import collected, drawings, overlay, page, place, reproduce, write
 from pipeline.durations import add, lately
@@ -51,6 +52,7 @@ def test_the_documents_are_written_and_render_the_same_from_json(tmp_path):
 def test_the_full_profile_is_valid_and_holds_the_small_one():
     text = Path("params.yaml").read_text(encoding="utf-8")
     full = overlay(text, Path("benchmarks/study.yaml").read_text(encoding="utf-8"))
+    assert parse_yaml(full, "params.yaml") == parse(full)[0]  # DVC reads the same
     small_study, full_study = (parse(one)[0]["study"] for one in (text, full))
     for axis in ("labels", "seeds"):
         assert set(small_study[axis]) <= set(full_study[axis])
