@@ -125,10 +125,7 @@ def settings(shas: dict[str, str]) -> str:
     values["evaluate"] |= {"resamples": 200, "min_slice_rows": 5}
     values["study"] |= {"labels": [8], "seeds": [0], "comparisons": [["tiny", "tfidf"]]}
     arm = {"encoder": "raw/tiny", "kind": "finetune", "initial": "pretrained", "min_steps": 4, "finetune": {}}
-    values["study"]["arms"] = {
-        "tiny": arm | {"title": "tiny"},
-        "random": arm | {"title": "random", "initial": "random", "finetune": {"freeze_embeddings": False}},
-    }
+    values["study"]["arms"] = {"tiny": arm | {"title": "tiny"}}
     values["study"]["finetune"]["attention"] = "eager"
     return dump(values)
 
@@ -181,12 +178,12 @@ def both(*stages: str) -> set[str]:
 
 
 def cells(stage: str, seed: int = 0) -> set[str]:
-    arms = {"rival": ("majority", "tfidf"), "study": ("tiny", "random")}[stage]
+    arms = {"rival": ("majority", "tfidf"), "study": ("tiny",)}[stage]
     return {f"{stage}@reviews-{arm}-8-{seed}" for arm in arms}
 
 
 CELLS = cells("rival") | cells("study")
-STUDY = CELLS | {"start@tiny", "start@random", "transfer"}
+STUDY = CELLS | {"start@tiny", "transfer"}
 PRETRAINING = {"corpus", "pretrain@own"}
 EVERYTHING = {
     "code", "params", "fetch@sample", "fetch@tiny", *both(*PER_TASK), *PRETRAINING, *STUDY, "report",
