@@ -43,7 +43,7 @@ down: setup  ## stop them
 results: setup  ## print the results of the last run
 	@python -m pipeline results
 
-study: setup  ## the full transfer study, in .study, into docs/study.md (an hour; goes on where it was stopped)
+study: setup  ## the full transfer study, in .study, into docs/study.md (about an hour and a half; goes on where it was stopped)
 	python -m benchmarks.study
 
 test: setup  ## run the tests on all cores
