@@ -31,9 +31,9 @@ Document = dict[str, Any]
 RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
 ABOUT = """# The transfer study
 
-`make study`: every arm with every number of labels and every seed, each a DVC stage; only cells that nobody has run are
-run. The page of `make repro` shows the same on fewer labels and seeds. How encoders and arms are trained stands in the
-sections `encoders` and `study` of params.yaml and, where that differs here, in benchmarks/study.yaml."""
+`python -m benchmarks.study`: every arm with every number of labels and every seed, each a DVC stage; only cells that nobody
+has run are run. The page of `make repro` shows the same on fewer labels and seeds. How encoders and arms are trained stands
+in the sections `encoders` and `study` of params.yaml and, where that differs here, in {profile}."""
 
 
 def place(root: Path, clone: Path) -> None:
@@ -59,6 +59,8 @@ def place(root: Path, clone: Path) -> None:
 def overlay(params: str, profile: str) -> str:
     """Return params.yaml with what the profile says in its place: maps are merged, all else replaced; comments stay.
 
+    A map that the profile calls null goes.
+
     Whether the values are allowed, `resolve` tells.
 
     Raises:
@@ -73,6 +75,8 @@ def _merge(values: Document, profile: Document) -> None:
     for key, new in profile.items():
         if isinstance(new, dict) and isinstance(values.get(key), dict):
             _merge(values[key], new)
+        elif new is None and isinstance(values.get(key), dict):
+            del values[key]
         else:
             values[key] = new
 
@@ -97,8 +101,8 @@ def reproduce(clone: Path) -> None:
         raise subprocess.CalledProcessError(process.returncode, command)
 
 
-def collected(clone: Path, made: str) -> Document:
-    """Return what the study found, and what the encoders know of held-out documents.
+def collected(clone: Path, made: str, profile: str) -> Document:
+    """Return what the study by `profile` found, and what the encoders know of held-out documents.
 
     The seconds of a cell are the median over its seeds, None if none was timed.
     """
@@ -115,7 +119,7 @@ def collected(clone: Path, made: str) -> Document:
                 took = seconds[task["task"], arm["arm"], point["labels"]]
                 point["seconds"] = round(statistics.median(took), 1) if took else None
     encoders = [read_json(path) for path in sorted((clone / "data/pretraining").glob("*.json"))]
-    return {"made": made, **found, "encoders": encoders}
+    return {"made": made, "profile": profile, **found, "encoders": encoders}
 
 
 def page(found: Document) -> str:
@@ -129,7 +133,7 @@ def page(found: Document) -> str:
         for one in found["encoders"]
     ]
     last = [encoders_table(found["encoders"]), *learned]
-    parts = [ABOUT, escape_markdown(found["made"]), *figures, markdown(found), *costs, *last]
+    parts = [ABOUT.format(profile=escape_markdown(found["profile"])), escape_markdown(found["made"]), *figures, markdown(found), *costs, *last]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
@@ -188,7 +192,8 @@ def main() -> None:
     start = time.monotonic()
     reproduce(given.clone)
     print(f"the study took {duration(time.monotonic() - start)}")
-    write(given.docs, collected(given.clone, f"{datetime.datetime.now(tz=datetime.UTC).date()}, {machine()}"))
+    made = f"{datetime.datetime.now(tz=datetime.UTC).date()}, {machine()}"
+    write(given.docs, collected(given.clone, made, given.profile.as_posix()))
 
 
 if __name__ == "__main__":

@@ -25,15 +25,15 @@ def timed() -> dict:
         for arm in task["arms"]:
             for point in arm["points"]:
                 point["seconds"] = 12.3 if arm["encoder"] else None
-    return {"made": "2026-11-25, a machine", **found, "encoders": [pretraining("scratch")]}
+    return {"made": "2026-11-25, a machine", "profile": "benchmarks/study.yaml", **found, "encoders": [pretraining("scratch")]}
 
 
-@pytest.mark.skipif(not (DOCS / "study.json").is_file(), reason="the full study was not run yet: `make study`")
-def test_the_committed_documents_are_what_the_numbers_render():
-    found = read_json(DOCS / "study.json")
-    assert (DOCS / "study.md").read_text(encoding="utf-8") == page(found)
+@pytest.mark.parametrize("folder", [DOCS, DOCS / "confirmation"])
+def test_the_committed_documents_are_what_the_numbers_render(folder):
+    found = read_json(folder / "study.json")
+    assert (folder / "study.md").read_text(encoding="utf-8") == page(found)
     for name, drawn in drawings(found).items():
-        assert (DOCS / name).read_text(encoding="utf-8") == drawn
+        assert (folder / name).read_text(encoding="utf-8") == drawn
 
 
 def test_the_documents_are_written_and_render_the_same_from_json(tmp_path):
@@ -87,6 +87,18 @@ def test_a_profile_is_merged_deep_and_names_what_is_new():
     assert "reviews-wide-128-7" in resolve(full, {})["study"]
 
 
+def test_what_the_study_suggested_is_asked_of_seeds_it_has_not_seen():
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    study, again = (
+        resolve(overlay(text, Path(f"benchmarks/{name}.yaml").read_text(encoding="utf-8")), {})
+        for name in ("study", "confirmation")
+    )
+    assert again["start"].keys() == {"random", "scratch"}  # a map that the profile calls null is gone
+    assert all(study["start"][arm] == of for arm, of in again["start"].items())
+    assert study["pretrain"] == again["pretrain"]
+    assert not again["study"].keys() & study["study"].keys()
+
+
 def test_a_profile_that_is_no_map_is_refused():
     with pytest.raises(UsageError, match="a map of sections"):
         overlay(Path("params.yaml").read_text(encoding="utf-8"), "- labels")
@@ -100,7 +112,7 @@ def test_seconds_are_the_median_over_the_seeds_that_were_timed(tmp_path):
     for stage, seconds in (("study@reviews-probe-32-0", 3.0), ("study@reviews-probe-32-1", 5.0),
                            ("study@reviews-probe-32-2", 70.0), ("rival@reviews-tfidf-128-0", 2.0)):  # fmt: skip
         add(tmp_path, stage, seconds)
-    study = collected(tmp_path, "now")
+    study = collected(tmp_path, "now", "some.yaml")
     assert [one["encoder"] for one in study["encoders"]] == ["own"]
     arms = {arm["arm"]: arm["points"] for arm in study["tasks"][0]["arms"]}
     assert arms["probe"][0]["seconds"] == 5.0
