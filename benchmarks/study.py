@@ -31,9 +31,9 @@ Document = dict[str, Any]
 RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
 ABOUT = """# The transfer study
 
-`python -m benchmarks.study`: every arm with every number of labels and every seed, each a DVC stage; only cells that nobody
-has run are run. The page of `make repro` shows the same on fewer labels and seeds. How encoders and arms are trained stands
-in the sections `encoders` and `study` of params.yaml and, where that differs here, in {profile}."""
+`python -m benchmarks.study`: every arm with every number of labels and every seed, each a DVC stage; only cells that
+nobody has run are run. The page of `make repro` shows the same on fewer labels and seeds. How encoders and arms are
+trained stands in the sections `encoders` and `study` of params.yaml and, where that differs here, in {profile}."""
 
 
 def place(root: Path, clone: Path) -> None:
@@ -133,7 +133,8 @@ def page(found: Document) -> str:
         for one in found["encoders"]
     ]
     last = [encoders_table(found["encoders"]), *learned]
-    parts = [ABOUT.format(profile=escape_markdown(found["profile"])), escape_markdown(found["made"]), *figures, markdown(found), *costs, *last]
+    about = ABOUT.format(profile=escape_markdown(found["profile"]))
+    parts = [about, escape_markdown(found["made"]), *figures, markdown(found), *costs, *last]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 

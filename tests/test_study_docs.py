@@ -25,7 +25,8 @@ def timed() -> dict:
         for arm in task["arms"]:
             for point in arm["points"]:
                 point["seconds"] = 12.3 if arm["encoder"] else None
-    return {"made": "2026-11-25, a machine", "profile": "benchmarks/study.yaml", **found, "encoders": [pretraining("scratch")]}
+    known = {"made": "2026-11-25, a machine", "profile": "benchmarks/study.yaml"}
+    return {**known, **found, "encoders": [pretraining("scratch")]}
 
 
 @pytest.mark.parametrize("folder", [DOCS, DOCS / "confirmation"])
