@@ -9,8 +9,8 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 
 # A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
-# ones first. Two workers more than cores, since many wait.
-PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 2) --dist=loadfile --no-loadscope-reorder
+# ones first. One worker more than cores, since many wait.
+PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help setup repro run serve down results study test check readme format lock clean \
   bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-diff bench-flow
