@@ -59,9 +59,8 @@ def place(root: Path, clone: Path) -> None:
 def overlay(params: str, profile: str) -> str:
     """Return params.yaml with what the profile says in its place: maps are merged, all else replaced; comments stay.
 
-    A map that the profile calls null goes.
-
-    Whether the values are allowed, `resolve` tells.
+    A map for which the profile has null is removed: so an arm leaves the study. Whether the values are allowed,
+    `resolve` tells.
 
     Raises:
         UsageError: The profile is not YAML, or no map.
@@ -71,7 +70,7 @@ def overlay(params: str, profile: str) -> str:
 
 
 def _merge(values: Document, profile: Document) -> None:
-    """Put what the profile says into `values`; what it does not name stays."""
+    """Put what the profile says into `values`, see `overlay`; what it does not name stays."""
     for key, new in profile.items():
         if isinstance(new, dict) and isinstance(values.get(key), dict):
             _merge(values[key], new)
@@ -102,7 +101,7 @@ def reproduce(clone: Path) -> None:
 
 
 def collected(clone: Path, made: str, profile: str) -> Document:
-    """Return what the study by `profile` found, and what the encoders know of held-out documents.
+    """Return what the study by `profile`, a path, found, and what the encoders know of held-out documents.
 
     The seconds of a cell are the median over its seeds, None if none was timed.
     """
