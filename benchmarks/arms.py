@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from benchmarks.flops import finish
+from pipeline.choice import for_training, using
 from pipeline.device import Device
 from pipeline.inference import logits
 from pipeline.learning import Rows
@@ -25,7 +26,6 @@ from pipeline.loading import new_classifier
 from pipeline.models import freeze, only_what_the_head_reads
 from pipeline.packing import FLAT
 from pipeline.params import FinetuneParams
-from pipeline.probe import measured, using
 from pipeline.training import Training
 
 TUTORIAL_STEPS, DEFAULT_STEPS = 3, 150
@@ -155,7 +155,7 @@ def of_the_library(given: Data) -> str:
     model = new_classifier(given.encoder, given.labels, dropout=given.params.dropout, seed=given.params.seed)
     freeze(model, embeddings=given.params.freeze_embeddings, layers=given.params.freeze_layers)
     with only_what_the_head_reads(model):
-        found = measured(model, given.train, given.params).attention
+        found = for_training(model, given.train, given.params).attention
     if found != FLAT:
         return found
     return "sdpa" if torch.cuda.is_available() else "eager"
@@ -168,7 +168,7 @@ def ours(given: Data, device: Device) -> Run:
     freeze(model, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     with only_what_the_head_reads(model):
         begin = time.perf_counter()
-        choice = measured(model, given.train, params)
+        choice = for_training(model, given.train, params)
         finish(device.device)
         measuring = time.perf_counter() - begin
         with using(model, choice.attention):

@@ -24,6 +24,7 @@ from transformers import AutoTokenizer, BertForMaskedLM, DataCollatorForLanguage
 from benchmarks.flops import Shape, peak, whole
 from benchmarks.table import publish, table
 from pipeline.batches import padded
+from pipeline.choice import for_training, using
 from pipeline.device import Device, choose, keep_memory
 from pipeline.families import continued_encoder
 from pipeline.files import read_json
@@ -31,7 +32,6 @@ from pipeline.masking import IGNORED
 from pipeline.passages import MEASURED, Corpus, batch, drawn, lengths
 from pipeline.pretrain_params import PretrainParams
 from pipeline.pretraining import TEXT
-from pipeline.probe import measured, using
 from pipeline.stages.pretrain import corpora, prepare
 from pipeline.training import Training
 
@@ -94,7 +94,7 @@ def ours(train: Corpus, held: Corpus, given: PretrainParams) -> Run:
     """Train as the stage does; neither the choice of attention nor the evaluation is counted."""
     keep_memory()
     model = continued_encoder(BASE, given)
-    choice = measured(model, train, given, TEXT)
+    choice = for_training(model, train, given, TEXT)
     device = choose(choice.precision)
     with using(model, choice.attention):
         training = Training(model, train, held, given, device, objective=TEXT)

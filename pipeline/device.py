@@ -5,7 +5,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -16,8 +16,8 @@ import torch
 WORTHWHILE = 1.25
 # M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h: no block of its own, none given back, 64 MiB at a time.
 MALLOC = {-4: 0, -1: 2**31 - 1, -2: 2**26}
-# Linux says here whether two of its processors share a core.
-SHARED_CORES = Path("/sys/devices/system/cpu/smt/active")
+# Linux says here which of its processors share a core: they share what multiplies, so a second thread gains little.
+TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
 class Device(NamedTuple):
@@ -44,29 +44,18 @@ def choose(precision: Literal["auto", "fp32", "bf16"]) -> Device:
 
 
 def threads(wanted: int | Literal["auto"]) -> tuple[int, str]:
-    """Return how many threads compute, and why: the number asked for, or one a core that this process may use.
-
-    Where two processors share a core, one thread each is taken only if that is measured clearly faster.
-    """
+    """Return how many threads compute, and why: the number asked for, or one a core that this process may use."""
     if wanted != "auto":
         return wanted, "set by `threads`"
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    shared = SHARED_CORES.is_file() and SHARED_CORES.read_text().strip() == "1"
-    if not shared or processors == 1:
-        return processors, "one a core"
-    if threads_gain(processors, processors // 2) < WORTHWHILE:
-        return processors // 2, f"two a core were measured less than {WORTHWHILE} times as fast"
-    return processors, f"two a core were measured at least {WORTHWHILE} times as fast"
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1, "one a processor"
+    return len({siblings(processor) for processor in os.sched_getaffinity(0)}), "one a core"
 
 
-def threads_gain(more: int, fewer: int, *, size: int = 768, repeats: int = 7) -> float:
-    """Return how many times as fast a matrix product of `size` is with more threads than with fewer."""
-    matrix = torch.ones(size, size)
-    seconds = []
-    for count in (fewer, more):
-        with computing_with(count):
-            seconds.append(_median_seconds(matrix, repeats, time.perf_counter))
-    return seconds[0] / seconds[1]
+def siblings(processor: int) -> str:
+    """Return which processors share a core with this one, as Linux writes it; where it does not say, this one alone."""
+    path = TOPOLOGY / f"cpu{processor}" / "topology" / "thread_siblings_list"
+    return path.read_text(encoding="ascii").strip() if path.is_file() else str(processor)
 
 
 @contextmanager
@@ -91,20 +80,6 @@ def keep_memory() -> None:
             library.mallopt(option, value)
 
 
-@contextmanager
-def stopwatch(device: torch.device) -> Iterator[Callable[[], float]]:
-    """Yield a clock in seconds that compares the work of this thread on `device` inside the block.
-
-    On a CPU it is the processor time of one thread: other work on the machine, which stretches wall time unevenly where
-    threads wait for each other, then does not choose between two results.
-    """
-    if device.type != "cpu":
-        yield time.perf_counter
-        return
-    with computing_with(1):
-        yield time.thread_time
-
-
 def cpu_has_bf16() -> bool:
     """Return whether the processor multiplies bf16 natively (AVX512-BF16 or AMX); emulation is slower than fp32."""
     capabilities = torch.cpu.get_capabilities()
@@ -112,17 +87,20 @@ def cpu_has_bf16() -> bool:
 
 
 def bf16_gain(*, size: int = 768, repeats: int = 7) -> float:
-    """Return how many times as fast a bf16 matrix product of `size` is as the same in fp32: the ratio of medians."""
+    """Return how many times as fast a bf16 matrix product of `size` is as the same in fp32: the ratio of medians.
+
+    The clock is the processor time of one thread: other work on the machine, which stretches wall time unevenly where
+    threads wait for each other, then does not choose between two results.
+    """
     full = torch.ones(size, size)
-    half = full.to(torch.bfloat16)
-    with stopwatch(full.device) as clock:
-        return _median_seconds(full, repeats, clock) / _median_seconds(half, repeats, clock)
+    with computing_with(1):
+        return _median_seconds(full, repeats) / _median_seconds(full.to(torch.bfloat16), repeats)
 
 
-def _median_seconds(matrix: torch.Tensor, repeats: int, clock: Callable[[], float]) -> float:
+def _median_seconds(matrix: torch.Tensor, repeats: int) -> float:
     seconds = []
     for _ in range(repeats + 1):
-        start = clock()
+        start = time.thread_time()
         matrix @ matrix
-        seconds.append(clock() - start)
+        seconds.append(time.thread_time() - start)
     return statistics.median(seconds[1:])  # the first one warms up

@@ -7,12 +7,12 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.batches import Indices, Ragged, plan
+from pipeline.choice import ROWS, Choice, decide, equal
 from pipeline.device import Device
 from pipeline.errors import DataError, UsageError, examples
 from pipeline.inference import collate
 from pipeline.metrics import Vectors
 from pipeline.params import ExtractParams
-from pipeline.probe import ROWS, Choice, best, equal, using
 
 
 # ------------------------------------------------------------------------------------------------ pooling
@@ -76,7 +76,7 @@ def pooled(
 
 
 def choice(model: PreTrainedModel, tokens: Ragged, params: ExtractParams) -> Choice:
-    """Return what the extraction runs with, by the means of a training: see `probe.best`; `tokens` are some rows."""
+    """Return what the extraction runs with, by the means of a training: see `choice.decide`; `tokens` are some rows."""
     batches = plan(tokens.lengths, batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None)
     if not batches:
         raise DataError("there is no example to extract features from. Run `dvc repro` to make the tokens again.")
@@ -86,14 +86,7 @@ def choice(model: PreTrainedModel, tokens: Ragged, params: ExtractParams) -> Cho
         exact = device._replace(precision="fp32")
         return equal(model, attention, lambda: pooled(model, tokens, rows, params, exact))
 
-    def step(attention: str, device: Device) -> Callable[[], None]:
-        def run() -> None:
-            with torch.inference_mode(), using(model, attention):
-                pooled(model, tokens, rows, params, device).cpu()
-
-        return run
-
-    return best(model, params, able=able, step=step)
+    return decide(model, params, able)
 
 
 def require_layer(model: PreTrainedModel, layer: int) -> None:

@@ -11,6 +11,7 @@ from pipeline.arms import StudyParams
 from pipeline.baselines import probe
 from pipeline.batches import ragged
 from pipeline.cell import Budget, Effort, Texts
+from pipeline.choice import for_training, using
 from pipeline.device import choose, computing_with, threads
 from pipeline.extraction import require_finite, require_layer, vectors
 from pipeline.inference import BATCH_SIZE, BATCH_TOKENS, logits
@@ -20,7 +21,6 @@ from pipeline.lora import low_rank
 from pipeline.metrics import Ints
 from pipeline.models import freeze, only_what_the_head_reads, positions, require_fit
 from pipeline.params import ExtractParams, FinetuneParams, ProbeParams
-from pipeline.probe import measured, using
 from pipeline.tokenizer import encode, load_tokenizer
 from pipeline.training import Training
 
@@ -36,7 +36,7 @@ def finetuned(params: StudyParams, how: FinetuneParams, start: Path, given: Budg
     passes = epochs(how, len(train.ids), min_steps=params.min_steps)
     how = how.model_copy(update={"epochs": passes})
     with low_rank(model, how.lora, seed=how.seed), only_what_the_head_reads(model):
-        choice = measured(model, train, how)
+        choice = for_training(model, train, how)
         device = choose(choice.precision)
         with using(model, choice.attention):
             training = Training(model, train, validation, how, device)

@@ -151,5 +151,4 @@ CLASSES = Objective(
     outputs=lambda model, train, rows, device: forward(model, collate(model, train.tokens, rows, device), device),
     scales=lambda model, params: layer_scales(model, params.layer_decay),
     names=lambda train, step: (train.ids[row] for row in step.rows),
-    longest=lambda train, step: int(train.tokens.lengths[step.rows].max()),
 )

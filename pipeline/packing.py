@@ -34,7 +34,7 @@ def attend(
     run of examples of equal length.
     """
     first_only = len(query) != len(key)
-    if query.is_cuda and query.dtype in HALF and query.shape[-1] in KERNEL_SIZES and not dropout:
+    if one_kernel(query.device.type, query.dtype, query.shape[-1], dropout):
         return _kernel(query, key, value, segments, scale, window, first_only=first_only)
     found, example = [], 0
     for start, count, length in segments.runs:
@@ -43,6 +43,11 @@ def attend(
         found.append(_run(query[asked], key[tokens], value[tokens], count, scale, dropout, window))
         example += count
     return torch.cat(found)
+
+
+def one_kernel(device: str, kind: torch.dtype, size: int, dropout: float) -> bool:
+    """Return whether one kernel takes a whole batch: on such a device, in this dtype, with heads of this size."""
+    return device == "cuda" and kind in HALF and size in KERNEL_SIZES and not dropout
 
 
 def _kernel(

@@ -47,9 +47,9 @@ def drawn(corpus: Corpus, params: PretrainParams, epoch: int) -> Instances:
     return corpus.keeper[epoch]
 
 
-def lengths(found: Instances, rows: Indices | slice = slice(None)) -> Indices:
-    """Return the tokens of each example, or of those of some rows, special ones included, (N,) int64."""
-    a0, a1, b0, b1 = found.spans[rows].T
+def lengths(found: Instances) -> Indices:
+    """Return the tokens of each example, special ones included, (N,) int64."""
+    a0, a1, b0, b1 = found.spans.T
     a, b = a1 - a0, b1 - b0
     total: Indices = a + b + np.where(b > 0, 3, 2)
     return total

@@ -149,12 +149,6 @@ def names(train: Corpus, step: Step) -> Iterator[str]:
     return (train.ids[found.owners[row]] for row in step.rows if found is not None)
 
 
-def longest(train: Corpus, step: Step) -> int:
-    """Return how many tokens the longest example of an update has."""
-    found = next(iter(train.keeper.values()))
-    return int(lengths(found, step.rows).max())
-
-
 TEXT = Objective(
     plan=plan_steps,
     prepare=lambda *_: None,
@@ -166,5 +160,4 @@ TEXT = Objective(
     outputs=outputs,
     scales=lambda model, params: {},  # noqa: ARG005
     names=names,
-    longest=longest,
 )

@@ -47,8 +47,8 @@ class Objective(NamedTuple):
     early. `better(found, best, params)` says whether its weights are kept; `told` puts it into words.
 
     `outputs(model, train, rows, device)` are the numbers by which one attention is held against another, `scales(model,
-    params)` the factors of the learning rates by weight, `names(train, step)` what the examples of an update are
-    called, and `longest(train, step)` how many tokens the longest has.
+    params)` the factors of the learning rates by weight, and `names(train, step)` what the examples of an update are
+    called.
     """
 
     plan: Callable[[Any, Any], Sequence[Step]]
@@ -61,7 +61,6 @@ class Objective(NamedTuple):
     outputs: Callable[[PreTrainedModel, Any, Indices, Device], torch.Tensor]
     scales: Callable[[PreTrainedModel, Any], dict[str, float]]
     names: Callable[[Any, Step], Iterable[str]]
-    longest: Callable[[Any, Step], int]
 
 
 class Plan(Sequence[Step]):

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -6,7 +7,7 @@ import pytest
 import torch
 
 from pipeline import device
-from pipeline.device import bf16_gain, choose, cpu_has_bf16, stopwatch, threads, threads_gain
+from pipeline.device import bf16_gain, choose, computing_with, cpu_has_bf16, threads
 
 HERE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -40,7 +41,7 @@ def test_the_gain_is_a_ratio_of_real_products():
 
 def test_the_gain_says_how_many_times_as_fast_bf16_is(monkeypatch):
     seconds = {torch.float32: 3.0, torch.bfloat16: 1.5}
-    monkeypatch.setattr(device, "_median_seconds", lambda matrix, _repeats, _clock: seconds[matrix.dtype])
+    monkeypatch.setattr(device, "_median_seconds", lambda matrix, _repeats: seconds[matrix.dtype])
     assert bf16_gain(size=4) == 2.0
 
 
@@ -48,47 +49,51 @@ def test_threads_that_are_set_are_taken():
     assert threads(3) == (3, "set by `threads`")
 
 
-def test_auto_is_one_a_core(monkeypatch, tmp_path):
-    monkeypatch.setattr(device, "SHARED_CORES", tmp_path / "absent")
-    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _pid: set(range(6)))
-    assert threads("auto") == (6, "one a core")
+@pytest.mark.parametrize(
+    ("siblings", "allowed", "count"),
+    [
+        ({}, range(6), 6),  # Linux does not say
+        ({0: "0", 1: "1", 2: "2"}, range(3), 3),
+        ({0: "0,4", 1: "1,5", 4: "0,4", 5: "1,5"}, (0, 1, 4, 5), 2),
+        ({0: "0-1", 1: "0-1", 2: "2-3", 3: "2-3"}, (1, 2), 2),  # one of each core's two
+    ],
+)
+def test_auto_is_one_a_core(monkeypatch, tmp_path, siblings, allowed, count):
+    for processor, text in siblings.items():
+        folder = tmp_path / f"cpu{processor}" / "topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(f"{text}\n")
+    monkeypatch.setattr(device, "TOPOLOGY", tmp_path)
+    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _pid: set(allowed))
+    assert threads("auto") == (count, "one a core")
 
 
-@pytest.mark.parametrize(("gain", "count"), [(1.0, 3), (1.24, 3), (1.25, 6)])
-def test_two_threads_a_core_must_gain_clearly(monkeypatch, tmp_path, gain, count):
-    (tmp_path / "active").write_text("1\n")
-    monkeypatch.setattr(device, "SHARED_CORES", tmp_path / "active")
-    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _pid: set(range(6)))
-    monkeypatch.setattr(device, "threads_gain", lambda _more, _fewer: gain)
-    assert threads("auto")[0] == count
+def test_auto_is_what_linux_says_of_this_machine():
+    told = subprocess.run(["lscpu", "--parse=CPU,CORE,SOCKET"], capture_output=True, text=True, check=True).stdout
+    cores = {int(cpu): core for cpu, core in (line.split(",", 1) for line in told.splitlines() if line[0] != "#")}
+    assert threads("auto")[0] == len({cores[processor] for processor in os.sched_getaffinity(0)})
 
 
-def test_the_gain_of_threads_leaves_their_number_as_it_was():
-    before = torch.get_num_threads()
-    assert threads_gain(2, 1, size=64, repeats=3) > 0
-    assert torch.get_num_threads() == before
+def test_the_gain_counts_one_thread_and_leaves_their_number_as_it_was(monkeypatch):
+    used = []
+    with computing_with(2):
+        monkeypatch.setattr(device, "_median_seconds", lambda *_: used.append(torch.get_num_threads()) or 1.0)
+        assert bf16_gain(size=4) == 1.0
+        assert torch.get_num_threads() == 2
+    assert used == [1, 1]
 
 
-def test_the_stopwatch_of_a_processor_counts_one_thread_and_nothing_else():
-    before = torch.get_num_threads()
-    with stopwatch(torch.device("cpu")) as clock:
-        assert torch.get_num_threads() == 1
-        start = clock()
-        time.sleep(0.2)  # as if the processor worked for somebody else
-        assert clock() - start < 0.1
-        matrix, worked, begin = torch.ones(256, 256), clock(), time.perf_counter()
-        while time.perf_counter() - begin < 0.2:
-            matrix @ matrix
-        assert clock() > worked
-    assert torch.get_num_threads() == before
+def test_the_gain_does_not_count_what_the_processor_does_for_others(monkeypatch):
+    """Each product of bf16 waits for as long as many of them take."""
+    quiet, real = bf16_gain(), torch.Tensor.__matmul__
 
+    def interrupted(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        if left.dtype == torch.bfloat16:
+            time.sleep(0.1)
+        return real(left, right)
 
-@pytest.mark.parametrize("name", ["cuda", "meta"])
-def test_the_stopwatch_of_another_device_is_the_wall_clock(name):
-    before = torch.get_num_threads()
-    with stopwatch(torch.device(name)) as clock:
-        assert clock is time.perf_counter
-        assert torch.get_num_threads() == before
+    monkeypatch.setattr(torch.Tensor, "__matmul__", interrupted)
+    assert bf16_gain() > quiet / 2
 
 
 def test_freed_memory_is_kept_for_the_next_tensors():

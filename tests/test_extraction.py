@@ -24,15 +24,14 @@ from transformers import (
     RobertaModel,
 )
 
-from pipeline import probe
 from pipeline.batches import Ragged
-from pipeline.device import Device, choose
+from pipeline.choice import using
+from pipeline.device import Device
 from pipeline.errors import DataError, EnvironmentFault, UsageError
 from pipeline.extraction import choice, require_finite, require_layer, vectors
 from pipeline.loading import load_encoder
 from pipeline.packing import FLAT
 from pipeline.params import ExtractParams
-from pipeline.probe import using
 from tests.test_packing import MODERN, SIZE
 
 PARAMS = ExtractParams(
@@ -124,13 +123,10 @@ def test_the_batches_move_no_vector(folders, lengths, batch_size, batch_tokens):
     assert sum(told) == len(lengths)
 
 
-def test_of_several_attentions_one_that_computes_the_same_is_chosen(folders, monkeypatch):
-    """However fast another is: the last is the fastest to this clock, and reads words that are none."""
+def test_an_attention_that_reads_other_words_is_not_taken(folders, monkeypatch):
     tokens = rows([9, 2, 7] * 20)
     how = PARAMS.model_copy(update={"attention": "auto"})
-    fast = {"eager": 3.0, "sdpa": 2.0, FLAT: 1.0}
-    monkeypatch.setattr(probe, "timed", lambda steps, clock: {name: fast[name] for name in steps})  # noqa: ARG005
-    monkeypatch.setitem(probe.ATTENTIONS, choose("auto").device.type, tuple(fast))
+    monkeypatch.setattr("pipeline.choice.order", lambda *_: (FLAT, "sdpa", "eager"))
     assert choice(load_encoder(folders["bert"]), tokens, how).attention == FLAT
     broken = load_encoder(folders["bert"])
     real = broken.forward
@@ -142,6 +138,8 @@ def test_of_several_attentions_one_that_computes_the_same_is_chosen(folders, mon
 
     monkeypatch.setattr(broken, "forward", forward)
     assert choice(broken, tokens, how).attention == "sdpa"
+    with pytest.raises(UsageError, match="does not compute the same with `attention` flat"):
+        choice(broken, tokens, PARAMS.model_copy(update={"attention": FLAT}))
     assert choice(load_encoder(folders["bert"]), tokens, PARAMS)[:3] == (1, "fp32", "eager")
 
 

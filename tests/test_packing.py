@@ -18,10 +18,10 @@ from transformers import (
 )
 
 from pipeline.batches import Inputs, Ragged, flat, padded
+from pipeline.choice import using
 from pipeline.loading import new_classifier
 from pipeline.models import first_position, only_what_the_head_reads
 from pipeline.packing import FLAT, attend
-from pipeline.probe import using
 
 SIZE = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48}
 MODERN = {

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.choice import agrees, for_training, using
 from pipeline.errors import UsageError
 from pipeline.families import continued_encoder, require_pair, without_generator
 from pipeline.instances import NO_PAIR
@@ -14,7 +15,6 @@ from pipeline.models import encoder_layers
 from pipeline.packing import FLAT
 from pipeline.passages import MEASURED, batch, chance, drawn, lengths, plan_steps
 from pipeline.pretraining import TEXT, losses, measure
-from pipeline.probe import agrees, measured, using
 from pipeline.steps import Moment
 from pipeline.training import Trained, Training
 from tests.pretraining import DEVICE, FAMILIES, corpus, encoder, with_params
@@ -247,7 +247,7 @@ def test_chance_is_that_of_frequencies():
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "electra"])
-def test_the_probe_compares_attentions_of_encoders_too(family):
+def test_attentions_of_encoders_are_compared_too(family):
     params, train = with_params(family=family), corpus()
     model = encoder(params)
     rows = plan_steps(train, params)[0].rows
@@ -259,10 +259,8 @@ def test_choosing_draws_the_first_epoch_alone():
     params, train = with_params(steps=50), corpus()
     assert plan_steps(train, params)[49].epoch > 2
     train.keeper.clear()
-    assert measured(encoder(params), train, params, TEXT).attention == "eager"
+    assert for_training(encoder(params), train, params, TEXT).attention == "eager"
     assert list(train.keeper) == [0]
-    found, rows = drawn(train, params, 0), plan_steps(train, params)[0].rows
-    assert np.array_equal(lengths(found, rows), lengths(found)[rows])
 
 
 def test_only_families_with_a_head_for_pairs_learn_them():

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.batches import ragged
+from pipeline.choice import using
 from pipeline.device import choose
 from pipeline.extraction import choice, pooled, require_finite, require_layer, vectors
 from pipeline.loading import load_encoder
 from pipeline.models import require_fit
 from pipeline.params import ExtractParams
-from pipeline.probe import using
 from pipeline.progress import counting
 from pipeline.stage import In, Out
 from pipeline.tables import description, labels_of, read_arrow, regroup, task_of, write_arrow

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.batches import ragged
+from pipeline.choice import chosen, key
 from pipeline.export import card, save
 from pipeline.files import remove, write_json
 from pipeline.identity import identity
@@ -14,7 +15,6 @@ from pipeline.lora import low_rank
 from pipeline.models import freeze, only_what_the_head_reads, require_fit
 from pipeline.parallel import joined
 from pipeline.params import FinetuneParams
-from pipeline.probe import chosen, key
 from pipeline.resume import to_the_end
 from pipeline.stage import In, Out
 from pipeline.tables import labels_of, read_arrow

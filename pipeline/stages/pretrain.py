@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from transformers import PreTrainedModel
 
 from pipeline.batches import ragged
+from pipeline.choice import chosen, key
 from pipeline.errors import DataError, UsageError
 from pipeline.export import pretrained_card, save
 from pipeline.families import continued_encoder, new_encoder, require_pair, without_generator
@@ -22,7 +23,6 @@ from pipeline.parallel import first_then_others, joined
 from pipeline.passages import Corpus, chance
 from pipeline.pretrain_params import PretrainParams
 from pipeline.pretraining import TEXT
-from pipeline.probe import chosen, key
 from pipeline.resume import to_the_end
 from pipeline.stage import In, Out
 from pipeline.tables import read_arrow, stream_parquet, write_arrow

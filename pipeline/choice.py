@@ -1,9 +1,8 @@
-"""What a training runs with where its parameters leave that to a measurement: threads, precision, attention."""
+"""What a model computes with where its parameters leave that open: threads, precision, attention."""
 
 import contextlib
 import hashlib
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,16 +16,14 @@ from pipeline.device import Device, choose
 from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.files import json_text, read_json, write_json
 from pipeline.learning import CLASSES
-from pipeline.packing import FLAT
-from pipeline.parallel import ALONE, Ranks, first_then_others
+from pipeline.packing import FLAT, one_kernel
+from pipeline.parallel import Ranks, first_then_others
 from pipeline.params import ExtractParams, TrainingParams
 from pipeline.quiet import quiet
-from pipeline.steps import Objective, Step
+from pipeline.steps import Objective
 
-# The first one is taken unless another is clearly faster, so that noise does not choose between two results.
-ATTENTIONS = {"cpu": ("eager", "sdpa", FLAT), "cuda": (FLAT, "sdpa", "eager")}
-WORTHWHILE = 1.25
-ROWS, ROUNDS, SECONDS = 32, 3, 2.0
+# Of a batch: enough to see whether an attention computes the same.
+ROWS = 32
 # Of the largest logit: what two orders of summing may differ by, and far below what a leak between examples does.
 TOLERANCE = 1e-3
 
@@ -52,7 +49,7 @@ def chosen(
 ) -> Iterator[tuple[Choice, Device]]:
     """Make the model compute with what is chosen for the training `identity`, kept at `path`, inside the block."""
     with first_then_others(ranks):
-        choice = settled(path, identity, lambda: measured(model, train, params, objective))
+        choice = settled(path, identity, lambda: for_training(model, train, params, objective))
     devices.keep_memory()
     torch.set_num_threads(max(1, choice.threads // ranks.size) if params.threads == "auto" else choice.threads)
     device = choose(choice.precision)
@@ -62,8 +59,8 @@ def chosen(
         yield choice, device
 
 
-def settled(path: Path, identity: str, measure: Callable[[], Choice]) -> Choice:
-    """Return the choice kept at `path` for the training `identity`, or measure one and keep it there.
+def settled(path: Path, identity: str, make: Callable[[], Choice]) -> Choice:
+    """Return the choice kept at `path` for the training `identity`, or make one and keep it there.
 
     So a training that goes on after a kill goes on with what it began with.
     """
@@ -72,7 +69,7 @@ def settled(path: Path, identity: str, measure: Callable[[], Choice]) -> Choice:
         choice = Choice(**kept["choice"])
         if (kept["identity"], kept["key"]) == (identity, key(identity, choice)):
             return choice
-    choice = measure()
+    choice = make()
     write_json(path, {"identity": identity, "key": key(identity, choice), "choice": choice._asdict()})
     return choice
 
@@ -83,27 +80,32 @@ def key(identity: str, choice: Choice, *, processes: int = 1) -> str:
     return hashlib.sha256(json_text([identity, chosen]).encode()).hexdigest()
 
 
-def measured(model: PreTrainedModel, train: Any, params: TrainingParams, objective: Objective = CLASSES) -> Choice:
-    """Return what a training by `params` runs with; see `best`."""
-    step = _typical(train, params, objective)
-    return best(
-        model,
-        params,
-        able=lambda name, device: agrees(model, name, train, step.rows, device, objective),
-        step=lambda name, device: _timed(model, name, train, step, params, device, objective),
+def for_training(model: PreTrainedModel, train: Any, params: TrainingParams, objective: Objective = CLASSES) -> Choice:
+    """Return what a training by `params` runs with; see `decide`.
+
+    Raises:
+        UsageError: There is nothing to train on.
+    """
+    first = next(iter(objective.plan(train, params)), None)
+    if first is None:
+        raise UsageError("there is nothing to train on")
+    rows = first.rows[:ROWS]
+    return decide(
+        model, params, lambda name, device: agrees(model, name, train, rows, device, objective), dropout=params.dropout
     )
 
 
-def best(
+def decide(
     model: PreTrainedModel,
     params: TrainingParams | ExtractParams,
-    *,
     able: Callable[[str, Device], bool],
-    step: Callable[[str, Device], Callable[[], None]],
+    *,
+    dropout: float = 0.0,
 ) -> Choice:
-    """Return what `params` says, and where it says `auto`, what is fastest on this device; takes some seconds at most.
+    """Return what `params` says, and where it says `auto`, what suits this device and this model.
 
-    `able` says whether the model computes the same with an attention, `step` makes what is timed with one.
+    `able` says whether the model computes the same with an attention. Attentions are not timed against each other: they
+    differ by less than a busy machine bends a measurement, and in their last bits.
 
     Raises:
         UsageError: The model can not compute with the attention that `params` asks for.
@@ -112,19 +114,28 @@ def best(
     torch.set_num_threads(threads)
     device = choose(params.precision)
     model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
-    wanted = ATTENTIONS[device.device.type] if params.attention == "auto" else (params.attention,)
-    found = [name for name in wanted if able(name, device)]
-    if not found:
+    wanted = order(model, device, dropout) if params.attention == "auto" else (params.attention,)
+    attention = next((name for name in wanted if able(name, device)), None)
+    if attention is None:
         raise UsageError(
             f"{type(model).__name__} does not compute the same with `attention` {params.attention}; set auto"
         )
-    attention, why_attention = found[0], "set by `attention`"
-    if params.attention == "auto":
-        with devices.stopwatch(device.device) as clock:
-            seconds = timed({name: step(name, device) for name in found}, clock)
-        attention, why_attention = fastest(seconds)
+    why_attention = "the first that suits the device" if params.attention == "auto" else "set by `attention`"
     reasons = (f"threads: {why_threads}", f"precision: {device.reason}", f"attention: {why_attention}")
     return Choice(threads, device.precision, attention, "; ".join(reasons))
+
+
+def order(model: PreTrainedModel, device: Device, dropout: float) -> tuple[str, ...]:
+    """Return the attentions, the one that is fastest on such a device first.
+
+    On a CPU it is the stock product: a batch holds examples of near-equal length, so there is next to no padding to
+    save (docs/log.md has the times). On a GPU it is the flat batch where one kernel takes it whole.
+    """
+    if device.device.type == "cpu":
+        return ("eager",)
+    size = model.config.hidden_size // model.config.num_attention_heads
+    kind = torch.bfloat16 if device.precision == "bf16" else torch.float32
+    return (FLAT, "sdpa", "eager") if one_kernel(device.device.type, kind, size, dropout) else ("sdpa", "eager")
 
 
 def agrees(
@@ -141,6 +152,8 @@ def agrees(
 
 def equal(model: PreTrainedModel, attention: str, outputs: Callable[[], torch.Tensor]) -> bool:
     """Return whether the model's `outputs` in fp32 are those of eager attention with this one too."""
+    if attention == "eager":
+        return True
     model.eval()
     try:
         found = []
@@ -155,33 +168,6 @@ def equal(model: PreTrainedModel, attention: str, outputs: Callable[[], torch.Te
     if not expected.isfinite().all():  # that says nothing of an attention; the training names its step and examples
         return True
     return expected.shape == ours.shape and bool((expected - ours).abs().max() <= TOLERANCE * expected.abs().max())
-
-
-def fastest(seconds: Mapping[str, float]) -> tuple[str, str]:
-    """Return the first name unless another takes clearly less, and why, in words that are the same on every run."""
-    first = next(iter(seconds))
-    best = min(seconds, key=seconds.__getitem__)
-    shown = ", ".join(f"{name} {seconds[first] / taken:.2f}" for name, taken in seconds.items())
-    print(f"speed of attention: {shown}", flush=True)
-    if seconds[first] < WORTHWHILE * seconds[best]:
-        return first, f"no other was measured {WORTHWHILE} times as fast"
-    return best, f"measured at least {WORTHWHILE} times as fast as {first}"
-
-
-def timed(steps: Mapping[str, Callable[[], None]], clock: Callable[[], float]) -> dict[str, float]:
-    """Return the least time of each step by `clock`, after one that warms up; they take turns, against drift."""
-    for step in steps.values():
-        step()
-    best = dict.fromkeys(steps, float("inf"))
-    begin = time.perf_counter()
-    for _ in range(ROUNDS):
-        for name, step in steps.items():
-            start = clock()
-            step()
-            best[name] = min(best[name], clock() - start)
-        if time.perf_counter() - begin > SECONDS:
-            break
-    return best
 
 
 @contextmanager
@@ -200,40 +186,3 @@ def using(model: PreTrainedModel, attention: str) -> Iterator[None]:
         yield
     finally:
         model.set_attn_implementation(before)
-
-
-def _typical(train: Any, params: TrainingParams, objective: Objective) -> Step:
-    """Return the update, cut to `ROWS` examples, whose length is the median one of the first epoch."""
-    steps: list[Step] = []
-    for step in objective.plan(train, params):
-        steps.append(step)
-        if step.epoch >= 1:  # the last of its epoch: to ask for another would draw the next one
-            break
-    if not steps:
-        raise UsageError("there is nothing to train on")
-    found = sorted(steps, key=lambda step: objective.longest(train, step))[len(steps) // 2]
-    return found._replace(parts=(found.rows[:ROWS],))
-
-
-def _timed(
-    model: PreTrainedModel,
-    attention: str,
-    train: Any,
-    step: Step,
-    params: TrainingParams,
-    device: Device,
-    objective: Objective,
-) -> Callable[[], None]:
-    """Return the forward and backward of one batch, without an update and without a trace in any random state."""
-    prepared = objective.prepare(model, train, params, device)
-
-    def run() -> None:
-        model.train()
-        with torch.random.fork_rng(), using(model, attention):
-            for loss in objective.losses(model, train, prepared, step, params, device, ALONE):
-                loss.backward()
-        model.zero_grad(set_to_none=True)
-        if device.device.type == "cuda":
-            torch.cuda.synchronize()
-
-    return run

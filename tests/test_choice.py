@@ -5,11 +5,11 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification, DebertaV2Config, DebertaV2ForSequenceClassification
 
-from pipeline.device import choose
+from pipeline.choice import Choice, agrees, for_training, key, order, settled
+from pipeline.device import Device, choose
 from pipeline.errors import UsageError
 from pipeline.models import only_what_the_head_reads
 from pipeline.packing import FLAT
-from pipeline.probe import ATTENTIONS, Choice, agrees, fastest, key, measured, settled, timed
 from tests.test_training import DEVICE, model, rows, with_params
 
 HERE = choose("fp32").device.type
@@ -49,48 +49,52 @@ def test_whatever_decides_the_bytes_changes_the_key_and_the_reason_does_not():
     assert key("k", CHOICE._replace(reason="another")) == key("k", CHOICE)
 
 
+def test_the_attention_is_that_of_the_device_and_no_clock_is_asked(encoder, monkeypatch):
+    """Beside other work a clock would choose another one, and so other last bits."""
+    for name in ("perf_counter", "thread_time", "process_time", "monotonic"):
+        monkeypatch.setattr(time, name, lambda: pytest.fail("a clock was asked"))
+    classifier = model(encoder)
+    with only_what_the_head_reads(classifier):
+        found = for_training(classifier, rows(40), with_params(attention="auto"))
+    assert found.attention == {"cpu": "eager", "cuda": "sdpa"}[HERE]
+    assert "the first that suits the device" in found.reason
+
+
 @pytest.mark.parametrize(
-    ("seconds", "name"),
+    ("device", "precision", "heads", "dropout", "first"),
     [
-        ({"a": 1.0}, "a"),
-        ({"a": 1.0, "b": 1.0, "c": 0.9}, "a"),
-        ({"a": 1.26, "b": 1.1, "c": 1.0}, "c"),
-        ({"a": 1.24, "b": 1.0}, "a"),
+        ("cpu", "bf16", 4, 0.0, "eager"),
+        ("cpu", "fp32", 4, 0.0, "eager"),
+        ("cuda", "bf16", 4, 0.0, FLAT),
+        ("cuda", "bf16", 4, 0.1, "sdpa"),  # the kernel has no dropout
+        ("cuda", "bf16", 32, 0.0, "sdpa"),  # nor heads of two numbers
+        ("cuda", "fp32", 4, 0.0, "sdpa"),  # nor whole precision
     ],
 )
-def test_the_first_is_taken_unless_another_is_clearly_faster(seconds, name, capsys):
-    chosen, reason = fastest(seconds)
-    assert chosen == name
-    assert ("no other" in reason) == (name == "a")
-    assert "a 1.00" in capsys.readouterr().out
+def test_on_a_gpu_the_batch_is_flat_where_one_kernel_takes_it(device, precision, heads, dropout, first):
+    with torch.device("meta"):
+        classifier = BertForSequenceClassification(
+            BertConfig(vocab_size=8, hidden_size=64, num_hidden_layers=1, num_attention_heads=heads)
+        )
+    assert order(classifier, Device(torch.device(device), precision, ""), dropout)[0] == first
 
 
-def test_the_steps_take_turns_after_a_warm_up():
-    made = []
-    found = timed({name: lambda name=name: made.append(name) for name in "ab"}, time.perf_counter)
-    assert "".join(made[:6]) == "ababab"
-    assert set(found) == {"a", "b"}
-    assert all(0 <= taken < float("inf") for taken in found.values())
-
-
-@pytest.mark.parametrize("attention", ATTENTIONS[HERE])
+@pytest.mark.parametrize("attention", ["eager", "sdpa", FLAT])
 def test_an_attention_that_is_set_is_taken(encoder, attention):
     classifier = model(encoder)
     with only_what_the_head_reads(classifier):
-        found = measured(classifier, rows(40), with_params(attention=attention))
+        found = for_training(classifier, rows(40), with_params(attention=attention))
     assert found[:3] == (1, "fp32", attention)
     assert "set by `attention`" in found.reason
 
 
-def test_measuring_leaves_no_trace_but_what_it_found(encoder, capsys):
+@pytest.mark.parametrize("attention", ["auto", FLAT])
+def test_choosing_leaves_no_trace(encoder, attention):
     classifier = model(encoder, with_params(dropout=0.1))
     weights = {name: value.clone() for name, value in classifier.state_dict().items()}
     state = torch.random.get_rng_state()
     with only_what_the_head_reads(classifier):
-        found = measured(classifier, rows(40), with_params(attention="auto", dropout=0.1))
-    assert found.attention in ATTENTIONS[HERE]
-    first, second, _ = ATTENTIONS[HERE]
-    assert f"speed of attention: {first} 1.00, {second}" in capsys.readouterr().out
+        for_training(classifier, rows(40), with_params(attention=attention, dropout=0.1))
     assert torch.random.get_rng_state().equal(state)
     assert classifier.config._attn_implementation == "eager"
     assert all(parameter.grad is None for parameter in classifier.parameters())
@@ -108,8 +112,8 @@ def test_a_family_whose_examples_would_see_each_other_is_not_flattened():
     with only_what_the_head_reads(classifier):
         assert not agrees(classifier, FLAT, train, range(8), DEVICE)
         with pytest.raises(UsageError, match="does not compute the same with `attention` flat"):
-            measured(classifier, train, with_params(attention="flat"))
-        assert measured(classifier, train, with_params(attention="auto")).attention in ("eager", "sdpa")
+            for_training(classifier, train, with_params(attention="flat"))
+        assert for_training(classifier, train, with_params(attention="auto")).attention == "eager"
 
 
 def test_a_leak_between_examples_is_seen(monkeypatch):
@@ -135,12 +139,12 @@ def _leaky(query, key, value, scale):
 
 def test_nothing_to_train_on_is_said(encoder):
     with pytest.raises(UsageError, match="there is nothing to train on"):
-        measured(model(encoder), rows(0), with_params(attention="auto"))
+        for_training(model(encoder), rows(0), with_params(attention="auto"))
 
 
 def test_numbers_that_are_not_finite_are_not_held_against_an_attention(encoder):
     classifier = model(encoder)
     with torch.no_grad():
         classifier.classifier.weight.fill_(float("nan"))
-    found = measured(classifier, rows(8), with_params(attention="sdpa"))
+    found = for_training(classifier, rows(8), with_params(attention="sdpa"))
     assert found.attention == "sdpa"
