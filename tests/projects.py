@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import psutil
+from dvc.repo import Repo
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 90.0  # seconds before a test gives up on a slow machine
@@ -49,7 +50,7 @@ class Project:
         if git:
             for words in (["init", "-q", "-b", "main"], ["config", "user.name", "T"], ["config", "user.email", "t@t"]):
                 self.run("git", *words)
-        self.run("dvc", "init", "-q", *([] if git else ["--no-scm"]))
+        Repo.init(str(root), no_scm=not git).close()
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name

@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 
+from benchmarks.soak import FILES, expected_lock, faults, soak
 from pipeline.durations import lately
 from tests.projects import Api, Project, gone, prefect_server, tree, until
 
@@ -191,3 +192,21 @@ def test_a_second_run_in_one_workspace_is_told_busy(tmp_path, server):
         for found in tree(process.pid):
             found.kill()
     assert not [found for found in psutil.process_iter(["cwd"]) if found.info["cwd"] == str(tmp_path)]
+
+
+# ------------------------------------------------------------------------------------------------ struck at random
+def hold(tmp_path, server, *, seconds: float, seed: int) -> None:
+    """Two schedulers and a person by hand on one workspace: afterwards all is as if they had been left alone."""
+    project = Project(tmp_path / "struck", FILES)
+    history = soak(project, server, seconds=seconds, seed=seed)
+    assert {told["event"] for told in history} == {"struck", "ended"}
+    assert not faults(project, server, expected_lock(tmp_path / "alone"))
+
+
+def test_after_a_short_soak_a_clean_run_gives_the_hashes_of_an_undisturbed_one(tmp_path, server):
+    hold(tmp_path, server, seconds=12, seed=0)
+
+
+@pytest.mark.slow
+def test_after_ten_minutes_of_it_too(tmp_path, server):
+    hold(tmp_path, server, seconds=600, seed=1)

@@ -1,7 +1,6 @@
 """A training that is killed at any moment ends as if nothing had happened; real processes, real kills."""
 
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -65,14 +64,6 @@ def train(
     seconds = time.monotonic() - start
     weights = {name: value.tolist() for name, value in under_way.model.state_dict().items()}
     out.write_text(json.dumps([weights, trained._asdict(), seen, seconds]))
-
-
-@pytest.fixture(scope="module")
-def server() -> ForkServerContext:
-    """Processes forked from one that has imported everything, so that each starts in no time."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.test_resume"])
-    return context
 
 
 def run(server: ForkServerContext, *arguments: object, count: int = 40, **death: float) -> int | None:

@@ -4,8 +4,9 @@ import itertools
 import json
 import os
 import signal
-import subprocess
 import sys
+from contextlib import redirect_stdout
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,12 +16,14 @@ import torch
 from tokenizers import pre_tokenizers
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from pipeline.errors import DataError, UsageError
+from pipeline.errors import DataError, Stopped, UsageError
 from pipeline.loading import new_classifier
+from pipeline.pretrain_params import PretrainParams
 from pipeline.stages.pretrain import corpora, prepare, run
 from pipeline.vocabulary import learned, write_tokenizer
 from tests.conftest import make_encoder
 from tests.pretraining import FAMILIES, with_params, write_corpus
+from tests.projects import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -55,35 +58,38 @@ def test_the_folder_is_an_encoder_for_the_library_and_for_fine_tuning(inputs, tm
     assert ("pipeline_tag: fill-mask" in card) == ("replaced tokens" not in card) == (family != "electra")
 
 
-def test_the_same_bytes_come_again_and_a_killed_one_ends_with_them(inputs, tmp_path):
+def train(values: str, inputs: dict[str, Path], folder: Path) -> None:
+    """Be a process that pretrains and tells it in `folder/told`; end as the command does where it is stopped."""
+    torch.set_num_threads(1)
+    files = {"encoder": folder / "encoder", "history": folder / "history.json"}
+    with (folder / "told").open("w", buffering=1) as stream, redirect_stdout(stream):
+        try:
+            run(PretrainParams.model_validate_json(values), **inputs, **files)
+        except Stopped as error:
+            sys.exit(error.exit_code)
+
+
+def test_the_same_bytes_come_again_and_a_killed_one_ends_with_them(server, inputs, tmp_path):
     """SIGTERM in the midst: the process goes on from its checkpoint and ends with the bytes of one left alone."""
     params = with_params(pair="nsp", dropout=0.1, steps=60, evaluations=6)
-    code = (
-        "import json, sys; from pathlib import Path; from pipeline.pretrain_params import PretrainParams; "
-        "from pipeline.stages.pretrain import run; a = [Path(x) for x in sys.argv[2:]]; "
-        "from pipeline.errors import Stopped\n"
-        "try: run(PretrainParams.model_validate_json(sys.argv[1]), "
-        "documents=a[0], base=a[1], encoder=a[2], history=a[3])\n"
-        "except Stopped: sys.exit(143)"
-    )
 
-    def started(folder: Path) -> subprocess.Popen:
-        folder.mkdir(exist_ok=True)
-        words = [params.model_dump_json(), *inputs.values(), folder / "encoder", folder / "history.json"]
-        return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdout=subprocess.PIPE, text=True)
+    def started(name: str) -> ForkServerProcess:
+        (tmp_path / name).mkdir(exist_ok=True)
+        process = server.Process(target=train, args=(params.model_dump_json(), inputs, tmp_path / name))
+        process.start()
+        return process
 
-    with started(tmp_path / "a") as whole, started(tmp_path / "b") as stopped:
-        for line in stopped.stdout:
-            if line.startswith("step 10/"):
-                os.kill(stopped.pid, signal.SIGTERM)
-                break
-        stopped.stdout.read()
-        assert stopped.wait() == 143
-        with started(tmp_path / "b") as again:
-            assert "going on after step" in again.stdout.read()
-            assert again.wait() == 0
-        whole.stdout.read()
-        assert whole.wait() == 0
+    told = tmp_path / "b" / "told"
+    whole, stopped = started("a"), started("b")
+    until(lambda: told.exists() and "\nstep 10/" in told.read_text())
+    os.kill(stopped.pid, signal.SIGTERM)
+    stopped.join(PATIENCE)
+    assert stopped.exitcode == Stopped.exit_code
+    again = started("b")
+    for process in (again, whole):
+        process.join(PATIENCE)
+        assert process.exitcode == 0
+    assert "going on after step" in told.read_text()
     for name in ("encoder/model.safetensors", "encoder/tokenizer.json", "history.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
