@@ -30,11 +30,24 @@ def test_results_go_to_a_branch_and_nothing_else_is_touched(project, tmp_path):
     assert project.run("git", "diff", "--name-only", "HEAD", commit).split() == ["dvc.lock"]
     assert project.run("git", "show", "runs/one:dvc.lock") == "new"
     assert project.run("git", "show", "runs/one:notes.md") == "n"
-    assert project.run("git", "log", "-1", "--format=%s", "runs/one") == "Say it\n"
+    assert project.run("git", "log", "-1", "--format=%s, %an", "runs/one") == "Say it, T\n"
     assert project.run("git", "ls-remote", "origin", "runs/one").split()[0] == commit
     project.run("git", "checkout", "-q", "HEAD", "--", "dvc.lock")
     assert project.run("git", "status", "--porcelain", "--branch") == before
     assert project.read("notes.md") == "somebody's work"
+
+
+def test_where_git_knows_nobody_the_pipeline_commits(project, monkeypatch):
+    for level in ("GLOBAL", "SYSTEM"):
+        monkeypatch.setenv(f"GIT_CONFIG_{level}", os.devnull)
+    project.run("git", "config", "--unset", "user.name")
+    project.run("git", "config", "--unset", "user.email")
+    project.run("git", "config", "user.useConfigOnly", "true")  # nor does the name of the machine tell
+    project.write("dvc.lock", "new")
+    commit = publish_results(["dvc.lock"], "runs/one", "Say", how="branch")
+    assert project.run("git", "show", "-s", "--format=%an <%ae>, %cn", commit).startswith(
+        "Transferline <transferline@localhost>, Transferline"
+    )
 
 
 def test_nothing_is_published_unasked_and_an_existing_branch_is_not_moved(project):
