@@ -115,11 +115,22 @@ def test_loading_a_stage_leaves_the_collection_of_garbage_as_it_was():
     assert gc.get_freeze_count() > 0  # nor is what was loaded looked through again
 
 
-def test_threads_that_wait_sleep_unless_the_environment_says_otherwise():
-    for said, expected in (({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")):
-        environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
-        found = subprocess.run(
-            [sys.executable, "-c", "import os, pipeline; print(os.environ['OMP_WAIT_POLICY'])"],
-            env={**environment, **said}, check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        assert found.stdout.strip() == expected
+def set_by_the_package(variable: str, said: dict[str, str], shown: str = "os.environ.get(sys.argv[1])") -> str:
+    """Return a variable, or what is to be `shown`, in a process that was told `said` and imports the package."""
+    environment = {key: value for key, value in os.environ.items() if key != variable}
+    code = f"import os, sys, pipeline, scipy.linalg; from threadpoolctl import threadpool_info; print({shown})"
+    return subprocess.run(
+        [sys.executable, "-c", code, variable], env={**environment, **said}, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize(("said", "expected"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_threads_that_wait_sleep_unless_the_environment_says_otherwise(said, expected):
+    assert set_by_the_package("OMP_WAIT_POLICY", said) == expected
+
+
+@pytest.mark.skipif("avx2" not in Path("/proc/cpuinfo").read_text().split(), reason="the kernels need AVX2")
+@pytest.mark.parametrize(("said", "expected"), [({}, "Haswell"), ({"OPENBLAS_CORETYPE": "Sandybridge"}, "Sandybridge")])
+def test_numpy_and_scipy_multiply_by_one_set_of_kernels_unless_the_environment_says_otherwise(said, expected):
+    kernels = "{one['architecture'] for one in threadpool_info() if one['internal_api'] == 'openblas'}"
+    assert set_by_the_package("OPENBLAS_CORETYPE", said, kernels) == str({expected})
