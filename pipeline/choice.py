@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel
 
@@ -22,7 +23,7 @@ from pipeline.params import ExtractParams, TrainingParams
 from pipeline.quiet import quiet
 from pipeline.steps import Objective
 
-# Of a batch: enough to see whether an attention computes the same.
+# Enough to see whether an attention computes the same, and whether examples see each other.
 ROWS = 32
 # Of the largest logit: what two orders of summing may differ by, and far below what a leak between examples does.
 TOLERANCE = 1e-3
@@ -76,8 +77,8 @@ def settled(path: Path, identity: str, make: Callable[[], Choice]) -> Choice:
 
 def key(identity: str, choice: Choice, *, processes: int = 1) -> str:
     """Return 64 hexadecimal digits of a training, of what was chosen for it, and of how many processes share it."""
-    chosen = [choice.threads, choice.precision, choice.attention, processes]
-    return hashlib.sha256(json_text([identity, chosen]).encode()).hexdigest()
+    deciding = [choice.threads, choice.precision, choice.attention, processes]
+    return hashlib.sha256(json_text([identity, deciding]).encode()).hexdigest()
 
 
 def for_training(model: PreTrainedModel, train: Any, params: TrainingParams, objective: Objective = CLASSES) -> Choice:
@@ -86,12 +87,16 @@ def for_training(model: PreTrainedModel, train: Any, params: TrainingParams, obj
     Raises:
         UsageError: There is nothing to train on.
     """
-    first = next(iter(objective.plan(train, params)), None)
-    if first is None:
+    rows: list[int] = []
+    for step in objective.plan(train, params):
+        rows.extend(step.rows.tolist())
+        if len(rows) >= ROWS or step.epoch >= 1:  # the last of its epoch: to ask for another would draw the next one
+            break
+    if not rows:
         raise UsageError("there is nothing to train on")
-    rows = first.rows[:ROWS]
+    some = np.array(rows[:ROWS], np.int64)
     return decide(
-        model, params, lambda name, device: agrees(model, name, train, rows, device, objective), dropout=params.dropout
+        model, params, lambda name, device: agrees(model, name, train, some, device, objective), dropout=params.dropout
     )
 
 
@@ -104,8 +109,8 @@ def decide(
 ) -> Choice:
     """Return what `params` says, and where it says `auto`, what suits this device and this model.
 
-    `able` says whether the model computes the same with an attention. Attentions are not timed against each other: they
-    differ by less than a busy machine bends a measurement, and in their last bits.
+    `able` says whether the model computes the same with an attention. Attentions are not timed against each other:
+    other work on the machine would then decide between results that differ in their last bits.
 
     Raises:
         UsageError: The model can not compute with the attention that `params` asks for.
@@ -120,7 +125,10 @@ def decide(
         raise UsageError(
             f"{type(model).__name__} does not compute the same with `attention` {params.attention}; set auto"
         )
-    why_attention = "the first that suits the device" if params.attention == "auto" else "set by `attention`"
+    why_attention = "set by `attention`"
+    if params.attention == "auto":
+        refused = wanted[: wanted.index(attention)]
+        why_attention = f"of a {device.device.type}" + (f" without {', '.join(refused)}, which differ" * bool(refused))
     reasons = (f"threads: {why_threads}", f"precision: {device.reason}", f"attention: {why_attention}")
     return Choice(threads, device.precision, attention, "; ".join(reasons))
 
@@ -154,6 +162,7 @@ def equal(model: PreTrainedModel, attention: str, outputs: Callable[[], torch.Te
     """Return whether the model's `outputs` in fp32 are those of eager attention with this one too."""
     if attention == "eager":
         return True
+    mode = model.training
     model.eval()
     try:
         found = []
@@ -164,6 +173,8 @@ def equal(model: PreTrainedModel, attention: str, outputs: Callable[[], torch.Te
         raise
     except (TypeError, ValueError, RuntimeError, AttributeError, LookupError):  # a family that does not take it
         return False
+    finally:
+        model.train(mode)
     expected, ours = found
     if not expected.isfinite().all():  # that says nothing of an attention; the training names its step and examples
         return True

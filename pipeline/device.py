@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import psutil
 import torch
 
 # bf16 must win clearly: a tie would let noise choose between two results.
@@ -47,8 +48,8 @@ def threads(wanted: int | Literal["auto"]) -> tuple[int, str]:
     """Return how many threads compute, and why: the number asked for, or one a core that this process may use."""
     if wanted != "auto":
         return wanted, "set by `threads`"
-    if not hasattr(os, "sched_getaffinity"):
-        return os.cpu_count() or 1, "one a processor"
+    if not hasattr(os, "sched_getaffinity"):  # not Linux: a process may use them all
+        return psutil.cpu_count(logical=False) or 1, "one a core"
     return len({siblings(processor) for processor in os.sched_getaffinity(0)}), "one a core"
 
 

@@ -76,7 +76,7 @@ def pooled(
 
 
 def choice(model: PreTrainedModel, tokens: Ragged, params: ExtractParams) -> Choice:
-    """Return what the extraction runs with, by the means of a training: see `choice.decide`; `tokens` are some rows."""
+    """Return what extraction runs with, `tokens` being some of its rows, by the rules of a training: see `decide`."""
     batches = plan(tokens.lengths, batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None)
     if not batches:
         raise DataError("there is no example to extract features from. Run `dvc repro` to make the tokens again.")

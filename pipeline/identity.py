@@ -18,7 +18,7 @@ def identity(params: TrainingParams, inputs: Sequence[Path], *, stage: str) -> s
     """Return 64 hexadecimal digits of the inputs' bytes, the params, the code that `stage` reaches, and the machine.
 
     An input is a file or a folder. The versions are those installed, of Python and of every package the code reaches.
-    What is measured (threads, precision, attention) is not in it: see `choice.key`.
+    What is chosen (threads, precision, attention) is not in it: see `choice.key`.
     """
     files = [sorted(path.rglob("*")) if path.is_dir() else [path] for path in inputs]
     versions = {normalised(found.name): found.version for found in distributions()}

@@ -1,5 +1,6 @@
 """Attention among the tokens of a flat batch, in which every token sees those of its own example and no other."""
 
+from functools import cache
 from typing import Any, cast
 
 import torch
@@ -12,6 +13,7 @@ from pipeline.batches import Segments
 FLAT = "flat"
 HALF = (torch.bfloat16, torch.float16)
 KERNEL_SIZES = range(8, 257, 8)  # the sizes of a head that FlashAttention takes
+KERNEL_GPU = (8, 0)  # compute capability: Ampere and newer
 
 
 def attend(
@@ -47,7 +49,13 @@ def attend(
 
 def one_kernel(device: str, kind: torch.dtype, size: int, dropout: float) -> bool:
     """Return whether one kernel takes a whole batch: on such a device, in this dtype, with heads of this size."""
-    return device == "cuda" and kind in HALF and size in KERNEL_SIZES and not dropout
+    return device == "cuda" and kind in HALF and size in KERNEL_SIZES and not dropout and has_kernel()
+
+
+@cache
+def has_kernel() -> bool:
+    """Return whether this GPU and this build of torch have the kernel, which is FlashAttention's."""
+    return torch.backends.cuda.is_flash_attention_available() and torch.cuda.get_device_capability() >= KERNEL_GPU
 
 
 def _kernel(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import distributed
 
-# A process may be measuring, reading a checkpoint or writing one while the others wait for it.
+# A process may be choosing, reading a checkpoint or writing one while the others wait for it.
 PATIENCE = timedelta(hours=1)
 
 

@@ -14,7 +14,7 @@ from pipeline.parallel import agree, any_of, first_then_others
 from pipeline.progress import Progress
 from pipeline.training import Snapshot, Trained, Training
 
-# One costs about a second and half a gigabyte, so this often it costs a percent.
+# One of the default encoder costs about a second and 165 MB, so this often it costs a percent.
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification, DebertaV2Config, DebertaV2ForSequenceClassification
 
+from pipeline import packing
 from pipeline.choice import Choice, agrees, for_training, key, order, settled
 from pipeline.device import Device, choose
 from pipeline.errors import UsageError
@@ -20,12 +21,12 @@ def test_what_was_chosen_once_is_kept_for_the_same_training(tmp_path):
     path = tmp_path / "choices" / "choice.json"
     asked = []
 
-    def measure() -> Choice:
+    def make() -> Choice:
         asked.append(1)
         return CHOICE._replace(threads=len(asked))
 
-    assert settled(path, "one", measure) == settled(path, "one", measure) == CHOICE._replace(threads=1)
-    assert settled(path, "other", measure) == CHOICE._replace(threads=2)
+    assert settled(path, "one", make) == settled(path, "one", make) == CHOICE._replace(threads=1)
+    assert settled(path, "other", make) == CHOICE._replace(threads=2)
     assert len(asked) == 2
 
 
@@ -57,7 +58,7 @@ def test_the_attention_is_that_of_the_device_and_no_clock_is_asked(encoder, monk
     with only_what_the_head_reads(classifier):
         found = for_training(classifier, rows(40), with_params(attention="auto"))
     assert found.attention == {"cpu": "eager", "cuda": "sdpa"}[HERE]
-    assert "the first that suits the device" in found.reason
+    assert f"attention: of a {HERE}" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -71,12 +72,15 @@ def test_the_attention_is_that_of_the_device_and_no_clock_is_asked(encoder, monk
         ("cuda", "fp32", 4, 0.0, "sdpa"),  # nor whole precision
     ],
 )
-def test_on_a_gpu_the_batch_is_flat_where_one_kernel_takes_it(device, precision, heads, dropout, first):
+def test_on_a_gpu_the_batch_is_flat_where_one_kernel_takes_it(monkeypatch, device, precision, heads, dropout, first):
+    monkeypatch.setattr(packing, "has_kernel", lambda: True)
     with torch.device("meta"):
         classifier = BertForSequenceClassification(
             BertConfig(vocab_size=8, hidden_size=64, num_hidden_layers=1, num_attention_heads=heads)
         )
     assert order(classifier, Device(torch.device(device), precision, ""), dropout)[0] == first
+    monkeypatch.setattr(packing, "has_kernel", lambda: False)
+    assert FLAT not in order(classifier, Device(torch.device(device), precision, ""), dropout)
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa", FLAT])
@@ -88,20 +92,23 @@ def test_an_attention_that_is_set_is_taken(encoder, attention):
     assert "set by `attention`" in found.reason
 
 
-@pytest.mark.parametrize("attention", ["auto", FLAT])
-def test_choosing_leaves_no_trace(encoder, attention):
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("attention", ["sdpa", FLAT])
+def test_choosing_leaves_no_trace(encoder, attention, training):
     classifier = model(encoder, with_params(dropout=0.1))
+    classifier.train(training)
     weights = {name: value.clone() for name, value in classifier.state_dict().items()}
     state = torch.random.get_rng_state()
     with only_what_the_head_reads(classifier):
         for_training(classifier, rows(40), with_params(attention=attention, dropout=0.1))
     assert torch.random.get_rng_state().equal(state)
     assert classifier.config._attn_implementation == "eager"
+    assert classifier.training == training
     assert all(parameter.grad is None for parameter in classifier.parameters())
-    assert all(value.equal(weights[name]) for name, value in classifier.state_dict().items())
+    assert all(value.cpu().equal(weights[name]) for name, value in classifier.state_dict().items())
 
 
-def test_a_family_whose_examples_would_see_each_other_is_not_flattened():
+def test_a_family_whose_examples_would_see_each_other_is_not_flattened(monkeypatch):
     """DeBERTa builds its attention itself: it knows no other kind, and nothing of where an example ends."""
     config = DebertaV2Config(
         vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
@@ -113,7 +120,10 @@ def test_a_family_whose_examples_would_see_each_other_is_not_flattened():
         assert not agrees(classifier, FLAT, train, range(8), DEVICE)
         with pytest.raises(UsageError, match="does not compute the same with `attention` flat"):
             for_training(classifier, train, with_params(attention="flat"))
-        assert for_training(classifier, train, with_params(attention="auto")).attention == "eager"
+        monkeypatch.setattr("pipeline.choice.order", lambda *_: (FLAT, "eager"))
+        found = for_training(classifier, train, with_params(attention="auto"))
+    assert found.attention == "eager"
+    assert "without flat, which differ" in found.reason
 
 
 def test_a_leak_between_examples_is_seen(monkeypatch):
@@ -130,6 +140,22 @@ def test_a_leak_between_examples_is_seen(monkeypatch):
         assert agrees(classifier, FLAT, train, range(8), DEVICE)
         monkeypatch.setattr("pipeline.packing._run", lambda q, k, v, _count, scale, *_: _leaky(q, k, v, scale))
         assert not agrees(classifier, FLAT, train, range(8), DEVICE)
+
+
+def test_a_leak_is_seen_where_every_update_is_one_example(monkeypatch):
+    config = BertConfig(
+        vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
+        initializer_range=0.3,
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        classifier = BertForSequenceClassification(config)
+    params = with_params(attention=FLAT, batch_size=1)
+    with only_what_the_head_reads(classifier):
+        assert for_training(classifier, rows(40), params).attention == FLAT
+        monkeypatch.setattr("pipeline.packing._run", lambda q, k, v, _count, scale, *_: _leaky(q, k, v, scale))
+        with pytest.raises(UsageError, match="does not compute the same"):
+            for_training(classifier, rows(40), params)
 
 
 def _leaky(query, key, value, scale):

@@ -1,8 +1,10 @@
 import os
+import shutil
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 import torch
 
@@ -64,10 +66,16 @@ def test_auto_is_one_a_core(monkeypatch, tmp_path, siblings, allowed, count):
         folder.mkdir(parents=True)
         (folder / "thread_siblings_list").write_text(f"{text}\n")
     monkeypatch.setattr(device, "TOPOLOGY", tmp_path)
-    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _pid: set(allowed))
+    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _pid: set(allowed), raising=False)
     assert threads("auto") == (count, "one a core")
 
 
+def test_where_no_process_is_bound_to_processors_all_cores_are_taken(monkeypatch):
+    monkeypatch.delattr(device.os, "sched_getaffinity", raising=False)
+    assert threads("auto") == (psutil.cpu_count(logical=False) or 1, "one a core")
+
+
+@pytest.mark.skipif(shutil.which("lscpu") is None, reason="util-linux, whose answer this is held against, is not here")
 def test_auto_is_what_linux_says_of_this_machine():
     told = subprocess.run(["lscpu", "--parse=CPU,CORE,SOCKET"], capture_output=True, text=True, check=True).stdout
     cores = {int(cpu): core for cpu, core in (line.split(",", 1) for line in told.splitlines() if line[0] != "#")}
@@ -84,16 +92,18 @@ def test_the_gain_counts_one_thread_and_leaves_their_number_as_it_was(monkeypatc
 
 
 def test_the_gain_does_not_count_what_the_processor_does_for_others(monkeypatch):
-    """Each product of bf16 waits for as long as many of them take."""
-    quiet, real = bf16_gain(), torch.Tensor.__matmul__
+    """The clock is the thread's own: it ticks once a product here, twice a product in fp32."""
+    ticks, real = [0.0], torch.Tensor.__matmul__
 
-    def interrupted(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-        if left.dtype == torch.bfloat16:
-            time.sleep(0.1)
+    def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        ticks[0] += 2.0 if left.dtype == torch.float32 else 1.0
         return real(left, right)
 
-    monkeypatch.setattr(torch.Tensor, "__matmul__", interrupted)
-    assert bf16_gain() > quiet / 2
+    monkeypatch.setattr(torch.Tensor, "__matmul__", product)
+    monkeypatch.setattr(time, "thread_time", lambda: ticks[0])
+    for name in ("perf_counter", "monotonic", "process_time", "time"):
+        monkeypatch.setattr(time, name, lambda: pytest.fail("another clock was asked"))
+    assert bf16_gain(size=4) == 2.0
 
 
 def test_freed_memory_is_kept_for_the_next_tensors():
