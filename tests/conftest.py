@@ -1,4 +1,4 @@
-"""What several tests need: a tiny real encoder and rows to train it on."""
+"""What several tests need: a tiny real encoder, and processes that start in no time."""
 
 import gc
 import multiprocessing
@@ -23,7 +23,7 @@ torch.set_num_threads(1)  # tiny models: threads cost more than they bring
 # What takes longest begins first, so that no worker is left with it when the others are done.
 LONG = (
     "test_pipeline.py", "test_workflows.py", "test_flow.py", "test_service.py", "test_resume.py", "test_parallel.py",
-    "test_repository.py", "test_diff.py", "test_pretrain.py", "test_workspace.py", "test_paired.py",
+    "test_repository.py", "test_diff.py", "test_pretrain.py", "test_workspace.py", "test_stack.py", "test_paired.py",
 )  # fmt: skip
 
 WORDS = (
@@ -80,7 +80,7 @@ def make_encoder(folder: Path, *, width: int = 32, layers: int = 2) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server() -> ForkServerContext:
+def forks() -> ForkServerContext:
     """Processes forked from one that has imported everything, so that each starts in no time."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(

@@ -55,10 +55,10 @@ def refuse(*_: object) -> None:
     raise UsageError("this one cannot be saved")
 
 
-def train(server, folder: Path, path: Path, encoder: Path, params, *, size: int, fault: str = "") -> list[int | None]:
+def train(forks, folder: Path, path: Path, encoder: Path, params, *, size: int, fault: str = "") -> list[int | None]:
     """Return the exit code of each process; all of them have to end by themselves."""
     arguments, port = words(folder, path, encoder, params), free_port()
-    ranks = [server.Process(target=act, args=(rank, size, port, folder, arguments, fault)) for rank in range(size)]
+    ranks = [forks.Process(target=act, args=(rank, size, port, folder, arguments, fault)) for rank in range(size)]
     for process in ranks:
         process.start()
     for process in ranks:
@@ -88,10 +88,10 @@ def published(folder: Path) -> set[str]:
     ],
     ids=["uneven", "more processes than rows"],
 )
-def test_two_processes_give_what_one_gives(server, changes, tokens, encoder, tmp_path):  # noqa: F811
+def test_two_processes_give_what_one_gives(forks, changes, tokens, encoder, tmp_path):  # noqa: F811
     params = with_params(**{"epochs": 2, "learning_rate": 1e-3, **changes})
     for size in (1, 2):
-        assert train(server, tmp_path / str(size), tokens, encoder, params, size=size) == [0] * size
+        assert train(forks, tmp_path / str(size), tokens, encoder, params, size=size) == [0] * size
         assert told(tmp_path / str(size)).count("validation loss") == params.epochs * params.evaluations
     assert "validation loss" not in told(tmp_path / "2", rank=1)  # the first alone tells
     one, two = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("1", "2"))
@@ -103,31 +103,31 @@ def test_two_processes_give_what_one_gives(server, changes, tokens, encoder, tmp
         assert ours == pytest.approx(theirs, abs=1e-3)
 
 
-def test_a_loss_that_is_no_number_ends_all_and_nothing_is_published(server, tokens, encoder, tmp_path):  # noqa: F811
-    codes = train(server, tmp_path / "nan", tokens, encoder, with_params(epochs=2), size=2, fault="not finite")
+def test_a_loss_that_is_no_number_ends_all_and_nothing_is_published(forks, tokens, encoder, tmp_path):  # noqa: F811
+    codes = train(forks, tmp_path / "nan", tokens, encoder, with_params(epochs=2), size=2, fault="not finite")
     assert codes == [UsageError.exit_code] * 2
     for rank in range(2):
         assert "is nan, on the examples" in told(tmp_path / "nan", rank)
     assert published(tmp_path / "nan") == set()
 
 
-def test_an_early_stop_ends_all_at_the_same_step(server, tokens, encoder, tmp_path):  # noqa: F811
+def test_an_early_stop_ends_all_at_the_same_step(forks, tokens, encoder, tmp_path):  # noqa: F811
     params = with_params(epochs=30, learning_rate=0.0001, patience=1, metric="accuracy")
-    assert train(server, tmp_path / "early", tokens, encoder, params, size=2) == [0, 0]
+    assert train(forks, tmp_path / "early", tokens, encoder, params, size=2) == [0, 0]
     record = json.loads((tmp_path / "early" / "history").read_text())
     assert record["stopped"] == "early"
     assert published(tmp_path / "early") == {"model", "history"}
 
 
-def test_where_the_first_is_killed_the_others_end_and_nothing_is_published(server, tokens, encoder, tmp_path):  # noqa: F811
-    codes = train(server, tmp_path / "dead", tokens, encoder, with_params(epochs=2), size=2, fault="killed")
+def test_where_the_first_is_killed_the_others_end_and_nothing_is_published(forks, tokens, encoder, tmp_path):  # noqa: F811
+    codes = train(forks, tmp_path / "dead", tokens, encoder, with_params(epochs=2), size=2, fault="killed")
     assert codes[0] == -signal.SIGKILL
     assert codes[1] not in (0, None)
     assert published(tmp_path / "dead") == set()
 
 
-def test_where_the_first_cannot_publish_its_code_says_so(server, tokens, encoder, tmp_path):  # noqa: F811
-    codes = train(server, tmp_path / "refused", tokens, encoder, with_params(epochs=1), size=2, fault="failed")
+def test_where_the_first_cannot_publish_its_code_says_so(forks, tokens, encoder, tmp_path):  # noqa: F811
+    codes = train(forks, tmp_path / "refused", tokens, encoder, with_params(epochs=1), size=2, fault="failed")
     assert codes == [UsageError.exit_code, 0]  # the second has nothing left to do
     assert "this one cannot be saved" in told(tmp_path / "refused")
     assert "model" not in published(tmp_path / "refused")
@@ -141,9 +141,9 @@ def under_torchrun(arguments: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def test_a_stop_leaves_a_checkpoint_from_which_both_go_on_to_the_same_bytes(server, tokens, encoder, tmp_path):  # noqa: F811
+def test_a_stop_leaves_a_checkpoint_from_which_both_go_on_to_the_same_bytes(forks, tokens, encoder, tmp_path):  # noqa: F811
     params = with_params(epochs=20, dropout=0.1, evaluations=1)
-    assert train(server, tmp_path / "whole", tokens, encoder, params, size=2) == [0, 0]
+    assert train(forks, tmp_path / "whole", tokens, encoder, params, size=2) == [0, 0]
     arguments = words(tmp_path / "cut", tokens, encoder, params)
     with under_torchrun(arguments) as cut:
         assert cut.stdout is not None
@@ -153,8 +153,10 @@ def test_a_stop_leaves_a_checkpoint_from_which_both_go_on_to_the_same_bytes(serv
         cut.stdout.read()
     assert cut.returncode != 0
     assert published(tmp_path / "cut") == set()
-    assert train(server, tmp_path / "cut", tokens, encoder, params, size=2) == [0, 0]
-    assert "going on after step" in told(tmp_path / "cut")
+    with under_torchrun(arguments) as again:
+        assert again.stdout is not None
+        assert "going on after step" in again.stdout.read()
+    assert again.returncode == 0
     weights = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "cut")]
     assert sha256(weights[0]) == sha256(weights[1])
     assert not list((tmp_path / "cut").glob("*.checkpoints"))

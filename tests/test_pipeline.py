@@ -121,7 +121,7 @@ def settings(shas: dict[str, str]) -> str:
     values["validate"]["min_rows"] = 5
     values["tokenize"]["max_length"] = 32
     values["finetune"] |= {"learning_rate": 3e-3, "evaluations": 1}
-    # What is measured may differ between two runs of tiny models on busy cores.
+    # Tiny models: more threads cost more than they bring.
     for stage in ("extract", "finetune"):
         values[stage] |= {"threads": 1, "precision": "fp32", "attention": "eager"}
     values["evaluate"] |= {"resamples": 200, "min_slice_rows": 5}
@@ -284,9 +284,10 @@ def test_a_further_seed_runs_its_own_cells_alone(clone):
 
 def test_a_parameter_of_pretraining_runs_it_and_what_hangs_on_it(clone):
     clone.edit("params.yaml", "steps: 4", "steps: 5")
+    assert clone.repro() == ({"params", "pretrain@own", "report"}, set())
     clone.edit("params.yaml", "encoder: raw/tiny", "encoder: encoder/own")
     dependent = of("topics", "tokenize", "extract", "baseline", "finetune", "evaluate")
-    assert clone.repro("evaluate@topics") == ({"params", "pretrain@own", *dependent}, set())
+    assert clone.repro("evaluate@topics") == ({"params", *dependent}, set())
 
 
 def splits(clone: Clone, task: str) -> dict[str, str]:

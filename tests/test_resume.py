@@ -66,54 +66,54 @@ def train(
     out.write_text(json.dumps([weights, trained._asdict(), seen, seconds]))
 
 
-def run(server: ForkServerContext, *arguments: object, count: int = 40, **death: float) -> int | None:
-    process = server.Process(target=train, args=arguments, kwargs={"count": count, **death})
+def run(forks: ForkServerContext, *arguments: object, count: int = 40, **death: float) -> int | None:
+    process = forks.Process(target=train, args=arguments, kwargs={"count": count, **death})
     process.start()
     process.join()
     return process.exitcode
 
 
 @pytest.fixture(scope="module")
-def undisturbed(server, encoder, tmp_path_factory) -> list[object]:
+def undisturbed(forks, encoder, tmp_path_factory) -> list[object]:
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert run(server, encoder, folder / "work", folder / "out") == 0
+    assert run(forks, encoder, folder / "work", folder / "out") == 0
     return json.loads((folder / "out").read_text())
 
 
-def test_a_kill_at_any_step_changes_nothing(server, encoder, undisturbed, tmp_path):
+def test_a_kill_at_any_step_changes_nothing(forks, encoder, undisturbed, tmp_path):
     weights, trained, *_ = undisturbed
     last = trained["steps"]
     drawn = [sorted(np.random.default_rng(seed).choice(range(2, last), 3, replace=False)) for seed in range(2)]
     for kills in ([1], [2, 3], [last], *drawn):
         work, out = tmp_path / f"{kills}", tmp_path / f"{kills}.out"
         for step in kills:
-            assert run(server, encoder, work, out, at_step=int(step)) == -signal.SIGKILL
-        assert run(server, encoder, work, out) == 0
+            assert run(forks, encoder, work, out, at_step=int(step)) == -signal.SIGKILL
+        assert run(forks, encoder, work, out) == 0
         assert json.loads(out.read_text())[:2] == [weights, trained]
 
 
 @pytest.mark.parametrize("wanted", [20, pytest.param(400, marks=pytest.mark.slow)])
-def test_kills_at_random_instants_change_nothing(server, encoder, undisturbed, tmp_path, wanted):
+def test_kills_at_random_instants_change_nothing(forks, encoder, undisturbed, tmp_path, wanted):
     weights, trained, _, seconds = undisturbed
     rng, kills, attempt = np.random.default_rng(wanted), 0, 0
     while kills < wanted:
         attempt += 1
         work, out = tmp_path / f"{attempt}", tmp_path / f"{attempt}.out"
-        while run(server, encoder, work, out, after=float(rng.uniform(0.001, seconds))) == -signal.SIGKILL:
+        while run(forks, encoder, work, out, after=float(rng.uniform(0.001, seconds))) == -signal.SIGKILL:
             kills += 1
         assert json.loads(out.read_text())[:2] == [weights, trained]
 
 
-def test_a_kill_at_any_file_operation_of_a_checkpoint_changes_nothing(server, encoder, tmp_path):
-    assert run(server, encoder, tmp_path / "work", tmp_path / "out", count=8) == 0
+def test_a_kill_at_any_file_operation_of_a_checkpoint_changes_nothing(forks, encoder, tmp_path):
+    assert run(forks, encoder, tmp_path / "work", tmp_path / "out", count=8) == 0
     weights, trained, operations, _ = json.loads((tmp_path / "out").read_text())
     per_step = operations // trained["steps"]
     assert per_step > 8  # the operations are seen
     first = (trained["steps"] - 1) * per_step  # the last checkpoint makes an older one go
     for kill in range(first, operations + 1):
         work, out = tmp_path / f"{kill}", tmp_path / f"{kill}.out"
-        assert run(server, encoder, work, out, count=8, at_file=kill) == -signal.SIGKILL
-        assert run(server, encoder, work, out, count=8) == 0
+        assert run(forks, encoder, work, out, count=8, at_file=kill) == -signal.SIGKILL
+        assert run(forks, encoder, work, out, count=8) == 0
         assert json.loads(out.read_text())[:2] == [weights, trained]
         assert not list(work.rglob("*.partial"))
 

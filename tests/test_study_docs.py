@@ -109,12 +109,13 @@ def test_seconds_are_the_median_over_the_seeds_that_were_timed(tmp_path):
     found = params(labels=(32, 128), seeds=(0, 1, 2))
     write_json(tmp_path / "data/params.json", {"transfer": found.model_dump(mode="json")})
     write_json(tmp_path / "data/transfer.json", make_study(labels=(32, 128), seeds=(0, 1, 2)))
-    write_json(tmp_path / "data/pretraining/own.json", pretraining("own"))
+    for name in ("adapted", "scratch", "of-no-arm"):
+        write_json(tmp_path / f"data/pretraining/{name}.json", pretraining(name))
     for stage, seconds in (("study@reviews-probe-32-0", 3.0), ("study@reviews-probe-32-1", 5.0),
                            ("study@reviews-probe-32-2", 70.0), ("rival@reviews-tfidf-128-0", 2.0)):  # fmt: skip
         add(tmp_path, stage, seconds)
     study = collected(tmp_path, "now", "some.yaml")
-    assert [one["encoder"] for one in study["encoders"]] == ["own"]
+    assert [one["encoder"] for one in study["encoders"]] == ["adapted", "scratch"]
     arms = {arm["arm"]: arm["points"] for arm in study["tasks"][0]["arms"]}
     assert arms["probe"][0]["seconds"] == 5.0
     assert arms["tfidf"][1]["seconds"] == 2.0

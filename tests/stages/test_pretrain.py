@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import signal
+import subprocess
 import sys
 from contextlib import redirect_stdout
 from multiprocessing.context import ForkServerProcess
@@ -23,7 +24,7 @@ from pipeline.stages.pretrain import corpora, prepare, run
 from pipeline.vocabulary import learned, write_tokenizer
 from tests.conftest import make_encoder
 from tests.pretraining import FAMILIES, with_params, write_corpus
-from tests.projects import PATIENCE, until
+from tests.projects import PATIENCE, ROOT, until
 
 
 @pytest.fixture(scope="module")
@@ -58,39 +59,47 @@ def test_the_folder_is_an_encoder_for_the_library_and_for_fine_tuning(inputs, tm
     assert ("pipeline_tag: fill-mask" in card) == ("replaced tokens" not in card) == (family != "electra")
 
 
-def train(values: str, inputs: dict[str, Path], folder: Path) -> None:
+def train(values: str, documents: str, base: str, folder: str) -> None:
     """Be a process that pretrains and tells it in `folder/told`; end as the command does where it is stopped."""
     torch.set_num_threads(1)
-    files = {"encoder": folder / "encoder", "history": folder / "history.json"}
-    with (folder / "told").open("w", buffering=1) as stream, redirect_stdout(stream):
+    work = Path(folder)
+    work.mkdir(exist_ok=True)
+    files = {"documents": Path(documents), "base": Path(base), "encoder": work / "encoder", "history": work / "history"}
+    with (work / "told").open("w", buffering=1) as stream, redirect_stdout(stream):
         try:
-            run(PretrainParams.model_validate_json(values), **inputs, **files)
+            run(PretrainParams.model_validate_json(values), **files)
         except Stopped as error:
             sys.exit(error.exit_code)
 
 
-def test_the_same_bytes_come_again_and_a_killed_one_ends_with_them(server, inputs, tmp_path):
-    """SIGTERM in the midst: the process goes on from its checkpoint and ends with the bytes of one left alone."""
-    params = with_params(pair="nsp", dropout=0.1, steps=60, evaluations=6)
+def test_the_same_bytes_come_again_and_a_killed_one_ends_with_them(forks, inputs, tmp_path):
+    """SIGTERM in the midst: the process goes on from its checkpoint and ends with the bytes of one left alone.
 
-    def started(name: str) -> ForkServerProcess:
-        (tmp_path / name).mkdir(exist_ok=True)
-        process = server.Process(target=train, args=(params.model_dump_json(), inputs, tmp_path / name))
+    The one left alone has an interpreter of its own, and so another order of what is kept in sets.
+    """
+    params = with_params(pair="nsp", dropout=0.1, steps=60, evaluations=6)
+    words = [params.model_dump_json(), *map(str, inputs.values())]
+    code = "import sys; from tests.stages.test_pretrain import train; train(*sys.argv[1:])"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "1"}
+
+    def forked() -> ForkServerProcess:
+        process = forks.Process(target=train, args=[*words, str(tmp_path / "b")])
         process.start()
         return process
 
     told = tmp_path / "b" / "told"
-    whole, stopped = started("a"), started("b")
-    until(lambda: told.exists() and "\nstep 10/" in told.read_text())
-    os.kill(stopped.pid, signal.SIGTERM)
-    stopped.join(PATIENCE)
-    assert stopped.exitcode == Stopped.exit_code
-    again = started("b")
-    for process in (again, whole):
-        process.join(PATIENCE)
-        assert process.exitcode == 0
-    assert "going on after step" in told.read_text()
-    for name in ("encoder/model.safetensors", "encoder/tokenizer.json", "history.json"):
+    with subprocess.Popen([sys.executable, "-c", code, *words, str(tmp_path / "a")], env=environment) as whole:
+        cut = forked()
+        until(lambda: told.exists() and "\nstep 10/" in told.read_text())
+        os.kill(cut.pid, signal.SIGTERM)
+        cut.join(PATIENCE)
+        assert cut.exitcode == Stopped.exit_code
+        again = forked()
+        again.join(PATIENCE)
+        assert again.exitcode == 0
+        assert "going on after step" in told.read_text()
+        assert whole.wait(PATIENCE) == 0
+    for name in ("encoder/model.safetensors", "encoder/tokenizer.json", "history"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
