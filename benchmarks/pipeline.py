@@ -64,7 +64,8 @@ def _share(clean: dict[str, float], stage: str) -> float:
 ABOUT = """# The whole job
 
 `make bench-pipeline`: `dvc repro` in a clean clone with an empty cache, downloads included; a stage's time runs to the
-start of the next. Then the same command with nothing to do."""
+start of the next. What is in Git as it would be made (`code`, `params`, `validate`, `transfer`) and bytes that
+the cache got from another stage are not made again. Then the same command with nothing to do."""
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def reproduce(clone: Path) -> None:
 
 
 def collected(clone: Path, made: str, profile: str) -> Document:
-    """Return what the study by `profile`, a path, found, and what the encoders know of held-out documents.
+    """Return what the study by `profile`, a path, found, and what its own encoders know of held-out documents.
 
     The seconds of a cell are the median over its seeds, None if none was timed.
     """
@@ -117,7 +117,8 @@ def collected(clone: Path, made: str, profile: str) -> Document:
             for point in arm["points"]:
                 took = seconds[task["task"], arm["arm"], point["labels"]]
                 point["seconds"] = round(statistics.median(took), 1) if took else None
-    encoders = [read_json(path) for path in sorted((clone / "data/pretraining").glob("*.json"))]
+    used = sorted({folder.removeprefix("encoder/") for folder in params.encoders.values() if "encoder/" in folder})
+    encoders = [read_json(clone / f"data/pretraining/{name}.json") for name in used]
     return {"made": made, "profile": profile, **found, "encoders": encoders}
 
 
