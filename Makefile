@@ -7,7 +7,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
-# A stage is a process of its own: where Python may keep no compiled modules, each of them compiles the project anew.
+# Overrides a setting of the shell: a stage is a process of its own, and without the compiled modules that Python keeps, each
+# compiles the project anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 # A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
