@@ -1,5 +1,6 @@
 import json
 import shutil
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -133,4 +134,4 @@ def test_the_last_line_is_one_json_object_and_the_table_is_written(tmp_path, mon
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"d/a": 2.0}
     written = (tmp_path / "x.md").read_text()
     assert "| a | 1.0 |" in written
-    assert f"torch {torch.__version__}" in written
+    assert f"torch {version('torch')}" in written
