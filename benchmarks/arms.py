@@ -50,17 +50,13 @@ class Data(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What one arm did: seconds for so many examples and tokens, and the accuracy on test, None where not trained.
-
-    `measuring` is what it took before to choose how to compute, in seconds.
-    """
+    """What one arm did: seconds for so many examples and tokens, and the accuracy on test, None where not trained."""
 
     seconds: float
     examples: int
     tokens: int
     lengths_squared: float
     accuracy: float | None
-    measuring: float = 0.0
 
 
 def accuracy(model: PreTrainedModel, test: Rows, device: Device) -> float:
@@ -167,10 +163,7 @@ def ours(given: Data, device: Device) -> Run:
     model = new_classifier(given.encoder, given.labels, dropout=params.dropout, seed=params.seed)
     freeze(model, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     with only_what_the_head_reads(model):
-        begin = time.perf_counter()
         choice = for_training(model, given.train, params)
-        finish(device.device)
-        measuring = time.perf_counter() - begin
         with using(model, choice.attention):
             training = Training(model, given.train, given.validation, params, device)
             seconds, rows = 0.0, []
@@ -184,7 +177,7 @@ def ours(given: Data, device: Device) -> Run:
                     rows.append(step.rows)
             training.result()
     found = accuracy(model, given.test, device)
-    return counted(seconds, given.train.tokens.lengths[np.concatenate(rows)], found)._replace(measuring=measuring)
+    return counted(seconds, given.train.tokens.lengths[np.concatenate(rows)], found)
 
 
 def stock(given: Data, device: Device, *, attention: str | None = None) -> PreTrainedModel:

@@ -97,7 +97,6 @@ def alone(case: str, arm: str, seed: int) -> dict[str, Any]:
         "share": made / run.seconds / fastest,
         "memory": memory,
         "accuracy": run.accuracy,
-        "measuring": run.measuring,
     }
 
 
@@ -131,9 +130,7 @@ def summary(found: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, floa
         rows.append((f"({arm}) {ABOUT[arm]}", *numbers, f"{ours / own['examples']:.2f}"))
     header = ("arm", "examples/s", "real tokens/s", "of bf16 peak", "memory, GB", "test accuracy (range)", "ours / it")
     figures = {f"d/{arm}": round(ours / own["examples"], 2) for arm, own in median.items() if arm != "d"}
-    measuring = statistics.median(run["measuring"] for run in found["d"])
-    more = {"share_of_peak": round(median["d"]["share"], 3), "d_seconds_of_measuring": round(measuring, 2)}
-    return table(header, rows), {**figures, **more}
+    return table(header, rows), {**figures, "share_of_peak": round(median["d"]["share"], 3)}
 
 
 def main() -> None:
@@ -153,8 +150,7 @@ PAGE = """# Fine-tuning, side by side
 `make bench-finetune`: the epochs of `params.yaml`, seeds 0, 1 and 2; the arms take turns, each in a process of its
 own; medians. (c), (c+) and ours update on batches of as many examples; ours cuts one that has more than 8,192
 tokens. (c) and (c+) compute attention as ours chose in their own process; where that is `flat`, which the library
-does not have, as the library would (`sdpa` on a GPU, `eager` on a processor). What ours takes to choose, once a
-training, is not in its speed and stands apart as `d_seconds_of_measuring`; evaluations, which the others do not
+does not have, as the library would (`sdpa` on a GPU, `eager` on a processor). Evaluations, which the others do not
 make, are in no arm's time.
 
 The share of the peak counts the operations that an arm makes on tokens that are no padding, and holds them against
