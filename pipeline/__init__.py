@@ -7,8 +7,10 @@ from pathlib import Path
 # is waited for. OpenMP reads this when it is loaded, so it is set before torch is imported. See docs/decisions/0026.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# numpy and scipy multiply by kernels that OpenBLAS picks by the processor, or by a variable that some machines have;
-# they add in different orders. These run wherever AVX2 does: a baseline has the same bits. See docs/decisions/0027.
+# numpy and scipy multiply on as many threads and by such kernels as OpenBLAS picks by the processor, or by what a shell
+# has set; each adds in another order. One thread, and kernels that run wherever AVX2 does, give a baseline the same
+# bits. See docs/decisions/0027.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 CPU = Path("/proc/cpuinfo")
 if CPU.is_file() and "avx2" in CPU.read_text(encoding="utf-8", errors="replace").split():
     os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")

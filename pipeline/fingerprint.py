@@ -3,12 +3,14 @@ and the locked versions of the packages they import. Comments, formatting and do
 
 The unit is the top-level statement, not the file: editing one class of a module reaches only those who use that class.
 What cannot be followed is taken whole: a module used as a value, or imported as `import a.b`, counts with all its
-statements, and so does every statement of a module that binds no name (it runs at import). Star imports are refused.
+statements. Every statement that binds no name counts too, since it runs at import: those of a module that is reached
+and those of the packages it lies in. Star imports are refused.
 """
 
 import ast
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,7 +105,7 @@ def reach(modules: Modules, start: Node) -> tuple[set[Node], set[str]]:
         if node in found:
             continue
         found.add(node)
-        waiting.append((node[0], UNBOUND))
+        waiting += [(name, UNBOUND) for name in accumulate(node[0].split("."), "{}.{}".format) if name in modules]
         for owner, name in _uses(modules, node):
             if owner not in modules:
                 packages.add(owner.partition(".")[0])

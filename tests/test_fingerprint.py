@@ -59,6 +59,16 @@ def prints(versions=VERSIONS, **changes: str) -> tuple[str, str]:
     return tuple(fingerprint(found, f"p.stages.{stage}", "run", versions) for stage in ("one", "two"))
 
 
+def test_what_runs_when_a_package_is_imported_counts_for_all_that_lie_in_it():
+    before = prints()
+    assert all(one != other for one, other in zip(prints(p="import os\nos.umask(0)"), before, strict=True))
+    assert all(one != other for one, other in zip(prints(p__stages="print(1)"), before, strict=True))
+    assert prints(p='"""Another word."""  # and a comment\nimport os\nNOBODY = 1') == before
+    deep = {"p__stages": "from p.deep import inner\ninner(1)"}
+    assert prints(**deep) != before  # and what that reaches
+    assert prints(**deep, p__deep=BASE["p.deep"].replace("y = 2", "y = 3")) != prints(**deep)
+
+
 def edited(name: str, old: str, new: str) -> str:
     assert old in BASE[name]
     return BASE[name].replace(old, new)

@@ -129,6 +129,14 @@ def test_threads_that_wait_sleep_unless_the_environment_says_otherwise(said, exp
     assert set_by_the_package("OMP_WAIT_POLICY", said) == expected
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"), [({}, 1), ({"OMP_NUM_THREADS": "3"}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)]
+)
+def test_numpy_and_scipy_multiply_on_one_thread_unless_the_environment_says_otherwise(said, expected):
+    threads = "{one['num_threads'] for one in threadpool_info() if one['internal_api'] == 'openblas'}"
+    assert set_by_the_package("OPENBLAS_NUM_THREADS", said, threads) == str({expected})
+
+
 @pytest.mark.skipif("avx2" not in Path("/proc/cpuinfo").read_text().split(), reason="the kernels need AVX2")
 @pytest.mark.parametrize(("said", "expected"), [({}, "Haswell"), ({"OPENBLAS_CORETYPE": "Sandybridge"}, "Sandybridge")])
 def test_numpy_and_scipy_multiply_by_one_set_of_kernels_unless_the_environment_says_otherwise(said, expected):
