@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import CPU
 from pipeline.__main__ import main
 from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.params import ReportParams, TokenizeParams
@@ -137,7 +138,7 @@ def test_numpy_and_scipy_multiply_on_one_thread_unless_the_environment_says_othe
     assert set_by_the_package("OPENBLAS_NUM_THREADS", said, threads) == str({expected})
 
 
-@pytest.mark.skipif("avx2" not in Path("/proc/cpuinfo").read_text().split(), reason="the kernels need AVX2")
+@pytest.mark.skipif(not CPU.is_file() or "avx2" not in CPU.read_text().split(), reason="the kernels need AVX2")
 @pytest.mark.parametrize(("said", "expected"), [({}, "Haswell"), ({"OPENBLAS_CORETYPE": "Sandybridge"}, "Sandybridge")])
 def test_numpy_and_scipy_multiply_by_one_set_of_kernels_unless_the_environment_says_otherwise(said, expected):
     kernels = "{one['architecture'] for one in threadpool_info() if one['internal_api'] == 'openblas'}"
