@@ -97,7 +97,7 @@ def ours(train: Corpus, held: Corpus, given: PretrainParams) -> Run:
     choice = for_training(model, train, given, TEXT)
     device = choose(choice.precision)
     with using(model, choice.attention):
-        training = Training(model, train, held, given, device, objective=TEXT)
+        training = Training(model, train, held, given, device, TEXT)
         training.asked = lambda: True  # leaves the evaluation at the end
         start = time.perf_counter()
         while training.done < STEPS:
@@ -136,7 +136,7 @@ def needed(config: Any, given: PretrainParams, tokens: int) -> float:
 def alone(arm: str, seed: int) -> dict[str, Any]:
     """Run one arm in this process and return what it did."""
     device, given = choose("auto"), params(seed)
-    fastest = peak(torch.bfloat16 if device.precision == "bf16" else torch.float32, device.device)
+    fastest = peak(device)
     with tempfile.TemporaryDirectory() as folder:
         prepare(given, DOCUMENTS, BASE, Path(folder), "benchmark")
         train, held, _, _ = corpora(Path(folder), given)

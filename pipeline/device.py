@@ -82,9 +82,13 @@ def keep_memory() -> None:
 
 
 def cpu_has_bf16() -> bool:
-    """Return whether the processor multiplies bf16 natively (AVX512-BF16 or AMX); emulation is slower than fp32."""
+    """Return whether the processor multiplies bf16 natively (AVX512-BF16 or AMX); emulation is slower than fp32.
+
+    PyTorch restricted to AVX2 (`ATEN_CPU_CAPABILITY=avx2`) counts as a processor without it.
+    """
     capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    native = any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    return native and torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "AVX2")
 
 
 def bf16_gain(*, size: int = 768, repeats: int = 7) -> float:

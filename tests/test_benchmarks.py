@@ -5,18 +5,21 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertForSequenceClassification
 
-from benchmarks import finetune, pretrain
+from benchmarks import finetune, flops, pretrain
 from benchmarks import table as tables
 from benchmarks.flops import Shape, frozen, needed, peak, whole
 from benchmarks.pipeline import split
+from pipeline.device import Device
 from pipeline.models import freeze, only_what_the_head_reads
 from pipeline.vocabulary import NAMES
 from tests import pretraining
 from tests.test_training import with_params
 
+CPU = Device(torch.device("cpu"), "fp32", "a test")
 SHAPE = Shape(hidden=32, intermediate=48, layers=3)
 CONFIG = BertConfig(
     vocab_size=50, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4, pad_token_id=0,
@@ -52,6 +55,25 @@ def test_what_is_needed_is_what_is_computed(examples, length):
     with only_what_the_head_reads(model):
         computed = operations(model, examples, length)
     assert needed(np.full(examples, length), SHAPE) == pytest.approx(computed, rel=0.01)
+
+
+@pytest.fixture(autouse=True)
+def small_products(monkeypatch):
+    """Products of a size that no processor waits for."""
+    monkeypatch.setitem(flops.SIZES, "cpu", 64)
+
+
+class Recorded(TorchDispatchMode):
+    """The dtypes of the matrix products made inside the block."""
+
+    def __init__(self):
+        super().__init__()
+        self.kinds = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten.mm.default:
+            self.kinds.append(args[0].dtype)
+        return func(*args, **(kwargs or {}))
 
 
 @pytest.fixture
@@ -115,7 +137,14 @@ def test_the_table_shows_medians_and_ranges():
 
 
 def test_the_peak_is_a_rate():
-    assert peak(torch.float32, torch.device("cpu"), size=64, repeats=2) > 0
+    assert peak(CPU, repeats=2) > 0
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_the_peak_is_that_of_the_precision_that_the_device_computes_in(precision, kind):
+    with Recorded() as recorded:
+        peak(CPU._replace(precision=precision), repeats=2)
+    assert recorded.kinds == [kind, kind]
 
 
 def test_the_time_of_a_stage_runs_to_the_next():

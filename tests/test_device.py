@@ -27,6 +27,13 @@ def test_auto_takes_bf16_only_where_the_device_has_it():
         assert "no bf16" in found.reason
 
 
+@pytest.mark.parametrize("capability", ["DEFAULT", "AVX2"])
+def test_a_torch_restricted_to_older_instructions_has_no_bf16(monkeypatch, capability):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert not cpu_has_bf16()
+
+
 @pytest.mark.skipif(HERE == "cuda", reason="the rule for processors; a GPU is here")
 @pytest.mark.parametrize(("gain", "precision"), [(1.0, "fp32"), (1.24, "fp32"), (1.25, "bf16"), (3.0, "bf16")])
 def test_a_processor_with_bf16_must_gain_clearly(monkeypatch, gain, precision):
