@@ -21,7 +21,7 @@ from benchmarks.flops import finish
 from pipeline.choice import for_training, using
 from pipeline.device import Device
 from pipeline.inference import logits
-from pipeline.learning import Rows
+from pipeline.learning import CLASSES, Rows
 from pipeline.loading import new_classifier
 from pipeline.models import freeze, only_what_the_head_reads
 from pipeline.packing import FLAT
@@ -151,7 +151,7 @@ def of_the_library(given: Data) -> str:
     model = new_classifier(given.encoder, given.labels, dropout=given.params.dropout, seed=given.params.seed)
     freeze(model, embeddings=given.params.freeze_embeddings, layers=given.params.freeze_layers)
     with only_what_the_head_reads(model):
-        found = for_training(model, given.train, given.params).attention
+        found = for_training(model, given.train, given.params, CLASSES).attention
     if found != FLAT:
         return found
     return "sdpa" if torch.cuda.is_available() else "eager"
@@ -163,9 +163,9 @@ def ours(given: Data, device: Device) -> Run:
     model = new_classifier(given.encoder, given.labels, dropout=params.dropout, seed=params.seed)
     freeze(model, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     with only_what_the_head_reads(model):
-        choice = for_training(model, given.train, params)
+        choice = for_training(model, given.train, params, CLASSES)
         with using(model, choice.attention):
-            training = Training(model, given.train, given.validation, params, device)
+            training = Training(model, given.train, given.validation, params, device, CLASSES)
             seconds, rows = 0.0, []
             while not training.finished:
                 start = time.perf_counter()

@@ -16,7 +16,6 @@ from pipeline.batches import Indices
 from pipeline.device import Device, choose
 from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.files import json_text, read_json, write_json
-from pipeline.learning import CLASSES
 from pipeline.packing import FLAT, one_kernel
 from pipeline.parallel import Ranks, first_then_others
 from pipeline.params import ExtractParams, TrainingParams
@@ -46,7 +45,7 @@ def chosen(
     path: Path,
     identity: str,
     ranks: Ranks,
-    objective: Objective = CLASSES,
+    objective: Objective,
 ) -> Iterator[tuple[Choice, Device]]:
     """Make the model compute with what is chosen for the training `identity`, kept at `path`, inside the block."""
     with first_then_others(ranks):
@@ -81,7 +80,7 @@ def key(identity: str, choice: Choice, *, processes: int = 1) -> str:
     return hashlib.sha256(json_text([identity, deciding]).encode()).hexdigest()
 
 
-def for_training(model: PreTrainedModel, train: Any, params: TrainingParams, objective: Objective = CLASSES) -> Choice:
+def for_training(model: PreTrainedModel, train: Any, params: TrainingParams, objective: Objective) -> Choice:
     """Return what a training by `params` runs with; see `decide`.
 
     Raises:
@@ -147,7 +146,7 @@ def order(model: PreTrainedModel, device: Device, dropout: float) -> tuple[str, 
 
 
 def agrees(
-    model: PreTrainedModel, attention: str, train: Any, rows: Indices, device: Device, objective: Objective = CLASSES
+    model: PreTrainedModel, attention: str, train: Any, rows: Indices, device: Device, objective: Objective
 ) -> bool:
     """Return whether the model gives the outputs of eager attention with this one, each example apart from the others.
 

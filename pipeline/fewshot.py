@@ -15,7 +15,7 @@ from pipeline.choice import for_training, using
 from pipeline.device import choose, computing_with, threads
 from pipeline.extraction import require_finite, require_layer, vectors
 from pipeline.inference import BATCH_SIZE, BATCH_TOKENS, logits
-from pipeline.learning import Rows
+from pipeline.learning import CLASSES, Rows
 from pipeline.loading import load_encoder, new_classifier, random_classifier
 from pipeline.lora import low_rank
 from pipeline.metrics import Ints
@@ -36,10 +36,10 @@ def finetuned(params: StudyParams, how: FinetuneParams, start: Path, given: Budg
     passes = epochs(how, len(train.ids), min_steps=params.min_steps)
     how = how.model_copy(update={"epochs": passes})
     with low_rank(model, how.lora, seed=how.seed), only_what_the_head_reads(model):
-        choice = for_training(model, train, how)
+        choice = for_training(model, train, how, CLASSES)
         device = choose(choice.precision)
         with using(model, choice.attention):
-            training = Training(model, train, validation, how, device)
+            training = Training(model, train, validation, how, device, CLASSES)
             while not training.finished:
                 training.advance()
             done, trained = training.done, training.result()

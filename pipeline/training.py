@@ -10,7 +10,6 @@ from transformers import PreTrainedModel
 
 from pipeline.device import Device
 from pipeline.errors import UsageError
-from pipeline.learning import CLASSES
 from pipeline.optimizer import build, rate, set_rate
 from pipeline.parallel import ALONE, Ranks
 from pipeline.params import TrainingParams
@@ -59,8 +58,8 @@ class Training:
         validation: Any,
         params: TrainingParams,
         device: Device,
+        objective: Objective,
         ranks: Ranks = ALONE,
-        objective: Objective = CLASSES,
     ) -> None:
         """Plan every update; `model` learns in place, alike in each of the processes `ranks`.
 

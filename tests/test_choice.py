@@ -9,6 +9,7 @@ from pipeline import packing
 from pipeline.choice import Choice, agrees, for_training, key, order, settled
 from pipeline.device import Device, choose
 from pipeline.errors import UsageError
+from pipeline.learning import CLASSES
 from pipeline.models import only_what_the_head_reads
 from pipeline.packing import FLAT
 from tests.test_training import DEVICE, model, rows, with_params
@@ -56,7 +57,7 @@ def test_the_attention_is_that_of_the_device_and_no_clock_is_asked(encoder, monk
         monkeypatch.setattr(time, name, lambda: pytest.fail("a clock was asked"))
     classifier = model(encoder)
     with only_what_the_head_reads(classifier):
-        found = for_training(classifier, rows(40), with_params(attention="auto"))
+        found = for_training(classifier, rows(40), with_params(attention="auto"), CLASSES)
     assert found.attention == {"cpu": "eager", "cuda": "sdpa"}[HERE]
     assert f"attention: of a {HERE}" in found.reason
 
@@ -87,7 +88,7 @@ def test_on_a_gpu_the_batch_is_flat_where_one_kernel_takes_it(monkeypatch, devic
 def test_an_attention_that_is_set_is_taken(encoder, attention):
     classifier = model(encoder)
     with only_what_the_head_reads(classifier):
-        found = for_training(classifier, rows(40), with_params(attention=attention))
+        found = for_training(classifier, rows(40), with_params(attention=attention), CLASSES)
     assert found[:3] == (1, "fp32", attention)
     assert "set by `attention`" in found.reason
 
@@ -100,7 +101,7 @@ def test_choosing_leaves_no_trace(encoder, attention, training):
     weights = {name: value.clone() for name, value in classifier.state_dict().items()}
     state = torch.random.get_rng_state()
     with only_what_the_head_reads(classifier):
-        for_training(classifier, rows(40), with_params(attention=attention, dropout=0.1))
+        for_training(classifier, rows(40), with_params(attention=attention, dropout=0.1), CLASSES)
     assert torch.random.get_rng_state().equal(state)
     assert classifier.config._attn_implementation == "eager"
     assert classifier.training == training
@@ -115,13 +116,13 @@ def test_a_family_whose_examples_would_see_each_other_is_not_flattened(monkeypat
         relative_attention=True, position_biased_input=False, pos_att_type=["p2c", "c2p"],
     )  # fmt: skip
     classifier, train = DebertaV2ForSequenceClassification(config).eval(), rows(40)
-    assert agrees(classifier, "eager", train, range(8), DEVICE)
+    assert agrees(classifier, "eager", train, range(8), DEVICE, CLASSES)
     with only_what_the_head_reads(classifier):
-        assert not agrees(classifier, FLAT, train, range(8), DEVICE)
+        assert not agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
         with pytest.raises(UsageError, match="does not compute the same with `attention` flat"):
-            for_training(classifier, train, with_params(attention="flat"))
+            for_training(classifier, train, with_params(attention="flat"), CLASSES)
         monkeypatch.setattr("pipeline.choice.order", lambda *_: (FLAT, "eager"))
-        found = for_training(classifier, train, with_params(attention="auto"))
+        found = for_training(classifier, train, with_params(attention="auto"), CLASSES)
     assert found.attention == "eager"
     assert "without flat, which differ" in found.reason
 
@@ -137,9 +138,9 @@ def test_a_leak_between_examples_is_seen(monkeypatch):
         classifier = BertForSequenceClassification(config)
     train = rows(40)
     with only_what_the_head_reads(classifier):
-        assert agrees(classifier, FLAT, train, range(8), DEVICE)
+        assert agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
         monkeypatch.setattr("pipeline.packing._run", lambda q, k, v, _count, scale, *_: _leaky(q, k, v, scale))
-        assert not agrees(classifier, FLAT, train, range(8), DEVICE)
+        assert not agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
 
 
 def test_a_leak_is_seen_where_every_update_is_one_example(monkeypatch):
@@ -152,10 +153,10 @@ def test_a_leak_is_seen_where_every_update_is_one_example(monkeypatch):
         classifier = BertForSequenceClassification(config)
     params = with_params(attention=FLAT, batch_size=1)
     with only_what_the_head_reads(classifier):
-        assert for_training(classifier, rows(40), params).attention == FLAT
+        assert for_training(classifier, rows(40), params, CLASSES).attention == FLAT
         monkeypatch.setattr("pipeline.packing._run", lambda q, k, v, _count, scale, *_: _leaky(q, k, v, scale))
         with pytest.raises(UsageError, match="does not compute the same"):
-            for_training(classifier, rows(40), params)
+            for_training(classifier, rows(40), params, CLASSES)
 
 
 def _leaky(query, key, value, scale):
@@ -165,12 +166,12 @@ def _leaky(query, key, value, scale):
 
 def test_nothing_to_train_on_is_said(encoder):
     with pytest.raises(UsageError, match="there is nothing to train on"):
-        for_training(model(encoder), rows(0), with_params(attention="auto"))
+        for_training(model(encoder), rows(0), with_params(attention="auto"), CLASSES)
 
 
 def test_numbers_that_are_not_finite_are_not_held_against_an_attention(encoder):
     classifier = model(encoder)
     with torch.no_grad():
         classifier.classifier.weight.fill_(float("nan"))
-    found = for_training(classifier, rows(8), with_params(attention="sdpa"))
+    found = for_training(classifier, rows(8), with_params(attention="sdpa"), CLASSES)
     assert found.attention == "sdpa"

@@ -5,6 +5,7 @@ from transformers import AutoModelForSequenceClassification
 from pipeline.errors import UsageError
 from pipeline.export import save
 from pipeline.inference import logits
+from pipeline.learning import CLASSES
 from pipeline.lora import low_rank
 from pipeline.models import only_what_the_head_reads
 from pipeline.training import Training
@@ -46,7 +47,7 @@ def test_none_changes_nothing(encoder):
 @pytest.mark.parametrize("at", [1, 4])
 def test_it_is_carried_across_a_kill_and_depends_on_no_global_state(encoder, at):
     whole, again = model(encoder, PARAMS), model(encoder, PARAMS)
-    arguments = rows(40), rows(20, seed=1), PARAMS, DEVICE
+    arguments = rows(40), rows(20, seed=1), PARAMS, DEVICE, CLASSES
     with low_rank(whole, 4, seed=0):
         training = Training(whole, *arguments)
         while not training.finished:

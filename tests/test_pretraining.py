@@ -24,7 +24,7 @@ PAIRED = [("bert", "nsp"), ("albert", "sop")]
 
 def fit(params, train, held) -> tuple[Trained, torch.nn.Module]:
     model = encoder(params)
-    training = Training(model, train, held, params, DEVICE, objective=TEXT)
+    training = Training(model, train, held, params, DEVICE, TEXT)
     while not training.finished:
         training.advance()
     return training.result(), model
@@ -124,7 +124,7 @@ def test_a_snapshot_at_any_step_leads_to_the_same_bytes(changes):
     params = with_params(steps=9, evaluations=3, **changes)
 
     def started() -> Training:
-        return Training(encoder(params), corpus(), corpus(4, seed=1), params, DEVICE, objective=TEXT)
+        return Training(encoder(params), corpus(), corpus(4, seed=1), params, DEVICE, TEXT)
 
     whole, snapshots = started(), []
     while not whole.finished:
@@ -146,7 +146,7 @@ def test_an_evaluation_that_was_interrupted_is_made_up_for():
     params = with_params(steps=4, evaluations=2)
 
     def started() -> Training:
-        return Training(encoder(params), corpus(), corpus(4, seed=1), params, DEVICE, objective=TEXT)
+        return Training(encoder(params), corpus(), corpus(4, seed=1), params, DEVICE, TEXT)
 
     whole, stopped = started(), started()
     while not whole.finished:
@@ -287,7 +287,7 @@ def test_a_loss_that_is_not_finite_names_step_and_documents(family):
     model = encoder(params)
     with torch.no_grad():
         model.get_input_embeddings().weight.fill_(float("nan"))
-    training = Training(model, corpus(), corpus(4, seed=1), params, DEVICE, objective=TEXT)
+    training = Training(model, corpus(), corpus(4, seed=1), params, DEVICE, TEXT)
     training.advance()
     with pytest.raises(UsageError, match=r"loss at step 1 is nan, on the examples 'd\d+'"):
         training.look()

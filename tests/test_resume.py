@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.checkpoints import write
 from pipeline.errors import EnvironmentFault, Stopped
+from pipeline.learning import CLASSES
 from pipeline.resume import to_the_end
 from pipeline.training import Training
 from tests.test_training import DEVICE, model, rows, with_params
@@ -23,7 +24,7 @@ FILE_EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil
 
 
 def training(encoder: Path, *, count: int = 40) -> Training:
-    return Training(model(encoder, PARAMS), rows(count), rows(20, seed=1), PARAMS, DEVICE)
+    return Training(model(encoder, PARAMS), rows(count), rows(20, seed=1), PARAMS, DEVICE, CLASSES)
 
 
 def die() -> None:

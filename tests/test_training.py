@@ -7,7 +7,7 @@ from pipeline.batches import ragged
 from pipeline.device import Device
 from pipeline.errors import UsageError
 from pipeline.inference import collate, forward, logits
-from pipeline.learning import Rows, class_weights, losses, plan_steps
+from pipeline.learning import CLASSES, Rows, class_weights, losses, plan_steps
 from pipeline.loading import new_classifier
 from pipeline.models import freeze, layer_scales, only_what_the_head_reads
 from pipeline.params import FinetuneParams
@@ -47,7 +47,7 @@ def model(encoder, params: FinetuneParams = PARAMS, classes: int = 2):
 
 
 def fit(model, train: Rows, validation: Rows, params: FinetuneParams, device: Device) -> Trained:
-    training = Training(model, train, validation, params, device)
+    training = Training(model, train, validation, params, device, CLASSES)
     while not training.finished:
         training.advance()
     return training.result()
@@ -184,7 +184,7 @@ def test_a_snapshot_at_any_step_leads_to_the_same_bytes(encoder, dropout):
     params = with_params(dropout=dropout, epochs=2, metric="loss")
 
     def started() -> Training:
-        return Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE)
+        return Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE, CLASSES)
 
     whole = started()
     snapshots = []
@@ -206,7 +206,7 @@ def test_a_snapshot_at_any_step_leads_to_the_same_bytes(encoder, dropout):
 
 
 def test_a_snapshot_does_not_move_with_the_training(encoder):
-    training = Training(model(encoder), rows(40), rows(20, seed=1), PARAMS, DEVICE)
+    training = Training(model(encoder), rows(40), rows(20, seed=1), PARAMS, DEVICE, CLASSES)
     training.advance()
     snapshot = training.snapshot()
     before = {name: value.clone() for name, value in snapshot.tensors.items()}
@@ -227,13 +227,13 @@ def test_each_step_draws_its_own_dropout():
 
 def test_nothing_to_train_on_is_refused(encoder):
     with pytest.raises(UsageError, match="nothing to train on"):
-        Training(model(encoder), rows(0), rows(20), PARAMS, DEVICE)
+        Training(model(encoder), rows(0), rows(20), PARAMS, DEVICE, CLASSES)
 
 
 def test_without_options_every_byte_is_that_of_the_plain_loop(encoder):
     train, params = rows(40), with_params(epochs=1, label_smoothing=0.1, class_weights="balanced")
     ours, plain = model(encoder), model(encoder)
-    training = Training(ours, train, rows(20, seed=1), params, DEVICE)
+    training = Training(ours, train, rows(20, seed=1), params, DEVICE, CLASSES)
     groups = [[p for p in plain.parameters() if p.ndim > 1], [p for p in plain.parameters() if p.ndim <= 1]]
     optimizer = torch.optim.AdamW(
         [{"params": groups[0], "weight_decay": 0.01}, {"params": groups[1], "weight_decay": 0.0}], fused=True
@@ -292,7 +292,7 @@ def test_layers_far_from_the_head_learn_more_slowly(encoder):
     assert scales["bert.embeddings.word_embeddings.weight"] == 0.125
     assert set(layer_scales(classifier, 1.0).values()) == {1.0}
     params = with_params(layer_decay=0.5)
-    training = Training(classifier, rows(40), rows(20, seed=1), params, DEVICE)
+    training = Training(classifier, rows(40), rows(20, seed=1), params, DEVICE, CLASSES)
     training.advance()
     rates = {p: group["lr"] for group in training.optimizer.param_groups for p in group["params"]}
     top = training._learning_rate(training.steps[0])
@@ -302,10 +302,10 @@ def test_layers_far_from_the_head_learn_more_slowly(encoder):
 @pytest.mark.parametrize("option", [{"layer_decay": 0.7}, {"accumulate": 3}])
 def test_an_option_is_carried_across_a_kill(encoder, option):
     params = with_params(dropout=0.2, epochs=1, metric="loss", **option)
-    whole = Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE)
+    whole = Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE, CLASSES)
     whole.advance()
     snapshot = whole.snapshot()
-    again = Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE)
+    again = Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE, CLASSES)
     again.restore(snapshot)
     for training in (whole, again):
         while not training.finished:

@@ -9,7 +9,7 @@ from pipeline.choice import chosen, key
 from pipeline.export import card, save
 from pipeline.files import remove, write_json
 from pipeline.identity import identity
-from pipeline.learning import Rows
+from pipeline.learning import CLASSES, Rows
 from pipeline.loading import new_classifier
 from pipeline.lora import low_rank
 from pipeline.models import freeze, only_what_the_head_reads, require_fit
@@ -39,9 +39,9 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
         joined() as ranks,
         low_rank(classifier, params.lora, seed=params.seed),
         only_what_the_head_reads(classifier),
-        chosen(classifier, train, params, checkpoints / "choice.json", who, ranks) as (choice, device),
+        chosen(classifier, train, params, checkpoints / "choice.json", who, ranks, CLASSES) as (choice, device),
     ):
-        training = Training(classifier, train, validation, params, device, ranks)
+        training = Training(classifier, train, validation, params, device, CLASSES, ranks)
         trained = to_the_end(training, checkpoints, key=key(who, choice, processes=ranks.size))
         if not ranks.first:
             return

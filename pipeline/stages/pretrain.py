@@ -63,7 +63,7 @@ def run(params: PretrainParams, *, documents: In, base: In, encoder: Out, histor
         )
         _require_fit(model, size, params)
         with chosen(model, train, params, work / "choice.json", who, ranks, TEXT) as (choice, device):
-            training = Training(model, train, held, params, device, ranks, TEXT)
+            training = Training(model, train, held, params, device, TEXT, ranks)
             trained = to_the_end(training, work / "steps", key=key(who, choice, processes=ranks.size))
             if not ranks.first:
                 return
