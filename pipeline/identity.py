@@ -8,9 +8,11 @@ from pathlib import Path
 
 import torch
 
+import pipeline
 from pipeline.distributions import normalised
 from pipeline.files import json_text, sha256
-from pipeline.fingerprint import fingerprint, parse_package
+from pipeline.fingerprint import fingerprint
+from pipeline.modules import Definition, parse_package
 from pipeline.params import TrainingParams
 
 
@@ -22,16 +24,17 @@ def identity(params: TrainingParams, inputs: Sequence[Path], *, stage: str) -> s
     """
     files = [sorted(path.rglob("*")) if path.is_dir() else [path] for path in inputs]
     versions = {normalised(found.name): found.version for found in distributions()}
+    modules = parse_package(Path(pipeline.__file__).parent)
     said = {
         "inputs": [[(path.name, sha256(path)) for path in found if path.is_file()] for found in files],
         "params": params.model_dump(mode="json"),
-        "code": fingerprint(parse_package(Path(__file__).parent), f"pipeline.stages.{stage}", "run", versions),
+        "code": fingerprint(modules, [Definition(f"pipeline.stages.{stage}", "run")], versions),
         "machine": [
             platform.python_version(),
             platform.machine(),
             torch.cuda.get_device_name()
             if torch.cuda.is_available()
-            else dict(sorted(torch.cpu.get_capabilities().items())),
+            else [torch.backends.cpu.get_cpu_capability(), dict(sorted(torch.cpu.get_capabilities().items()))],
         ],
     }
     return hashlib.sha256(json_text(said).encode()).hexdigest()

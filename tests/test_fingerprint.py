@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline.distributions import locked_versions
 from pipeline.errors import EnvironmentFault
-from pipeline.fingerprint import canonical, fingerprint, parse_module, parse_package, reach
+from pipeline.fingerprint import canonical, closure, fingerprint
+from pipeline.modules import Definition, parse_module, parse_package
 
 BASE = {
     "p": "",
@@ -56,7 +57,7 @@ def modules(**changes: str):
 
 def prints(versions=VERSIONS, **changes: str) -> tuple[str, str]:
     found = modules(**changes)
-    return tuple(fingerprint(found, f"p.stages.{stage}", "run", versions) for stage in ("one", "two"))
+    return tuple(fingerprint(found, [Definition(f"p.stages.{stage}", "run")], versions) for stage in ("one", "two"))
 
 
 def test_what_runs_when_a_package_is_imported_counts_for_all_that_lie_in_it():
@@ -124,14 +125,14 @@ def test_a_module_used_as_a_value_counts_whole(use):
 
 def test_a_local_import_is_followed():
     stage = "def run():\n    from p.deep import inner\n    return inner(1)"
-    nodes, _ = reach(modules(p__stages__two=stage), ("p.stages.two", "run"))
-    assert {("p.deep", "inner")} <= nodes
+    reached = closure(modules(p__stages__two=stage), [Definition("p.stages.two", "run")])
+    assert ("p.deep", "inner") in reached.definitions
 
 
 def test_relative_imports_are_followed():
     stage = "from ..deep import inner\ndef run(): return inner(1)"
-    nodes, _ = reach(modules(p__stages__two=stage), ("p.stages.two", "run"))
-    assert {("p.deep", "inner")} <= nodes
+    reached = closure(modules(p__stages__two=stage), [Definition("p.stages.two", "run")])
+    assert ("p.deep", "inner") in reached.definitions
 
 
 def test_names_bound_in_a_branch_count_with_the_branch():
@@ -147,7 +148,7 @@ def test_a_star_import_is_refused():
 
 def test_an_unknown_function_is_an_error():
     with pytest.raises(KeyError, match="has no walk"):
-        fingerprint(modules(), "p.stages.one", "walk", {})
+        fingerprint(modules(), [Definition("p.stages.one", "walk")], {})
 
 
 @given(st.sampled_from(sorted(BASE)), st.integers(0, 3))
@@ -171,7 +172,7 @@ def test_canonical_tells_constants_of_different_type_apart():
 def test_a_package_without_a_locked_version_is_refused(package):
     sources = modules(p__deep=f"def inner(value):\n    import {package}\n    return {package}.f(value)")
     with pytest.raises(EnvironmentFault, match=rf"the code imports {package}, .*`make lock`"):
-        fingerprint(sources, "p.stages.one", "run", {"numpy": "1.0"})
+        fingerprint(sources, [Definition("p.stages.one", "run")], {"numpy": "1.0"})
 
 
 def test_the_lock_gives_versions_by_normalised_name():
@@ -182,8 +183,90 @@ def test_the_lock_gives_versions_by_normalised_name():
 def test_the_package_itself_parses_and_stages_differ():
     found = parse_package(Path("pipeline"))
     assert "pipeline" in found
-    nodes, packages = reach(found, ("pipeline.stages.tokenize", "run"))
-    assert {("pipeline.tokenizer", "encode"), ("pipeline.params", "TokenizeParams")} <= nodes
+    nodes, _, packages = closure(found, [Definition("pipeline.stages.tokenize", "run")])
+    assert {("pipeline.tokenizer", "encode"), ("pipeline.params", "TokenizeParams")} <= set(nodes)
     assert ("pipeline.params", "FinetuneParams") not in nodes
     assert "tokenizers" in packages
     assert "torch" not in packages
+
+
+PROGRAM = st.integers(2, 7).flatmap(
+    lambda size: st.tuples(
+        st.lists(st.sets(st.integers(0, size - 1), max_size=3), min_size=size, max_size=size),  # who names whom
+        st.lists(st.integers(0, 3), min_size=size, max_size=size),  # the module of each definition
+        st.permutations(range(size)),  # its name, and its place within the module
+    )
+)
+
+
+def program(uses, places, names, *, edited=None, attribute=False):
+    """Return a package in which definition i, named f<names[i]>, stands in module m<places[i]> and calls `uses[i]`."""
+    sources = {"q": ""}
+    for module in {*places}:
+        imported, bodies = set(), []
+        for one in sorted((i for i, place in enumerate(places) if place == module), key=lambda i: names[i]):
+            calls = []
+            for other in sorted(uses[one]):
+                there = f"m{places[other]}"
+                calls.append(
+                    f"{there}.f{names[other]}()" if attribute and there != f"m{module}" else f"f{names[other]}()"
+                )
+                if places[other] != module:
+                    imported.add(f"from q import {there}" if attribute else f"from q.{there} import f{names[other]}")
+            bodies.append(f"def f{names[one]}(): return [{one + 100 * (one == edited)}, {', '.join(calls)}]")
+        sources[f"q.m{module}"] = "\n".join([*sorted(imported), *bodies])
+    found = {name: parse_module(name, source) for name, source in sources.items()}
+    return fingerprint(found, [Definition(f"q.m{places[0]}", f"f{names[0]}")], {})
+
+
+@given(PROGRAM, PROGRAM)
+def test_moving_and_renaming_definitions_changes_no_fingerprint(one, other):
+    uses, places, names = one
+    before = program(uses, places, names)
+    moved = [other[1][i % len(other[1])] for i in range(len(places))]
+    assert program(uses, moved, list(reversed(names))) == before
+    assert program(uses, moved, names, attribute=True) == before
+
+
+@given(PROGRAM, st.integers(0, 6))
+def test_editing_a_definition_changes_the_fingerprint_of_all_that_reach_it_and_no_other(given_program, edited):
+    uses, places, names = given_program
+    reached, waiting = set(), [0]
+    while waiting:
+        one = waiting.pop()
+        if one not in reached:
+            reached.add(one)
+            waiting += uses[one]
+    before = program(uses, places, names)
+    assert (program(uses, places, names, edited=edited) != before) == (edited in reached)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from math import ceil as f\ndef run(): return f(1.5)", "from math import floor as f\ndef run(): return f(1.5)"),
+        ("A, B = 1, 2\ndef run(): return A", "A, B = 1, 2\ndef run(): return B"),
+        ("if 1:\n    def a(): return 1\n    def b(): return 2\ndef run(): return a()",
+         "if 1:\n    def a(): return 1\n    def b(): return 2\ndef run(): return b()"),
+        ("def a(): return 1\ndef run(a): return a", "def a(): return 1\ndef run(b): return a"),
+        ("def a(): return 1\ndef b(): return 2\ndef run(): return a() - b()",
+         "def a(): return 1\ndef b(): return 2\ndef run(): return b() - a()"),
+        ("X = [y for y in 'ab']\ndef run(): return X", "X = [y for y in 'ba']\ndef run(): return X"),
+        ("def run():\n    from math import ceil as f\n    return f", "def run():\n    from math import floor as f\n    return f"),
+    ],
+)  # fmt: skip
+def test_different_code_never_shares_a_fingerprint(before, after):
+    prints = [fingerprint({"q": parse_module("q", text)}, [Definition("q", "run")], {}) for text in (before, after)]
+    assert prints[0] != prints[1]
+
+
+def test_an_import_through_another_module_is_followed():
+    def printed(value: int, route: str) -> str:
+        sources = {
+            "q": "", "q.deep": f"def f(): return {value}", "q.door": "from q.deep import f",
+            "q.run": f"from q.{route} import f\ndef run(): return f()",
+        }  # fmt: skip
+        found = {name: parse_module(name, source) for name, source in sources.items()}
+        return fingerprint(found, [Definition("q.run", "run")], {})
+
+    assert printed(1, "door") == printed(1, "deep") != printed(2, "door")

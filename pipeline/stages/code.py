@@ -2,7 +2,8 @@
 
 from pipeline.distributions import locked_versions
 from pipeline.files import write_json
-from pipeline.fingerprint import fingerprint, parse_package
+from pipeline.fingerprint import fingerprint
+from pipeline.modules import Definition, parse_package
 from pipeline.stage import STAGES, In, Out
 
 
@@ -11,7 +12,7 @@ def run(*, package: In, lock: In, fingerprints: Out) -> None:
     modules = parse_package(package)
     versions = locked_versions(lock.read_text(encoding="utf-8"))
     values = {
-        stage: fingerprint(modules, f"{package.name}.stages.{stage}", "run", versions)
+        stage: fingerprint(modules, [Definition(f"{package.name}.stages.{stage}", "run")], versions)
         for stage in STAGES
         if stage != "code"
     }
