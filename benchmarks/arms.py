@@ -18,15 +18,16 @@ from transformers import (
 )
 
 from benchmarks.flops import finish
-from pipeline.choice import for_training, using
-from pipeline.device import Device
-from pipeline.inference import logits
-from pipeline.learning import CLASSES, Rows
-from pipeline.loading import new_classifier
-from pipeline.models import freeze, only_what_the_head_reads
-from pipeline.packing import FLAT
-from pipeline.params import FinetuneParams
-from pipeline.training import Training
+from pipeline.finetune.classification import CLASSES, Rows
+from pipeline.models.attention import FLAT
+from pipeline.models.compute import using
+from pipeline.models.device import Device
+from pipeline.models.folder import new_classifier
+from pipeline.models.inference import logits
+from pipeline.models.layers import freeze, only_what_the_head_reads
+from pipeline.settings.task import FinetuneParams
+from pipeline.train.choice import for_training
+from pipeline.train.training import Training
 
 TUTORIAL_STEPS, DEFAULT_STEPS = 3, 150
 ABOUT = {

@@ -14,7 +14,7 @@ from time import perf_counter
 
 import psutil
 
-from tests.revisions import examples, flipped, model, new_project, settings, write_params, write_task
+from tests.given.revisions import examples, flipped, model, new_project, settings, write_params, write_task
 
 LABELS = ("abbreviation", "description", "entity", "human", "location", "number")
 ARMS = {

@@ -23,13 +23,13 @@ from transformers import BertConfig, BertModel
 from benchmarks.arms import ABOUT, ARMS, Data
 from benchmarks.flops import Shape, frozen, needed, peak, whole
 from benchmarks.table import publish, table
-from pipeline.batches import Ragged
-from pipeline.device import choose
-from pipeline.files import read_json
-from pipeline.learning import Rows
-from pipeline.params import FinetuneParams
+from pipeline.core.files import read_json
+from pipeline.core.tables import labels_of, read_arrow
+from pipeline.finetune.classification import Rows
+from pipeline.models.batches import Ragged
+from pipeline.models.device import choose
+from pipeline.settings.task import FinetuneParams
 from pipeline.stages.finetune import rows_of
-from pipeline.tables import labels_of, read_arrow
 
 ENCODER = Path("data/raw/minilm")
 SEEDS = (0, 1, 2)

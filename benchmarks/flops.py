@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from pipeline.device import Device
+from pipeline.models.device import Device
 
 # A GPU reaches its peak on large products only.
 SIZES = {"cpu": 2048, "cuda": 8192}

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.soak import sorted_stages
-from tests.projects import ENVIRONMENT, Project, prefect_server
+from tests.given.projects import ENVIRONMENT, Project, prefect_server
 
 OUT = Path("docs/benchmarks/flow.md")
 DVC = (sys.executable, "-m", "dvc", "repro")

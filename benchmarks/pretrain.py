@@ -23,17 +23,18 @@ from transformers import AutoTokenizer, BertForMaskedLM, DataCollatorForLanguage
 
 from benchmarks.flops import Shape, peak, whole
 from benchmarks.table import publish, table
-from pipeline.batches import padded
-from pipeline.choice import for_training, using
-from pipeline.device import Device, choose, keep_memory
-from pipeline.families import continued_encoder
-from pipeline.files import read_json
-from pipeline.masking import IGNORED
-from pipeline.passages import MEASURED, Corpus, batch, drawn, lengths
-from pipeline.pretrain_params import PretrainParams
-from pipeline.pretraining import TEXT
+from pipeline.core.files import read_json
+from pipeline.models.batches import padded
+from pipeline.models.compute import using
+from pipeline.models.device import Device, choose, keep_memory
+from pipeline.pretrain.batches import MEASURED, Corpus, batch, drawn, lengths
+from pipeline.pretrain.families import continued_encoder
+from pipeline.pretrain.masking import IGNORED
+from pipeline.pretrain.objective import TEXT
+from pipeline.settings.pretrain import PretrainParams
 from pipeline.stages.pretrain import corpora, prepare
-from pipeline.training import Training
+from pipeline.train.choice import for_training
+from pipeline.train.training import Training
 
 BASE, DOCUMENTS = Path("data/raw/minilm"), Path("data/corpus.parquet")
 SEEDS, STEPS, LENGTH = (0, 1, 2), 12, 128

@@ -18,7 +18,7 @@ from dvc.fs import localfs
 from dvc.lock import LockError
 from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError, rwlock
 
-from tests.projects import ENVIRONMENT, Project, tree
+from tests.given.projects import ENVIRONMENT, Project, tree
 
 # A stage writes its output in pieces, straight into place, and tells when it begins; so two at a time would show.
 STAGE = """

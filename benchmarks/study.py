@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import machine
-from pipeline.arms import TransferParams, cells_of
-from pipeline.chart_curves import pretraining
-from pipeline.chart_transfer import standalone, transfer
-from pipeline.durations import add, lately
-from pipeline.files import publish, read_json, write_json
-from pipeline.overlay import edited
-from pipeline.plan import duration
-from pipeline.render import count, escape_markdown, markdown_table
-from pipeline.settings import parse
-from pipeline.style import CHART_CSS
-from pipeline.summary import encoders_table
-from pipeline.transfer_words import markdown
+from pipeline.core.files import publish, read_json, write_json
+from pipeline.core.format import count, escape_markdown, markdown_table
+from pipeline.report.charts.curves import pretraining
+from pipeline.report.charts.study import standalone, transfer
+from pipeline.report.study import markdown
+from pipeline.report.summary import encoders_table
+from pipeline.report.templates.style import CHART_CSS
+from pipeline.repository.durations import add, lately
+from pipeline.repository.plan import duration
+from pipeline.settings.overlay import edited
+from pipeline.settings.resolve import parse
+from pipeline.settings.study import TransferParams, cells_of
 
 Document = dict[str, Any]
 RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")

@@ -22,7 +22,7 @@ def make(texts: int, out: Path) -> None:
     """Write `texts` examples: the reviews over and over, each time with another number before them."""
     import pyarrow as pa
 
-    from pipeline.tables import described, labels_of, read_parquet, write_parquet
+    from pipeline.core.tables import described, labels_of, read_parquet, write_parquet
 
     rows = read_parquet(EXAMPLES)
     known, splits, labels = (rows[name].to_pylist() for name in ("text", "split", "label"))
@@ -42,7 +42,7 @@ def lists(examples: Path, out: Path) -> int:
     """Tokenise as most programs do: every text, then every list of ids in memory; no file is written."""
     import pyarrow.parquet as pq
 
-    from pipeline.tokenizer import load_tokenizer
+    from pipeline.models.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(ENCODER, max_length=MAX_LENGTH)
     texts = pq.read_table(examples)["text"].to_pylist()
@@ -77,9 +77,9 @@ def ours(examples: Path, out: Path) -> int:
     """Run the stage."""
     import pyarrow.compute as pc
 
-    from pipeline.params import TokenizeParams
+    from pipeline.core.tables import read_arrow
+    from pipeline.settings.task import TokenizeParams
     from pipeline.stages.tokenize import run
-    from pipeline.tables import read_arrow
 
     params = TokenizeParams(task="reviews", max_length=MAX_LENGTH, batch_texts=BATCH_TEXTS)
     run(params, examples=examples, findings=examples, encoder=ENCODER, tokens=out)

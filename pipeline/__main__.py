@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.commands import COMMANDS
-from pipeline.errors import PipelineError
-from pipeline.stage import STAGES, command_line
+from pipeline.core.errors import PipelineError
+from pipeline.core.stage import STAGES, command_line
 
 USAGE = f"""usage: python -m pipeline STAGE [NAME] --OPTION PATH ...   (dvc.yaml has the whole lines)
        python -m pipeline COMMAND [WORD ...]

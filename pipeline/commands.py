@@ -6,15 +6,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.comment import comment as markdown
-from pipeline.difference import MOST_BYTES, read_difference
-from pipeline.errors import EnvironmentFault, UsageError
-from pipeline.files import publish, read_json, write_json
-from pipeline.overlay import overlaid
-from pipeline.profile import accept as accepted
-from pipeline.readme import collapse, overview, replaced
-from pipeline.run import down, plan, run, serve
-from pipeline.settings import resolve
+from pipeline.checks.drift import accept as accepted
+from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.core.files import publish, read_json, write_json
+from pipeline.diff.comment import comment as markdown
+from pipeline.diff.document import MOST_BYTES, read_difference
+from pipeline.flow.commands import down, plan, run, serve
+from pipeline.report.readme import collapse, overview, replaced
+from pipeline.settings.overlay import overlaid
+from pipeline.settings.resolve import resolve
 
 SETTINGS = Path("params.yaml")
 FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
@@ -71,7 +71,7 @@ def diff(words: Sequence[str]) -> None:
         UsageError: A word, a revision or the head's params are wrong.
         Regression: A gate fails.
     """
-    importlib.import_module("pipeline.diff").main(words)
+    importlib.import_module("pipeline.diff.command").main(words)
 
 
 def comment(words: Sequence[str]) -> None:

@@ -13,11 +13,11 @@ from benchmarks import finetune, flops, pretrain
 from benchmarks import table as tables
 from benchmarks.flops import Shape, frozen, needed, peak, whole
 from benchmarks.pipeline import split
-from pipeline.device import Device
-from pipeline.models import freeze, only_what_the_head_reads
-from pipeline.vocabulary import NAMES
-from tests import pretraining
-from tests.test_training import with_params
+from pipeline.models.device import Device
+from pipeline.models.layers import freeze, only_what_the_head_reads
+from pipeline.pretrain.vocabulary import NAMES
+from tests.given import pretraining
+from tests.given.training import with_params
 
 CPU = Device(torch.device("cpu"), "fp32", "a test")
 SHAPE = Shape(hidden=32, intermediate=48, layers=3)

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import commands
 from pipeline.__main__ import main
-from pipeline.stage import STAGES
+from pipeline.core.stage import STAGES
 
 PROFILE = {"rows": 3, "label_shares": {"a": 1.0}, "length_counts": [1, 2]}
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.arms import Arm, Rival, Study
-from pipeline.params import PER_TASK
-from pipeline.pretrain_params import CorpusParams, PretrainParams, TextParams
-from pipeline.settings import parse, resolve
-from pipeline.stage import STAGES, WHOLE, declaration, load
+from pipeline.core.stage import STAGES, WHOLE, declaration, load
+from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
+from pipeline.settings.resolve import parse, resolve
+from pipeline.settings.study import Arm, Rival, Study
+from pipeline.settings.task import PER_TASK
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")
 DVC: dict[str, Any] = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from pipeline.stage import command_line
+from pipeline.core.stage import command_line
 
 ROOT = Path.cwd()
 TEAMS = {

@@ -14,9 +14,9 @@ import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from pipeline.settings import parse
-from tests.conftest import make_encoder
-from tests.settings import dump
+from pipeline.settings.resolve import parse
+from tests.given.encoder import make_encoder
+from tests.given.settings import dump
 
 ROOT = Path(__file__).parent.parent
 PARTS = (
@@ -226,13 +226,13 @@ def test_nothing_changed_runs_nothing(clone):
 
 
 def test_a_comment_runs_the_fingerprints_alone(clone):
-    clone.edit("pipeline/tokenizer.py", "from pathlib", "# a comment\nfrom pathlib")
+    clone.edit("pipeline/models/tokenizer.py", "from pathlib", "# a comment\nfrom pathlib")
     assert clone.repro() == ({"code"}, set())
 
 
 def test_the_logic_of_a_module_runs_its_stages_and_what_follows_where_the_result_is_another(clone):
-    clone.edit("pipeline/tokenizer.py", "CHARS_PER_TOKEN = 64", "CHARS_PER_TOKEN = 65")
-    clone.edit("pipeline/baselines.py", "sublinear_tf=True", "sublinear_tf=False")
+    clone.edit("pipeline/models/tokenizer.py", "CHARS_PER_TOKEN = 64", "CHARS_PER_TOKEN = 65")
+    clone.edit("pipeline/evaluate/baselines.py", "sublinear_tf=True", "sublinear_tf=False")
     equal = {*both("tokenize"), *cells("study"), *cells("rival")}  # nothing follows
     assert clone.repro() == ({"code", *equal, *both("baseline", "evaluate"), "report"}, set())
 

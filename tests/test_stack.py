@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.distributions import locked_versions
+from pipeline.core.versions import locked_versions
 
 LOCK = Path("requirements.lock").read_text(encoding="utf-8")
 FLOW = """

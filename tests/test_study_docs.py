@@ -8,13 +8,13 @@ import pytest
 from dvc.utils.serialize import parse_yaml
 
 from benchmarks.study import collected, drawings, overlay, page, place, reproduce, write
-from pipeline.durations import add, lately
-from pipeline.errors import UsageError
-from pipeline.files import read_json, write_json
-from pipeline.settings import parse, resolve
-from tests.projects import Project
-from tests.reporting import pretraining
-from tests.studies import make_study, params
+from pipeline.core.errors import UsageError
+from pipeline.core.files import read_json, write_json
+from pipeline.repository.durations import add, lately
+from pipeline.settings.resolve import parse, resolve
+from tests.given.projects import Project
+from tests.given.reporting import pretraining
+from tests.given.studies import make_study, params
 
 DOCS = Path("docs")
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.settings import parse, resolve
-from tests.projects import Project
-from tests.settings import dump
+from pipeline.settings.resolve import parse, resolve
+from tests.given.projects import Project
+from tests.given.settings import dump
 
 STAGES = ("rival", "start", "study", "transfer")
 COPIES = {

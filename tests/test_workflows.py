@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.difference import read_difference
-from tests.settings import dump
+from pipeline.diff.document import read_difference
+from tests.given.settings import dump
+from tests.given.workflows import FOLDER, ROOT, Runner, load
 from tests.test_pipeline import packed, settings  # noqa: F401  (a fixture)
-from tests.workflows import FOLDER, ROOT, Runner, load
 
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
 PARTS = (
@@ -108,7 +108,7 @@ def origin(packed, tmp_path_factory) -> Path:  # noqa: F811
         (root / part).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
         copy(ROOT / part, root / part)
-    from pipeline.settings import parse
+    from pipeline.settings.resolve import parse
 
     values, _ = parse(settings(packed[1]))
     del values["tasks"]["reviews"]

@@ -2,11 +2,11 @@
 
 import pyarrow as pa
 
-from pipeline.alignment import aligned, class_indices, of_split, vectors
-from pipeline.baselines import majority, probe, tfidf
-from pipeline.params import BaselineParams
-from pipeline.stage import In, Out
-from pipeline.tables import described, labels_of, read_arrow, read_parquet, task_of, write_parquet
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import described, labels_of, read_arrow, read_parquet, task_of, write_parquet
+from pipeline.evaluate.align import aligned, class_indices, of_split, vectors
+from pipeline.evaluate.baselines import majority, probe, tfidf
+from pipeline.settings.task import BaselineParams
 
 
 def run(params: BaselineParams, *, examples: In, findings: In, features: In, baselines: Out) -> None:  # noqa: ARG001

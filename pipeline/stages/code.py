@@ -1,10 +1,10 @@
 """code: the package's source -> one fingerprint a stage, so that an edit reruns only what it can affect."""
 
-from pipeline.distributions import locked_versions
-from pipeline.files import write_json
-from pipeline.fingerprint import fingerprint
-from pipeline.modules import Definition, parse_package
-from pipeline.stage import STAGES, In, Out
+from pipeline.core.files import write_json
+from pipeline.core.fingerprint import fingerprint
+from pipeline.core.modules import Definition, parse_package
+from pipeline.core.stage import STAGES, In, Out
+from pipeline.core.versions import locked_versions
 
 
 def run(*, package: In, lock: In, fingerprints: Out) -> None:

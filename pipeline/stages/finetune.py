@@ -4,21 +4,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.batches import ragged
-from pipeline.choice import chosen, key
-from pipeline.export import card, save
-from pipeline.files import remove, write_json
-from pipeline.identity import identity
-from pipeline.learning import CLASSES, Rows
-from pipeline.loading import new_classifier
-from pipeline.lora import low_rank
-from pipeline.models import freeze, only_what_the_head_reads, require_fit
-from pipeline.parallel import joined
-from pipeline.params import FinetuneParams
-from pipeline.resume import to_the_end
-from pipeline.stage import In, Out
-from pipeline.tables import labels_of, read_arrow
-from pipeline.training import Training
+from pipeline.core.files import remove, write_json
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import labels_of, read_arrow
+from pipeline.finetune.classification import CLASSES, Rows
+from pipeline.finetune.lora import low_rank
+from pipeline.models.batches import ragged
+from pipeline.models.folder import new_classifier
+from pipeline.models.layers import freeze, only_what_the_head_reads, require_fit
+from pipeline.models.processes import joined
+from pipeline.report.cards import card, save
+from pipeline.settings.task import FinetuneParams
+from pipeline.train.choice import chosen, key
+from pipeline.train.identity import identity
+from pipeline.train.resume import to_the_end
+from pipeline.train.training import Training
 
 
 def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history: Out) -> None:

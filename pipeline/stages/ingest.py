@@ -1,11 +1,11 @@
 """ingest: a task's raw file becomes examples with labels and splits."""
 
-from pipeline.files import write_json
-from pipeline.ingest_params import IngestParams
-from pipeline.intake import take_in
-from pipeline.reading import read
-from pipeline.stage import In, Out
-from pipeline.tables import write_parquet
+from pipeline.core.files import write_json
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import write_parquet
+from pipeline.examples.intake import take_in
+from pipeline.examples.read import read
+from pipeline.settings.ingest import IngestParams
 
 
 def run(params: IngestParams, *, raw: In, examples: Out, intake: Out) -> None:

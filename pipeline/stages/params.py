@@ -1,9 +1,9 @@
 """params: params.yaml -> the section each stage of each task reads, checked as a whole."""
 
-from pipeline.errors import UsageError
-from pipeline.files import read_json, write_json
-from pipeline.settings import resolve
-from pipeline.stage import In, Out
+from pipeline.core.errors import UsageError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.stage import In, Out
+from pipeline.settings.resolve import resolve
 
 
 def run(*, settings: In, profiles: In, resolved: Out) -> None:

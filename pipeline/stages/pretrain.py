@@ -10,25 +10,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from transformers import PreTrainedModel
 
-from pipeline.batches import ragged
-from pipeline.choice import chosen, key
-from pipeline.errors import DataError, UsageError
-from pipeline.export import pretrained_card, save
-from pipeline.families import continued_encoder, new_encoder, require_pair, without_generator
-from pipeline.files import publish, remove, write_json
-from pipeline.identity import identity
-from pipeline.instances import Layout
-from pipeline.models import positions
-from pipeline.parallel import first_then_others, joined
-from pipeline.passages import Corpus, chance
-from pipeline.pretrain_params import PretrainParams
-from pipeline.pretraining import TEXT
-from pipeline.resume import to_the_end
-from pipeline.stage import In, Out
-from pipeline.tables import read_arrow, stream_parquet, write_arrow
-from pipeline.tokenizer import TOKENIZER_FILES, load_tokenizer
-from pipeline.training import Training
-from pipeline.vocabulary import learned, words, write_tokenizer
+from pipeline.core.errors import DataError, UsageError
+from pipeline.core.files import publish, remove, write_json
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import read_arrow, stream_parquet, write_arrow
+from pipeline.models.batches import ragged
+from pipeline.models.layers import positions
+from pipeline.models.processes import first_then_others, joined
+from pipeline.models.tokenizer import TOKENIZER_FILES, load_tokenizer
+from pipeline.pretrain.batches import Corpus, chance
+from pipeline.pretrain.families import continued_encoder, new_encoder, require_pair, without_generator
+from pipeline.pretrain.objective import TEXT
+from pipeline.pretrain.pairs import Layout
+from pipeline.pretrain.vocabulary import learned, words, write_tokenizer
+from pipeline.report.cards import pretrained_card, save
+from pipeline.settings.pretrain import PretrainParams
+from pipeline.train.choice import chosen, key
+from pipeline.train.identity import identity
+from pipeline.train.resume import to_the_end
+from pipeline.train.training import Training
 
 TYPED = ("bert", "albert", "electra")  # families that are told which text of a pair a token is of
 DOCUMENTS = 512  # tokenised at a time

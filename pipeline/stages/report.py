@@ -1,11 +1,11 @@
 """report: what the stages found about every task -> one page for people, one Markdown for Git."""
 
-from pipeline.files import publish, read_json
-from pipeline.page import page_html
-from pipeline.params import ReportParams
-from pipeline.stage import In, Out
-from pipeline.summary import summary_markdown
-from pipeline.verdict import Task
+from pipeline.core.files import publish, read_json
+from pipeline.core.stage import In, Out
+from pipeline.report.page import page_html
+from pipeline.report.summary import summary_markdown
+from pipeline.report.verdict import Task
+from pipeline.settings.task import ReportParams
 
 
 def run(

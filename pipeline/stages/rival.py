@@ -1,11 +1,12 @@
 """rival: examples -> a cell of the study, a model without an encoder."""
 
-from pipeline.arms import RivalParams
-from pipeline.baselines import majority, tfidf
-from pipeline.cell import NO_TRAINING, budget, document
-from pipeline.files import write_json
-from pipeline.stage import In, Out
-from pipeline.tables import read_parquet
+from pipeline.core.files import write_json
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import read_parquet
+from pipeline.evaluate.baselines import majority, tfidf
+from pipeline.settings.study import RivalParams
+from pipeline.study.budget import budget
+from pipeline.study.cell import NO_TRAINING, document
 
 
 def run(params: RivalParams, *, examples: In, findings: In, cell: Out) -> None:  # noqa: ARG001

@@ -2,11 +2,11 @@
 
 import shutil
 
-from pipeline.arms import StartParams
-from pipeline.errors import EnvironmentFault
-from pipeline.files import publish
-from pipeline.stage import In, Out
-from pipeline.tokenizer import TOKENIZER_FILES
+from pipeline.core.errors import EnvironmentFault
+from pipeline.core.files import publish
+from pipeline.core.stage import In, Out
+from pipeline.models.tokenizer import TOKENIZER_FILES
+from pipeline.settings.study import StartParams
 
 SHAPE = "config.json"
 

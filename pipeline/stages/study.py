@@ -1,12 +1,13 @@
 """study: examples and the start of an arm -> a cell of the study, a model with an encoder."""
 
-from pipeline.arms import StudyParams
-from pipeline.cell import NO_TRAINING, budget, document
-from pipeline.errors import UsageError
-from pipeline.fewshot import finetuned, probed
-from pipeline.files import write_json
-from pipeline.stage import In, Out
-from pipeline.tables import read_parquet
+from pipeline.core.errors import UsageError
+from pipeline.core.files import write_json
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import read_parquet
+from pipeline.settings.study import StudyParams
+from pipeline.study.budget import budget
+from pipeline.study.cell import NO_TRAINING, document
+from pipeline.study.fewshot import finetuned, probed
 
 
 def run(params: StudyParams, *, examples: In, findings: In, start: In, cell: Out) -> None:  # noqa: ARG001

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.params import TokenizeParams
-from pipeline.stage import In, Out
-from pipeline.tables import description, labels_of, read_arrow, regroup, stream_parquet, task_of, write_arrow
-from pipeline.tokenizer import encode, load_tokenizer
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import description, labels_of, read_arrow, regroup, stream_parquet, task_of, write_arrow
+from pipeline.models.tokenizer import encode, load_tokenizer
+from pipeline.settings.task import TokenizeParams
 
 # Token ids of a record batch at most: 32 MiB of memory. Where one ends depends on `max_length` alone.
 RECORD_TOKENS = 2**23

@@ -1,9 +1,9 @@
 """transfer: the cells of the study -> what pretraining brings, as numbers and as curves."""
 
-from pipeline.arms import TransferParams, cells_of
-from pipeline.files import publish, read_json, write_json
-from pipeline.stage import In, Out
-from pipeline.transfer import curves_csv, joined
+from pipeline.core.files import publish, read_json, write_json
+from pipeline.core.stage import In, Out
+from pipeline.settings.study import TransferParams, cells_of
+from pipeline.study.results import curves_csv, joined
 
 
 def run(params: TransferParams, *, cells: In, transfer: Out, curves: Out) -> None:

@@ -1,13 +1,13 @@
 """validate: examples -> findings, the gate before everything that learns."""
 
-from pipeline.expectations import verdicts
-from pipeline.files import read_json, write_json
-from pipeline.findings import gate, judge, summary
-from pipeline.measures import frames, measured, schema_frames, train_profile
-from pipeline.params import ValidateParams
-from pipeline.stage import In, Out
-from pipeline.suite import checks, schema_checks
-from pipeline.tables import labels_of, read_parquet
+from pipeline.checks.expectations import verdicts
+from pipeline.checks.findings import gate, judge, summary
+from pipeline.checks.measures import frames, measured, schema_frames, train_profile
+from pipeline.checks.suite import checks, schema_checks
+from pipeline.core.files import read_json, write_json
+from pipeline.core.stage import In, Out
+from pipeline.core.tables import labels_of, read_parquet
+from pipeline.settings.task import ValidateParams
 
 
 def run(params: ValidateParams, *, examples: In, intake: In, findings: Out) -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import DataError
-from pipeline.files import sha256, write_json
-from pipeline.params import BaselineParams
+from pipeline.core.errors import DataError
+from pipeline.core.files import sha256, write_json
+from pipeline.core.tables import described, labels_of, read_parquet, task_of, write_arrow, write_parquet
+from pipeline.settings.task import BaselineParams
 from pipeline.stages.baseline import run
-from pipeline.tables import described, labels_of, read_parquet, task_of, write_arrow, write_parquet
 
 LABELS = ("ham", "spam")
 PARAMS = BaselineParams(

@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from pipeline.stage import STAGES
+from pipeline.core.stage import STAGES
 from pipeline.stages.code import run
 
 

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import DataError
-from pipeline.pretrain_params import CorpusParams
-from pipeline.settings import resolve
+from pipeline.core.errors import DataError
+from pipeline.settings.pretrain import CorpusParams
+from pipeline.settings.resolve import resolve
 from pipeline.stages.corpus import run
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")

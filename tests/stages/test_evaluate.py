@@ -9,11 +9,11 @@ import torch
 from sklearn.metrics import accuracy_score, confusion_matrix
 from transformers import BertConfig, BertForSequenceClassification
 
-from pipeline.errors import DataError
-from pipeline.files import read_json, sha256
-from pipeline.params import EvaluateParams
+from pipeline.core.errors import DataError
+from pipeline.core.files import read_json, sha256
+from pipeline.core.tables import described, labels_of, read_parquet, write_arrow, write_parquet
+from pipeline.settings.task import EvaluateParams
 from pipeline.stages.evaluate import run
-from pipeline.tables import described, labels_of, read_parquet, write_arrow, write_parquet
 
 LABELS = ("=ham", "spam")  # a class name that a spreadsheet would run
 OUTPUTS = ("metrics", "evaluation", "predictions", "projection", "confusion")

@@ -4,11 +4,11 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from pipeline.errors import DataError, UsageError
+from pipeline.core.errors import DataError, UsageError
+from pipeline.core.tables import described, labels_of, read_arrow, task_of, write_arrow
 from pipeline.stages import extract
 from pipeline.stages.extract import run
-from pipeline.tables import described, labels_of, read_arrow, task_of, write_arrow
-from tests.test_extraction import PARAMS
+from tests.models.test_features import PARAMS
 
 COUNT = 50
 

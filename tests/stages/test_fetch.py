@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import TypeAdapter
 
-from pipeline.errors import DataError
-from pipeline.pins import Source
+from pipeline.core.errors import DataError
+from pipeline.settings.sources import Source
 from pipeline.stages.fetch import run
-from tests.sources import Hub, hub_source, make_wheel, package_source, serving
+from tests.given.sources import Hub, hub_source, make_wheel, package_source, serving
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from pipeline.files import sha256
+from pipeline.core.files import sha256
+from pipeline.core.tables import described, write_arrow
 from pipeline.stages.finetune import run
-from pipeline.tables import described, write_arrow
-from tests.test_training import rows, with_params
+from tests.given.training import rows, with_params
 
 PARAMS = with_params(epochs=4, batch_tokens=128, learning_rate=3e-3)
 

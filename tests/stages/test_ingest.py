@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import DataError
-from pipeline.files import read_json
-from pipeline.ingest_params import IngestParams
+from pipeline.core.errors import DataError
+from pipeline.core.files import read_json
+from pipeline.core.tables import labels_of, read_parquet
+from pipeline.settings.ingest import IngestParams
 from pipeline.stages.ingest import run
-from pipeline.tables import labels_of, read_parquet
-from tests.ingesting import ingest_params
+from tests.given.ingesting import ingest_params
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 REVIEWS = {"file": "reviews.csv", "labels": ["negative", "positive"], "keep": ["topic"]}

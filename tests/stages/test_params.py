@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import EnvironmentFault, UsageError
-from pipeline.settings import resolve
+from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.settings.resolve import resolve
 from pipeline.stages.params import run
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")

@@ -17,14 +17,14 @@ import torch
 from tokenizers import pre_tokenizers
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from pipeline.errors import DataError, Stopped, UsageError
-from pipeline.loading import new_classifier
-from pipeline.pretrain_params import PretrainParams
+from pipeline.core.errors import DataError, Stopped, UsageError
+from pipeline.models.folder import new_classifier
+from pipeline.pretrain.vocabulary import learned, write_tokenizer
+from pipeline.settings.pretrain import PretrainParams
 from pipeline.stages.pretrain import corpora, prepare, run
-from pipeline.vocabulary import learned, write_tokenizer
-from tests.conftest import make_encoder
-from tests.pretraining import FAMILIES, with_params, write_corpus
-from tests.projects import PATIENCE, ROOT, until
+from tests.given.encoder import make_encoder
+from tests.given.pretraining import FAMILIES, with_params, write_corpus
+from tests.given.projects import PATIENCE, ROOT, until
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import EnvironmentFault
-from pipeline.files import write_json
-from pipeline.params import ReportParams
+from pipeline.core.errors import EnvironmentFault
+from pipeline.core.files import write_json
+from pipeline.settings.task import ReportParams
 from pipeline.stages.report import run
-from tests.reporting import pretraining, three_tasks
-from tests.studies import make_study
+from tests.given.reporting import pretraining, three_tasks
+from tests.given.studies import make_study
 
 FOLDERS = ("intake", "findings", "history", "evaluation", "projection")
 ALL = (*FOLDERS, "pretraining")

@@ -9,18 +9,18 @@ import pyarrow as pa
 import pytest
 import torch
 
-from pipeline import fewshot
-from pipeline.arms import RivalParams, StartParams, StudyParams, TransferParams, cells_of
-from pipeline.errors import EnvironmentFault, UsageError
-from pipeline.extraction import vectors
-from pipeline.fewshot import epochs
-from pipeline.files import sha256
-from pipeline.loading import new_classifier, random_classifier
-from pipeline.params import BaselineParams, ExtractParams, ProbeParams
+from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.core.files import sha256
+from pipeline.core.tables import described, read_parquet, write_parquet
+from pipeline.models.features import vectors
+from pipeline.models.folder import new_classifier, random_classifier
+from pipeline.settings.study import RivalParams, StartParams, StudyParams, TransferParams, cells_of
+from pipeline.settings.task import BaselineParams, ExtractParams, ProbeParams
 from pipeline.stages import rival, start, study, transfer
-from pipeline.tables import described, read_parquet, write_parquet
-from pipeline.training import Training
-from tests.test_training import with_params
+from pipeline.study import fewshot
+from pipeline.study.fewshot import epochs
+from pipeline.train.training import Training
+from tests.given.training import with_params
 
 GOOD, BAD = ("great", "lovely", "warm", "clever"), ("bad", "dull", "grim", "weak")
 BASELINE = BaselineParams(task="t", ngrams=1, min_df=1, strengths=(1.0, 10.0), probe_strengths=(0.1,), max_iter=1000)

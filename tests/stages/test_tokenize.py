@@ -3,10 +3,10 @@ import pyarrow.parquet as pq
 import pytest
 from transformers import AutoTokenizer
 
-from pipeline.params import TokenizeParams
+from pipeline.core.tables import described, labels_of, read_arrow, task_of, write_parquet
+from pipeline.settings.task import TokenizeParams
 from pipeline.stages import tokenize
 from pipeline.stages.tokenize import run
-from pipeline.tables import described, labels_of, read_arrow, task_of, write_parquet
 
 PARAMS = TokenizeParams(task="t", max_length=6, batch_texts=2)
 

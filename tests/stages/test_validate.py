@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import DataError, EnvironmentFault, PipelineError
-from pipeline.params import Profile
-from pipeline.profile import LENGTH_EDGES
+from pipeline.checks.drift import LENGTH_EDGES
+from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
+from pipeline.core.tables import described, write_parquet
+from pipeline.settings.task import Profile
 from pipeline.stages.validate import run
-from pipeline.tables import described, write_parquet
-from tests.validating import CLASSES, Row, good_rows, make_intake, make_params, make_table
+from tests.given.validating import CLASSES, Row, good_rows, make_intake, make_params, make_table
 
 TRAIN, VALIDATION, TEST = 0, 60, 90  # the first row of each split
 ALIKE = Profile(rows=60, label_shares={"negative": 0.5, "positive": 0.5}, length_counts=(0,) * 4 + (60,) + (0,) * 16)

@@ -1,0 +1,80 @@
+"""How a split looks, in a few numbers, and how far two such looks are apart."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.errors import UsageError
+from pipeline.settings.task import Profile
+
+# Bins of the length of a text in words, right-open: bin 0 is below 1, the last is 1024 and above. Half octaves, so
+# that a bin is about as wide as the difference that matters. A reference is only valid for the edges it was made with.
+LENGTH_EDGES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512, 724, 1024)
+
+
+def profile(texts: Iterable[str | None], labels: Sequence[str | None], classes: Sequence[str]) -> dict[str, Any]:
+    """Return the profile of a split: rows, the share of each class in the order given, and texts in each length bin.
+
+    A missing text counts as one of no words. Shares are 0 where there are no rows; a label that is no class counts
+    as a row and appears nowhere.
+    """
+    words = [len((text or "").split()) for text in texts]
+    seen = Counter(labels)
+    bins = np.bincount(np.searchsorted(LENGTH_EDGES, words, side="right"), minlength=len(LENGTH_EDGES) + 1)
+    rows = len(labels)
+    return {
+        "rows": rows,
+        "label_shares": {label: seen[label] / rows if rows else 0.0 for label in classes},
+        "length_counts": bins.tolist(),
+    }
+
+
+def label_drift(present: Mapping[str, Any], reference: Profile) -> float:
+    """Return the total variation distance of the label shares, in [0, 1]; a class only one side knows has share 0."""
+    return total_variation(present["label_shares"], reference.label_shares)
+
+
+def length_drift(present: Mapping[str, Any], reference: Profile) -> float:
+    """Return the Kolmogorov-Smirnov distance of the binned lengths, in [0, 1].
+
+    Raises:
+        UsageError: The reference was made with other length bins.
+    """
+    found, expected = len(reference.length_counts), len(present["length_counts"])
+    if found != expected:
+        raise UsageError(
+            f"the reference profile has {found} length bins, and this version counts {expected}; "
+            "make the present profile the reference (`python -m pipeline accept TASK`)"
+        )
+    return kolmogorov_smirnov(present["length_counts"], reference.length_counts)
+
+
+def total_variation(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Return half the sum of absolute differences of two distributions over names, in [0, 1].
+
+    Source: Levin, Peres & Wilmer, Markov Chains and Mixing Times (2009), Proposition 4.2.
+    """
+    names = sorted({*one, *other})
+    return min(1.0, sum(abs(one.get(name, 0.0) - other.get(name, 0.0)) for name in names) / 2)
+
+
+def kolmogorov_smirnov(one: Sequence[int], other: Sequence[int]) -> float:
+    """Return the largest difference of the cumulative shares of two histograms over the same bins, in [0, 1].
+
+    It is the two-sample statistic of the binned values. An empty histogram is at distance 1 from any other.
+
+    Source: Kolmogorov (1933) and Smirnov (1939); the statistic D of `scipy.stats.ks_2samp`.
+    """
+    return float(np.max(np.abs(_cumulative(one) - _cumulative(other))))
+
+
+def accept(profiles: Mapping[str, Any], task: str, present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `profiles` (task to profile) with `present` as the task's reference, tasks in alphabetical order."""
+    return dict(sorted({**profiles, task: dict(present)}.items()))
+
+
+def _cumulative(counts: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the cumulative shares (B,) float64 of a histogram, all 0 where it is empty."""
+    return np.cumsum(counts) / max(sum(counts), 1)

@@ -1,0 +1,138 @@
+"""What the suite judges: the frames of the examples, and the numbers that no single row shows."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.checks.drift import label_drift, length_drift, profile
+from pipeline.checks.duplicates import near_duplicates, shared
+from pipeline.checks.suite import BROKEN, COLUMNS
+from pipeline.core.errors import EnvironmentFault
+from pipeline.core.tables import labels_of
+from pipeline.examples.text import key
+from pipeline.settings.fields import SPLITS
+from pipeline.settings.task import ValidateParams
+
+LINES = 5
+NO_REFERENCE = "no reference yet"
+
+
+class Measure(NamedTuple):
+    """A number with the rows behind it: how many, and the lines of the first; `reason` says why there is no number."""
+
+    value: float | None
+    rows: int = 0
+    lines: tuple[int, ...] = ()
+    reason: str | None = None
+
+
+def schema_frames(table: pa.Table) -> dict[str, pa.Table]:
+    """Return the frames `header` (no rows) and `schema` (name, type and expected type of each column)."""
+    names = table.column_names
+    types = [str(kind) for kind in table.schema.types]
+    expected = ["int64" if name == "row" else "string" for name in names]
+    return {"header": table.slice(0, 0), "schema": pa.table({"name": names, "type": types, "expected": expected})}
+
+
+def frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[str, Measure]) -> dict[str, pa.Table]:
+    """Return the frames `examples`, `splits`, `classes` and `measures`; `present` is the profile of train."""
+    shares = present["label_shares"]
+    rows = [pc.sum(_equal(table, "split", split)).as_py() or 0 for split in SPLITS]
+    train = table.filter(_equal(table, "split", "train"))
+    counts = [pc.sum(_equal(train, "label", label)).as_py() or 0 for label in shares]
+    return {
+        "examples": table.select(COLUMNS).append_column("leaked", pa.array(_leaked(table), pa.bool_())),
+        "splits": pa.table({"name": SPLITS, "rows": pa.array(rows, pa.int64())}),
+        "classes": pa.table({"name": [*shares], "rows": pa.array(counts, pa.int64()), "share": [*shares.values()]}),
+        "measures": pa.table({name: pa.array([measure.value], pa.float64()) for name, measure in measures.items()}),
+    }
+
+
+def train_profile(table: pa.Table) -> dict[str, Any]:
+    """Return the profile of the train rows of `described` examples."""
+    train = table.filter(_equal(table, "split", "train"))
+    return profile(train["text"].to_pylist(), train["label"].to_pylist(), labels_of(table))
+
+
+def measured(
+    table: pa.Table, intake: Mapping[str, Any], params: ValidateParams, present: Mapping[str, Any]
+) -> dict[str, Measure]:
+    """Return every number of the frame `measures` by name.
+
+    Raises:
+        EnvironmentFault: `intake` has not what the stage ingest writes.
+        UsageError: The reference profile is of another version.
+    """
+    broken = table.filter(pc.fill_null(pc.match_substring_regex(table["text"], BROKEN), fill_value=False))
+    return {
+        "broken_share": _of_rows(broken, table.num_rows),
+        **_of_intake(intake),
+        "near_share": _near(table, params),
+        **_drift(params, present),
+    }
+
+
+def share(part: int, whole: int) -> float:
+    """Return `part / whole`; 1 where there is nothing, so that nothing never passes for good."""
+    return part / whole if whole else 1.0
+
+
+def _of_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
+    """Return what ingest met and removed before there were examples."""
+    try:
+        rows, conflicts, repeated = intake["rows"], intake["conflicts"], intake["dropped"]["duplicates"]
+        several = conflicts["rows"]
+        return {
+            "conflict_share": Measure(share(several, rows), several, tuple(conflicts["lines"][:LINES])),
+            "duplicate_share": Measure(share(repeated, rows), repeated),
+        }
+    except (KeyError, TypeError) as error:
+        message = f"the intake lacks what ingest writes ({error!r}). Run `dvc repro` to make it again."
+        raise EnvironmentFault(message) from error
+
+
+def _near(table: pa.Table, params: ValidateParams) -> Measure:
+    """Return the share of held-out rows, those of validation and test, that have a near duplicate in train."""
+    given = table.filter(pc.is_valid(table["text"]))
+    learned = _equal(given, "split", "train")
+    train, held_out = given.filter(learned), given.filter(pc.invert(learned))
+    found = near_duplicates(
+        train["text"].to_pylist(),
+        held_out["text"].to_pylist(),
+        similarity=params.near_similarity,
+        permutations=params.near_permutations,
+        shingle=params.near_shingle,
+        seed=params.seed,
+    )
+    return _of_rows(held_out.take(pa.array(found, pa.int64())), held_out.num_rows)
+
+
+def _drift(params: ValidateParams, present: Mapping[str, Any]) -> dict[str, Measure]:
+    """Return the distances to the reference, or why there are none."""
+    if params.reference is None:
+        return dict.fromkeys(("label_drift", "length_drift"), Measure(None, reason=NO_REFERENCE))
+    return {
+        "label_drift": Measure(label_drift(present, params.reference)),
+        "length_drift": Measure(length_drift(present, params.reference)),
+    }
+
+
+def _of_rows(rows: pa.Table, whole: int) -> Measure:
+    """Return the share that `rows` are of `whole` rows, with their count and first lines."""
+    lines = rows["row"].drop_null().slice(0, LINES).to_pylist()
+    return Measure(share(rows.num_rows, whole), rows.num_rows, tuple(lines))
+
+
+def _leaked(table: pa.Table) -> list[bool]:
+    """Return for each row whether its id or its text (by its `key`) stands in more than one split."""
+    splits = table["split"].to_pylist()
+    keys = [None if text is None else key(text) for text in table["text"].to_pylist()]
+    by_id, by_text = shared(table["id"].to_pylist(), splits), shared(keys, splits)
+    return [one or other for one, other in zip(by_id, by_text, strict=True)]
+
+
+def _equal(table: pa.Table, column: str, value: str) -> pa.ChunkedArray:
+    """Return the mask of rows with `value` in `column`; a missing value is no match."""
+    return pc.fill_null(pc.equal(table[column], value), fill_value=False)

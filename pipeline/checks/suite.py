@@ -1,0 +1,137 @@
+"""What the examples must be, as data: each check in the words of Great Expectations and in those of a reader.
+
+A check judges one frame: `header` (the columns of the examples, no rows), `schema` (a row a column), `examples` (a row
+an example), `splits` and `classes` (a row each, with counts), `measures` (one row, a column a number).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from pipeline.core.errors import examples
+from pipeline.settings.fields import SPLITS
+from pipeline.settings.task import ValidateParams
+
+COLUMNS = ("id", "split", "text", "label", "row")
+
+# U+FFFD, and UTF-8 that somebody read as Latin-1 or Windows-1252: the first bytes of what Western European letters,
+# typographic marks, the byte order mark and emoji become. Marks that may well follow a capital, such as a closing
+# quote, are left out: a missed break costs less than a false one.
+# Source: https://ftfy.readthedocs.io/en/latest/heuristic.html
+BROKEN = (
+    "\ufffd|[\u00c2\u00c3][\u0080-\u00bf]|\u00c3[\u20ac\u201a\u0192\u201e\u2020\u2021\u02c6\u2030\u0160\u2039\u0152"
+    "\u017d\u2018\u201c\u2022\u02dc\u2122\u0161\u0153\u017e\u0178]|\u00e2\u20ac|\u00e2\u0080|\u00ef\u00bb\u00bf|"
+    "\u00ef\u00bf\u00bd|\u00f0\u0178|\u00f0\u009f"
+)
+
+Severity = Literal["critical", "warning"]
+
+
+class Check(NamedTuple):
+    """One question to one frame: `expectation` and `kwargs` are Great Expectations', the rest is for people."""
+
+    check: str
+    title: str
+    severity: Severity
+    frame: str
+    expected: str
+    remedy: str
+    expectation: str
+    kwargs: Mapping[str, Any]
+
+
+def schema_checks(columns: Sequence[str]) -> list[Check]:
+    """Return the checks that all others stand on: the `columns` found start with ours, and the types are right."""
+    remedy = "run `dvc repro` to make the examples again"
+    return [
+        Check("columns", "Columns in order", "critical", "header", examples(COLUMNS) + ", then those kept", remedy,
+              "expect_table_columns_to_match_ordered_list", {"column_list": [*COLUMNS, *columns[len(COLUMNS) :]]}),
+        Check("types", "Types of the columns", "critical", "schema", "row int64, all others string", remedy,
+              "expect_column_pair_values_to_be_equal", {"column_A": "type", "column_B": "expected"}),
+    ]  # fmt: skip
+
+
+def checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
+    """Return the checks of examples whose schema is right, most telling order first; `labels` are the classes."""
+    return [*_row_checks(params, labels), *_count_checks(params), *_share_checks(params), *_drift_checks(params)]
+
+
+def _row_checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
+    """Return what each example must satisfy."""
+    again = "run `dvc repro` to make the examples again"
+    return [
+        *(
+            Check(f"{column}_given", f"Every example has its {column}", "critical", "examples", "no missing value",
+                  again, "expect_column_values_to_not_be_null", {"column": column})
+            for column in COLUMNS
+        ),
+        Check("id_unique", "No id twice", "critical", "examples", "each id once", again,
+              "expect_column_values_to_be_unique", {"column": "id"}),
+        Check("split_known", "Split names known", "critical", "examples", f"one of {examples(SPLITS)}", again,
+              "expect_column_values_to_be_in_set", {"column": "split", "value_set": list(SPLITS)}),
+        Check("label_known", "Labels known", "critical", "examples", f"one of {examples(labels)}",
+              "mend the labels, or add the classes to `ingest.labels`",
+              "expect_column_values_to_be_in_set", {"column": "label", "value_set": list(labels)}),
+        Check("no_leak", "No text in two splits", "critical", "examples", "each text in one split",
+              "remove the rows from one of the splits, or let `ingest.shares` deal them",
+              "expect_column_values_to_be_in_set", {"column": "leaked", "value_set": [False]}),
+        Check("short_text", "Texts long enough", "warning", "examples", f"at least {params.min_chars} characters",
+              "mend the texts, or lower `validate.min_chars`",
+              "expect_column_value_lengths_to_be_between", {"column": "text", "min_value": params.min_chars}),
+        Check("long_text", "Texts short enough", "warning", "examples", f"at most {params.max_chars} characters",
+              "cut the texts, or raise `validate.max_chars`",
+              "expect_column_value_lengths_to_be_between", {"column": "text", "max_value": params.max_chars}),
+        Check("broken_text", "No broken characters", "warning", "examples", "no U+FFFD, no mojibake",
+              "read the file with the `ingest.encoding` it was written in",
+              "expect_column_values_to_not_match_regex", {"column": "text", "regex": BROKEN}),
+    ]  # fmt: skip
+
+
+def _count_checks(params: ValidateParams) -> list[Check]:
+    """Return what each split and each class must have."""
+    between = "expect_column_values_to_be_between"
+    return [
+        Check("split_rows", "Rows of each split", "critical", "splits", f"at least {params.min_rows}",
+              "add rows, change `ingest.shares`, or lower `validate.min_rows`",
+              between, {"column": "rows", "min_value": params.min_rows}),
+        Check("class_rows", "Rows of each class in train", "critical", "classes", f"at least {params.min_class_rows}",
+              "add rows of these classes, or lower `validate.min_class_rows`",
+              between, {"column": "rows", "min_value": params.min_class_rows}),
+        Check("class_share", "Share of each class in train", "warning", "classes",
+              f"at least {params.min_class_share:g}",
+              "add rows of these classes, set `finetune.class_weights`, or lower `validate.min_class_share`",
+              between, {"column": "share", "min_value": params.min_class_share}),
+        Check("majority_share", "Share of the largest class in train", "warning", "classes",
+              f"at most {params.max_majority_share:g}",
+              "add rows of the other classes, or raise `validate.max_majority_share`",
+              between, {"column": "share", "max_value": params.max_majority_share}),
+    ]  # fmt: skip
+
+
+def _share_checks(params: ValidateParams) -> list[Check]:
+    """Return which shares of the rows may have a fault."""
+    return [
+        _at_most("broken_share", "Share of texts with broken characters", "critical", params.max_broken_share,
+                 "read the file with the `ingest.encoding` it was written in, or raise `validate.max_broken_share`"),
+        _at_most("conflict_share", "Share of rows whose text has several labels", "critical",
+                 params.max_conflict_share, "mend the labels, or raise `validate.max_conflict_share`"),
+        _at_most("duplicate_share", "Share of rows that repeat another", "warning", params.max_duplicate_share,
+                 "look for the cause in the source, or raise `validate.max_duplicate_share`"),
+        _at_most("near_share", "Share of held-out rows with a near duplicate in train", "warning",
+                 params.max_near_share,
+                 "keep such rows together with `ingest.group`, or raise `validate.max_near_share`"),
+    ]  # fmt: skip
+
+
+def _drift_checks(params: ValidateParams) -> list[Check]:
+    """Return how far train may be from the reference."""
+    accept = f"look for the cause; if it is meant, run `python -m pipeline accept {params.task}`"
+    return [
+        _at_most("label_drift", "Label shares against the reference", "warning", params.max_label_drift, accept),
+        _at_most("length_drift", "Text lengths against the reference", "warning", params.max_length_drift, accept),
+    ]
+
+
+def _at_most(name: str, title: str, severity: Severity, limit: float, remedy: str) -> Check:
+    """Return the check that the measure `name` is at most `limit`."""
+    expectation, kwargs = "expect_column_values_to_be_between", {"column": name, "max_value": limit}
+    return Check(name, title, severity, "measures", f"at most {limit:g}", remedy, expectation, kwargs)

@@ -1,0 +1,107 @@
+"""Files that are whole or absent, and bytes that depend on nothing but the content."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import EnvironmentFault
+
+
+@contextmanager
+def publish(out: Path) -> Iterator[Path]:
+    """Yield a path beside `out` to write to; on success it becomes `out`, on any error it is removed.
+
+    The path is `<out>.partial`; whatever was there before is removed first. The body writes either a file or a
+    folder. Every byte is on disk (fsync) before the rename, so a reader sees the old content, the new, or (for an
+    instant, and a folder only) nothing, never a part.
+
+    Raises:
+        EnvironmentFault: The body raised `OSError` (disk full, no permission).
+    """
+    partial = out.with_name(out.name + ".partial")
+    remove(partial)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        _sync(partial)
+        old = out.with_name(out.name + ".old.partial")
+        remove(old)
+        if out.is_dir() and not out.is_symlink():
+            out.rename(old)  # a folder that is not empty cannot be replaced in one step
+        partial.replace(out)
+        remove(old)
+        _sync(out.parent, deep=False)
+    except OSError as error:
+        remove(partial)
+        raise EnvironmentFault(
+            f"{out} could not be written: {error}. Free space or fix the permissions, then run again."
+        ) from error
+    except BaseException:  # an interrupt leaves no half output either
+        remove(partial)
+        raise
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, if it is there; a link is removed, not what it points to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def json_text(value: object) -> str:
+    """Return strict JSON, one key a line, keys in the order given, with a final newline.
+
+    `<`, `>` and `&` inside strings are written as `\\u003c`, `\\u003e`, `\\u0026`, so that the text can stand inside
+    HTML.
+
+    Raises:
+        ValueError: `value` holds NaN or infinity; write null and a reason instead.
+    """
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026") + "\n"
+
+
+def write_json(out: Path, value: object) -> None:
+    """Publish `value` as strict JSON (see `json_text`)."""
+    with publish(out) as partial:
+        partial.write_text(json_text(value), encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a strict JSON file.
+
+    Raises:
+        EnvironmentFault: The file is missing, not UTF-8, not JSON, or holds NaN or Infinity.
+    """
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    except (OSError, ValueError) as error:
+        raise EnvironmentFault(f"{path} could not be read: {error}. Run `dvc repro` to make it again.") from error
+
+
+def _sync(path: Path, *, deep: bool = True) -> None:
+    """Flush a file, or a folder and (`deep`) all that is in it, to disk."""
+    if deep and path.is_dir():
+        for child in path.iterdir():
+            _sync(child)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,158 @@
+"""Fingerprints: one hash of all the code that a function reaches, blind to the place and the name of a definition.
+
+A fingerprint covers the definitions a function names, directly or through others, and the locked versions of the
+packages those import. The unit is the top-level statement, not the file: an edit of one class reaches only its users.
+Definitions are numbered in the order in which the walk meets them, and a reference is hashed as that number. So moving
+or renaming a definition changes no fingerprint; comments, formatting and docstrings do not count either.
+
+A module used as a value, or imported as `import a.b`, counts with all its statements. So does every statement that
+binds no name, since it runs at import: those of each module that is reached, and of the packages around it.
+"""
+
+import ast
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from pipeline.core.modules import (
+    ALL,
+    UNBOUND,
+    Definition,
+    External,
+    Modules,
+    Reference,
+    bound_names,
+    imports,
+    is_docstring,
+    look_up,
+    resolve,
+)
+from pipeline.core.versions import distributions
+
+# Statements whose text says which of their names is which: the name itself stands in it as a reference.
+_SELF_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign)
+
+
+class Closure(NamedTuple):
+    """What some definitions reach: definitions in the order met, the text of each, and the packages outside."""
+
+    definitions: tuple[Definition, ...]
+    texts: tuple[str, ...]
+    packages: frozenset[str]
+
+
+def fingerprint(modules: Modules, starts: Sequence[Definition], versions: Mapping[str, str]) -> str:
+    """Return the SHA-256, 64 hexadecimal digits, of all code that `starts` reach.
+
+    `versions` gives the version of each locked distribution by its normalised name; the standard library has none.
+
+    Raises:
+        KeyError: A start does not exist.
+        EnvironmentFault: A package that is reached is not installed or not locked.
+    """
+    reached = closure(modules, starts)
+    digest = hashlib.sha256()
+    for text in reached.texts:
+        digest.update(f"{text}\n".encode())
+    for distribution in distributions(reached.packages, versions):
+        digest.update(f"{distribution}=={versions[distribution]}\n".encode())
+    return digest.hexdigest()
+
+
+def closure(modules: Modules, starts: Sequence[Definition]) -> Closure:
+    """Return all that `starts` reach, themselves included.
+
+    Raises:
+        KeyError: A start does not exist.
+    """
+    for start in starts:
+        if start.name not in modules[start.module].bindings:
+            raise KeyError(f"{start.module} has no {start.name}")
+    order = list(dict.fromkeys(starts))
+    numbers = {definition: number for number, definition in enumerate(order)}
+    packages: set[str] = set()
+
+    def refer(reference: Reference) -> str:
+        if isinstance(reference, External):
+            packages.add(reference.dotted.partition(".")[0])
+            return reference.dotted
+        if reference not in numbers:
+            numbers[reference] = len(order)
+            order.append(reference)
+        return f"#{numbers[reference]}"
+
+    texts = [_text(modules, definition, refer) for definition in order]  # `order` grows while it is read
+    return Closure(tuple(order), tuple(texts), frozenset(packages))
+
+
+def canonical(node: object, replace: Callable[[ast.AST], str | None] = lambda _: None) -> str:
+    """Return a syntax tree as text without positions, docstrings, type comments and empty fields.
+
+    `replace` gives the text of a node, or None to take the node's own fields. The text is the same on every Python
+    version that gives the same tree, unlike `ast.dump`.
+    """
+    if isinstance(node, list):
+        return "[" + ",".join(canonical(item, replace) for item in node) + "]"
+    if not isinstance(node, ast.AST):
+        return f"{type(node).__name__}:{node!r}"
+    if (text := replace(node)) is not None:
+        return text
+    fields = []
+    for name, value in ast.iter_fields(node):
+        kept = (
+            [item for item in value if not is_docstring(item)] if name == "body" and isinstance(value, list) else value
+        )
+        if kept not in (None, []) and name not in ("type_comment", "kind", "ctx"):
+            fields.append(f"{name}={canonical(kept, replace)}")
+    return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _text(modules: Modules, definition: Definition, refer: Callable[[Reference], str]) -> str:
+    """Return the text of a definition, each name in it that is not local replaced by what it refers to."""
+    module, name = definition
+    around = [part for part in accumulate(module.split("."), "{}.{}".format) if part in modules]
+    parts = [refer(Definition(part, UNBOUND)) for part in around if modules[part].unbound and name != UNBOUND]
+    statements = modules[module].statements(name)
+    if name == ALL:  # a module as a value: its names count
+        parts += sorted(modules[module].bindings)
+    elif not all(isinstance(statement, _SELF_NAMED) for statement in statements):
+        parts.append(name)
+    parts += [_statement_text(modules, module, statement, refer) for statement in statements]
+    return " ".join(parts)
+
+
+def _statement_text(modules: Modules, module: str, statement: ast.stmt, refer: Callable[[Reference], str]) -> str:
+    _, local = bound_names(statement)
+
+    def look(name: str) -> list[str]:
+        return [refer(reference) for reference in look_up(modules, module, name)]
+
+    def replace(node: ast.AST) -> str | None:
+        if isinstance(node, ast.Name):
+            if node.id in local:  # shadowed: a name of its own, and perhaps the module's as well
+                return "+".join([f"name:{node.id}", *look(node.id)])
+            return "+".join(look(node.id)) or None
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id not in local:
+            return _attribute_text(modules, module, node.value.id, node.attr, refer)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            return " ".join(
+                f"import:{bound}={'+'.join(refer(reference) for reference in resolve(modules, dotted, attribute))}"
+                for bound, dotted, attribute in imports(node, module)
+            )
+        return None
+
+    text = canonical(statement, replace)
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return text.replace(f"name=str:{statement.name!r},", "", 1)
+    return text
+
+
+def _attribute_text(
+    modules: Modules, module: str, name: str, attribute: str, refer: Callable[[Reference], str]
+) -> str | None:
+    """Return what `name.attribute` refers to if `name` is a module of the package; None otherwise."""
+    references = look_up(modules, module, name)
+    if len(references) != 1 or not isinstance(references[0], Definition) or references[0].name != ALL:
+        return None
+    return "+".join(refer(reference) for reference in resolve(modules, references[0].module, attribute))

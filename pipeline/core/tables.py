@@ -1,0 +1,116 @@
+"""Columnar files with the task's name and classes in their schema, byte-identical for equal content."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.core.errors import EnvironmentFault
+from pipeline.core.files import publish
+
+
+def described(table: pa.Table, *, task: str, labels: tuple[str, ...]) -> pa.Table:
+    """Return `table` with the task's name and its classes, in order, in the schema's metadata and nothing else."""
+    return table.replace_schema_metadata(description(task, labels))
+
+
+def description(task: str, labels: tuple[str, ...]) -> dict[str, str]:
+    """Return the task's name and its classes, in order, as the metadata of a schema."""
+    return {"task": task, "labels": json.dumps(labels, ensure_ascii=False)}
+
+
+def labels_of(found: pa.Table | pa.Schema) -> tuple[str, ...]:
+    """Return the classes of a `described` table, in order: position = class index."""
+    return tuple(json.loads(_metadata(found)[b"labels"]))
+
+
+def task_of(found: pa.Table | pa.Schema) -> str:
+    """Return the task's name of a `described` table."""
+    return _metadata(found)[b"task"].decode()
+
+
+def _metadata(found: pa.Table | pa.Schema) -> dict[bytes, bytes]:
+    schema = found if isinstance(found, pa.Schema) else found.schema
+    metadata: dict[bytes, bytes] = schema.metadata
+    return metadata
+
+
+def write_parquet(out: Path, table: pa.Table) -> None:
+    """Publish `table` as one Parquet file (zstd)."""
+    with publish(out) as partial:
+        pq.write_table(table, partial, compression="zstd")
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """Return the table of a Parquet file written by `write_parquet`.
+
+    Raises:
+        EnvironmentFault: The file is missing or damaged.
+    """
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+
+def stream_parquet(path: Path, columns: Sequence[str], *, rows: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Return the schema of a file written by `write_parquet`, and its wanted columns, `rows` rows at a time.
+
+    The file is read in pieces of a mebibyte, so the memory does not grow with it.
+
+    Raises:
+        EnvironmentFault: The file is missing or damaged, here or when the damaged part is met.
+    """
+    try:
+        file = pq.ParquetFile(path, buffer_size=2**20)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from file.iter_batches(batch_size=rows, columns=list(columns))
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(path, error) from error
+
+    return file.schema_arrow, batches()
+
+
+def write_arrow(out: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Publish the batches as one uncompressed Arrow IPC file with this schema, which can be memory-mapped."""
+    with publish(out) as partial, pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+
+
+def regroup(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield the same rows in record batches of `rows` each, the last one the rest."""
+    waiting: list[pa.RecordBatch] = []
+    missing = rows
+    for given in batches:
+        batch = given
+        while batch.num_rows >= missing:
+            yield pa.concat_batches([*waiting, batch.slice(0, missing)])
+            batch, waiting, missing = batch.slice(missing), [], rows
+        if batch.num_rows:
+            waiting.append(batch)
+            missing -= batch.num_rows
+    if waiting:
+        yield pa.concat_batches(waiting)
+
+
+def read_arrow(path: Path) -> pa.Table:
+    """Return the memory-mapped table of a file written by `write_arrow`.
+
+    Raises:
+        EnvironmentFault: The file is missing or damaged.
+    """
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> EnvironmentFault:
+    return EnvironmentFault(f"{path} could not be read: {error}. Run `dvc repro` to make it again.")

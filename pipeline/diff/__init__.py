@@ -1,0 +1,1 @@
+"""One revision against another."""

@@ -1,0 +1,201 @@
+"""What one revision changed against another, as one strict document: the artefact that is diffed, checked and shown.
+
+It may come from code nobody has read yet, so every text is bounded and every list is: what validates is small, and
+says only what these classes can say. It holds ids, lines and class names of examples, and never their texts.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from pipeline.core.errors import DataError
+from pipeline.settings.fields import Name, Section, Share, Split
+
+MOST_BYTES = 4_000_000
+MOST_TASKS, MOST_ROWS, MOST_EXAMPLES = 200, 200, 20
+
+Word = Annotated[str, StringConstraints(max_length=200)]
+Sentence = Annotated[str, StringConstraints(max_length=600)]
+Number = Annotated[int, Field(ge=0, le=10**10)]
+Headline = Literal["accuracy", "macro_f1", "log_loss", "brier", "ece"]
+Outcome = Literal["passed", "unproven", "failed", "unjudged"]
+OUTCOMES: tuple[Outcome, ...] = ("failed", "unproven", "unjudged", "passed")  # the worst first
+
+
+class Metric(Section):
+    """A metric of both revisions; null where there is no number.
+
+    `difference` is head minus base. `p_value` tests "no difference", `p_worse` "not worse"; both are null where the
+    two models could not be compared example by example.
+    """
+
+    metric: Headline
+    base: float | None
+    head: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_value: Share | None
+    p_worse: Share | None
+
+
+class Judgement(Section):
+    """What a gate says; `sees` is the smallest true drop it refuses four times out of five, where that is known."""
+
+    metric: Headline
+    largest_drop: float
+    level: float
+    floor: float | None
+    sees: float | None
+    outcome: Outcome
+    reason: Sentence
+
+
+class Example(Section):
+    """A test example that only one of the two models gets right; `line` is that of its source file."""
+
+    id: Word
+    line: Number | None
+    label: Word
+    base: Word
+    head: Word
+
+
+class Flips(Section):
+    """How many examples only the head gets right (`fixed`) and only the base (`broken`), with McNemar's p values."""
+
+    fixed: Number
+    broken: Number
+    p_value: Share
+    mid_p: Share
+    fixed_examples: Annotated[tuple[Example, ...], Field(max_length=MOST_EXAMPLES)]
+    broken_examples: Annotated[tuple[Example, ...], Field(max_length=MOST_EXAMPLES)]
+
+
+class Group(Section):
+    """The examples of one class or slice: shares right, and McNemar's p value, adjusted for all groups of its kind."""
+
+    kind: Word
+    value: Word
+    rows: Number
+    base: Share
+    head: Share
+    fixed: Number
+    broken: Number
+    p_value: Share
+
+
+class SharedRows(Section):
+    """The test sets of both revisions; `relabelled` are those of `common` whose class differs."""
+
+    base: Number
+    head: Number
+    common: Number
+    relabelled: Number
+
+
+class RowChanges(Section):
+    """How the rows of one split differ; `moved` came from another split."""
+
+    split: Split
+    base: Number
+    head: Number
+    added: Number
+    removed: Number
+    relabelled: Number
+    moved: Number
+
+
+class Change(Section):
+    """Something that has another value: null where it is not there."""
+
+    name: Word
+    base: Word | None
+    head: Word | None
+
+
+class Bin(Section):
+    """Examples of one range of confidence, from `low` on: how many, their mean confidence, the share that is right."""
+
+    low: Share
+    count: Number
+    confidence: Share
+    right: Share
+
+
+class Evaluation(Section):
+    """A point of the learning curve; the loss is on validation."""
+
+    step: Number
+    loss: float | None
+
+
+class Curves(Section):
+    """The calibration and the learning curve of one revision."""
+
+    calibration: Annotated[tuple[Bin, ...], Field(max_length=100)]
+    learning: Annotated[tuple[Evaluation, ...], Field(max_length=MOST_ROWS)]
+
+
+class TaskDifference(Section):
+    """All that differs in one task; `paired` is whether its metrics were compared example by example."""
+
+    task: Name
+    state: Literal["kept", "new", "removed"]
+    outcome: Outcome
+    paired: bool
+    notes: Annotated[tuple[Sentence, ...], Field(max_length=20)]
+    metrics: Annotated[tuple[Metric, ...], Field(max_length=5)]
+    gates: Annotated[tuple[Judgement, ...], Field(max_length=5)]
+    test: SharedRows | None
+    flips: Flips | None
+    groups: Annotated[tuple[Group, ...], Field(max_length=MOST_ROWS)]
+    rows: Annotated[tuple[RowChanges, ...], Field(max_length=3)]
+    findings: Annotated[tuple[Change, ...], Field(max_length=MOST_ROWS)]
+    curves: Annotated[tuple[Curves, ...], Field(max_length=2)]
+
+
+class Side(Section):
+    """A revision: the words that named it, and its commit (null for the working tree)."""
+
+    name: Word
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None
+
+
+class Difference(Section):
+    """What the head changed against the base."""
+
+    version: Literal[1]
+    base: Side
+    head: Side
+    outcome: Outcome
+    confidence: Share
+    tasks: Annotated[tuple[TaskDifference, ...], Field(max_length=MOST_TASKS)]
+    parameters: Annotated[tuple[Change, ...], Field(max_length=MOST_ROWS)]
+    packages: Annotated[tuple[Change, ...], Field(max_length=MOST_ROWS)]
+    code: Annotated[tuple[Name, ...], Field(max_length=100)]
+    times: Annotated[tuple[Change, ...], Field(max_length=MOST_ROWS)]
+    left_out: Number
+
+
+def read_difference(content: bytes) -> Difference:
+    """Return the document that `content` is.
+
+    Raises:
+        DataError: It is too large, not strict JSON, or not of this shape.
+    """
+    if len(content) > MOST_BYTES:
+        raise DataError(f"the document has {len(content)} bytes; at most {MOST_BYTES} are read")
+    try:
+        return Difference.model_validate_json(content)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)
+        listed = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'document'}: {one['msg']}" for one in wrong[:5])
+        raise DataError(
+            f"the document has {len(wrong)} error(s): {listed}. `python -m pipeline diff` writes it."
+        ) from None
+
+
+def worst(outcomes: tuple[Outcome, ...]) -> Outcome:
+    """Return the outcome of several together: the worst; of none, `unjudged`."""
+    return min(outcomes, key=OUTCOMES.index, default="unjudged")

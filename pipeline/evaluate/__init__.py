@@ -1,0 +1,1 @@
+"""Pure numbers on the test split: metrics, intervals, paired tests, baselines."""

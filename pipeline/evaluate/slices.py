@@ -1,0 +1,47 @@
+"""Parts of the test split that are worth a look of their own."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.evaluate.metrics import Ints
+
+MISSING = "(missing)"
+
+
+class Slice(NamedTuple):
+    """Rows that share something: `rows` are their positions, rising."""
+
+    slice: str  # "length" or the name of a column
+    value: str
+    rows: Ints
+
+
+def by_length(texts: Sequence[str], edges: Sequence[int]) -> list[Slice]:
+    """Return the rows by their number of words (runs between blanks), shortest first, empty slices left out.
+
+    `edges` rise; each is the last word count of its slice, and one slice more holds what is longer.
+    """
+    counts = np.array([len(text.split()) for text in texts], dtype=np.int64)
+    places = np.searchsorted(np.array(edges, dtype=np.int64), counts, side="left")
+    found = [Slice("length", name, np.flatnonzero(places == at)) for at, name in enumerate(_length_names(edges))]
+    return [part for part in found if len(part.rows)]
+
+
+def by_column(name: str, values: Sequence[str | None]) -> list[Slice]:
+    """Return the rows by their value in a column, values in order; rows without a value come last as `MISSING`."""
+    rows: dict[str | None, list[int]] = {}
+    for row, value in enumerate(values):
+        rows.setdefault(value, []).append(row)
+    order = sorted(rows, key=lambda value: (value is None, value or ""))
+    return [Slice(name, MISSING if value is None else value, np.array(rows[value], dtype=np.int64)) for value in order]
+
+
+def _length_names(edges: Sequence[int]) -> list[str]:
+    """Return "1-5", "6-10", ..., "11+"; "all" where there is no edge."""
+    if not edges:
+        return ["all"]
+    starts = [1, *(edge + 1 for edge in edges)]
+    closed = [str(end) if start == end else f"{start}-{end}" for start, end in zip(starts, edges, strict=False)]
+    return [*closed, f"{starts[-1]}+"]

@@ -1,0 +1,52 @@
+"""Low-rank adapters (LoRA) by peft while a model learns, merged into its weights when it has."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from pipeline.core.errors import UsageError
+from pipeline.models.layers import encoder_layers
+
+# The update of a matrix is B A alpha / rank; twice the rank is the usual alpha.
+ALPHA_PER_RANK = 2
+
+
+@contextmanager
+def low_rank(model: PreTrainedModel, rank: int | None, *, seed: int) -> Iterator[None]:
+    """Let only the head, the pooler and adapters of `rank` learn inside the block; after it the model is a stock one.
+
+    Every matrix of an encoder layer that would learn gets an adapter. Where the block ends without an error, the
+    adapters are merged into the matrices. None changes nothing. The first adapters depend on `seed` alone.
+
+    Source: Hu et al. 2021, LoRA: Low-Rank Adaptation of Large Language Models, section 4.
+    """
+    if rank is None:
+        yield
+        return
+    from peft import LoraConfig  # noqa: PLC0415  # two seconds that only its users pay
+    from peft.tuners.lora import LoraModel  # noqa: PLC0415
+
+    inside = {id(module) for layer in encoder_layers(model) for module in layer.modules()}
+    matrices = [
+        name
+        for name, module in model.named_modules()
+        if id(module) in inside and isinstance(module, nn.Linear) and module.weight.requires_grad
+    ]
+    if not matrices:
+        raise UsageError(
+            "`lora` has nothing to adapt: `freeze_layers` freezes every layer. Lower it or set `lora: null`."
+        )
+    encoder = f"{model.base_model_prefix}."
+    head = [p for name, p in model.named_parameters() if not name.startswith(encoder) or ".pooler." in name]
+    config = LoraConfig(r=rank, lora_alpha=ALPHA_PER_RANK * rank, target_modules=matrices, lora_dropout=0.0)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        adapted = LoraModel(model, config, "default")
+    for parameter in head:
+        parameter.requires_grad = True
+    yield
+    adapted.merge_and_unload()
+    model.requires_grad_(requires_grad=False)

@@ -1,0 +1,143 @@
+"""`python -m pipeline serve` and `down`: server, work pool, deployments and worker of one machine, in `.prefect/`."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import cast
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import psutil
+from prefect.automations import Automation, EventTrigger, Posture
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState
+
+from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.core.files import publish, read_json, write_json
+from pipeline.flow.settings import HOME, SECRET, STATE, alive, settings
+
+POOL = "transferline"
+SECONDS_TO_START, SECONDS_TO_END = 180.0, 15.0
+SECONDS_WITHOUT_HEARTBEAT = 120
+
+
+def serve(port: int) -> str:
+    """Start what is needed to schedule and show runs, on loopback and behind a password; return the address.
+
+    Raises:
+        UsageError: It is running already.
+        EnvironmentFault: A part did not start; none is left.
+    """
+    if alive():
+        raise UsageError(f"it runs already, at {read_json(STATE)['url']}; `make down` stops it")
+    _make_secret()
+    url = f"http://127.0.0.1:{port}"
+    environment = {**os.environ, **settings(url)}
+    processes = [_start("server", ["server", "start", "--host", "127.0.0.1", "--port", str(port)], environment)]
+    try:
+        _wait(url, processes[0])
+        _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
+        _prefect(["work-pool", "set-concurrency-limit", POOL, "1"], environment)
+        _prefect(["--no-prompt", "deploy", "--all"], environment)
+        _run([sys.executable, "-m", "pipeline.flow.service"], environment)
+        processes.append(_start("worker", ["worker", "start", "--pool", POOL], environment))
+    except BaseException:  # a Ctrl-C too: no half of a service stays behind
+        _stop([process.pid for process in processes])
+        raise
+    started = [[process.pid, psutil.Process(process.pid).create_time()] for process in processes]
+    write_json(STATE, {"url": url, "processes": started})
+    return url
+
+
+def down() -> bool:
+    """Stop what `serve` started, with all that runs below it; return whether there was anything."""
+    running = alive()
+    _stop(running)
+    STATE.unlink(missing_ok=True)
+    return bool(running)
+
+
+def crash_zombies(seconds: float = SECONDS_WITHOUT_HEARTBEAT) -> None:
+    """Have the server mark a run as crashed that gave no sign of life for so long: a killed one cannot say so itself.
+
+    Source: https://docs.prefect.io/v3/advanced/detect-zombie-flows
+    """
+    name = "Crash zombie flows"
+    with suppress(ValueError):
+        cast(Automation, Automation.read(name=name)).delete()
+    ends = ("heartbeat", "Completed", "Failed", "Cancelled", "Crashed")
+    Automation(
+        name=name,
+        trigger=EventTrigger(
+            after={"prefect.flow-run.heartbeat"},
+            expect={f"prefect.flow-run.{end}" for end in ends},
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=seconds),
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no sign of life: its process was killed")],
+    ).create()
+
+
+def _make_secret() -> None:
+    HOME.mkdir(exist_ok=True)
+    if not SECRET.is_file():
+        with publish(SECRET) as partial:
+            partial.touch(mode=0o600)
+            partial.write_text(f"admin:{secrets.token_urlsafe(24)}", encoding="utf-8")
+
+
+def _start(name: str, words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    with (HOME / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "prefect", *words], env=environment, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+
+def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < end and server.poll() is None:
+        with suppress(URLError, OSError), urlopen(f"{url}/api/health", timeout=2):  # noqa: S310 - our own http address
+            return
+        time.sleep(0.2)
+    raise EnvironmentFault(f"the server did not start; {HOME / 'server.log'} tells why. Another --port may help.")
+
+
+def _prefect(words: Sequence[str], environment: Mapping[str, str]) -> None:
+    _run([sys.executable, "-m", "prefect", *words], environment)
+
+
+def _run(words: Sequence[str], environment: Mapping[str, str]) -> None:
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise EnvironmentFault(f"`{' '.join(words[1:])}` failed:\n{done.stdout}{done.stderr}")
+
+
+def _stop(pids: Sequence[int]) -> None:
+    """Stop processes and their groups: in order where they can, by force after some seconds."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in pids:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, number)
+        end = time.monotonic() + SECONDS_TO_END
+        while any(map(_runs, pids)) and time.monotonic() < end:
+            time.sleep(0.1)
+
+
+def _runs(pid: int) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    return bool(psutil.pid_exists(pid))
+
+
+if __name__ == "__main__":
+    crash_zombies()

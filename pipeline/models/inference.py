@@ -1,0 +1,66 @@
+"""Logits and class probabilities of token ids."""
+
+from collections.abc import Callable
+
+import torch
+from transformers import PreTrainedModel
+
+from pipeline.evaluate.metrics import Floats
+from pipeline.models.attention import FLAT
+from pipeline.models.batches import Indices, Inputs, Ragged, flat, on_device, padded, plan
+from pipeline.models.device import Device
+from pipeline.models.layers import first_position
+from pipeline.models.processes import ALONE, Ranks, add_up
+
+# Memory and speed of a batch, not the result.
+BATCH_TOKENS = 4096
+BATCH_SIZE = 128
+
+
+def probabilities(model: PreTrainedModel, tokens: Ragged, device: Device) -> Floats:
+    """Return the class probabilities of N examples, (N, C) float64 in [0, 1]; each row sums to 1 to the last digits."""
+    found = logits(model, tokens, device, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
+    return torch.softmax(found.double(), dim=-1).numpy()
+
+
+def logits(
+    model: PreTrainedModel,
+    tokens: Ragged,
+    device: Device,
+    *,
+    batch_tokens: int,
+    batch_size: int,
+    ranks: Ranks = ALONE,
+    go_on: Callable[[], None] = lambda: None,
+) -> torch.Tensor:
+    """Return the logits of N examples, (N, C) float32 on the CPU, in their order; without dropout and gradients.
+
+    `tokens` are ids with the special tokens. Examples of near-equal length share a batch, so almost nothing is padded.
+    Several processes share the batches, and all of them have the whole result. `go_on` is called, in all of them alike,
+    before each batch, and may raise to end it.
+    """
+    model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
+    found = torch.zeros(len(tokens.lengths), model.config.num_labels or 0, device=device.device)
+    batches = plan(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None)
+    with torch.inference_mode():
+        for start in range(0, len(batches), ranks.size):
+            go_on()
+            for rows in batches[start + ranks.rank : start + ranks.rank + 1]:  # one, or none where they end
+                places = on_device(torch.from_numpy(rows), device.device)
+                found[places] = forward(model, collate(model, tokens, rows, device), device)
+    add_up([found], ranks)
+    return found.cpu()
+
+
+def collate(model: PreTrainedModel, tokens: Ragged, rows: Indices, device: Device) -> Inputs:
+    """Return the rows as the model takes them, on the device: flat where its attention is, else padded."""
+    if model.config._attn_implementation == FLAT:  # the library has no public name for it
+        return flat(tokens, rows, first_position=first_position(model), device=device.device)
+    return padded(tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
+
+
+def forward(model: PreTrainedModel, inputs: Inputs, device: Device) -> torch.Tensor:
+    """Return the logits of a batch, (B, C) float32, computed in the device's precision."""
+    with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):
+        found: torch.Tensor = model(**inputs).logits
+    return found.float()

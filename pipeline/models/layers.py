@@ -1,0 +1,180 @@
+"""What is done to the parts of a model: kept as they are, cut to what is read, held against the tokens."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.models.bert.modeling_bert import BertLayer
+from transformers.models.electra.modeling_electra import ElectraLayer
+from transformers.models.roberta.modeling_roberta import RobertaLayer
+
+from pipeline.core.errors import DataError, UsageError, examples
+from pipeline.models.attention import attend
+from pipeline.models.batches import Inputs, Ragged, Segments
+
+# Layers of one layout, whose heads read the first token alone: what the last one computes for the others is unused.
+FIRST_TOKEN_LAYERS = (BertLayer, RobertaLayer, ElectraLayer)
+
+
+class FirstTokenLayer(nn.Module):
+    """The last layer of an encoder whose head reads the first token alone: (B, T, H) in, (B, 1, H) out.
+
+    Only keys and values are computed for every token; query, attention output and feed-forward for the first. The
+    result for that token, and every gradient, equals the whole layer's. The children keep their names, so a state dict
+    has the same keys.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        """Take the parts of a whole layer over."""
+        super().__init__()
+        self.attention, self.intermediate, self.output = layer.attention, layer.intermediate, layer.output
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        *_: Any,
+        segments: Segments | None = None,
+        **__: Any,
+    ) -> torch.Tensor:
+        """Return the layer's output for the first token, (B, 1, H); of a flat batch, for that of each example."""
+        first = hidden_states[:, :1] if segments is None else hidden_states[0, segments.bounds[:-1]][:, None]
+        parts = self.attention.self
+        query, key, value = (
+            projection(tokens).unflatten(-1, (-1, parts.attention_head_size))
+            for projection, tokens in ((parts.query, first), (parts.key, hidden_states), (parts.value, hidden_states))
+        )
+        dropout = parts.dropout.p if parts.training else 0.0
+        if segments is None:
+            context = nn.functional.scaled_dot_product_attention(
+                query.transpose(1, 2),
+                key.transpose(1, 2),
+                value.transpose(1, 2),
+                attn_mask=None if attention_mask is None else attention_mask[..., :1, :],
+                dropout_p=dropout,
+                scale=parts.scaling,
+            ).transpose(1, 2)
+        else:
+            context = attend(query[:, 0], key[0], value[0], segments, scale=parts.scaling, dropout=dropout)[:, None]
+        attended: torch.Tensor = self.attention.output(context.flatten(2), first)
+        output: torch.Tensor = self.output(self.intermediate(attended), attended)
+        return output
+
+
+def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
+    """Make the embeddings and the lowest `layers` encoder layers keep their weights.
+
+    Raises:
+        UsageError: The encoder has fewer layers.
+    """
+    stack = encoder_layers(model)
+    if layers > len(stack):
+        raise UsageError(
+            f"`freeze_layers` is {layers}, and the encoder has {len(stack)} layers; take that many at most"
+        )
+    frozen = [*(_embeddings(model) if embeddings else []), *stack[:layers]]
+    for module in frozen:
+        module.requires_grad_(requires_grad=False)
+
+
+def _embeddings(model: PreTrainedModel) -> list[nn.Module]:
+    """Return what stands below the layers: the embeddings, and in ELECTRA what makes them as wide as a layer.
+
+    Raises:
+        UsageError: The family keeps them elsewhere.
+    """
+    base: Any = model.base_model
+    if not hasattr(base, "embeddings"):
+        raise UsageError(f"{type(model).__name__} has no `embeddings`; take an encoder of another family")
+    return [base.embeddings, *([base.embeddings_project] if hasattr(base, "embeddings_project") else [])]
+
+
+def layer_scales(model: PreTrainedModel, decay: float) -> dict[str, float]:
+    """Return what to multiply each parameter's learning rate with: `decay` for every layer between it and the head.
+
+    The head and the pooler have 1, the top layer `decay`, the one below `decay`^2, the embeddings `decay`^(layers + 1).
+
+    Source: Howard and Ruder 2018, Universal Language Model Fine-tuning, section 3.2; Clark et al. 2020, ELECTRA.
+    """
+    stack = encoder_layers(model)
+    depths = {parameter: len(stack) + 1 for module in _embeddings(model) for parameter in module.parameters()}
+    for below, layer in enumerate(stack):
+        depths |= dict.fromkeys(layer.parameters(), len(stack) - below)
+    return {name: decay ** depths.get(parameter, 0) for name, parameter in model.named_parameters()}
+
+
+@contextlib.contextmanager
+def only_what_the_head_reads(model: PreTrainedModel) -> Iterator[None]:
+    """Make the last layer hand the head what it reads inside the block, and compute no more where the family allows it.
+
+    That is the first token alone, or, in other families, the tokens of a flat batch back in their padded places, so
+    that the stock head reads them as ever. Logits and gradients stay the same to float tolerance; the saving is most of
+    one layer.
+    """
+    stack = encoder_layers(model)
+    whole = stack[-1]
+    hook = whole.register_forward_hook(_unpacked, with_kwargs=True)
+    if isinstance(whole, FIRST_TOKEN_LAYERS):
+        stack[-1] = FirstTokenLayer(whole)
+    try:
+        yield
+    finally:
+        stack[-1] = whole
+        hook.remove()
+
+
+def _unpacked(_layer: nn.Module, _args: object, kwargs: Inputs, output: torch.Tensor) -> torch.Tensor:
+    """Return the tokens of a flat batch, (1, N, H), as a padded one, (B, T, H); what is padded is left to the mask."""
+    segments: Segments | None = kwargs.get("segments")
+    return output if segments is None else output[0, segments.unpack]
+
+
+def require_fit(tokens: Ragged, model: PreTrainedModel) -> None:
+    """Refuse token ids and lengths for which the model has no embedding.
+
+    Raises:
+        DataError: A token id, or a length, is more than the model knows.
+    """
+    words: Any = model.get_input_embeddings()
+    strange = (tokens.values < 0) | (tokens.values >= words.num_embeddings)
+    if strange.any():
+        raise DataError(
+            f"{strange.sum()} token ids ({examples(tokens.values[strange].tolist())}) are unknown to the model, which "
+            f"knows 0 to {words.num_embeddings - 1}: the tokens are of another encoder. Tokenise with this one."
+        )
+    longest = positions(model) or len(tokens.values)
+    rows = np.flatnonzero((tokens.lengths < 1) | (tokens.lengths > longest))
+    if len(rows):
+        raise DataError(
+            f"{len(rows)} rows (from 0: {examples(rows.tolist())}) have {examples(tokens.lengths[rows].tolist())} "
+            f"tokens; the model takes 1 to {longest}. Lower tokenize.max_length."
+        )
+
+
+def positions(model: PreTrainedModel) -> int | None:
+    """Return how many tokens the model can take, None where it does not say.
+
+    RoBERTa counts positions from the padding index + 1 on, so that many of its embeddings are never used.
+    """
+    places: int | None = getattr(model.config, "max_position_embeddings", None)
+    return places if places is None else places - first_position(model)
+
+
+def first_position(model: PreTrainedModel) -> int:
+    """Return the position of an example's first token: 0, or in RoBERTa the one behind the padding index."""
+    learned = getattr(_embeddings(model)[0], "position_embeddings", None)
+    unused: int | None = getattr(learned, "padding_idx", None)
+    return 0 if unused is None else unused + 1
+
+
+def encoder_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """Return the stack of encoder layers, lowest first."""
+    depth = model.config.num_hidden_layers
+    for module in model.base_model.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == depth:
+            return module
+    raise UsageError(f"{type(model).__name__} has no stack of {depth} layers; take an encoder of another family")

@@ -1,0 +1,1 @@
+"""The page, its Markdown summary and the model cards."""

@@ -1,0 +1,104 @@
+"""SVG by hand: elements whose text is always escaped, scales, ticks and axes."""
+
+import math
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from markupsafe import Markup
+
+from pipeline.core.format import visible
+
+Scale = Callable[[float], float]
+CHAR = 7.0  # width of an average character of the charts' text, in units of the drawing: generous, fonts differ
+
+
+def element(name: str, *children: str, **attributes: object) -> Markup:
+    """Return `<name attributes>children</name>`; children that are not Markup are escaped, as attributes always are.
+
+    A trailing `_` of an attribute's name is dropped and other `_` become `-`; numbers are rounded to 0.01.
+    """
+    pairs = Markup("").join(
+        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _value(value)) for key, value in attributes.items()
+    )
+    inside = Markup("").join(child if isinstance(child, Markup) else visible(child) for child in children)
+    return Markup("<{0}{1}>{2}</{0}>").format(name, pairs, inside)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{round(value, 2) + 0.0:g}" if abs(value) < 1e5 else f"{value:.0f}"
+    return visible(str(value))
+
+
+def drawing(width: float, height: float, *children: str, title: str, description: str) -> Markup:
+    """Return a whole SVG image with its name and its description for those who do not see it."""
+    return element(
+        "svg",
+        element("title", title),
+        element("desc", description),
+        *children,
+        viewBox=f"0 0 {width:g} {height:g}",
+        width=width,
+        height=height,
+        role="img",
+    )
+
+
+def text(x: float, y: float, words: str, *, kind: str = "", anchor: str = "start", turn: float = 0) -> Markup:
+    """Return words at (x, y); `anchor` is start, middle or end, `turn` degrees clockwise about that point."""
+    turned = {"transform": f"rotate({turn:g} {x:.2f} {y:.2f})"} if turn else {}
+    return element("text", words, x=x, y=y, class_=kind or "label", text_anchor=anchor, **turned)
+
+
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
+    """Return a straight line."""
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind)
+
+
+def path(corners: Sequence[tuple[float, float]], kind: str) -> Markup:
+    """Return a line through all corners."""
+    return element("polyline", points=" ".join(f"{x:.2f},{y:.2f}" for x, y in corners), class_=kind)
+
+
+def mark(shape: str, x: float, y: float, kind: str, *, size: float = 4) -> Markup:
+    """Return a `circle`, `square` or `diamond` about (x, y)."""
+    if shape == "circle":
+        return element("circle", cx=x, cy=y, r=size, class_=kind)
+    turned = {"transform": f"rotate(45 {x:.2f} {y:.2f})"} if shape == "diamond" else {}
+    side = 1.7 * size
+    return element("rect", x=x - side / 2, y=y - side / 2, width=side, height=side, class_=kind, **turned)
+
+
+def text_width(words: str) -> float:
+    """Return about how wide `words` are; East Asian wide characters count twice."""
+    return CHAR * sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in words)
+
+
+def scale(domain: tuple[float, float], target: tuple[float, float]) -> Scale:
+    """Return the linear map of `domain` onto `target`; a domain without width maps to the middle."""
+    (low, high), (start, stop) = domain, target
+    if high == low:
+        return lambda _: (start + stop) / 2
+    return lambda value: start + (value - low) / (high - low) * (stop - start)
+
+
+def ticks(low: float, high: float, *, most: int = 5) -> list[float]:
+    """Return at most `most` (>= 2) round numbers in [low, high], 1, 2 or 5 times a power of ten apart."""
+    if high <= low:
+        return [low]
+    power = math.floor(math.log10((high - low) / most))
+    for step in (factor * 10.0**exponent for exponent in (power, power + 1) for factor in (1, 2, 5)):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first < most:
+            return [round(position * step, 12) + 0.0 for position in range(first, last + 1)]
+    raise AssertionError("a step of 50 times the smallest always fits")
+
+
+def spread(positions: Sequence[float], *, gap: float) -> list[float]:
+    """Return the positions, in their order, moved down as little as keeps neighbours `gap` apart."""
+    moved = [0.0] * len(positions)
+    free = -math.inf
+    for index in sorted(range(len(positions)), key=lambda index: positions[index]):
+        moved[index] = max(positions[index], free)
+        free = moved[index] + gap
+    return moved

@@ -1,0 +1,1 @@
+"""params.yaml, checked and resolved."""

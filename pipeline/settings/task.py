@@ -1,0 +1,188 @@
+"""What may stand in the sections of params.yaml: one frozen, strict class a stage, without defaults."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.settings.fields import Count, Name, Positive, Section, Seed, Share, Text
+from pipeline.settings.ingest import IngestParams
+
+
+class Profile(Section):
+    """How a task's train split looked: what drift is measured against."""
+
+    rows: Count
+    label_shares: dict[str, Share]
+    length_counts: tuple[Annotated[int, Field(ge=0)], ...]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        total = sum(self.label_shares.values())
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the label shares sum to {total:g}; they must sum to 1")
+        if sum(self.length_counts) != self.rows:
+            raise ValueError(f"the lengths sum to {sum(self.length_counts)}; they must sum to `rows`, {self.rows}")
+        return self
+
+
+class ValidateParams(Section):
+    """What the examples must look like."""
+
+    task: Name
+    min_rows: Count
+    min_class_rows: Count
+    min_class_share: Share
+    max_majority_share: Annotated[float, Field(gt=0, le=1)]
+    min_chars: Annotated[int, Field(ge=1, le=10**6)]
+    max_chars: Count
+    max_broken_share: Share
+    max_conflict_share: Share
+    max_duplicate_share: Share
+    near_similarity: Annotated[float, Field(gt=0, le=1)]
+    near_permutations: Annotated[int, Field(ge=16, le=512)]
+    near_shingle: Annotated[int, Field(ge=2, le=20)]
+    max_near_share: Share
+    max_label_drift: Share
+    max_length_drift: Share
+    seed: Seed
+    reference: Profile | None
+
+    @model_validator(mode="after")
+    def _some_length(self) -> Self:
+        if self.min_chars > self.max_chars:
+            raise ValueError(f"`min_chars` {self.min_chars} is above `max_chars` {self.max_chars}")
+        return self
+
+
+class TokenizeParams(Section):
+    """How examples become token ids."""
+
+    task: Name
+    max_length: Annotated[int, Field(ge=4, le=8192)]
+    batch_texts: Annotated[int, Field(ge=1, le=10**6)]
+
+
+class ExtractParams(Section):
+    """How the frozen encoder turns an example into a vector."""
+
+    task: Name
+    pooling: Literal["cls", "mean", "max"]
+    layer: Annotated[int, Field(ge=-1, le=200)]
+    batch_tokens: Annotated[int, Field(ge=16, le=10**7)]
+    batch_size: Annotated[int, Field(ge=1, le=10**5)]
+    precision: Literal["auto", "fp32", "bf16"]
+    attention: Literal["auto", "eager", "sdpa", "flat"]
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
+
+
+class ProbeParams(Section):
+    """A linear model on frozen features: the strengths tried on validation, and the solver's patience."""
+
+    probe_strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    max_iter: Annotated[int, Field(ge=1, le=10**6)]
+
+
+class BaselineParams(ProbeParams):
+    """The models a transformer has to beat."""
+
+    task: Name
+    ngrams: Annotated[int, Field(ge=1, le=5)]
+    min_df: Annotated[int, Field(ge=1, le=10**6)]
+    strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
+
+
+class TrainingParams(Section):
+    """What any training by gradients has."""
+
+    batch_tokens: Annotated[int, Field(ge=16, le=10**7)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    accumulate: Annotated[int, Field(ge=1, le=10**4)]
+    schedule: Literal["linear", "cosine"]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Share
+    max_grad_norm: Annotated[float, Field(gt=0, le=10**6)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    patience: Annotated[int, Field(ge=1, le=10**6)]
+    precision: Literal["auto", "fp32", "bf16"]
+    attention: Literal["auto", "eager", "sdpa", "flat"]
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
+    seed: Seed
+
+
+class FinetuneParams(TrainingParams):
+    """How the encoder is trained on a task."""
+
+    task: Name
+    epochs: Annotated[int, Field(ge=1, le=1000)]
+    batch_size: Annotated[int, Field(ge=1, le=10**5)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    class_weights: Literal["none", "balanced"]
+    freeze_embeddings: bool
+    freeze_layers: Annotated[int, Field(ge=0, le=200)]
+    lora: Annotated[int, Field(ge=1, le=1024)] | None
+    metric: Literal["accuracy", "macro_f1", "loss"]
+    evaluations: Annotated[int, Field(ge=1, le=100)]
+
+
+class EvaluateParams(Section):
+    """What is measured on the test split."""
+
+    task: Name
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Annotated[int, Field(ge=100, le=10**6)]
+    bins: Annotated[int, Field(ge=2, le=100)]
+    length_edges: tuple[Count, ...]
+    slices: tuple[Text, ...]
+    min_slice_rows: Count
+    worst: Annotated[int, Field(ge=0, le=1000)]
+    points: Annotated[int, Field(ge=0, le=10**4)]
+    queries: Annotated[int, Field(ge=0, le=1000)]
+    neighbours: Annotated[int, Field(ge=1, le=100)]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if any(left >= right for left, right in zip(self.length_edges, self.length_edges[1:], strict=False)):
+            raise ValueError(f"`length_edges` must rise: {list(self.length_edges)}")
+        return self
+
+
+class Gate(Section):
+    """How much worse a metric may become before a change is refused; for losses and errors, worse is more."""
+
+    largest_drop: Annotated[float, Field(ge=0, le=100)]
+    level: Annotated[float, Field(gt=0, le=0.5)]
+    floor: Annotated[float, Field(ge=0, le=100)] | None
+
+
+class Gates(Section):
+    """The gates of a task, one a metric; no stage reads them, so no edit of them runs a model again."""
+
+    task: Name
+    accuracy: Gate | None
+    macro_f1: Gate | None
+    log_loss: Gate | None
+    brier: Gate | None
+    ece: Gate | None
+
+
+class ReportParams(Section):
+    """What the page shows."""
+
+    title: Text
+    worst: Annotated[int, Field(ge=0, le=1000)]
+    tasks: tuple[Name, ...]
+    encoders: tuple[Name, ...]
+
+
+PER_TASK: dict[str, type[Section]] = {
+    "ingest": IngestParams,
+    "validate": ValidateParams,
+    "tokenize": TokenizeParams,
+    "extract": ExtractParams,
+    "baseline": BaselineParams,
+    "finetune": FinetuneParams,
+    "evaluate": EvaluateParams,
+    "gates": Gates,
+}

@@ -1,0 +1,1 @@
+"""What the network brings, pinned by version and checksum."""

@@ -1,0 +1,56 @@
+"""The Parquet files of a dataset's splits as one file, the form that `ingest` reads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.core.errors import DataError
+from pipeline.settings.fields import Split
+
+COLUMN = "split"
+BATCH_ROWS = 65_536
+DAMAGE = (pa.ArrowException, OSError)
+
+
+def join(splits: Mapping[Split, Sequence[Path]], out: Path) -> None:
+    """Write the rows of all files, in the order given, to `out` with their split in a last column `split`.
+
+    One batch is in memory at a time. The schema's metadata are left out: they describe the files, not the whole.
+
+    Raises:
+        DataError: A file is not Parquet, has a column `split` of its own, or other columns than the first file.
+    """
+    files = [(split, path) for split, paths in splits.items() for path in paths]
+    schema = _schema(files[0][1])
+    if COLUMN in schema.names:
+        raise DataError(
+            f"{files[0][1].name} has a column {COLUMN!r} of its own; list its files instead of mapping splits."
+        )
+    with pq.ParquetWriter(out, schema.append(pa.field(COLUMN, pa.string())), compression="zstd") as writer:
+        for split, path in files:
+            if not (found := _schema(path)).equals(schema):
+                raise DataError(
+                    f"{path.name} has the columns\n{found}\nand {files[0][1].name} has\n{schema}\n"
+                    "Files that are joined must have the same columns; name only such files."
+                )
+            for batch in _batches(path):
+                column = pa.repeat(split, batch.num_rows)
+                writer.write_batch(pa.record_batch([*batch.columns, column], schema=writer.schema))
+
+
+def _schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path).remove_metadata()
+    except DAMAGE as error:
+        raise DataError(
+            f"{path.name} is not a Parquet file: {error}. A map of splits takes Parquet files only."
+        ) from error
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from pq.ParquetFile(path).iter_batches(batch_size=BATCH_ROWS)
+    except DAMAGE as error:
+        raise DataError(f"{path.name} is damaged: {error}. Pin another revision.") from error

@@ -1,0 +1,1 @@
+"""The transfer study: what pretraining brings, with few labels."""

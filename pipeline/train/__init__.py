@@ -1,0 +1,1 @@
+"""Any training: its plan, updates, checkpoints and exact resume."""

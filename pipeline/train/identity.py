@@ -1,0 +1,40 @@
+"""What the bytes of a training depend on, as one hash: a checkpoint may be used by the very same training alone."""
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from importlib.metadata import distributions
+from pathlib import Path
+
+import torch
+
+import pipeline
+from pipeline.core.files import json_text, sha256
+from pipeline.core.fingerprint import fingerprint
+from pipeline.core.modules import Definition, parse_package
+from pipeline.core.versions import normalised
+from pipeline.settings.task import TrainingParams
+
+
+def identity(params: TrainingParams, inputs: Sequence[Path], *, stage: str) -> str:
+    """Return 64 hexadecimal digits of the inputs' bytes, the params, the code that `stage` reaches, and the machine.
+
+    An input is a file or a folder. The versions are those installed, of Python and of every package the code reaches.
+    What is chosen (threads, precision, attention) is not in it: see `choice.key`.
+    """
+    files = [sorted(path.rglob("*")) if path.is_dir() else [path] for path in inputs]
+    versions = {normalised(found.name): found.version for found in distributions()}
+    modules = parse_package(Path(pipeline.__file__).parent)
+    said = {
+        "inputs": [[(path.name, sha256(path)) for path in found if path.is_file()] for found in files],
+        "params": params.model_dump(mode="json"),
+        "code": fingerprint(modules, [Definition(f"pipeline.stages.{stage}", "run")], versions),
+        "machine": [
+            platform.python_version(),
+            platform.machine(),
+            torch.cuda.get_device_name()
+            if torch.cuda.is_available()
+            else [torch.backends.cpu.get_cpu_capability(), dict(sorted(torch.cpu.get_capabilities().items()))],
+        ],
+    }
+    return hashlib.sha256(json_text(said).encode()).hexdigest()

@@ -1,0 +1,117 @@
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.checks.measures import NO_REFERENCE, Measure, frames, measured, schema_frames, share, train_profile
+from pipeline.core.errors import EnvironmentFault
+from pipeline.settings.task import Profile
+from tests.given.validating import good_rows, make_intake, make_params, make_row, make_table
+
+
+def test_schema_frames_say_what_is_there_and_what_should_be() -> None:
+    table = pa.table({"id": ["a"], "row": ["1"], "fine": [0.5]})
+    found = schema_frames(table)
+    assert found["header"].column_names == ["id", "row", "fine"]
+    assert found["header"].num_rows == 0
+    assert found["schema"].to_pydict() == {
+        "name": ["id", "row", "fine"],
+        "type": ["string", "string", "double"],
+        "expected": ["string", "int64", "string"],
+    }
+
+
+def test_frames_count_splits_and_classes() -> None:
+    table = make_table(good_rows(train=5, validation=2, test=0), labels=("negative", "positive", "never"))
+    present = train_profile(table)
+    found = frames(table, present, {"one": Measure(0.5), "none": Measure(None, reason="why")})
+    assert found["splits"].to_pydict() == {"name": ["train", "validation", "test"], "rows": [5, 2, 0]}
+    assert found["classes"].to_pydict() == {
+        "name": ["negative", "positive", "never"],
+        "rows": [3, 2, 0],
+        "share": [3 / 5, 2 / 5, 0.0],
+    }
+    assert found["measures"].to_pydict() == {"one": [0.5], "none": [None]}
+    assert found["examples"].column_names == ["id", "split", "text", "label", "row", "leaked"]
+
+
+def test_leaks_are_seen_by_text_and_by_id() -> None:
+    rows = [make_row(index, split) for index, split in enumerate(["train", "train", "train", "test", "test", "test"])]
+    rows[3]["text"] = rows[0]["text"].upper() + "  "  # another id
+    rows[4]["id"] = rows[1]["id"]  # another text
+    table = make_table(rows)
+    leaked = frames(table, train_profile(table), {})["examples"]["leaked"].to_pylist()
+    assert leaked == [True, True, False, True, True, False]
+
+
+def test_measures_of_good_examples_are_zero() -> None:
+    table = make_table(good_rows())
+    found = measured(table, make_intake(), make_params(), train_profile(table))
+    nothing = Measure(None, reason=NO_REFERENCE)
+    assert found == {
+        "broken_share": Measure(0.0),
+        "conflict_share": Measure(0.0),
+        "duplicate_share": Measure(0.0),
+        "near_share": Measure(0.0),
+        "label_drift": nothing,
+        "length_drift": nothing,
+    }
+
+
+def test_measures_have_the_rows_behind_them() -> None:
+    rows = good_rows(train=20, validation=5, test=10)
+    rows[3]["text"] += " \ufffd"
+    rows[22]["text"] = rows[1]["text"] + "s"
+    rows[30]["text"] = rows[0]["text"] + "s"
+    intake = make_intake(
+        rows=40, conflicts={"texts": 3, "rows": 8, "lines": [1, 2, 3, 4, 5, 6]}, dropped={"duplicates": 10}
+    )
+    table = make_table(rows)
+    reference = Profile(rows=1, label_shares={"negative": 1.0, "positive": 0.0}, length_counts=(1, *[0] * 20))
+    found = measured(table, intake, make_params(reference=reference), train_profile(table))
+    assert found["broken_share"] == Measure(1 / 35, 1, (5,))
+    assert found["conflict_share"] == Measure(8 / 40, 8, (1, 2, 3, 4, 5))
+    assert found["duplicate_share"] == Measure(10 / 40, 10)
+    assert found["near_share"] == Measure(2 / 15, 2, (24, 32))
+    assert found["label_drift"] == Measure(0.5)
+    assert found["length_drift"] == Measure(1.0)
+
+
+def test_missing_values_are_no_match_and_no_crash() -> None:
+    rows = good_rows(train=4, validation=2, test=2)
+    for name in ("id", "split", "text", "label", "row"):
+        rows[0][name] = rows[1][name] = rows[7][name] = None
+    table = make_table(rows)
+    present = train_profile(table)
+    found = frames(table, present, measured(table, make_intake(), make_params(), present))
+    assert found["splits"]["rows"].to_pylist() == [2, 2, 1]
+    assert found["examples"]["leaked"].to_pylist() == [False] * 8
+
+
+def test_shares_of_nothing_are_one() -> None:
+    assert share(0, 0) == 1.0
+    table = make_table([])
+    found = measured(table, make_intake(rows=0), make_params(), train_profile(table))
+    assert [found[name].value for name in ("broken_share", "conflict_share", "duplicate_share", "near_share")] == [
+        1.0
+    ] * 4
+
+
+@given(st.integers(0, 100), st.integers(1, 100))
+def test_share_is_a_quotient(part: int, whole: int) -> None:
+    assert share(part, whole) == part / whole
+
+
+@pytest.mark.parametrize(
+    "intake",
+    [
+        {},
+        {"rows": 1, "conflicts": None, "dropped": {}},
+        {"rows": 1, "conflicts": {"rows": 0}, "dropped": {"duplicates": 0}},
+        [],
+    ],
+)
+def test_intake_of_another_shape_is_a_fault_of_the_files(intake: dict[str, object]) -> None:
+    table = make_table(good_rows())
+    with pytest.raises(EnvironmentFault, match="the intake lacks what ingest writes"):
+        measured(table, intake, make_params(), train_profile(table))

@@ -1,0 +1,89 @@
+import json
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.checks.suite import BROKEN, checks, schema_checks
+from tests.given.validating import make_params
+
+
+def test_every_check_has_its_own_name_and_says_what_to_do() -> None:
+    suite = [*schema_checks(["id"]), *checks(make_params(), ("a", "b"))]
+    names = [check.check for check in suite]
+    assert len(set(names)) == len(names)
+    for check in suite:
+        assert re.fullmatch(r"[a-z_]+", check.check)
+        assert check.title
+        assert check.remedy
+        assert check.expected
+
+
+def test_suite_is_plain_json() -> None:
+    suite = [*schema_checks(["id", "kept"]), *checks(make_params(), ("a", "b"))]
+    for check in suite:
+        assert json.loads(json.dumps(check.kwargs, allow_nan=False)) == check.kwargs
+
+
+@pytest.mark.parametrize(
+    ("param", "value", "name", "limit"),
+    [
+        ("min_rows", 77, "split_rows", "min_value"),
+        ("min_class_rows", 77, "class_rows", "min_value"),
+        ("min_class_share", 0.77, "class_share", "min_value"),
+        ("max_majority_share", 0.77, "majority_share", "max_value"),
+        ("min_chars", 77, "short_text", "min_value"),
+        ("max_chars", 77, "long_text", "max_value"),
+        ("max_broken_share", 0.77, "broken_share", "max_value"),
+        ("max_conflict_share", 0.77, "conflict_share", "max_value"),
+        ("max_duplicate_share", 0.77, "duplicate_share", "max_value"),
+        ("max_near_share", 0.77, "near_share", "max_value"),
+        ("max_label_drift", 0.77, "label_drift", "max_value"),
+        ("max_length_drift", 0.77, "length_drift", "max_value"),
+    ],
+)
+def test_each_limit_reaches_its_check(param: str, value: float, name: str, limit: str) -> None:
+    check = next(check for check in checks(make_params(**{param: value}), ("a", "b")) if check.check == name)
+    assert check.kwargs[limit] == value
+    assert f"{value:g}" in check.expected
+
+
+def test_labels_are_escaped_for_readers() -> None:
+    known = next(check for check in checks(make_params(), ("a", "\x1b[31m")) if check.check == "label_known")
+    assert known.expected == r"one of 'a', '\x1b[31m'"
+    assert known.kwargs["value_set"] == ["a", "\x1b[31m"]
+
+
+@pytest.mark.parametrize("codec", ["latin-1", "cp1252"])
+@pytest.mark.parametrize(
+    "text", ["café", "naïve señor", "Straße über", "“quoted” – it’s", "£5 or 5 °C", "\ufeffstart", "🙂", "\ufffd"]
+)
+def test_utf_8_read_in_another_codec_is_broken(text: str, codec: str) -> None:
+    raw = text.encode()
+    misread = "".join(bytes([byte]).decode(codec, errors="ignore") or chr(byte) for byte in raw)
+    assert re.search(BROKEN, misread)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "café",
+        "Straße",
+        "„Spaß“",
+        "ÂME SÃO PAULO",
+        "CAFÉ…",
+        "naïve – “déjà vu”",
+        "5 °C £3 ½",
+        "Ångström",
+        "日本語 🙂",
+        "AMANHÃ”",
+        "ÎLE ÔTÉ",
+    ],
+)
+def test_good_text_is_not_broken(text: str) -> None:
+    assert re.search(BROKEN, text) is None
+
+
+def test_lengths_that_no_text_can_have_are_refused() -> None:
+    with pytest.raises(ValidationError, match="`min_chars` 9 is above `max_chars` 8"):
+        make_params(min_chars=9, max_chars=8)

@@ -1,0 +1,201 @@
+"""A stage ends with its parent and writes alone: real processes, real kills, real `dvc repro`."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.core.errors import Busy, EnvironmentFault, Stopped
+from pipeline.core.guard import alone, bound
+from tests.given.projects import ENVIRONMENT, PATIENCE, Project, gone, until
+
+
+@pytest.fixture
+def repository(tmp_path):
+    (tmp_path / ".dvc").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def start(tmp_path):
+    with ExitStack() as ended:
+
+        def started(code: str, *words: str) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-c", textwrap.dedent(code), *words],
+                cwd=tmp_path, text=True, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )  # fmt: skip
+            ended.enter_context(process)
+            ended.callback(process.kill)
+            return process
+
+        yield started
+
+
+HOLD = """
+    import sys, pathlib
+    from pipeline.guard import alone
+    with alone([pathlib.Path(word) for word in sys.argv[1:]]):
+        print("held", flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_two_writers_of_one_output_exclude_each_other_and_the_first_is_named(repository, start):
+    first = start(HOLD, "a", "data/b")
+    assert first.stdout.readline() == "held\n"
+    told = rf"data/b is being written .*: process {first.pid}, since \d{{4}}-\d\d-\d\d \d\d:"
+    with pytest.raises(Busy, match=told), alone([repository / "c", repository / "data" / "b"]):
+        pass
+    with alone([repository / "c"]):  # what the refused one had taken is free again
+        pass
+    first.kill()
+    first.wait()
+    with alone([repository / "a", repository / "data" / "b"]):  # the kernel has taken the locks back
+        pass
+
+
+def test_a_link_to_an_output_is_the_output_and_a_removed_output_stays_locked(repository):
+    (repository / "real").mkdir()
+    (repository / "link").symlink_to("real")
+    with alone([repository / "real/x"]):
+        (repository / "real/x").touch()
+        (repository / "real/x").unlink()
+        with pytest.raises(Busy, match="link/x"), alone([repository / "link/x"]):
+            pass
+
+
+def test_an_output_outside_of_a_repository_is_not_locked(tmp_path):
+    with alone([tmp_path / "x"]), alone([tmp_path / "x"]):
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_an_environment_fault(repository):
+    (repository / ".dvc/tmp").touch()
+    with pytest.raises(EnvironmentFault, match="could not be locked"), alone([repository / "x"]):
+        pass
+
+
+def ask_twice(number: int) -> None:
+    try:
+        os.kill(os.getpid(), number)
+        time.sleep(PATIENCE)
+    finally:  # a second one does not disturb the way out
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_body_like_an_error_once_and_leaves_no_handler(number):
+    before = [signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)]
+    with pytest.raises(Stopped, match=number.name), bound():
+        ask_twice(number)
+    assert [signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)] == before
+    until(lambda: "guard" not in {thread.name for thread in threading.enumerate()})
+
+
+FAMILY = """
+    import subprocess, sys
+    child = subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+    print(child.pid, flush=True)
+    sys.stdin.read()
+"""
+OBEYS = "import time; from pipeline.guard import bound\nwith bound(): print('bound', flush=True); time.sleep(600)"
+REFUSES = """
+import pipeline.core.guard, signal, time
+pipeline.guard.SECONDS_TO_END = 0.5
+with pipeline.guard.bound():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print('bound', flush=True)
+    time.sleep(600)
+"""
+LATE = "import os, time\nwhile os.getppid() == {}: time.sleep(0.01)\n" + OBEYS
+
+
+@pytest.mark.parametrize("body", [OBEYS, REFUSES])
+def test_a_stage_does_not_outlive_a_parent_that_is_killed(start, body):
+    parent = start(FAMILY, body)
+    child = int(parent.stdout.readline())
+    assert parent.stdout.readline() == "bound\n"
+    parent.kill()
+    parent.wait()
+    until(lambda: gone(child))
+
+
+def test_a_parent_that_died_before_anybody_looked_is_noticed(start):
+    # The parent has a session of its own, as DVC under a scheduler, so that who adopts the child is a stranger.
+    family = "import os; os.setsid()\nPARENT = os.getpid()\n" + textwrap.dedent(FAMILY).replace(
+        "sys.argv[1]]", "sys.argv[1].format(PARENT)]"
+    )
+    parent = start(family, LATE)
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    until(lambda: gone(child))
+
+
+SLOW = """
+import pathlib, sys, time
+from pipeline.errors import Busy
+from pipeline.guard import alone, bound
+
+out = pathlib.Path("out")
+try:
+    with bound(), alone([out]):
+        pathlib.Path("begun").touch()
+        while not pathlib.Path("go").exists():
+            time.sleep(0.02)
+        out.write_text("whole")
+except Busy as error:
+    print(error, flush=True)
+    sys.exit(error.exit_code)
+"""
+ONE_STAGE = {
+    "slow.py": SLOW,
+    "dvc.yaml": "stages:\n  slow:\n    cmd: python slow.py\n    deps: [slow.py]\n    outs: [out]\n",
+}
+
+
+SHELLS = [shell for shell in ("/bin/sh", "/bin/bash", "/bin/zsh") if Path(shell).exists()]
+
+
+@pytest.fixture(params=SHELLS)
+def running(tmp_path, request):
+    """A project whose one stage runs below `dvc repro`; the process of DVC and the number of the stage's.
+
+    DVC runs commands by the user's shell: some become the command, others wait for it.
+    """
+    project = Project(tmp_path, ONE_STAGE)
+    environment = {**ENVIRONMENT, "SHELL": request.param}
+    with project.start("dvc", "repro", stdout=subprocess.DEVNULL, env=environment) as dvc:
+        until((tmp_path / "begun").exists)
+        yield project, dvc, psutil.Process(dvc.pid).children(recursive=True)[-1].pid
+        dvc.kill()
+
+
+def test_a_second_run_of_a_stage_is_told_busy_and_the_output_of_the_first_is_whole(running):
+    project, dvc, stage = running
+    assert f"process {stage}, since" in project.run("python", "slow.py", code=75)
+    project.write("go", "")
+    assert dvc.wait() == 0
+    assert project.read("out") == "whole"
+    assert project.run("dvc", "status") == "Data and pipelines are up to date.\n"
+
+
+def test_a_killed_dvc_takes_its_stage_along_and_the_next_run_is_not_blocked(running):
+    project, dvc, stage = running
+    dvc.kill()
+    dvc.wait()
+    until(lambda: gone(stage))
+    assert not (project.root / "out").exists()
+    project.write("go", "")
+    project.run("dvc", "repro")
+    assert project.read("out") == "whole"

@@ -1,0 +1,145 @@
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import CPU
+from pipeline.__main__ import main
+from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.core.stage import STAGES, In, Out, command_line, declaration, load, section
+from pipeline.settings.task import ReportParams, TokenizeParams
+
+TOKENIZE = {"task": "t", "max_length": 8, "batch_texts": 2}
+
+
+def test_a_signature_is_a_declaration():
+    def run(params: TokenizeParams, *, examples: In, findings: In, tokens: Out) -> None: ...
+
+    assert declaration(run) == (TokenizeParams, ("examples", "findings"), ("tokens",))
+
+
+def test_another_shape_is_refused():
+    def returns(*, tokens: Out) -> int: ...
+
+    def positional(params: TokenizeParams, tokens: Out) -> None: ...
+
+    def text(*, name: str) -> None: ...
+
+    for run in (returns, positional, text):
+        with pytest.raises(TypeError, match="stage"):
+            declaration(run)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_the_shape_and_a_first_line(stage):
+    run = load(stage)
+    declared = declaration(run)
+    assert declared.outputs
+    assert run.__doc__
+    assert sys.modules[run.__module__].__doc__.startswith(f"{stage}: ")
+
+
+def test_the_section_of_a_name_is_typed():
+    assert section({"tokenize": {"t": TOKENIZE}}, "tokenize", "t", TokenizeParams) == TokenizeParams(**TOKENIZE)
+    report = {"title": "T", "worst": 3, "tasks": ["t"], "encoders": []}
+    assert section({"report": report}, "report", None, ReportParams).tasks == ("t",)
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "words"),
+    [
+        ("tokenize", None, "needs the name"),
+        ("report", "t", "takes no name"),
+        ("tokenize", "x", "has no 'x'; there are t"),
+    ],
+)
+def test_a_wrong_name_is_a_usage_error(stage, name, words):
+    with pytest.raises(UsageError, match=words):
+        section({"tokenize": {"t": TOKENIZE}, "report": {}}, stage, name, TokenizeParams)
+
+
+def test_resolved_params_that_do_not_fit_are_a_usage_error():
+    with pytest.raises(UsageError, match=r"max_length.*Run `dvc repro`"):
+        section({"tokenize": {"t": {**TOKENIZE, "max_length": 1}}}, "tokenize", "t", TokenizeParams)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nothing"], "there is no stage 'nothing'"),
+        (["params", "--settings", "params.yaml"], "--profiles"),
+        (["params", "--wrong", "x"], "required"),
+    ],
+)
+def test_wrong_words_are_a_usage_error(words, message):
+    with pytest.raises(UsageError, match=message):
+        command_line(words[0], words[1:])
+
+
+def test_an_absent_input_is_named(tmp_path):
+    with pytest.raises(EnvironmentFault, match=r"params reads --settings .*absent, and it is not there"):
+        command_line("params", ["--settings", str(tmp_path / "absent"), "--profiles", "params.yaml", "--resolved", "x"])
+
+
+def test_help_and_exit_codes(capsys):
+    assert main([]) == 0
+    assert main(["--help"]) == 0
+    assert "ingest" in capsys.readouterr().out
+    assert main(["nothing"]) == 2
+    assert capsys.readouterr().err.startswith("nothing: there is no stage")
+
+
+def test_the_command_line_runs_a_stage(tmp_path):
+    resolved = tmp_path / "params.json"
+    words = ["params", "--settings", "params.yaml", "--profiles", "data/profiles.json", "--resolved", str(resolved)]
+    done = subprocess.run([sys.executable, "-m", "pipeline", *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert resolved.is_file()
+
+
+def test_starting_a_light_stage_loads_no_heavy_library():
+    program = """
+import sys, pipeline.__main__, pipeline.stages.params
+print({'torch', 'pandas', 'sklearn'} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path.cwd())
+    assert done.stdout.strip() == "set()"
+
+
+def test_loading_a_stage_leaves_the_collection_of_garbage_as_it_was():
+    gc.unfreeze()
+    load("params")
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0  # nor is what was loaded looked through again
+
+
+def set_by_the_package(variable: str, said: dict[str, str], shown: str = "os.environ.get(sys.argv[1])") -> str:
+    """Return a variable, or what is to be `shown`, in a process that was told `said` and imports the package."""
+    environment = {key: value for key, value in os.environ.items() if key != variable}
+    code = f"import os, sys, pipeline, scipy.linalg; from threadpoolctl import threadpool_info; print({shown})"
+    return subprocess.run(
+        [sys.executable, "-c", code, variable], env={**environment, **said}, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize(("said", "expected"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_threads_that_wait_sleep_unless_the_environment_says_otherwise(said, expected):
+    assert set_by_the_package("OMP_WAIT_POLICY", said) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [({}, 1), ({"OMP_NUM_THREADS": "3"}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)]
+)
+def test_numpy_and_scipy_multiply_on_one_thread_unless_the_environment_says_otherwise(said, expected):
+    threads = "{one['num_threads'] for one in threadpool_info() if one['internal_api'] == 'openblas'}"
+    assert set_by_the_package("OPENBLAS_NUM_THREADS", said, threads) == str({expected})
+
+
+@pytest.mark.skipif(not CPU.is_file() or "avx2" not in CPU.read_text().split(), reason="the kernels need AVX2")
+@pytest.mark.parametrize(("said", "expected"), [({}, "Haswell"), ({"OPENBLAS_CORETYPE": "Sandybridge"}, "Sandybridge")])
+def test_numpy_and_scipy_multiply_by_one_set_of_kernels_unless_the_environment_says_otherwise(said, expected):
+    kernels = "{one['architecture'] for one in threadpool_info() if one['internal_api'] == 'openblas'}"
+    assert set_by_the_package("OPENBLAS_CORETYPE", said, kernels) == str({expected})

@@ -1,0 +1,173 @@
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pipeline.core.errors import DataError, UsageError
+from pipeline.evaluate.baselines import majority, probe, tfidf
+from pipeline.evaluate.metrics import Floats
+from pipeline.settings.task import BaselineParams
+
+PARAMS = BaselineParams(
+    task="toy", ngrams=2, min_df=1, strengths=(0.1, 1.0, 10.0), probe_strengths=(0.001, 0.1, 10.0), max_iter=1000
+)
+WORDS = [["good", "fine", "lovely", "film"], ["bad", "poor", "dull", "film"], ["soup", "bread", "rice", "film"]]
+
+
+def texts(rows: int, seed: int, *, noise: float = 0.3) -> tuple[list[str], np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Sentences whose words mostly tell their class, of three."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(3, size=rows)
+    words = [WORDS[rng.integers(3) if rng.random() < noise else label] for label in labels for _ in range(4)]
+    drawn = [pool[rng.integers(4)] for pool in words]
+    return [" ".join(drawn[at : at + 4]) for at in range(0, 4 * rows, 4)], labels
+
+
+TRAIN, VALIDATION, TEST = texts(90, 0), texts(40, 1), texts(30, 2)
+
+
+def fitted(params: BaselineParams = PARAMS, *, test: Sequence[str] = TEST[0]) -> Floats:
+    return tfidf(params, train=TRAIN, validation=VALIDATION, texts=test, classes=3)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=50), st.integers(0, 9))
+def test_majority_gives_the_train_shares_to_every_row(labels: list[int], rows: int) -> None:
+    found = majority(np.array(labels), classes=4, rows=rows)
+    assert found.shape == (rows, 4)
+    for row in found:
+        assert row.tolist() == [labels.count(index) / len(labels) for index in range(4)]
+        assert labels.count(int(row.argmax())) == max(labels.count(index) for index in range(4))
+
+
+def test_majority_of_equal_classes_is_the_first() -> None:
+    assert majority(np.array([2, 1, 1, 2]), classes=3, rows=1).argmax() == 1
+
+
+def test_tfidf_is_the_best_of_the_reference_models_on_validation() -> None:
+    scores, models = [], []
+    for strength in PARAMS.strengths:
+        features = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+        models.append(make_pipeline(features, LogisticRegression(C=strength, max_iter=1000, tol=1e-7)).fit(*TRAIN))
+        scores.append(f1_score(VALIDATION[1], models[-1].predict(VALIDATION[0]), average="macro"))
+    assert len(set(scores)) > 1
+    assert fitted() == pytest.approx(models[int(np.argmax(scores))].predict_proba(TEST[0]), abs=1e-3)
+
+
+def test_of_equal_strengths_the_smaller_wins() -> None:
+    clear = texts(60, 3, noise=0)
+    arguments = {"train": clear, "validation": clear, "texts": TEST[0], "classes": 3}
+    both = tfidf(PARAMS.model_copy(update={"strengths": (30.0, 3.0)}), **arguments)
+    small = tfidf(PARAMS.model_copy(update={"strengths": (3.0,)}), **arguments)
+    assert (both == small).all()
+
+
+def test_the_same_rows_give_the_same_bytes() -> None:
+    assert fitted().tobytes() == fitted().tobytes()
+
+
+@settings(max_examples=10)
+@given(st.lists(st.text(alphabet="abcdefgh ", max_size=30), max_size=8))
+def test_test_rows_never_influence_each_other(others: list[str]) -> None:
+    """Rows that are judged alone and beside any others get the same probabilities: nothing is learned from them."""
+    quick = PARAMS.model_copy(update={"strengths": (1.0,)})
+    together = fitted(quick, test=[*TEST[0], *others])
+    assert together[: len(TEST[0])] == pytest.approx(fitted(quick), abs=1e-15)
+
+
+def test_words_of_validation_and_test_are_no_features() -> None:
+    plain = fitted(test=["good soup"])
+    assert fitted(test=["good soup unheard unseen"]) == pytest.approx(plain, abs=1e-15)
+    known = (["good zebra", *VALIDATION[0][1:]], VALIDATION[1])
+    beside = tfidf(PARAMS, train=TRAIN, validation=known, texts=["good soup zebra"], classes=3)
+    assert beside == pytest.approx(plain, abs=1e-15)
+
+
+def test_a_class_without_train_rows_gets_no_probability() -> None:
+    found = tfidf(PARAMS, train=TRAIN, validation=VALIDATION, texts=TEST[0], classes=5)
+    assert (found[:, 3:] == 0).all()
+    assert found.sum(axis=1) == pytest.approx(1)
+
+
+def test_one_class_is_refused() -> None:
+    with pytest.raises(DataError, match=r"train split of 2 rows holds 1 class.*ingest\.salt"):
+        tfidf(PARAMS, train=(["a b", "b c"], np.zeros(2, np.int64)), validation=VALIDATION, texts=[], classes=3)
+
+
+@pytest.mark.parametrize("train", [["good film", "bad soup"], ["!", "?"]])
+def test_no_frequent_word_is_refused(train: list[str]) -> None:
+    params = PARAMS.model_copy(update={"min_df": 2})
+    with pytest.raises(DataError, match=r"baseline\.min_df = 2 of the 2 train texts"):
+        tfidf(params, train=(train, np.array([0, 1])), validation=VALIDATION, texts=[], classes=3)
+
+
+def test_min_df_above_the_number_of_texts_is_refused() -> None:
+    with pytest.raises(DataError, match=r"baseline\.min_df = 91 "):
+        fitted(PARAMS.model_copy(update={"min_df": 91}))
+
+
+def test_a_model_cut_short_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"strength 0\.1 did not converge in baseline\.max_iter = 1 iterations"):
+        fitted(PARAMS.model_copy(update={"max_iter": 1}))
+
+
+def test_probabilities_are_distributions() -> None:
+    found = fitted()
+    assert found.shape == (30, 3)
+    assert found.dtype == np.float64
+    assert found.sum(axis=1) == pytest.approx(1)
+    assert math.isfinite(float(found.min()))
+
+
+# ------------------------------------------------------------------------------------------------ probe
+def clouds(rows: int, seed: int) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Points of three classes that overlap, in numbers of very different sizes, one of which never changes."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(3, size=rows)
+    points = np.eye(3, 6)[labels] + rng.normal(size=(rows, 6))
+    return np.column_stack([points * 10.0 ** np.arange(-3, 3) + 5, np.ones(rows)]), labels
+
+
+CLOUDS = clouds(120, 0), clouds(80, 1), clouds(30, 2)
+
+
+def probed(params: BaselineParams = PARAMS, *, test: Floats = CLOUDS[2][0]) -> Floats:
+    return probe(params, train=CLOUDS[0], validation=CLOUDS[1], features=test, classes=3)
+
+
+def test_the_probe_is_the_best_of_the_reference_models_on_validation() -> None:
+    scores, models = [], []
+    for strength in PARAMS.probe_strengths:
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000, tol=1e-8))
+        models.append(model.fit(*CLOUDS[0]))
+        scores.append(f1_score(CLOUDS[1][1], models[-1].predict(CLOUDS[1][0]), average="macro"))
+    assert len(set(scores)) > 1
+    assert probed() == pytest.approx(models[int(np.argmax(scores))].predict_proba(CLOUDS[2][0]), abs=1e-3)
+
+
+def test_the_unit_of_a_feature_moves_nothing() -> None:
+    units = np.array([1e-4, 3.0, 1.0, 1e3, 1.0, 7.0, 2.0])
+    train, validation, test = ((points * units, labels) for points, labels in CLOUDS)
+    found = probe(PARAMS, train=train, validation=validation, features=test[0], classes=3)
+    assert found == pytest.approx(probed(), abs=1e-6)
+
+
+def test_the_test_rows_teach_the_probe_nothing() -> None:
+    together = probed(test=np.vstack([CLOUDS[2][0], 1e3 * CLOUDS[2][0]]))
+    assert together[:30] == pytest.approx(probed(), abs=1e-12)
+
+
+def test_the_probe_needs_two_classes_and_spreads_over_all() -> None:
+    found = probe(PARAMS, train=CLOUDS[0], validation=CLOUDS[1], features=CLOUDS[2][0], classes=5)
+    assert (found[:, 3:] == 0).all()
+    assert found.sum(axis=1) == pytest.approx(1)
+    one = (CLOUDS[0][0], np.zeros(120, np.int64))
+    with pytest.raises(DataError, match="holds 1 class"):
+        probe(PARAMS, train=one, validation=CLOUDS[1], features=CLOUDS[2][0], classes=3)

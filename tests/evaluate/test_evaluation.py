@@ -1,0 +1,202 @@
+import csv
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, f1_score
+from statsmodels.stats.contingency_tables import mcnemar
+
+from pipeline.core.files import json_text
+from pipeline.evaluate.align import Rows
+from pipeline.evaluate.bootstrap import NO_SPREAD, UNDEFINED, wilson
+from pipeline.evaluate.evaluation import confusion_csv, evaluate, headline_numbers
+from pipeline.evaluate.metrics import HEADLINE, Floats
+from pipeline.settings.task import EvaluateParams
+
+PARAMS = EvaluateParams(
+    task="toy", confidence=0.95, resamples=200, bins=10, length_edges=(2, 4), slices=("kind",), min_slice_rows=5,
+    worst=3, points=0, queries=0, neighbours=1, seed=0,
+)  # fmt: skip
+LABELS = ("ham", "spam")
+SIZE = 80
+
+
+def toy(rows: int = SIZE) -> tuple[Rows, dict[str, Floats]]:
+    """Rows of which the model gets more right than the baselines do."""
+    rng = np.random.default_rng(0)
+    actual = rng.integers(2, size=rows)
+    texts = ["word " * (1 + row % 6) for row in range(rows)]
+    kinds: list[str | None] = [("a", "b", None)[row % 3] if row else "rare" for row in range(rows)]
+    data = Rows([f"{row:016x}" for row in range(rows)], texts, actual, {"kind": kinds})
+    found = {}
+    for name, skill in (("model", 0.9), ("tfidf", 0.7), ("probe", 0.6)):
+        sure = rng.uniform(0.5, 1, rows)
+        right = rng.random(rows) < skill
+        one = np.where(right == (actual == 1), sure, 1 - sure)
+        found[name] = np.stack([1 - one, one], axis=1)
+    return data, found | {"majority": np.tile([0.6, 0.4], (rows, 1))}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return evaluate(PARAMS, LABELS, *toy())
+
+
+def predicted(name: str) -> Any:
+    return toy()[1][name].argmax(axis=1)
+
+
+def test_values_are_those_of_scikit_learn_with_intervals_around_them(document: dict[str, Any]) -> None:
+    actual = toy()[0].actual
+    blocks = {"model": document["model"], **document["baselines"]}
+    assert list(blocks) == ["model", "tfidf", "probe", "majority"]
+    for name, block in blocks.items():
+        assert block["accuracy"]["value"] == pytest.approx(accuracy_score(actual, predicted(name)))
+        assert block["macro_f1"]["value"] == pytest.approx(f1_score(actual, predicted(name), average="macro"))
+        for metric in ("accuracy", "macro_f1", "log_loss", "brier"):
+            assert block[metric]["low"] < block[metric]["value"] < block[metric]["high"]
+        assert set(HEADLINE) <= set(block)
+
+
+def test_comparisons_are_paired(document: dict[str, Any]) -> None:
+    actual = toy()[0].actual
+    right = predicted("model") == actual
+    assert [one["against"] for one in document["comparisons"]] == ["tfidf", "probe", "majority"]
+    for one in document["comparisons"]:
+        base = predicted(one["against"]) == actual
+        table = [[sum(right & base), sum(right & ~base)], [sum(~right & base), sum(~right & ~base)]]
+        assert one["mcnemar"]["p_value"] == pytest.approx(mcnemar(table, exact=True).pvalue)
+        assert one["mcnemar"]["model_only"] == table[0][1]
+        assert one["mcnemar"]["baseline_only"] == table[1][0]
+        assert one["accuracy"]["difference"] == pytest.approx((table[0][1] - table[1][0]) / SIZE)
+        assert one["accuracy"]["low"] < one["accuracy"]["difference"] < one["accuracy"]["high"]
+        assert 0 < one["macro_f1"]["p_value"] < 0.05
+        assert 0 < one["accuracy"]["detectable"] < 1
+
+
+def test_slices_are_evaluations_of_their_rows(document: dict[str, Any]) -> None:
+    rows, right = toy()[0], predicted("model") == toy()[0].actual
+    names = [(one["slice"], one["value"]) for one in document["slices"]]
+    assert names == [
+        ("length", "1-2"),
+        ("length", "3-4"),
+        ("length", "5+"),
+        *(("kind", k) for k in ("a", "b", "(missing)")),
+    ]
+    kind = np.flatnonzero([value == "b" for value in rows.columns["kind"]])
+    found = document["slices"][4]
+    assert found["rows"] == len(kind)
+    assert found["accuracy"] == wilson(int(right[kind].sum()), len(kind), confidence=0.95)._asdict()
+    f1 = f1_score(rows.actual[kind], predicted("model")[kind], average="macro")
+    assert found["macro_f1"]["value"] == pytest.approx(f1)
+    assert found["macro_f1"]["low"] < f1 < found["macro_f1"]["high"]
+
+
+def test_a_slice_does_not_depend_on_other_slices(document: dict[str, Any]) -> None:
+    rows, probabilities = toy()
+    alone = evaluate(PARAMS.model_copy(update={"slices": ()}), LABELS, rows._replace(columns={}), probabilities)
+    assert alone["slices"] == document["slices"][:3]
+
+
+def test_worst_are_the_surest_errors(document: dict[str, Any]) -> None:
+    rows, probabilities = toy()
+    found = document["worst"]
+    wrong = np.flatnonzero(predicted("model") != rows.actual)
+    sure = sorted(probabilities["model"].max(axis=1)[wrong].tolist(), reverse=True)
+    assert [one["confidence"] for one in found] == sure[:3]
+    for one in found:
+        row = rows.ids.index(one["id"])
+        assert one["text"] == rows.texts[row]
+        assert (one["label"], one["predicted"]) == (LABELS[rows.actual[row]], LABELS[predicted("model")[row]])
+        assert one["label"] != one["predicted"]
+
+
+def test_equally_sure_errors_come_in_the_order_of_the_rows() -> None:
+    rows, probabilities = toy()
+    alike = np.tile([0.75, 0.25], (SIZE, 1))
+    found = evaluate(PARAMS, LABELS, rows, probabilities | {"model": alike})["worst"]
+    assert [one["id"] for one in found] == [rows.ids[row] for row in np.flatnonzero(rows.actual)[:3]]
+
+
+def test_flat_metrics_are_the_headline(document: dict[str, Any]) -> None:
+    found = headline_numbers(document)
+    assert list(found) == [
+        "accuracy",
+        "accuracy_low",
+        "accuracy_high",
+        "macro_f1",
+        "macro_f1_low",
+        "macro_f1_high",
+        "log_loss",
+        "brier",
+        "ece",
+        "tfidf_accuracy",
+        "tfidf_macro_f1",
+        "probe_accuracy",
+        "probe_macro_f1",
+        "majority_accuracy",
+        "gain_over_tfidf",
+        "gain_low",
+        "gain_high",
+        "gain_p_value",
+        "gain_over_probe",
+        "probe_gain_low",
+        "probe_gain_high",
+        "probe_gain_p_value",
+        "examples",
+    ]
+    assert found["examples"] == SIZE
+    assert found["gain_p_value"] == pytest.approx(document["comparisons"][0]["mcnemar"]["p_value"], rel=1e-5)
+    assert found["probe_gain_p_value"] == pytest.approx(document["comparisons"][1]["mcnemar"]["p_value"], rel=1e-5)
+    assert found["gain_over_probe"] == pytest.approx(found["accuracy"] - found["probe_accuracy"], rel=1e-4)
+    for name in HEADLINE:
+        assert found[name] == pytest.approx(document["model"][name]["value"], rel=1e-5)
+
+
+def test_the_document_is_strict_json_and_always_the_same(document: dict[str, Any]) -> None:
+    assert json.loads(json_text(document)) == document
+    assert json_text(evaluate(PARAMS, LABELS, *toy())) == json_text(document)
+    other = evaluate(PARAMS.model_copy(update={"seed": 1}), LABELS, *toy())
+    assert other["model"]["accuracy"] != document["model"]["accuracy"]
+
+
+def test_one_class_leaves_nulls_with_reasons() -> None:
+    rows, probabilities = toy(10)
+    rows = rows._replace(actual=np.zeros(10, np.int64))
+    sure = probabilities | {"model": np.tile([0.9, 0.1], (10, 1))}
+    found = evaluate(PARAMS, LABELS, rows, sure)
+    assert found["model"]["macro_f1"] == UNDEFINED._asdict()
+    assert found["model"]["classes"][1]["precision"] is None
+    assert found["model"]["classes"][1]["reason"] == "no row is of this class; no row was given this class"
+    tfidf, _, majority = found["comparisons"]
+    assert tfidf["macro_f1"]["difference"] is None
+    assert tfidf["macro_f1"]["p_value"] is None
+    assert tfidf["macro_f1"]["reason"] == UNDEFINED.reason
+    assert majority["accuracy"] == {"difference": 0, "low": None, "high": None, "reason": NO_SPREAD, "detectable": None}
+    assert majority["mcnemar"]["p_value"] == 1
+    flat = headline_numbers(found)
+    assert (flat["macro_f1"], flat["macro_f1_reason"]) == (None, UNDEFINED.reason)
+    assert (flat["accuracy_low"], flat["accuracy_reason"]) == (None, NO_SPREAD)
+    json_text(found), json_text(flat)
+
+
+@given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=6))
+def test_confusion_csv_reads_back_without_formulas(names: list[str]) -> None:
+    text = confusion_csv(names, names[::-1])
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    assert header == ["actual", "predicted"]
+    assert len(rows) == len(names)
+    for cells, wanted in zip(rows, zip(names, names[::-1], strict=True), strict=True):
+        for cell, name in zip(cells, wanted, strict=True):
+            assert cell in (name, f"'{name}")
+            assert cell.lstrip()[:1] not in {"=", "+", "-", "@", "＝", "＋", "－", "＠"}
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", "\tplain"])
+def test_formulas_are_made_inert(name: str) -> None:
+    rows = list(csv.reader(io.StringIO(confusion_csv([name, "plain"], ["a-b", 'quo"te']), newline="")))
+    assert rows[1:] == [[f"'{name}", "a-b"], ["plain", 'quo"te']]

@@ -1,0 +1,130 @@
+import csv
+import io
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core.errors import DataError
+from pipeline.examples.delimited import parse, rows
+from pipeline.examples.records import Records
+
+CELL = st.text(alphabet=st.sampled_from("ab \"',;\t\n\r\\é\u2028\x00\x85")) | st.text(
+    st.characters(exclude_categories=["Cs"])
+)
+TABLE = st.integers(2, 4).flatmap(lambda width: st.lists(st.lists(CELL, min_size=width, max_size=width), max_size=8))
+
+
+def read(
+    content: str, *, delimiter: str = ",", quote: str = '"', columns: tuple[str, ...] = ("text", "label")
+) -> Records:
+    return parse(content, file="f.csv", columns=columns, delimiter=delimiter, quote=quote)
+
+
+def all_rows(content: str, delimiter: str = ",", quote: str = '"') -> list[list[str]]:
+    return [row.cells for row in rows(content, file="f.csv", delimiter=delimiter, quote=quote)]
+
+
+@given(TABLE, st.sampled_from(",;\t|^]-\\"), st.sampled_from("\"'"), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_what_the_csv_module_writes_reads_back_equal(
+    table: list[list[str]], delimiter: str, quote: str, end: str
+) -> None:
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, delimiter=delimiter, quotechar=quote, lineterminator=end, quoting=csv.QUOTE_ALL)
+    writer.writerows(table)
+    assert all_rows(stream.getvalue(), delimiter, quote) == table
+
+
+@given(TABLE, st.sampled_from(["\n", "\r\n"]))
+def test_well_formed_files_read_as_csv_and_pandas_read_them(table: list[list[str]], end: str) -> None:
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator=end)
+    width = len(table[0]) if table else 2
+    # The writer of Python 3.11 quotes a line end only if it is the file's own.
+    writer.writerows([[f"c{n}" for n in range(width)], *([cell.replace("\r", "") for cell in row] for row in table)])
+    content = stream.getvalue()
+    found = all_rows(content)
+    assert found == [row for row in csv.reader(io.StringIO(content, newline=""), strict=True) if row]
+    if "\x00" not in content:
+        frame = pd.read_csv(
+            io.StringIO(content, newline=""), dtype=str, keep_default_na=False, na_values=[], skip_blank_lines=True
+        )
+        assert found[1:] == frame.to_numpy().tolist()
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from("ab\"' é")), min_size=2, max_size=4))
+def test_without_a_quote_character_quotes_are_ordinary_text(cells: list[str]) -> None:
+    assert all_rows("\t".join(cells) + "\r\n", "\t", "") == [cells]
+
+
+def test_rows_know_the_line_they_start_in() -> None:
+    records = read('text,label\n"two\nlines",a\n\n"with\r\nCRLF and\rCR",b\nlast,c')
+    assert records.lines == [2, 5, 8]
+    assert records.columns == {"text": ["two\nlines", "with\r\nCRLF and\rCR", "last"], "label": ["a", "b", "c"]}
+
+
+def test_only_wanted_columns_are_kept_and_unnamed_ones_may_repeat() -> None:
+    assert read(",,label,text\n1,2,a,NA\n").columns == {"text": ["NA"], "label": ["a"]}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_each_line_end_alone_ends_rows(end: str) -> None:
+    assert read(end.join(["text,label", "one,a", "two,b", ""])).columns["text"] == ["one", "two"]
+
+
+def test_lf_and_crlf_may_be_mixed() -> None:
+    assert read("text,label\r\none,a\ntwo,b\r\n").lines == [2, 3]
+
+
+def test_words_for_missing_are_text() -> None:
+    assert read("text,label\nNA,null\nNone,nan\n").columns == {"text": ["NA", "None"], "label": ["null", "nan"]}
+
+
+FAULTS = [
+    (
+        "text;label\na;b\n",
+        ["f.csv: column 'text', 'label' is not there", "found 1 column(s): 'text;label'", "looks like ';'"],
+    ),
+    ("text\tlabel\na\tb\n", ["looks like '\\t'"]),
+    ("text|label|x,y\na|b|c,d\n", ["found 2 column(s)", "looks like '|'"]),
+    ("Text,label\na,b\n", ["column 'text' is not there", "Did you mean 'Text' for 'text'?"]),
+    ("text,label,text\na,b,c\n", ["column 'text' is there more than once"]),
+    ("text,label\nhello, world,1\n", ["f.csv:2: 1 row(s) without the 2 cells", "'3 cells'", 'Put " around']),
+    (
+        "text,label\na,b\nc\nd,e,f\ng,h\n",
+        ["f.csv:3: 2 row(s) without the 2 cells", "line 3, 4", "'1 cells', '3 cells'"],
+    ),
+    ("text,label\n" + "x\n" * 9, ["9 row(s)", "line 2, 3, 4, 5, 6 and 4 more"]),
+    (
+        'text,label\na,b\n"open,c\nd,e\n',
+        ["f.csv:3: the quoted cell that starts here", "unclosed quote", "the file ends in it"],
+    ),
+    (
+        'text,label\n"open,c\nd,"e"\n',
+        ["f.csv:2:", "goes on behind its closing quote in line 3", 'e"', "unclosed quote"],
+    ),
+    ('text,label\n"a"b,c\n', ["f.csv:2:", "in line 2 with 'b,c", 'double the quotes inside ("")']),
+    ("text,label\none\rtwo,a\nthree,b\n", ["f.csv:2: 1 row(s) ending in a lone carriage return", "end in LF"]),
+    ("text,label\r\none,a\rtwo,b\r\n", ["lone carriage return", "CRLF"]),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), FAULTS)
+def test_a_malformed_file_is_refused_with_place_count_and_remedy(content: str, words: list[str]) -> None:
+    with pytest.raises(DataError) as caught:
+        read(content)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_control_characters_of_the_file_do_not_reach_the_message() -> None:
+    with pytest.raises(DataError) as caught:
+        read("\x1b[31mtext;label\n\x1b]0;\n")
+    assert "\x1b" not in str(caught.value)
+
+
+def test_an_unclosed_quote_costs_one_pass() -> None:
+    # Quadratic matching would take hours for this.
+    with pytest.raises(DataError, match="unclosed quote"):
+        read('text,label\n"' + '""a,\n' * 300_000)

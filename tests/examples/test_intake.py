@@ -1,0 +1,167 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core.errors import DataError
+from pipeline.core.tables import labels_of, task_of
+from pipeline.examples.intake import Intake, take_in
+from pipeline.examples.records import Records
+from pipeline.examples.text import identity, key, normalise
+from tests.given.ingesting import ingest_params
+
+FILLER = [("good one", "pos"), ("bad one", "neg")]
+TEXTS = st.text(alphabet=st.sampled_from("aAb é\u0301\x00\t\u200b"), max_size=5)
+ROWS = st.lists(st.tuples(TEXTS, st.sampled_from(["pos", "neg"]), st.sampled_from("uvw")), max_size=30)
+
+
+def records(rows: list[tuple[str | None, ...]], *more: str) -> Records:
+    names = ("text", "label", *more)
+    return Records(
+        "f.csv",
+        [10 * n for n in range(1, len(rows) + 1)],
+        {name: [row[n] for row in rows] for n, name in enumerate(names)},
+    )
+
+
+def take(rows: list[Any], *more: str, **own: Any) -> Intake:
+    return take_in(records(rows, *more), ingest_params(**own))
+
+
+def test_examples_hold_what_later_stages_read() -> None:
+    taken = take([(" Cafe\u0301\x92 ", "pos", "x"), ("bad", "neg", None)], "topic", keep=["topic"])
+    names = ["id", "split", "text", "label", "row", "topic"]
+    assert taken.examples.schema.names == names
+    assert [str(taken.examples.schema.field(name).type) for name in names] == ["string"] * 4 + ["int64", "string"]
+    assert (task_of(taken.examples), labels_of(taken.examples)) == ("tiny", ("neg", "pos"))
+    first = taken.examples.to_pylist()[0]
+    assert (first["text"], first["label"], first["row"], first["topic"]) == ("Caf\u00e9", "pos", 10, "x")
+    assert first["id"] == identity("caf\u00e9")
+    assert taken.examples.column("topic").to_pylist() == ["x", None]
+    assert taken.counts["changed"] == {"normalised": 1, "controls": 1}
+
+
+def test_every_row_is_kept_or_counted_once() -> None:
+    rows = [*FILLER, ("", "pos"), ("GOOD  one", "pos"), ("odd", "pos"), ("odd", "neg"), ("Odd", "neg")]
+    taken = take(rows)
+    assert taken.counts == {
+        "task": "tiny", "file": "tiny.csv", "rows": 7, "kept": 2,
+        "dropped": {"empty": 1, "duplicates": 1, "conflicts": 3, "leaks": 0},
+        "conflicts": {"texts": 1, "rows": 3, "lines": [50, 60, 70]},
+        "changed": {"normalised": 0, "controls": 0},
+        "splits": taken.counts["splits"],
+    }  # fmt: skip
+    assert sum(sum(counts.values()) for counts in taken.counts["splits"].values()) == 2
+    assert list(taken.counts["splits"]) == ["train", "validation", "test"]
+    json.dumps(taken.counts, allow_nan=False)
+
+
+def test_majority_keeps_the_text_with_its_commonest_label() -> None:
+    rows = [*FILLER, ("odd", "pos"), ("odd", "neg"), ("Odd", "neg")]
+    taken = take(rows, conflicts="majority")
+    assert taken.examples.to_pylist()[2] | {"split": ""} == {
+        "id": identity("odd"), "split": "", "text": "odd", "label": "neg", "row": 40,
+    }  # fmt: skip
+    assert taken.counts["dropped"] == {"empty": 0, "duplicates": 1, "conflicts": 1, "leaks": 0}
+
+
+@given(ROWS, st.booleans())
+def test_no_text_is_there_twice_and_all_rows_are_accounted_for(rows: list[tuple[str, str, str]], grouped: bool) -> None:
+    rows = [*((text, label, "u") for text, label in FILLER), *rows]
+    taken = take(rows, "user", group="user" if grouped else None)
+    kept = taken.examples.to_pylist()
+    assert len({row["id"] for row in kept}) == len(kept) == taken.counts["kept"]
+    assert taken.counts["rows"] == len(rows) == taken.counts["kept"] + sum(taken.counts["dropped"].values())
+    assert [row["row"] for row in kept] == sorted(row["row"] for row in kept)
+    assert all(row["id"] == identity(key(row["text"])) and row["text"] == normalise(row["text"]) for row in kept)
+    if grouped:
+        by_row = dict(zip(range(10, 10 * len(rows) + 1, 10), (row[2] for row in rows), strict=True))
+        sides = {(by_row[row["row"]], row["split"]) for row in kept}
+        assert len(sides) == len({group for group, _ in sides})
+
+
+@given(ROWS, ROWS)
+def test_a_text_never_changes_its_id_or_side_when_other_rows_come_or_go(
+    rows: list[tuple[str, str, str]], others: list[tuple[str, str, str]]
+) -> None:
+    def sides(rows: list[tuple[str, ...]]) -> dict[str, tuple[str, str]]:
+        return {row["id"]: row["split"] for row in take([*FILLER, *(row[:2] for row in rows)]).examples.to_pylist()}
+
+    few, many = sides(list(rows)), sides([*others, *reversed(rows)])
+    assert all(many[text_id] == few[text_id] for text_id in few.keys() & many.keys())
+
+
+def test_a_text_in_two_groups_stays_where_it_comes_first() -> None:
+    users = [f"user {n}" for n in range(12)]
+    taken = take(
+        [*((*row, "user 0") for row in FILLER), *(("same", "pos", user) for user in users)], "user", group="user"
+    )
+    assert taken.counts["dropped"]["leaks"] + taken.counts["dropped"]["duplicates"] == 11
+    assert taken.counts["dropped"]["leaks"] > 0
+    assert taken.examples.column("row").to_pylist() == [10, 20, 30]
+
+
+def test_a_given_split_is_kept_and_test_keeps_what_leaks() -> None:
+    rows = [
+        (f"{word} {side}", label, side)
+        for side in ("train", "validation", "test")
+        for word, label in (("good", "pos"), ("bad", "neg"))
+    ]
+    taken = take([*rows, ("Good  TEST", "pos", "train"), ("good train", "pos", "validation")], "side", split="side")
+    assert taken.counts["dropped"]["leaks"] == 2
+    assert taken.examples.column("row").to_pylist() == [20, 30, 40, 50, 60, 80]
+    assert taken.counts["splits"]["train"] == {"neg": 1, "pos": 0}
+
+
+FAULTS: list[tuple[list[Any], tuple[str, ...], dict[str, Any], list[str]]] = [
+    (
+        [*FILLER, (" \u200b", "pos"), ("", "neg")],
+        (),
+        {"empty": "fail"},
+        ["f.csv:30: column 'text': 2 row(s) without a visible character", "`empty: drop`"],
+    ),
+    (
+        [*FILLER, ("a\x00b", "pos")],
+        (),
+        {"controls": "fail"},
+        ["f.csv:30: column 'text': 1 row(s) with control", "'\\x00'"],
+    ),
+    (
+        [*FILLER, ("x", "pos"), ("X", "neg")],
+        (),
+        {"conflicts": "fail"},
+        ["f.csv:30: column 'label': 2 row(s) of 1 text(s) with several labels"],
+    ),
+    ([*FILLER, ("x", "other")], (), {"empty": "fail"}, ["f.csv:30: column 'label'", "'other'"]),
+    ([("x", "pos"), ("x", "neg"), ("", "neg")], (), {}, ["none of 3 rows is left: 1 are empty, 2 belong"]),
+    (
+        [(*row, "train") for row in FILLER],
+        ("side",),
+        {"split": "side"},
+        ["column 'side' leaves no rows in validation and test"],
+    ),
+    (
+        [(*FILLER[0], "dev"), (*FILLER[1], "train")],
+        ("side",),
+        {"split": "side"},
+        ["f.csv:10: column 'side'", "'validation' for 'dev'"],
+    ),
+    (
+        [(*row, "") for row in FILLER],
+        ("user",),
+        {"group": "user"},
+        ["f.csv:10: column 'user': 2 row(s) without a group"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("rows", "more", "own", "words"), FAULTS)
+def test_rows_that_break_a_rule_are_refused(
+    rows: list[Any], more: tuple[str, ...], own: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(DataError) as caught:
+        take(rows, *more, **own)
+    for word in words:
+        assert word in str(caught.value)

@@ -1,0 +1,87 @@
+import datetime
+import io
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.core.errors import DataError
+from pipeline.examples.parquet import parse
+from pipeline.examples.records import Records
+
+
+def written(table: pa.Table) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(table, stream)
+    return stream.getvalue()
+
+
+def read(table: pa.Table, columns: tuple[str, ...] = ("text", "label"), max_bytes: int = 10**6) -> Records:
+    return parse(written(table), file="f.parquet", columns=columns, text="text", max_bytes=max_bytes)
+
+
+def column(values: list[Any], kind: pa.DataType | None = None) -> pa.Table:
+    return pa.table({"text": ["t"] * len(values), "other": [0] * len(values), "label": pa.array(values, kind)})
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        ([0, -1, 2**62], pa.int64(), ["0", "-1", str(2**62)]),
+        (["a", None, ""], pa.string(), ["a", None, ""]),
+        (["a", "b", "a"], pa.large_string(), ["a", "b", "a"]),
+        ([True, False], pa.bool_(), ["true", "false"]),
+        ([2.5, -0.125], pa.float64(), ["2.5", "-0.125"]),
+        ([datetime.date(2024, 2, 29)], pa.date32(), ["2024-02-29"]),
+    ],
+)
+def test_columns_are_read_as_text(values: list[Any], kind: pa.DataType, expected: list[str | None]) -> None:
+    records = read(column(values, kind))
+    assert records.columns == {"text": ["t"] * len(values), "label": expected}
+    assert records.lines == list(range(1, len(values) + 1))
+
+
+def test_dictionary_columns_and_many_batches_are_read_in_order() -> None:
+    texts = [f"text {n % 7}" for n in range(3000)]
+    table = pa.table({"label": pa.array(texts).dictionary_encode(), "text": pa.array(texts).dictionary_encode()})
+    assert read(table).columns == {"text": texts, "label": texts}
+
+
+def test_a_file_without_rows_has_no_records() -> None:
+    assert read(column(["a"]).slice(0, 0)).lines == []
+
+
+BROKEN_TEXT = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")])
+FAULTS = [
+    (pa.table({"label": ["a"]}), ["f.parquet: column 'text' is not there", "'label'"]),
+    (pa.table([["a"], ["b"], ["c"]], names=["text", "label", "label"]), ["column 'label' is there more than once"]),
+    (pa.table({"text": [1], "label": ["a"]}), ["column 'text' holds int64", "texts are strings"]),
+    (
+        pa.table({"text": ["a", None, None], "label": ["a"] * 3}),
+        ["f.parquet:2: column 'text': 2 row(s) whose text is null"],
+    ),
+    (pa.table({"text": ["a"], "label": [["b"]]}), ["column 'label' holds list<"]),
+    (pa.table({"text": BROKEN_TEXT, "label": ["a"]}), ["column 'text'", "UTF"]),
+]
+
+
+@pytest.mark.parametrize(("table", "words"), FAULTS)
+def test_a_table_without_texts_and_labels_is_refused(table: pa.Table, words: list[str]) -> None:
+    with pytest.raises(DataError) as caught:
+        read(table)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 300])
+def test_a_cut_file_is_refused(keep: int) -> None:
+    with pytest.raises(DataError, match=r"f\.parquet: not a whole Parquet file"):
+        parse(written(column(["a"]))[:keep], file="f.parquet", columns=("text", "label"), text="text", max_bytes=10**6)
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused() -> None:
+    table = pa.table({"text": ["x" * 1000] * 5000, "label": ["a"] * 5000})
+    assert len(written(table)) < 10_000
+    with pytest.raises(DataError, match=r"more than 1000000 bytes unpacked.*`max_file_bytes`"):
+        read(table)

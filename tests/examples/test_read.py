@@ -1,0 +1,148 @@
+import gzip
+import io
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
+from pipeline.examples.read import read, read_bytes
+from tests.given.ingesting import ingest_params
+
+CSV = b"text,label,topic\ngood,pos,a\nbad,neg,\n"
+JSONL = b'{"text": "good", "label": "pos", "topic": "a"}\n{"text": "bad", "label": "neg", "topic": ""}\n'
+PATTERN = {"format": "pattern", "pattern": "(?P<text>[^|]*)[|](?P<label>[^|]*)[|](?P<topic>.*)"}
+
+
+def parquet_bytes() -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"text": ["good", "bad"], "label": ["pos", "neg"], "topic": ["a", ""]}), stream)
+    return stream.getvalue()
+
+
+FORMATS: list[tuple[bytes, dict[str, Any]]] = [
+    (CSV, {}),
+    (b"\xef\xbb\xbf" + CSV.replace(b",", b"\t"), {"delimiter": "\t", "quote": ""}),
+    (CSV.decode().encode("utf-16"), {"encoding": "utf-16"}),
+    (JSONL, {"format": "jsonl"}),
+    (b"good|pos|a\nbad|neg|\n", PATTERN),
+    (parquet_bytes(), {"format": "parquet"}),
+]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("content", "own"), FORMATS)
+def test_every_format_gives_the_same_columns(tmp_path: Path, content: bytes, own: dict[str, Any], packed: bool) -> None:
+    path = tmp_path / ("raw #1; é.gz" if packed else "raw #1; é")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    records = read(path, ingest_params(**own, keep=["topic"]))
+    assert records.file == str(path)
+    assert records.columns == {"text": ["good", "bad"], "label": ["pos", "neg"], "topic": ["a", ""]}
+
+
+@given(content=st.binary(), cap=st.integers(1, 40), packed=st.booleans())
+def test_bytes_come_whole_or_not_at_all(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, cap: int, packed: bool
+) -> None:
+    path = tmp_path_factory.mktemp("raw") / ("raw.gz" if packed else "raw")
+    stored = gzip.compress(content) if packed else content
+    path.write_bytes(stored)
+    if max(len(content), len(stored)) <= cap:
+        assert read_bytes(path, max_bytes=cap) == content
+    else:
+        with pytest.raises(DataError, match=f"has more than {cap} bytes"):
+            read_bytes(path, max_bytes=cap)
+
+
+def test_a_gzip_bomb_is_refused_without_unpacking_it(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.csv.gz"
+    bomb.write_bytes(gzip.compress(bytes(200_000_000), compresslevel=1))
+    with pytest.raises(DataError, match=r"bomb\.csv\.gz: has more than 1000000 bytes"):
+        read_bytes(bomb, max_bytes=1_000_000)
+
+
+@pytest.mark.parametrize("spoil", [lambda b: b[:-9], lambda b: b"plain" + b, lambda b: b[:12] + b"\xff\xff" + b[14:]])
+def test_a_damaged_gzip_file_is_bad_data(tmp_path: Path, spoil: Any) -> None:
+    path = tmp_path / "raw.csv.gz"
+    path.write_bytes(spoil(gzip.compress(CSV * 50)))
+    with pytest.raises(DataError, match="not a whole gzip file"):
+        read_bytes(path, max_bytes=10**6)
+
+
+def missing(path: Path) -> None:
+    assert not path.exists()
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("make", [missing, folder, loop])
+def test_a_file_that_cannot_be_read_is_a_fault_of_the_machine(tmp_path: Path, make: Any) -> None:
+    make(tmp_path / "raw.csv")
+    with pytest.raises(EnvironmentFault, match=r"raw\.csv could not be read"):
+        read(tmp_path / "raw.csv", ingest_params())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_a_fault_of_the_machine(tmp_path: Path) -> None:
+    path = tmp_path / "raw.csv"
+    path.write_bytes(CSV)
+    path.chmod(stat.S_IWUSR)
+    with pytest.raises(EnvironmentFault, match="permissions"):
+        read(path, ingest_params())
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other, fstat = tmp_path / "raw.csv", tmp_path / "other.csv", os.fstat
+    path.write_bytes(CSV)
+    other.write_bytes(CSV)
+
+    def swap(handle: int) -> os.stat_result:
+        state = fstat(handle)
+        if other.exists():
+            other.replace(path)
+        return state
+
+    monkeypatch.setattr(os, "fstat", swap)
+    with pytest.raises(EnvironmentFault, match="changed while it was read"):
+        read(path, ingest_params())
+    assert len(read(path, ingest_params()).lines) == 2
+
+
+# The whole malformed corpus through the door a stage uses: file, own params, error, and the words it must hold.
+CORPUS: list[tuple[bytes, dict[str, Any], type[PipelineError], list[str]]] = [
+    (b"", {}, DataError, ["the file is empty"]),
+    (b"text,label\n", {}, DataError, ["found no rows"]),
+    (b'{"text": "a", "label": "\\ud800"}\n', {"format": "jsonl"}, DataError, [":1: column 'label'", "lone surrogate"]),
+    (b"text,label\na,b\n" + b"x" * 1001 + b",c\n", {}, DataError, [":3: column 'text'", "more than 1000 bytes"]),
+    (b"text,label\n" + b"a,b\n" * 99, {"max_file_bytes": 100}, DataError, ["more than 100 bytes", "`max_file_bytes`"]),
+    (b"text;label\na;b\n", {}, DataError, ["looks like ';'"]),
+    (b"text,label\na\xe9,b\n", {}, DataError, [":2:", "offset 12", "`encoding:`"]),
+    (b"text,label\na,b\n", {"keep": ["topic"]}, DataError, ["column 'topic' is not there"]),
+    (b"good|pos|a\nbad\n", PATTERN, DataError, [":2: 1 row(s) not matching"]),
+    (CSV, {"format": "parquet"}, DataError, ["not a whole Parquet file"]),
+    (gzip.compress(CSV, mtime=0), {}, DataError, ["let its name end in .gz"]),
+]
+
+
+@pytest.mark.parametrize(("content", "own", "kind", "words"), CORPUS)
+def test_the_malformed_corpus(
+    tmp_path: Path, content: bytes, own: dict[str, Any], kind: type[PipelineError], words: list[str]
+) -> None:
+    path = tmp_path / "raw.csv"
+    path.write_bytes(content)
+    with pytest.raises(kind) as caught:
+        read(path, ingest_params(**own))
+    for word in (str(path), *words):
+        assert word in str(caught.value)

@@ -1,0 +1,68 @@
+import hashlib
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.examples.text import CONTROLS, identity, is_empty, key, normalise
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("  plain \n", "plain"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("don\x92t", "don t"),
+        ("a\x00b\x1fc", "a b c"),
+        ("in\u200bside\ufeff", "in side"),
+        ("tab\tand\nline\r\nstay", "tab\tand\nline\r\nstay"),
+        ("\u202eturned", "turned"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("👩\u200d🔬", "👩\u200d🔬"),
+    ],
+)
+def test_normalise_gives_one_spelling_and_no_invisible_characters(raw: str, expected: str) -> None:
+    assert normalise(raw) == expected
+
+
+@given(st.text())
+def test_normalise_is_idempotent_in_nfc_and_free_of_controls(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+    assert unicodedata.is_normalized("NFC", once)
+    assert CONTROLS.search(once) is None
+    assert once == once.strip()
+
+
+def test_controls_are_the_c0_and_c1_characters_but_tab_and_line_ends() -> None:
+    found = set(CONTROLS.findall("".join(map(chr, range(0x110000)))))
+    assert {chr(code) for code in range(256) if unicodedata.category(chr(code)) == "Cc"} - found == set("\t\n\r")
+    assert {unicodedata.category(character) for character in found} <= {"Cc", "Cf", "Cn"}
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u00a0\u3000", "\u200d", "\u00ad", "\t\n", "\u2028"])
+def test_a_text_without_a_visible_character_is_empty(text: str) -> None:
+    assert is_empty(text)
+
+
+@pytest.mark.parametrize("text", ["a", ".", "👍", "\ue000", "\U0001fae8", " 漢 "])
+def test_a_text_with_a_visible_character_is_not_empty(text: str) -> None:
+    assert not is_empty(text)
+
+
+@pytest.mark.parametrize("other", ["STRASSE  nach\tRom", " straße nach Rom ", "Stra\u00dfe\nnach ROM"])
+def test_texts_equal_up_to_case_and_space_share_a_key(other: str) -> None:
+    assert key(normalise(other)) == key("Straße nach Rom")
+
+
+@given(st.text(), st.text(alphabet=" \t\n", min_size=1))
+def test_the_key_has_no_double_or_outer_blanks_and_ignores_added_ones(text: str, blanks: str) -> None:
+    once = key(normalise(text))
+    assert once == " ".join(once.split())
+    assert key(blanks + normalise(text) + blanks) == once
+    assert unicodedata.is_normalized("NFC", once)
+
+
+def test_the_id_is_stable_and_names_the_key() -> None:
+    assert identity("good film") == "952317a5f018c671" == hashlib.sha256(b"good film").hexdigest()[:16]

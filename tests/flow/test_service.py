@@ -1,0 +1,98 @@
+"""`serve` and `down` end to end: a real server behind a password, deployments, a worker, scheduled runs."""
+
+import stat
+import subprocess
+
+import httpx
+import psutil
+import pytest
+
+from tests.given.projects import ENVIRONMENT, Project, gone, until
+from tests.given.service import commit, deployment, ended, serving, start, state
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("served")) as found:
+        yield found
+
+
+def test_what_is_deployed_is_behind_a_password_scheduled_and_one_at_a_time(served):
+    project, api = served
+    assert stat.S_IMODE((project.root / ".prefect/auth").stat().st_mode) == 0o600
+    assert httpx.post(f"{api._url}/deployments/filter", json={}).status_code == 401
+    nightly, demand = deployment(api, "nightly"), deployment(api, "on-demand")
+    assert [item["schedule"] for item in nightly["schedules"]] == [
+        {"cron": "0 3 * * *", "timezone": "UTC", "day_or": True}
+    ]
+    for found in (nightly, demand):
+        assert found["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+        assert found["global_concurrency_limit"]["limit"] == 1
+    (zombies,) = api.post("automations/filter")
+    assert zombies["name"] == "Crash zombie flows"
+    assert zombies["enabled"]
+    assert "it runs already" in project.run("python", "-m", "pipeline", "serve", code=2)
+
+
+def test_a_scheduled_run_publishes_a_branch_and_the_next_one_says_that_nothing_changed(served):
+    project, api = served
+    project.write("in.txt", "uncommitted work")
+    run = start(api, "nightly", later=1.0, refresh=True, publish="branch")
+    assert ended(api, run) == "Completed"
+    assert api.ends(run) == {"a": "Ran", "slow": "Ran"}
+    assert project.read("in.txt") == "uncommitted work"
+    assert not (project.root / "a.txt").exists()
+    project.run("git", "checkout", "-q", "--", "in.txt")
+    (branch,) = project.run("git", "branch", "--list", "--format=%(refname:short)", "transferline/*").split()
+    assert project.run("git", "show", f"{branch}:a.txt") == "one"
+    project.run("git", "merge", "-q", branch)
+    assert ended(api, start(api, "nightly", refresh=True, publish="branch")) == "Unchanged"
+
+
+def sleepers(project: Project) -> list[int]:
+    """Return the processes of the stage that sleeps, below the project's folder."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cwd", "name"])
+        if process.info["name"] == "sleep" and str(project.root) in (process.info["cwd"] or "")
+    ]
+
+
+def test_a_run_is_cancelled_at_the_server_and_runs_again(served):
+    project, api = served
+    (project.root / "quick").unlink()
+    project.write("in.txt", "two")
+    commit(project, "Slowly")
+    run, second = start(api, "on-demand"), start(api, "on-demand")
+    until(lambda: api.ends(run).get("slow") == "Running")
+    assert state(api, second)["type"] not in ("RUNNING", "COMPLETED")  # one workspace, one run
+    until(lambda: sleepers(project))  # the task runs before its stage does
+    mine = sleepers(project)
+    for one in (second, run):
+        api.post(f"flow_runs/{one}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
+    until(lambda: all(gone(pid) for pid in mine), seconds=10)  # the promise
+    assert ended(api, run) == "Cancelled"
+    project.write("quick", "")
+    commit(project, "Quickly")
+    again = start(api, "on-demand")
+    assert ended(api, again) == "Completed"
+    assert api.ends(again)["slow"] == "Ran"
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_called_crashed_once_its_heartbeat_has_stopped(served):
+    """Nobody's worker watches a run by hand, so the automation alone can tell; it is given less patience here."""
+    project, api = served
+    (project.root / "quick").unlink(missing_ok=True)
+    project.write("in.txt", "three")
+    shorter = "from pipeline.service import crash_zombies; crash_zombies(12)"
+    known = {"PREFECT_API_URL": api._url, "PREFECT_API_AUTH_STRING": project.read(".prefect/auth")}
+    project.run("python", "-c", shorter, env={**ENVIRONMENT, **known})
+    process = project.start("python", "-m", "pipeline", "run", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: sleepers(project))
+    (run,) = [found["id"] for found in api.flow_runs() if found["state"]["type"] == "RUNNING"]
+    process.kill()
+    process.wait()
+    assert ended(api, run) == "Crashed"
+    assert "no sign of life" in state(api, run)["message"]
+    project.write("quick", "")

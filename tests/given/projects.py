@@ -1,0 +1,156 @@
+"""Small DVC projects in a temporary folder, real processes in them, and the patience to wait for what they do."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from dvc.repo import Repo
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 90.0  # seconds before a test gives up on a slow machine
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "PYTHONPATH": str(ROOT),
+    "DVC_NO_ANALYTICS": "1",
+}
+
+
+def until(condition: Callable[[], object], *, seconds: float = PATIENCE) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "gave up waiting"
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+class Project:
+    """A DVC project: its files, and commands in it."""
+
+    def __init__(self, root: Path, files: dict[str, str], *, git: bool = False) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            self.write(name, text)
+        if git:
+            for words in (["init", "-q", "-b", "main"], ["config", "user.name", "T"], ["config", "user.email", "t@t"]):
+                self.run("git", *words)
+        Repo.init(str(root), no_scm=not git).close()
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def read(self, name: str) -> str:
+        return (self.root / name).read_text(encoding="utf-8")
+
+    def start(self, *words: str, **more: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(words, cwd=self.root, text=True, **{"env": ENVIRONMENT, **more})
+
+    def run(self, *words: str, code: int = 0, **more: object) -> str:
+        """Return what a command says; it must end with `code`."""
+        done = subprocess.run(
+            words, cwd=self.root, text=True, capture_output=True, check=False, **{"env": ENVIRONMENT, **more}
+        )
+        assert done.returncode == code, f"{words} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """Return a process and all that descend from it."""
+    try:
+        mother = psutil.Process(pid)
+        return [mother, *mother.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+@contextmanager
+def prefect_server(home: Path, database: str | None = None) -> Iterator[dict[str, str]]:
+    """Run a real Prefect server on loopback; yield the environment in which Prefect finds it."""
+    port = free_port()
+    environment = {
+        **ENVIRONMENT,
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        **({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {}),
+    }
+    log = (home / "server.log").open("w+")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+        env=environment, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        until(lambda: healthy(port) or server.poll() is not None)
+        assert server.poll() is None, (home / "server.log").read_text()
+        yield environment
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+        log.close()
+
+
+def healthy(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+class Api:
+    """What a Prefect server tells of its runs, over plain HTTP."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._url = environment["PREFECT_API_URL"]
+        auth = environment.get("PREFECT_API_AUTH_STRING")
+        self._auth = tuple(auth.split(":", 1)) if auth else None
+
+    def post(self, path: str, **body: object) -> Any:
+        end = time.monotonic() + PATIENCE
+        answer = httpx.post(f"{self._url}/{path}", json=body, timeout=30, auth=self._auth)
+        while answer.status_code == 503 and time.monotonic() < end:  # SQLite is locked: Prefect's clients wait as well
+            time.sleep(0.5)
+            answer = httpx.post(f"{self._url}/{path}", json=body, timeout=30, auth=self._auth)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def flow_runs(self) -> list[dict[str, Any]]:
+        """Return the runs, newest first."""
+        return list(self.post("flow_runs/filter", sort="START_TIME_DESC"))
+
+    def ends(self, run: str) -> dict[str, str]:
+        """Return the name of the last state of each task of a run."""
+        found = self.post("task_runs/filter", task_runs={"flow_run_id": {"any_": [run]}})
+        return {item["name"]: item["state"]["name"] for item in found if item["state"]}
+
+    def artifacts(self, run: str) -> dict[str, Any]:
+        found = self.post("artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
+        return {item["key"]: item["data"] for item in found}

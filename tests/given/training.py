@@ -1,0 +1,53 @@
+"""A small training: rows that can be learned, a tiny classifier and its parameters."""
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from pipeline.finetune.classification import CLASSES, Rows
+from pipeline.models.batches import ragged
+from pipeline.models.device import Device
+from pipeline.models.folder import new_classifier
+from pipeline.models.layers import freeze
+from pipeline.settings.task import FinetuneParams
+from pipeline.train.training import Trained, Training
+
+DEVICE = Device(torch.device("cpu"), "fp32", "a test")
+
+
+PARAMS = FinetuneParams(
+    task="t", epochs=3, batch_tokens=64, batch_size=8, learning_rate=5e-3, layer_decay=1.0,
+    accumulate=1, schedule="linear", warmup=0.1,
+    weight_decay=0.01, max_grad_norm=1.0, label_smoothing=0.0, class_weights="none", dropout=0.0,
+    freeze_embeddings=False, freeze_layers=0, lora=None,
+    metric="macro_f1", evaluations=2, patience=100, precision="fp32",
+    attention="eager", threads=1, seed=0,
+)  # fmt: skip
+
+
+def with_params(**changes: object) -> FinetuneParams:
+    return PARAMS.model_copy(update=changes)
+
+
+def rows(count: int, *, seed: int = 0) -> Rows:
+    """Sequences whose class is whether they hold token 7."""
+    rng = np.random.default_rng(seed)
+    sequences = [[2, *rng.integers(8, 60, rng.integers(2, 9)).tolist(), 3] for _ in range(count)]
+    labels = rng.integers(0, 2, count)
+    for sequence, label in zip(sequences, labels, strict=True):
+        if label:
+            sequence[rng.integers(1, len(sequence) - 1)] = 7
+    return Rows(ragged(pa.array(sequences, pa.list_(pa.int32()))), labels, tuple(f"id{i}" for i in range(count)))
+
+
+def model(encoder, params: FinetuneParams = PARAMS, classes: int = 2):
+    found = new_classifier(encoder, [str(i) for i in range(classes)], dropout=params.dropout, seed=0)
+    freeze(found, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
+    return found
+
+
+def fit(model, train: Rows, validation: Rows, params: FinetuneParams, device: Device) -> Trained:
+    training = Training(model, train, validation, params, device, CLASSES)
+    while not training.finished:
+        training.advance()
+    return training.result()

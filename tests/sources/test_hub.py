@@ -1,0 +1,128 @@
+"""Files of a hub on the loopback: the right ones, whole, and none that may hold code."""
+
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from huggingface_hub import constants
+from pydantic import ValidationError
+
+from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, UsageError
+from pipeline.settings.sources import HubSource
+from pipeline.sources.hub import bring_repository, choose
+from tests.given.sources import Hub, hub_source, serving
+
+
+def parquet(texts: list[str]) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"text": texts}), stream)
+    return stream.getvalue()
+
+
+FILES = {
+    "README.md": b"# Reviews\n",
+    "data/train.parquet": parquet(["one", "two"]),
+    "data/test.parquet": parquet(["three"]),
+    "odd [1].csv": b"text\n",
+    "loader.py": b"import os\n",
+    "pytorch_model.bin": b"\x80\x04",
+}
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    with serving(Hub(dict(FILES))) as served:
+        # Both are made of HF_ENDPOINT when the library is imported.
+        monkeypatch.setattr(constants, "ENDPOINT", served.url)
+        template = f"{served.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 5)
+        yield served
+
+
+def bring(tmp_path: Path, files: Any, **changes: Any) -> dict[str, bytes]:
+    """Return what came, by path below the output."""
+    out, scratch = tmp_path / "out", tmp_path / "scratch"
+    out.mkdir()
+    scratch.mkdir()
+    bring_repository(HubSource.model_validate(hub_source(files, **changes)), out, scratch)
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("hub")
+def test_files_as_they_are(tmp_path: Path) -> None:
+    names = ("README.md", "data/train.parquet", "data/test.parquet", "odd [1].csv")
+    assert bring(tmp_path, ("*.md", "data/*", "odd [1].csv")) == {name: FILES[name] for name in names}
+
+
+@pytest.mark.usefixtures("hub")
+def test_splits_become_one_file_in_their_order(tmp_path: Path) -> None:
+    found = bring(tmp_path, {"test": ("data/test*",), "train": ("data/train*",)})
+    assert list(found) == ["dataset.parquet"]
+    rows = pq.read_table(io.BytesIO(found["dataset.parquet"])).to_pylist()
+    assert [(row["text"], row["split"]) for row in rows] == [("three", "test"), ("one", "train"), ("two", "train")]
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "kind", "words"),
+    [
+        (("*.md",), {"revision": "f" * 40}, UsageError, "no such revision"),
+        (("*.md",), {"id": "acme/review"}, UsageError, "no such repository"),
+        (("*.md",), {"id": "acme/a--b"}, UsageError, "no such repository"),
+        (
+            ("data/trein.parquet",),
+            {},
+            UsageError,
+            r"no file 'data/trein\.parquet'. The nearest are 'data/train\.parquet'",
+        ),
+        (("*.py",), {}, UsageError, r"refused: found 'loader\.py'"),
+        (("*",), {}, UsageError, r"refused: found '(loader\.py|pytorch_model\.bin)'"),
+        (("data/*",), {"max_bytes": 700}, DataError, r"more than the 700 of `fetch\.max_bytes`"),
+        ({"train": ("*.md",)}, {}, DataError, "not a Parquet file"),
+    ],
+)
+@pytest.mark.usefixtures("hub")
+def test_what_is_refused(
+    tmp_path: Path, files: Any, changes: dict[str, Any], kind: type[PipelineError], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
+        bring(tmp_path, files, **changes)
+    assert [path for path in (tmp_path / "out").rglob("*") if path.name != "dataset.parquet"] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "data/train.parquet"])
+def test_other_bytes_than_the_hub_states(hub: Hub, tmp_path: Path, name: str) -> None:
+    hub.lies[name] = FILES[name][:-1] + b"!"
+    with pytest.raises(DataError, match="the hub states"):
+        bring(tmp_path, (name,))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_download_that_breaks_off(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # the library waits between its tries
+    hub.broken.add("data/train.parquet")
+    with pytest.raises(EnvironmentFault, match="Run again when the hub can be reached"):
+        bring(tmp_path, ("data/train.parquet",))
+
+
+def test_no_hub_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    with pytest.raises(EnvironmentFault, match=r"http://127\.0\.0\.1:9 could not be brought"):
+        bring(tmp_path, ("*.md",))
+
+
+@pytest.mark.parametrize("name", ["../evil.txt", "/etc/evil.txt", "a\\..\\evil.txt"])
+def test_names_that_lead_out(name: str) -> None:
+    with pytest.raises(UsageError, match="refused"):
+        choose(("*",), {name: None})
+
+
+def test_a_model_has_no_splits() -> None:
+    with pytest.raises(ValidationError, match="only a dataset has splits"):
+        HubSource.model_validate(hub_source({"train": ("a.parquet",)}, type="model"))
