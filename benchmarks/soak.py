@@ -23,8 +23,8 @@ from tests.given.projects import ENVIRONMENT, Project, tree
 # A stage writes its output in pieces, straight into place, and tells when it begins; so two at a time would show.
 STAGE = """
 import json, os, pathlib, sys, time
-from pipeline.errors import PipelineError
-from pipeline.guard import alone, bound
+from pipeline.core.errors import PipelineError
+from pipeline.core.guard import alone, bound
 
 def tell(event):
     line = json.dumps({"event": event, "stage": name, "pid": os.getpid(), "at": time.monotonic()}) + "\\n"

@@ -32,7 +32,7 @@ def schema_frames(table: pa.Table) -> dict[str, pa.Table]:
     """Return the frames `header` (no rows) and `schema` (name, type and expected type of each column)."""
     names = table.column_names
     types = [str(kind) for kind in table.schema.types]
-    expected = ["int64" if name == "row" else "string" for name in names]
+    expected = ["int64" if name in ("label", "row") else "string" for name in names]
     return {"header": table.slice(0, 0), "schema": pa.table({"name": names, "type": types, "expected": expected})}
 
 
@@ -41,7 +41,7 @@ def frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[str, M
     shares = present["label_shares"]
     rows = [pc.sum(_equal(table, "split", split)).as_py() or 0 for split in SPLITS]
     train = table.filter(_equal(table, "split", "train"))
-    counts = [pc.sum(_equal(train, "label", label)).as_py() or 0 for label in shares]
+    counts = [pc.sum(_equal(train, "label", index)).as_py() or 0 for index in range(len(shares))]
     return {
         "examples": table.select(COLUMNS).append_column("leaked", pa.array(_leaked(table), pa.bool_())),
         "splits": pa.table({"name": SPLITS, "rows": pa.array(rows, pa.int64())}),
@@ -53,7 +53,7 @@ def frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[str, M
 def train_profile(table: pa.Table) -> dict[str, Any]:
     """Return the profile of the train rows of `described` examples."""
     train = table.filter(_equal(table, "split", "train"))
-    return profile(train["text"].to_pylist(), train["label"].to_pylist(), labels_of(table))
+    return profile(train["text"].to_pylist(), _label_names(train), labels_of(table))
 
 
 def measured(
@@ -133,6 +133,12 @@ def _leaked(table: pa.Table) -> list[bool]:
     return [one or other for one, other in zip(by_id, by_text, strict=True)]
 
 
-def _equal(table: pa.Table, column: str, value: str) -> pa.ChunkedArray:
+def _label_names(table: pa.Table) -> list[str | None]:
+    """Return the class name of each row; None for an index that is missing or of no class."""
+    names = dict(enumerate(labels_of(table)))
+    return [names.get(index) for index in table["label"].to_pylist()]
+
+
+def _equal(table: pa.Table, column: str, value: str | int) -> pa.ChunkedArray:
     """Return the mask of rows with `value` in `column`; a missing value is no match."""
     return pc.fill_null(pc.equal(table[column], value), fill_value=False)

@@ -4,10 +4,13 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import DataError, EnvironmentFault, examples
 from pipeline.core.files import publish
 
 
@@ -24,6 +27,36 @@ def description(task: str, labels: tuple[str, ...]) -> dict[str, str]:
 def labels_of(found: pa.Table | pa.Schema) -> tuple[str, ...]:
     """Return the classes of a `described` table, in order: position = class index."""
     return tuple(json.loads(_metadata(found)[b"labels"]))
+
+
+def class_indices(table: pa.Table, column: str = "label") -> npt.NDArray[np.int64]:
+    """Return a column of class indices of a `described` table, (N,) int64.
+
+    Raises:
+        DataError: A value is no integer, missing, or the index of no class.
+    """
+    indices, count = table[column], len(labels_of(table))
+    if pa.types.is_integer(indices.type):
+        known = pc.and_(pc.greater_equal(indices, 0), pc.less(indices, count))
+        invalid = indices.filter(pc.invert(pc.fill_null(known, False)))
+    else:
+        invalid = indices
+    if len(invalid):
+        raise DataError(
+            f"{task_of(table)}: {column}: {len(invalid)} rows without a class index from 0 to {count - 1}: "
+            f"{examples(invalid.to_pylist())}. Run `dvc repro` to create them again."
+        )
+    return np.asarray(indices.to_numpy(), dtype=np.int64)
+
+
+def class_names(table: pa.Table, column: str = "label") -> list[str]:
+    """Return the class name of each row of a `described` table.
+
+    Raises:
+        DataError: A value is not the index of a class.
+    """
+    labels = labels_of(table)
+    return [labels[index] for index in class_indices(table, column)]
 
 
 def task_of(found: pa.Table | pa.Schema) -> str:

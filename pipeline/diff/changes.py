@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.core.format import shorten, visible
+from pipeline.core.tables import class_names
 from pipeline.diff.document import MOST_ROWS, Bin, Change, Curves, Evaluation, RowChanges
 from pipeline.evaluate.metrics import Scored, calibration
 from pipeline.settings.fields import SPLITS
@@ -100,5 +101,5 @@ def _word(text: str | None) -> str | None:
 
 
 def _rows(table: pa.Table) -> dict[str, tuple[str, str]]:
-    columns = (table[name].to_pylist() for name in ("id", "split", "label"))
+    columns = (table["id"].to_pylist(), table["split"].to_pylist(), class_names(table))
     return {key: (split, label) for key, split, label in zip(*columns, strict=True)}

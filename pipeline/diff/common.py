@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import DataError, examples
-from pipeline.core.tables import labels_of
+from pipeline.core.tables import class_indices, labels_of
 from pipeline.evaluate.metrics import Floats, Ints, scored
 from pipeline.evaluate.paired import Pair
 
@@ -42,14 +42,12 @@ def predictions(table: pa.Table) -> Predictions:
     """
     try:
         labels, ids = labels_of(table), table["id"].combine_chunks()
-        actual = pc.index_in(table["label"], pa.array(labels, pa.string())).combine_chunks()
+        actual = class_indices(table)
         flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         probabilities = flat.reshape(len(ids), len(labels)).astype(np.float64)
     except (KeyError, ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(f"the predictions are not what `evaluate` writes ({error!r})") from error
-    if actual.null_count:
-        raise DataError(f"the labels of {actual.null_count} predictions are none of the classes")
-    found = Predictions(ids, labels, actual.to_numpy().astype(np.int64), probabilities)
+    found = Predictions(ids, labels, actual, probabilities)
     counts = pc.value_counts(ids)
     repeated = counts.filter(pc.greater(pc.struct_field(counts, "counts"), 1))
     if len(repeated):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import DataError, UsageError, examples
-from pipeline.core.tables import labels_of, task_of
+from pipeline.core.tables import class_indices, class_names, labels_of, task_of
 from pipeline.evaluate.metrics import Floats, Ints
 
 # Columns that are no kind of example: one value a row, or the same in all test rows.
@@ -56,25 +56,14 @@ def held_out(table: pa.Table, slices: Sequence[str]) -> Rows:
         ids=rows["id"].to_pylist(),
         texts=rows["text"].to_pylist(),
         actual=class_indices(rows),
-        columns={name: rows[name].to_pylist() for name in slices},
+        columns={name: _column(rows, name) for name in slices},
     )
 
 
-def class_indices(table: pa.Table) -> Ints:
-    """Return the class index of each row of the examples, (N,).
-
-    Raises:
-        DataError: A label is none of the classes.
-    """
-    labels = labels_of(table)
-    found = pc.index_in(table["label"], pa.array(labels, pa.string()))
-    if found.null_count:
-        strange = table["label"].filter(pc.is_null(found)).unique().to_pylist()
-        raise DataError(
-            f"{found.null_count} rows of {task_of(table)} have labels {examples(strange)}; the classes are "
-            f"{examples(labels)}. Run `dvc repro`, which makes the examples again."
-        )
-    return np.asarray(found.to_numpy(), dtype=np.int64)
+def _column(rows: pa.Table, name: str) -> list[str | None]:
+    """Return a column to slice by; classes by their names."""
+    values: list[str | None] = [*class_names(rows)] if name == "label" else rows[name].to_pylist()
+    return values
 
 
 def aligned(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, split: str | None = "test") -> pa.Table:

@@ -31,8 +31,9 @@ class Intake(NamedTuple):
 def take_in(records: Records, params: IngestParams) -> Intake:
     """Return a task's examples in the order of the file, and their counts.
 
-    Columns: `id`, `split`, `text`, `label` strings, `row` int64 (line where the row starts, from 1), then
-    `params.keep`, strings or null. Labels are settled first, then texts, splits, and which rows of one text stay.
+    Columns: `id`, `split`, `text` strings, `label` int64 (index among the classes in the schema), `row` int64 (line
+    where the row starts, from 1), then `params.keep`, strings or null. Labels are settled first, then texts, splits,
+    and which rows of one text stay.
 
     Raises:
         DataError: Labels, texts, groups or splits break the rules of `params`, or no rows are left.
@@ -47,7 +48,8 @@ def take_in(records: Records, params: IngestParams) -> Intake:
     rank = _EQUAL if params.split is None else _RANK
     settled = settle(filled, ids=ids, labels=named, sides=sides, policy=params.conflicts, rank=rank)
     kept = _kept(records, filled, sides, settled, params)
-    columns = {"id": ids, "split": sides, "text": texts, "label": named, "row": records.lines}
+    indices = [classes.index(name) for name in named]
+    columns = {"id": ids, "split": sides, "text": texts, "label": indices, "row": records.lines}
     columns |= {name: records.columns[name] for name in params.keep}
     counts = {
         "task": params.task,
@@ -112,7 +114,7 @@ def _kept(
 
 
 def _table(columns: dict[str, Any], kept: Sequence[int]) -> pa.Table:
-    kinds = {name: pa.int64() if name == "row" else pa.string() for name in columns}
+    kinds = {name: pa.int64() if name in ("label", "row") else pa.string() for name in columns}
     arrays = [pa.array([column[row] for row in kept], kinds[name]) for name, column in columns.items()]
     return pa.Table.from_arrays(arrays, schema=pa.schema(list(kinds.items())))
 

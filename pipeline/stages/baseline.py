@@ -3,8 +3,8 @@
 import pyarrow as pa
 
 from pipeline.core.stage import In, Out
-from pipeline.core.tables import described, labels_of, read_arrow, read_parquet, task_of, write_parquet
-from pipeline.evaluate.align import aligned, class_indices, of_split, vectors
+from pipeline.core.tables import class_indices, described, labels_of, read_arrow, read_parquet, task_of, write_parquet
+from pipeline.evaluate.align import aligned, of_split, vectors
 from pipeline.evaluate.baselines import majority, probe, tfidf
 from pipeline.settings.task import BaselineParams
 

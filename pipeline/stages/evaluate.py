@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.core.files import publish, write_json
 from pipeline.core.stage import In, Out
-from pipeline.core.tables import described, labels_of, read_arrow, read_parquet, task_of, write_parquet
+from pipeline.core.tables import class_names, described, labels_of, read_arrow, read_parquet, task_of, write_parquet
 from pipeline.evaluate.align import Rows, aligned, held_out, matrix, require_classes, vectors
 from pipeline.evaluate.evaluation import BASELINES, confusion_csv, evaluate, headline_numbers
 from pipeline.evaluate.metrics import Floats
@@ -48,15 +48,15 @@ def run(
     beside = {name: matrix(others[name], classes=len(labels), what=f"baseline {name}") for name in BASELINES}
     seen = _seen(params, table, features, rows, found)
     document = evaluate(params, labels, rows, {"model": found, **beside})
-    names = pa.array(labels, pa.string())
-    actual, predicted = names.take(pa.array(rows.actual)), names.take(pa.array(found.argmax(axis=1)))
-    columns = {"id": rows.ids, "label": actual, "predicted": predicted, "probabilities": list(found)}
+    columns = {"id": rows.ids, "label": rows.actual, "predicted": found.argmax(axis=1), "probabilities": list(found)}
+    answers = described(pa.table(columns), task=task_of(table), labels=labels)
     write_json(metrics, headline_numbers(document))
     write_json(evaluation, document)
     write_json(projection, seen)
-    write_parquet(predictions, described(pa.table(columns), task=task_of(table), labels=labels))
+    write_parquet(predictions, answers)
     with publish(confusion) as partial:
-        partial.write_text(confusion_csv(actual.to_pylist(), predicted.to_pylist()), encoding="utf-8", newline="")
+        names = (class_names(answers, column) for column in ("label", "predicted"))
+        partial.write_text(confusion_csv(*names), encoding="utf-8", newline="")
 
 
 def _seen(params: EvaluateParams, table: pa.Table, features: Path, rows: Rows, found: Floats) -> dict[str, Any]:
@@ -73,5 +73,5 @@ def _seen(params: EvaluateParams, table: pa.Table, features: Path, rows: Rows, f
         points=params.points,
         queries=queries,
         near=nearest(numbers[queries], train, most=params.neighbours),
-        told=lambda row: (table["text"][row].as_py(), table["label"][row].as_py()),
+        told=lambda row: (table["text"][row].as_py(), labels_of(table)[table["label"][row].as_py()]),
     )

@@ -28,14 +28,13 @@ def run(params: TokenizeParams, *, examples: In, findings: In, encoder: In, toke
     """
     tokenizer = load_tokenizer(encoder, max_length=params.max_length)
     schema, rows = stream_parquet(examples, ("id", "split", "label", "text"), rows=params.batch_texts)
-    labels = labels_of(schema)
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch, input_ids, truncated in encode(tokenizer, rows, max_length=params.max_length):
-            classes = pc.index_in(batch["label"], pa.array(labels)).cast(pa.int64())
-            yield pa.record_batch([batch["id"], batch["split"], classes, input_ids, truncated], list(COLUMNS))
+            columns = [batch["id"], batch["split"], batch["label"], input_ids, truncated]
+            yield pa.record_batch(columns, list(COLUMNS))
 
-    found = pa.schema(COLUMNS.items(), description(task_of(schema), labels))
+    found = pa.schema(COLUMNS.items(), description(task_of(schema), labels_of(schema)))
     write_arrow(tokens, found, regroup(batches(), RECORD_TOKENS // params.max_length))
     written = read_arrow(tokens)
     count = pc.sum(pc.list_value_length(written["input_ids"])).as_py()

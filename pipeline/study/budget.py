@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.errors import UsageError
-from pipeline.core.tables import labels_of
-from pipeline.evaluate.align import class_indices, of_split
+from pipeline.core.tables import class_indices, labels_of
+from pipeline.evaluate.align import of_split
 from pipeline.evaluate.metrics import Ints
 from pipeline.settings.study import Labels
 

@@ -123,7 +123,7 @@ def test_import_is_quiet_without_network_and_warnings() -> None:
         "sys.addaudithook(lambda event, _: tried.append(event) if event in calls else None)\n"
         "import pipeline.checks.expectations\n"
         "import pyarrow as pa\n"
-        "from pipeline.suite import Check\n"
+        "from pipeline.checks.suite import Check\n"
         "check = Check('a', '', 'critical', 'f', '', '', 'expect_column_values_to_not_be_null', {'column': 'n'})\n"
         "assert pipeline.expectations.verdicts([check], {'f': pa.table({'n': [1]})})[0].success\n"
         "print(json.dumps(tried))\n"

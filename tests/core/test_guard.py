@@ -42,7 +42,7 @@ def start(tmp_path):
 
 HOLD = """
     import sys, pathlib
-    from pipeline.guard import alone
+    from pipeline.core.guard import alone
     with alone([pathlib.Path(word) for word in sys.argv[1:]]):
         print("held", flush=True)
         sys.stdin.read()
@@ -108,11 +108,11 @@ FAMILY = """
     print(child.pid, flush=True)
     sys.stdin.read()
 """
-OBEYS = "import time; from pipeline.guard import bound\nwith bound(): print('bound', flush=True); time.sleep(600)"
+OBEYS = "import time; from pipeline.core.guard import bound\nwith bound(): print('bound', flush=True); time.sleep(600)"
 REFUSES = """
 import pipeline.core.guard, signal, time
-pipeline.guard.SECONDS_TO_END = 0.5
-with pipeline.guard.bound():
+pipeline.core.guard.SECONDS_TO_END = 0.5
+with pipeline.core.guard.bound():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print('bound', flush=True)
     time.sleep(600)
@@ -144,8 +144,8 @@ def test_a_parent_that_died_before_anybody_looked_is_noticed(start):
 
 SLOW = """
 import pathlib, sys, time
-from pipeline.errors import Busy
-from pipeline.guard import alone, bound
+from pipeline.core.errors import Busy
+from pipeline.core.guard import alone, bound
 
 out = pathlib.Path("out")
 try:

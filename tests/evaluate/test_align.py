@@ -19,7 +19,7 @@ def example_table(rows: int = 6, *, labels: tuple[str, ...] = LABELS, task: str 
         "id": [f"id{row}" for row in range(rows)],
         "split": [("train", "validation", "test")[row % 3] for row in range(rows)],
         "text": [f"text {row}" for row in range(rows)],
-        "label": [LABELS[row % 2] for row in range(rows)],
+        "label": [row % 2 for row in range(rows)],
         "row": list(range(1, rows + 1)),
         "kind": [None if row == 2 else "k" for row in range(rows)],
     }

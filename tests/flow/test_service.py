@@ -85,7 +85,7 @@ def test_a_killed_run_is_called_crashed_once_its_heartbeat_has_stopped(served):
     project, api = served
     (project.root / "quick").unlink(missing_ok=True)
     project.write("in.txt", "three")
-    shorter = "from pipeline.service import crash_zombies; crash_zombies(12)"
+    shorter = "from pipeline.flow.service import crash_zombies; crash_zombies(12)"
     known = {"PREFECT_API_URL": api._url, "PREFECT_API_AUTH_STRING": project.read(".prefect/auth")}
     project.run("python", "-c", shorter, env={**ENVIRONMENT, **known})
     process = project.start("python", "-m", "pipeline", "run", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -13,7 +13,7 @@ from pipeline.settings.task import ValidateParams
 
 Row = dict[str, Any]
 CLASSES = ("negative", "positive")
-TYPES = {"id": pa.string(), "split": pa.string(), "text": pa.string(), "label": pa.string(), "row": pa.int64()}
+TYPES = {"id": pa.string(), "split": pa.string(), "text": pa.string(), "label": pa.int64(), "row": pa.int64()}
 _WORDS = ("amber", "birch", "cedar", "dune", "ember", "fjord", "grove", "heath", "inlet", "jetty", "knoll", "lagoon")
 
 
@@ -27,7 +27,7 @@ def make_row(index: int, split: str) -> Row:
     """Return the row number `index` (from 0): its text has words that no row up to 4096 has in this order."""
     words = [_WORDS[(index * 7 + shift * (index % 5 + 1)) % len(_WORDS)] for shift in range(3)]
     text = f"{words[0]} {index * 7919} {words[1]} {index * 104729 % 99991} {words[2]}"
-    return {"id": identity(key(text)), "split": split, "text": text, "label": CLASSES[index % 2], "row": index + 2}
+    return {"id": identity(key(text)), "split": split, "text": text, "label": index % 2, "row": index + 2}
 
 
 def make_table(rows: Sequence[Row], *, labels: tuple[str, ...] = CLASSES) -> pa.Table:

@@ -116,7 +116,7 @@ def test_the_gain_does_not_count_what_the_processor_does_for_others(monkeypatch)
 def test_freed_memory_is_kept_for_the_next_tensors():
     """In a process of its own: asking again for what was freed touches no new page."""
     code = (
-        "import resource, torch; from pipeline.device import keep_memory; keep_memory()\n"
+        "import resource, torch; from pipeline.models.device import keep_memory; keep_memory()\n"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "for _ in range(2): torch.ones(2**22)\n"
         "before = faults()\n"
