@@ -11,9 +11,9 @@ import statistics
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 from benchmarks.table import machine
+from pipeline.core.document import Document
 from pipeline.core.files import publish, read_json, write_json
 from pipeline.core.format import count, escape_markdown, markdown_table
 from pipeline.report.charts.curves import pretraining
@@ -27,7 +27,6 @@ from pipeline.settings.overlay import edited
 from pipeline.settings.resolve import parse
 from pipeline.settings.study import TransferParams, cells_of
 
-Document = dict[str, Any]
 RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
 ABOUT = """# The transfer study
 

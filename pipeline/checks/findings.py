@@ -5,9 +5,9 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 import pyarrow as pa
 
-from pipeline.checks.measures import LINES, Measure
+from pipeline.checks.measures import LINES, Measurement
 from pipeline.checks.suite import Check
-from pipeline.core.errors import DataError, EnvironmentFault, examples
+from pipeline.core.errors import DataError, EnvironmentFault, listed
 
 NOTHING = "nothing to check"
 NAMES = ("split", "label")
@@ -47,7 +47,7 @@ def judge(
     checks: Sequence[Check],
     verdicts: Sequence[Verdict],
     frames: Mapping[str, pa.Table],
-    measures: Mapping[str, Measure],
+    measures: Mapping[str, Measurement],
 ) -> list[Finding]:
     """Return one finding a check, in the order of `checks`; `measures` are the numbers some of them judged."""
     return [
@@ -56,7 +56,7 @@ def judge(
     ]
 
 
-def finding(check: Check, verdict: Verdict, frame: pa.Table, measure: Measure | None) -> Finding:
+def finding(check: Check, verdict: Verdict, frame: pa.Table, measure: Measurement | None) -> Finding:
     """Return the finding of one check on `frame`.
 
     A check that had nothing to judge failed, unless the measure has a reason for having no number.
@@ -132,26 +132,26 @@ def _rows(check: Check, verdict: Verdict, frame: pa.Table) -> str:
     """Return how many rows failed, and for names (never texts) which values the first of them had."""
     column = check.kwargs["column"]
     values = dict.fromkeys(at(frame, column, verdict.positions)) if column in NAMES else {}
-    shown = examples(value for value in values if value is not None)
+    shown = listed(value for value in values if value is not None)
     return f"{verdict.failures} of {verdict.total} rows" + (f": {shown}" if shown else "")
 
 
 def _names(_check: Check, _verdict: Verdict, frame: pa.Table) -> str:
     """Return the columns found."""
-    return examples(frame.column_names, most=10)
+    return listed(frame.column_names, most=10)
 
 
 def _types(_check: Check, verdict: Verdict, frame: pa.Table) -> str:
     """Return the columns of another type than expected, or that there are none."""
     pairs = zip(at(frame, "name", verdict.positions), at(frame, "type", verdict.positions), strict=True)
-    return ", ".join(f"{examples([name])} {kind}" for name, kind in pairs) or "as expected"
+    return ", ".join(f"{listed([name])} {kind}" for name, kind in pairs) or "as expected"
 
 
 def _extremes(check: Check, _verdict: Verdict, frame: pa.Table) -> str:
     """Return names with their numbers, those nearest to the limit first."""
     pairs = zip(frame["name"].to_pylist(), frame[check.kwargs["column"]].to_pylist(), strict=True)
     ordered = sorted(pairs, key=lambda pair: pair[1], reverse="max_value" in check.kwargs)
-    shown = ", ".join(f"{examples([name], width=30)} {number:.4g}" for name, number in ordered[:LINES])
+    shown = ", ".join(f"{listed([name], width=30)} {number:.4g}" for name, number in ordered[:LINES])
     return shown + (f" and {len(ordered) - LINES} more" if len(ordered) > LINES else "")
 
 

@@ -19,7 +19,7 @@ LINES = 5
 NO_REFERENCE = "no reference yet"
 
 
-class Measure(NamedTuple):
+class Measurement(NamedTuple):
     """A number with the rows behind it: how many, and the lines of the first; `reason` says why there is no number."""
 
     value: float | None
@@ -36,7 +36,7 @@ def schema_frames(table: pa.Table) -> dict[str, pa.Table]:
     return {"header": table.slice(0, 0), "schema": pa.table({"name": names, "type": types, "expected": expected})}
 
 
-def frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[str, Measure]) -> dict[str, pa.Table]:
+def frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[str, Measurement]) -> dict[str, pa.Table]:
     """Return the frames `examples`, `splits`, `classes` and `measures`; `present` is the profile of train."""
     shares = present["label_shares"]
     rows = [pc.sum(_equal(table, "split", split)).as_py() or 0 for split in SPLITS]
@@ -58,7 +58,7 @@ def train_profile(table: pa.Table) -> dict[str, Any]:
 
 def measured(
     table: pa.Table, intake: Mapping[str, Any], params: ValidateParams, present: Mapping[str, Any]
-) -> dict[str, Measure]:
+) -> dict[str, Measurement]:
     """Return every number of the frame `measures` by name.
 
     Raises:
@@ -74,26 +74,26 @@ def measured(
     }
 
 
-def share(part: int, whole: int) -> float:
+def ratio(part: int, whole: int) -> float:
     """Return `part / whole`; 1 where there is nothing, so that nothing never passes for good."""
     return part / whole if whole else 1.0
 
 
-def _of_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
+def _of_intake(intake: Mapping[str, Any]) -> dict[str, Measurement]:
     """Return what ingest met and removed before there were examples."""
     try:
         rows, conflicts, repeated = intake["rows"], intake["conflicts"], intake["dropped"]["duplicates"]
         several = conflicts["rows"]
         return {
-            "conflict_share": Measure(share(several, rows), several, tuple(conflicts["lines"][:LINES])),
-            "duplicate_share": Measure(share(repeated, rows), repeated),
+            "conflict_share": Measurement(ratio(several, rows), several, tuple(conflicts["lines"][:LINES])),
+            "duplicate_share": Measurement(ratio(repeated, rows), repeated),
         }
     except (KeyError, TypeError) as error:
         message = f"the intake lacks what ingest writes ({error!r}). Run `dvc repro` to make it again."
         raise EnvironmentFault(message) from error
 
 
-def _near(table: pa.Table, params: ValidateParams) -> Measure:
+def _near(table: pa.Table, params: ValidateParams) -> Measurement:
     """Return the share of held-out rows, those of validation and test, that have a near duplicate in train."""
     given = table.filter(pc.is_valid(table["text"]))
     learned = _equal(given, "split", "train")
@@ -109,20 +109,20 @@ def _near(table: pa.Table, params: ValidateParams) -> Measure:
     return _of_rows(held_out.take(pa.array(found, pa.int64())), held_out.num_rows)
 
 
-def _drift(params: ValidateParams, present: Mapping[str, Any]) -> dict[str, Measure]:
+def _drift(params: ValidateParams, present: Mapping[str, Any]) -> dict[str, Measurement]:
     """Return the distances to the reference, or why there are none."""
     if params.reference is None:
-        return dict.fromkeys(("label_drift", "length_drift"), Measure(None, reason=NO_REFERENCE))
+        return dict.fromkeys(("label_drift", "length_drift"), Measurement(None, reason=NO_REFERENCE))
     return {
-        "label_drift": Measure(label_drift(present, params.reference)),
-        "length_drift": Measure(length_drift(present, params.reference)),
+        "label_drift": Measurement(label_drift(present, params.reference)),
+        "length_drift": Measurement(length_drift(present, params.reference)),
     }
 
 
-def _of_rows(rows: pa.Table, whole: int) -> Measure:
+def _of_rows(rows: pa.Table, whole: int) -> Measurement:
     """Return the share that `rows` are of `whole` rows, with their count and first lines."""
     lines = rows["row"].drop_null().slice(0, LINES).to_pylist()
-    return Measure(share(rows.num_rows, whole), rows.num_rows, tuple(lines))
+    return Measurement(ratio(rows.num_rows, whole), rows.num_rows, tuple(lines))
 
 
 def _leaked(table: pa.Table) -> list[bool]:

@@ -7,7 +7,7 @@ an example), `splits` and `classes` (a row each, with counts), `measures` (one r
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from pipeline.core.errors import examples
+from pipeline.core.errors import listed
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.task import ValidateParams
 
@@ -43,7 +43,7 @@ def schema_checks(columns: Sequence[str]) -> list[Check]:
     """Return the checks that all others stand on: the `columns` found start with ours, and the types are right."""
     remedy = "run `dvc repro` to make the examples again"
     return [
-        Check("columns", "Columns in order", "critical", "header", examples(COLUMNS) + ", then those kept", remedy,
+        Check("columns", "Columns in order", "critical", "header", listed(COLUMNS) + ", then those kept", remedy,
               "expect_table_columns_to_match_ordered_list", {"column_list": [*COLUMNS, *columns[len(COLUMNS) :]]}),
         Check("types", "Types of the columns", "critical", "schema", "row int64, all others string", remedy,
               "expect_column_pair_values_to_be_equal", {"column_A": "type", "column_B": "expected"}),
@@ -66,7 +66,7 @@ def _row_checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
         ),
         Check("id_unique", "No id twice", "critical", "examples", "each id once", again,
               "expect_column_values_to_be_unique", {"column": "id"}),
-        Check("split_known", "Split names known", "critical", "examples", f"one of {examples(SPLITS)}", again,
+        Check("split_known", "Split names known", "critical", "examples", f"one of {listed(SPLITS)}", again,
               "expect_column_values_to_be_in_set", {"column": "split", "value_set": list(SPLITS)}),
         Check("label_known", "Labels known", "critical", "examples",
               f"a class index from 0 to {len(labels) - 1}", again,

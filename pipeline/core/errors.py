@@ -43,7 +43,7 @@ class Busy(PipelineError):
     exit_code = 75
 
 
-def examples(values: Iterable[object], *, most: int = 5, width: int = 60) -> str:
+def listed(values: Iterable[object], *, most: int = 5, width: int = 60) -> str:
     """Return up to `most` values as one readable line, each cut to `width` characters.
 
     Values are shown by `repr`, so control characters in bad data cannot reach the terminal.

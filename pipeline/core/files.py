@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.document import json_text
 from pipeline.core.errors import EnvironmentFault
 
 
@@ -58,19 +59,6 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, 64 hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def json_text(value: object) -> str:
-    """Return strict JSON, one key a line, keys in the order given, with a final newline.
-
-    `<`, `>` and `&` inside strings are written as `\\u003c`, `\\u003e`, `\\u0026`, so that the text can stand inside
-    HTML.
-
-    Raises:
-        ValueError: `value` holds NaN or infinity; write null and a reason instead.
-    """
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026") + "\n"
 
 
 def write_json(out: Path, value: object) -> None:

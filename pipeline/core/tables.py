@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.core.errors import DataError, EnvironmentFault, examples
+from pipeline.core.errors import DataError, EnvironmentFault, listed
 from pipeline.core.files import publish
 
 
@@ -44,7 +44,7 @@ def class_indices(table: pa.Table, column: str = "label") -> npt.NDArray[np.int6
     if len(invalid):
         raise DataError(
             f"{task_of(table)}: {column}: {len(invalid)} rows without a class index from 0 to {count - 1}: "
-            f"{examples(invalid.to_pylist())}. Run `dvc repro` to create them again."
+            f"{listed(invalid.to_pylist())}. Run `dvc repro` to create them again."
         )
     return np.asarray(indices.to_numpy(), dtype=np.int64)
 

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.core.document import json_text
 from pipeline.core.errors import Regression, UsageError
-from pipeline.core.files import json_text
 from pipeline.diff.comment import comment
 from pipeline.diff.compare import difference
 from pipeline.repository.revisions import revision

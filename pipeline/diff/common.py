@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.errors import DataError, examples
+from pipeline.core.errors import DataError, listed
 from pipeline.core.tables import class_indices, labels_of
 from pipeline.evaluate.metrics import Floats, Ints, scored
 from pipeline.evaluate.paired import Pair
@@ -51,7 +51,7 @@ def predictions(table: pa.Table) -> Predictions:
     counts = pc.value_counts(ids)
     repeated = counts.filter(pc.greater(pc.struct_field(counts, "counts"), 1))
     if len(repeated):
-        raise DataError(f"the predictions repeat the ids {examples(pc.struct_field(repeated, 'values').to_pylist())}")
+        raise DataError(f"the predictions repeat the ids {listed(pc.struct_field(repeated, 'values').to_pylist())}")
     scored(found.actual, found.probabilities, bins=2)  # refuses what is no distribution
     return found
 

@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.core.versions import locked_versions
 from pipeline.diff.changes import changes, flat
@@ -23,8 +23,6 @@ SETTINGS, PROFILES, LOCK, PACKAGES = "params.yaml", "data/profiles.json", "dvc.l
 CODE = "data/code.json"
 METRICS, FINDINGS, HISTORY = "data/metrics/{}.json", "data/findings/{}.json", "data/history/{}.json"
 PREDICTIONS, EXAMPLES = "data/predictions/{}.parquet", "data/examples/{}.parquet"
-
-Document = dict[str, Any]
 
 
 def difference(base: Revision, head: Revision) -> Difference:

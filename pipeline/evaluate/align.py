@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.errors import DataError, UsageError, examples
+from pipeline.core.errors import DataError, UsageError, listed
 from pipeline.core.tables import class_indices, class_names, labels_of, task_of
 from pipeline.evaluate.metrics import Floats, Ints
 
@@ -48,8 +48,8 @@ def held_out(table: pa.Table, slices: Sequence[str]) -> Rows:
     allowed = [name for name in table.column_names if name not in NO_SLICE]
     if unknown := [name for name in slices if name not in allowed]:
         raise UsageError(
-            f"evaluate.slices names {examples(unknown)}, which the examples of {task_of(table)} do not have; "
-            f"they have {examples(allowed)}. Add the column to ingest.keep, or take it out of evaluate.slices."
+            f"evaluate.slices names {listed(unknown)}, which the examples of {task_of(table)} do not have; "
+            f"they have {listed(allowed)}. Add the column to ingest.keep, or take it out of evaluate.slices."
         )
     rows = of_split(table, "test")
     return Rows(
@@ -86,7 +86,7 @@ def aligned(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, s
     if lacking or extra or len(there) != len(ids):
         raise DataError(
             f"the {what} are not of these examples: {len(there)} {split or 'such'} rows for {len(ids)}; ids that lack: "
-            f"{examples(lacking) or 'none'}; ids of no example: {examples(extra) or 'none'}. {_AGAIN}"
+            f"{listed(lacking) or 'none'}; ids of no example: {listed(extra) or 'none'}. {_AGAIN}"
         )
     return rows if there == list(ids) else rows.take(pc.index_in(pa.array(ids, pa.string()), rows["id"]))
 
@@ -97,7 +97,7 @@ def require_classes(found: pa.ChunkedArray, rows: Rows, *, what: str) -> None:
     if len(different):
         raise DataError(
             f"the {what} give {len(different)} of {len(rows.ids)} test rows another class than the examples do "
-            f"(ids {examples(rows.ids[row] for row in different)}). {_AGAIN}"
+            f"(ids {listed(rows.ids[row] for row in different)}). {_AGAIN}"
         )
 
 
@@ -110,7 +110,7 @@ def matrix(column: pa.ChunkedArray, *, classes: int, what: str) -> Floats:
     lengths = pc.unique(pc.list_value_length(column)).to_pylist()
     if lengths != [classes]:
         raise DataError(
-            f"the probabilities of the {what} have {examples(lengths)} numbers a row, not {classes}. {_AGAIN}"
+            f"the probabilities of the {what} have {listed(lengths)} numbers a row, not {classes}. {_AGAIN}"
         )
     return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False)).reshape(-1, classes)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.errors import DataError, examples
+from pipeline.core.errors import DataError, listed
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -160,6 +160,6 @@ def _require_distributions(probabilities: Floats) -> None:
         bad = np.flatnonzero(~fine)
         raise DataError(
             f"the probabilities of {len(bad)} of {len(fine)} rows are not numbers in [0, 1] that sum to 1 "
-            f"(rows from 0: {examples(bad.tolist())}). A model whose training diverged gives such numbers: "
+            f"(rows from 0: {listed(bad.tolist())}). A model whose training diverged gives such numbers: "
             "lower finetune.learning_rate and train again."
         )

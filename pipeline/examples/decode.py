@@ -3,7 +3,7 @@
 import codecs
 import re
 
-from pipeline.core.errors import DataError, examples
+from pipeline.core.errors import DataError, listed
 
 # The longer mark comes first: UTF-32's begins with UTF-16's.
 _MARKS = {
@@ -67,7 +67,7 @@ def _undecodable(content: bytes, error: UnicodeDecodeError, *, file: str, codec:
         lines, start = _undecodable_lines(content, codec) or ([1], error.start)
     found = content[start : start + 8].hex(" ")
     return DataError(
-        f"{file}:{lines[0]}: {len(lines)} line(s) are not {codec} (line {examples(lines)}); "
+        f"{file}:{lines[0]}: {len(lines)} line(s) are not {codec} (line {listed(lines)}); "
         f"the first bad byte is at offset {start}: {found}. "
         "Save the file as UTF-8, or set `encoding:` to what it is (often cp1252)."
     )

@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pipeline.core.errors import DataError, examples
+from pipeline.core.errors import DataError, listed
 from pipeline.examples.records import Records, fault
 from pipeline.settings.ingest import Threshold
 
@@ -42,7 +42,7 @@ def read_labels(
     if absent:
         counts = ", ".join(f"{label!r} ({count})" for label, count in Counter(raw).most_common(5))
         raise DataError(
-            f"{records.file}: column {column!r}: no row of class {examples(absent)}; the commonest labels are "
+            f"{records.file}: column {column!r}: no row of class {listed(absent)}; the commonest labels are "
             f"{counts}. Take the class out of `labels` (or move `threshold`), or bring rows of it."
         )
     return found
@@ -62,16 +62,16 @@ def _by_name(records: Records, column: str, raw: list[str], labels: Mapping[str,
 
 def _unknown(file: str, column: str, unknown: dict[str, list[int]], allowed: Sequence[str]) -> DataError:
     folded = {_folded(label): label for label in allowed}
-    listed = []
+    shown = []
     for label, lines in sorted(unknown.items(), key=lambda item: -len(item[1]))[:5]:
         near = folded.get(_folded(label))
         collision = f", collides with {near!r} up to case and space" if near else ""
-        listed.append(f"{examples([label])} ({len(lines)} row(s), line {examples(lines)}{collision})")
+        shown.append(f"{listed([label])} ({len(lines)} row(s), line {listed(lines)}{collision})")
     first = min(lines[0] for lines in unknown.values())
     count = sum(len(lines) for lines in unknown.values())
     return DataError(
         f"{file}:{first}: column {column!r}: {count} row(s) with {len(unknown)} label(s) that are not in `labels`: "
-        f"{'; '.join(listed)}. Allowed: {examples(allowed, most=20)}. Add them to `labels`, or correct the rows."
+        f"{'; '.join(shown)}. Allowed: {listed(allowed, most=20)}. Add them to `labels`, or correct the rows."
     )
 
 

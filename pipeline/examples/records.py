@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipeline.core.errors import DataError, examples
+from pipeline.core.errors import DataError, listed
 from pipeline.examples.text import SURROGATES
 
 Found = Sequence[tuple[int, object]]
@@ -31,8 +31,8 @@ def fault(file: str, what: str, found: Found, remedy: str, *, column: str | None
     lines = [line for line, _ in found]
     where = f"{file}:{lines[0]}: " + (f"column {column!r}: " if column is not None else "")
     values = {repr(value): value for _, value in found if value is not None}
-    shown = f": {examples(values.values())}" if values else ""
-    return DataError(f"{where}{len(lines)} row(s) {what} (line {examples(lines)}){shown}. {remedy}")
+    shown = f": {listed(values.values())}" if values else ""
+    return DataError(f"{where}{len(lines)} row(s) {what} (line {listed(lines)}){shown}. {remedy}")
 
 
 def choose(file: str, columns: Sequence[str], found: Sequence[str], *, hint: str = "") -> list[int]:
@@ -46,12 +46,12 @@ def choose(file: str, columns: Sequence[str], found: Sequence[str], *, hint: str
         near = {name: difflib.get_close_matches(name, found, n=1, cutoff=0.6) for name in missing}
         asked = "".join(f" Did you mean {close[0]!r} for {name!r}?" for name, close in near.items() if close)
         raise DataError(
-            f"{file}: column {examples(missing)} is not there; found {len(found)} column(s): "
-            f"{examples(found, most=20)}.{asked}{hint} Name the file's columns in params.yaml or correct the file."
+            f"{file}: column {listed(missing)} is not there; found {len(found)} column(s): "
+            f"{listed(found, most=20)}.{asked}{hint} Name the file's columns in params.yaml or correct the file."
         )
     twice = [name for name in columns if list(found).count(name) > 1]
     if twice:
-        raise DataError(f"{file}: column {examples(twice)} is there more than once. Rename or remove one of them.")
+        raise DataError(f"{file}: column {listed(twice)} is there more than once. Rename or remove one of them.")
     return [list(found).index(name) for name in columns]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from pipeline.core.errors import DataError, UsageError, examples
+from pipeline.core.errors import DataError, UsageError, listed
 from pipeline.evaluate.metrics import Vectors
 from pipeline.models.batches import Indices, Ragged, plan
 from pipeline.models.compute import ROWS, Choice, decide, equal
@@ -112,7 +112,7 @@ def require_finite(found: Vectors, ids: Sequence[str]) -> None:
     broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if len(broken):
         raise DataError(
-            f"the encoder gives {len(broken)} examples ({examples(ids[row] for row in broken.tolist())}) numbers that "
+            f"the encoder gives {len(broken)} examples ({listed(ids[row] for row in broken.tolist())}) numbers that "
             "are not finite: its weights are damaged, or overflow in this precision. Bring the encoder anew, or set "
             "extract.precision to fp32."
         )

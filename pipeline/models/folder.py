@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from pipeline.core.errors import DataError, EnvironmentFault, examples
+from pipeline.core.errors import DataError, EnvironmentFault, listed
 
 # Every name under which a family keeps a dropout rate that works on hidden states, attention or the head.
 DROPOUTS = (
@@ -64,7 +64,7 @@ def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
     _require_whole(folder, missing)
     names = [name for _, name in sorted((model.config.id2label or {}).items())]
     if names != list(labels):
-        raise DataError(f"{folder} has the classes {examples(names)}; the tokens have {examples(labels)}. {AGAIN}")
+        raise DataError(f"{folder} has the classes {listed(names)}; the tokens have {listed(labels)}. {AGAIN}")
     return model
 
 
@@ -154,7 +154,7 @@ def require_files(folder: Path) -> None:
 def _require_whole(folder: Path, lacking: Sequence[str]) -> None:
     """Refuse weights that would have been random numbers."""
     if lacking:
-        raise EnvironmentFault(f"{folder} lacks {len(lacking)} of its weights ({examples(lacking)}). {AGAIN}")
+        raise EnvironmentFault(f"{folder} lacks {len(lacking)} of its weights ({listed(lacking)}). {AGAIN}")
 
 
 @contextlib.contextmanager

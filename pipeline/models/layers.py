@@ -12,7 +12,7 @@ from transformers.models.bert.modeling_bert import BertLayer
 from transformers.models.electra.modeling_electra import ElectraLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
-from pipeline.core.errors import DataError, UsageError, examples
+from pipeline.core.errors import DataError, UsageError, listed
 from pipeline.models.attention import attend
 from pipeline.models.batches import Inputs, Ragged, Segments
 
@@ -143,14 +143,14 @@ def require_fit(tokens: Ragged, model: PreTrainedModel) -> None:
     strange = (tokens.values < 0) | (tokens.values >= words.num_embeddings)
     if strange.any():
         raise DataError(
-            f"{strange.sum()} token ids ({examples(tokens.values[strange].tolist())}) are unknown to the model, which "
+            f"{strange.sum()} token ids ({listed(tokens.values[strange].tolist())}) are unknown to the model, which "
             f"knows 0 to {words.num_embeddings - 1}: the tokens are of another encoder. Tokenise with this one."
         )
     longest = positions(model) or len(tokens.values)
     rows = np.flatnonzero((tokens.lengths < 1) | (tokens.lengths > longest))
     if len(rows):
         raise DataError(
-            f"{len(rows)} rows (from 0: {examples(rows.tolist())}) have {examples(tokens.lengths[rows].tolist())} "
+            f"{len(rows)} rows (from 0: {listed(rows.tolist())}) have {listed(tokens.lengths[rows].tolist())} "
             f"tokens; the model takes 1 to {longest}. Lower tokenize.max_length."
         )
 

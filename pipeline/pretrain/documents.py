@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.errors import DataError, EnvironmentFault, examples
+from pipeline.core.errors import DataError, EnvironmentFault, listed
 from pipeline.examples.records import choose, fault
 from pipeline.examples.text import SURROGATES
 from pipeline.settings.pretrain import TextParams
@@ -102,7 +102,7 @@ def _name(row: Row, pattern: re.Pattern[str] | None, file: str) -> str | None:
     found = pattern.fullmatch(row.document)
     if found is None:
         raise DataError(
-            f"{file}:{row.line}: {examples([row.document])} does not match `pattern` {pattern.pattern!r}. Correct one "
+            f"{file}:{row.line}: {listed([row.document])} does not match `pattern` {pattern.pattern!r}. Correct one "
             "of them."
         )
     return found["document"]
@@ -111,7 +111,7 @@ def _name(row: Row, pattern: re.Pattern[str] | None, file: str) -> str | None:
 def _bytes(sentence: str, file: str, line: int) -> int:
     if found := SURROGATES.search(sentence):
         raise DataError(
-            f"{file}:{line}: {examples([found.group()])} is half of a surrogate pair, which no text has. Correct the "
+            f"{file}:{line}: {listed([found.group()])} is half of a surrogate pair, which no text has. Correct the "
             "program that wrote the file."
         )
     return len(sentence.encode())
@@ -180,9 +180,7 @@ def _jsonl(path: Path, params: TextParams, max_bytes: int) -> Iterator[Row]:
             raise DataError(f"{path}:{number}: not one JSON object: {error}. Write one a line.") from error
         missing = [name for name in _columns(params) if not isinstance(value, dict) or name not in value]
         if missing:
-            raise DataError(
-                f"{path}:{number}: no key {examples(missing)}. Correct `sentences`, `document` or the file."
-            )
+            raise DataError(f"{path}:{number}: no key {listed(missing)}. Correct `sentences`, `document` or the file.")
         yield _row(number, [value[name] for name in _columns(params)], params, path)
 
 
@@ -209,7 +207,7 @@ def _row(line: int, cells: list[Any], params: TextParams, path: Path) -> Row:
         odd = [part for part in parts if not isinstance(part, str)]
         if odd:
             raise DataError(
-                f"{path}:{line}: {name!r} holds {examples(odd)}, and sentences are strings. Correct the file."
+                f"{path}:{line}: {name!r} holds {listed(odd)}, and sentences are strings. Correct the file."
             )
         sentences += parts
     return Row(line, sentences, None if params.document is None or cells[-1] is None else str(cells[-1]))

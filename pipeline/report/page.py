@@ -7,6 +7,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from pipeline.core import format as render
+from pipeline.core.document import Document
 from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN
 from pipeline.report import study as transfer_words
 from pipeline.report import verdict
@@ -17,7 +18,7 @@ from pipeline.report.charts.projection import projection
 from pipeline.report.charts.study import transfer as curves
 from pipeline.report.templates.page import TEMPLATE
 from pipeline.report.templates.style import CSS
-from pipeline.report.verdict import BASELINES, Document, Task, gain, measure
+from pipeline.report.verdict import BASELINES, Task, gain, measure
 
 MODEL = "fine-tuned model"
 HEADLINE = {

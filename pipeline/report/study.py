@@ -1,8 +1,8 @@
 """What the study found, in words and as a Markdown page: also where an arm does not help."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from pipeline.core.document import Document
 from pipeline.core.format import (
     count,
     escape_markdown,
@@ -16,7 +16,6 @@ from pipeline.core.format import (
 )
 from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNPROVEN
 
-Document = dict[str, Any]
 Quote = Callable[[str], str]
 
 

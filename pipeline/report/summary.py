@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pipeline.core.document import Document
 from pipeline.core.format import (
     count,
     escape_markdown,
@@ -17,7 +18,7 @@ from pipeline.evaluate.mcnemar import POWER
 from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNPROVEN, Measure
 from pipeline.evaluate.paired import smallest_drop
 from pipeline.report.study import markdown
-from pipeline.report.verdict import Document, Gain, Task, gain, levels, measure, tally, verdict, warnings, worth
+from pipeline.report.verdict import Gain, Task, gain, levels, measure, tally, verdict, warnings, worth
 
 WORTH = {REAL_GAIN: "pays", REAL_LOSS: "does harm", UNPROVEN: "not proven"}
 DIFFERING = 0.05  # of the test rows: about what two trainings of one thing judge differently

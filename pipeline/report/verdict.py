@@ -2,13 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from pipeline.core.document import Document
 from pipeline.core.format import count, interval, p_phrase, percent, plural, points, share
 from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN, Measure, outcome
-
-Document = dict[str, Any]
-
 
 BASELINES = {
     "tfidf": "TF-IDF + logistic regression",

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from pipeline.core.errors import DataError, UsageError, examples
+from pipeline.core.errors import DataError, UsageError, listed
 from pipeline.settings.fields import inside
 
 CHUNK = 1 << 20
@@ -51,7 +51,7 @@ def extract(archive: Path, members: Mapping[str, str], folder: Path, *, max_byte
 def nearest(name: str, names: Collection[str]) -> str:
     """Return a sentence with up to three of `names` that look like `name`."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    return f"The nearest are {examples(near, width=200)}." if near else f"There are {examples(sorted(names))}."
+    return f"The nearest are {listed(near, width=200)}." if near else f"There are {listed(sorted(names))}."
 
 
 def _opened(archive: Path) -> zipfile.ZipFile:
@@ -71,9 +71,7 @@ def _entries(opened: zipfile.ZipFile, archive: str) -> dict[str, zipfile.ZipInfo
     for entry in opened.infolist():
         fault = "the name occurs twice" if entry.filename in entries else _fault(entry)
         if fault:
-            raise DataError(
-                f"{archive} is refused: entry {examples([entry.orig_filename])}: {fault}. Pin another file."
-            )
+            raise DataError(f"{archive} is refused: entry {listed([entry.orig_filename])}: {fault}. Pin another file.")
         entries[entry.filename] = entry
     return {name: entry for name, entry in entries.items() if not entry.is_dir()}
 

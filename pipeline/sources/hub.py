@@ -11,7 +11,7 @@ from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
-from pipeline.core.errors import DataError, EnvironmentFault, UsageError, examples
+from pipeline.core.errors import DataError, EnvironmentFault, UsageError, listed
 from pipeline.core.files import sha256
 from pipeline.settings.fields import inside
 from pipeline.settings.sources import HubSource, plain
@@ -150,7 +150,7 @@ def _faults(params: HubSource) -> Iterator[None]:
         ) from error
     # Below the library lie an HTTP client, a transfer engine and a JSON reader, each with errors of its own.
     except Exception as error:
-        reason = examples([str(error)], width=300)
+        reason = listed([str(error)], width=300)
         raise EnvironmentFault(
             f"{where} could not be brought: {type(error).__name__}: {reason}. Run again when the hub can be reached."
         ) from error

@@ -3,11 +3,12 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.document import Document
 from pipeline.core.errors import DataError
 from pipeline.evaluate.bootstrap import estimate
 from pipeline.evaluate.metrics import Ints
@@ -17,7 +18,6 @@ from pipeline.settings.study import TransferParams
 from pipeline.study.cell import indices
 from pipeline.study.seed_means import Mean, crossed_macro_f1, crossed_mean, mean_macro_f1
 
-Document = dict[str, Any]
 _DIFFERENT = "the cells of {} have different test rows. Run `dvc repro` to make them again."
 Cells = Mapping[tuple[str, str, int | str, int], Document]
 

@@ -8,8 +8,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from pipeline.core.document import json_text
 from pipeline.core.errors import EnvironmentFault
-from pipeline.core.files import json_text, publish, read_json, remove, sha256
+from pipeline.core.files import publish, read_json, remove, sha256
 
 KEPT = 2
 TENSORS, RECORD, MANIFEST = "tensors.safetensors", "record.json", "manifest.json"

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from pipeline.core.document import json_text
 from pipeline.core.errors import EnvironmentFault, UsageError
-from pipeline.core.files import json_text, read_json, write_json
+from pipeline.core.files import read_json, write_json
 from pipeline.models import device as devices
 from pipeline.models.batches import Indices
 from pipeline.models.compute import ROWS, Choice, decide, equal, using

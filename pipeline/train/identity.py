@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 import pipeline
-from pipeline.core.files import json_text, sha256
+from pipeline.core.document import json_text
+from pipeline.core.files import sha256
 from pipeline.core.fingerprint import fingerprint
 from pipeline.core.modules import Definition, parse_package
 from pipeline.core.versions import normalised

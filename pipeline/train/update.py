@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from transformers import PreTrainedModel
 
-from pipeline.core.errors import UsageError, examples
+from pipeline.core.errors import UsageError, listed
 from pipeline.models.device import Device
 from pipeline.models.processes import ALONE, Ranks, add_up
 from pipeline.train.objective import Step
@@ -50,7 +50,7 @@ def look(
     for step, loss in zip(steps, losses, strict=True):
         if not math.isfinite(loss):
             raise UsageError(
-                f"the loss at step {step.number} is {loss}, on the examples {examples(names(step))}."
+                f"the loss at step {step.number} is {loss}, on the examples {listed(names(step))}."
                 f" Lower `learning_rate` (now {learning_rate:g}) or look at these examples."
             )
     return losses

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.checks.findings import CELL, NOTHING, Finding, Verdict, finding, gate, judge, summary, table
-from pipeline.checks.measures import Measure
+from pipeline.checks.measures import Measurement
 from pipeline.checks.suite import Check, Severity
+from pipeline.core.document import json_text
 from pipeline.core.errors import DataError, EnvironmentFault
-from pipeline.core.files import json_text
 
 EXAMPLES = pa.table({"row": [2, 3, None, 5], "label": ["a", "\x1b[31m", "b", "\x1b[31m"], "text": list("wxyz")})
 
@@ -54,9 +54,9 @@ def test_a_measure_may_have_a_reason_for_having_no_number() -> None:
     frame = pa.table({"drift": pa.array([None], pa.float64())})
     check = make_check("drift", frame="measures", column="drift", max_value=0.1)
     verdict = Verdict(success=True, judged=0, total=1)
-    found = finding(check, verdict, frame, Measure(None, reason="no reference yet"))
+    found = finding(check, verdict, frame, Measurement(None, reason="no reference yet"))
     assert (found["outcome"], found["found"], found["reason"]) == ("passed", "no number", "no reference yet")
-    assert finding(check, verdict, frame, Measure(None))["outcome"] == "failed"
+    assert finding(check, verdict, frame, Measurement(None))["outcome"] == "failed"
 
 
 def test_a_measure_brings_its_own_rows() -> None:
@@ -66,7 +66,7 @@ def test_a_measure_brings_its_own_rows() -> None:
         check,
         Verdict(success=False, judged=1, total=1, failures=1, positions=(0,)),
         frame,
-        Measure(0.123456789, 7, (4, 9)),
+        Measurement(0.123456789, 7, (4, 9)),
     )
     assert (found["found"], found["count"], found["lines"]) == ("0.1235", 7, [4, 9])
 

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core import errors
-from pipeline.core.errors import examples
+from pipeline.core.errors import listed
 
 
 def test_each_error_has_the_exit_code_schedulers_know():
@@ -18,12 +18,12 @@ def test_each_error_has_the_exit_code_schedulers_know():
 
 
 def test_examples_are_few_short_and_counted():
-    assert examples([]) == ""
-    assert examples(["a", 2]) == "'a', 2"
-    assert examples("abcdefgh") == "'a', 'b', 'c', 'd', 'e' and 3 more"
-    assert examples(["x" * 100], width=10) == "'xxxxxxxx…"
+    assert listed([]) == ""
+    assert listed(["a", 2]) == "'a', 2"
+    assert listed("abcdefgh") == "'a', 'b', 'c', 'd', 'e' and 3 more"
+    assert listed(["x" * 100], width=10) == "'xxxxxxxx…"
 
 
 @given(st.lists(st.text(max_size=100), max_size=8))
 def test_no_control_character_reaches_the_terminal(values):
-    assert examples(values).isprintable()
+    assert listed(values).isprintable()

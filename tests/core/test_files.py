@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.document import json_text
 from pipeline.core.errors import EnvironmentFault
-from pipeline.core.files import json_text, publish, read_json, remove, sha256, write_json
+from pipeline.core.files import publish, read_json, remove, sha256, write_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.document import json_text
 from pipeline.core.errors import DataError
-from pipeline.core.files import json_text
 from pipeline.diff.comment import MOST, comment
 from pipeline.diff.document import (
     MOST_BYTES,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 from statsmodels.stats.contingency_tables import mcnemar
 
-from pipeline.core.files import json_text
+from pipeline.core.document import json_text
 from pipeline.evaluate.align import Rows
 from pipeline.evaluate.bootstrap import NO_SPREAD, UNDEFINED, wilson
 from pipeline.evaluate.evaluation import confusion_csv, evaluate, headline_numbers

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn.decomposition import PCA
 from sklearn.metrics.pairwise import cosine_similarity
 
-from pipeline.core.files import json_text
+from pipeline.core.document import json_text
 from pipeline.evaluate.projection import Seen, drawn, nearest, of_rows, plane, projected, queried
 
 RNG = np.random.default_rng(0)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from pipeline.core.document import Document
 from pipeline.core.format import count, plural, share
 from pipeline.report.charts.svg import Scale, drawing, element, line, mark, path, scale, spread, text, ticks
-from pipeline.report.verdict import Document
 
 WIDTH = 380.0
 LEFT = 44.0

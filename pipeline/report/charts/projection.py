@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from pipeline.core.document import Document
 from pipeline.core.format import count, percent, plural, shorten
 from pipeline.report.charts.svg import Scale, drawing, element, scale, text, text_width
-from pipeline.report.verdict import Document
 
 WIDTH, HEIGHT, LEFT, GAP = 380.0, 300.0, 22.0, 18.0
 # What to draw from a point on; the shapes have about the same area. With the colour each is a class of its own.

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from markupsafe import Markup
 
+from pipeline.core.document import Document
 from pipeline.core.format import count, share, shorten
 from pipeline.report.charts.svg import Scale, drawing, element, line, mark, path, scale, spread, text, text_width, ticks
 
-Document = dict[str, Any]
 HEIGHT, TOP, FLOOR = 430.0, 14.0, 376.0
 LEFT, PLOT, GAP = 56.0, 470.0, 17.0
 SHAPES = ("circle", "diamond", "square")
