@@ -15,11 +15,11 @@ export PYTHONDONTWRITEBYTECODE :=
 # ones first. One worker more than cores, since many wait.
 PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help setup repro run serve down results study test check readme format lock clean \
+.PHONY: help setup repro run serve down results study test test-avx2 check readme format lock clean \
   bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-diff bench-flow
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .venv/.complete: requirements.lock
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}"'
@@ -49,15 +49,17 @@ results: setup  ## print the results of the last run
 study: setup  ## the full transfer study, in .study, into docs/study.md (about an hour and a half; goes on where it was stopped)
 	python -m benchmarks.study
 
-test: setup  ## run the tests on all cores
-	pytest $(PARALLEL)
+test: setup  ## run the tests on all cores (OPTIONS="--cov --durations=20" measures coverage and lists the slowest)
+	pytest $(PARALLEL) $(OPTIONS)
 
-check: setup  ## lint, types, floors, contracts and coverage
+check: setup  ## lint, types and the contracts of imports
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
-	pytest $(PARALLEL) --cov --cov-report=term
+
+test-avx2: setup  ## run the tests as on a processor without AVX-512 and bf16
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 pytest $(PARALLEL) $(OPTIONS)
 
 # Each prints its table, then one JSON object.
 bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-diff bench-flow  ## all benchmarks below
@@ -84,7 +86,7 @@ bench-flow: setup  ## the flow against bare DVC
 	python -m benchmarks.flow
 
 readme: setup  ## rewrite the README's picture and table from the project
-	dvc dag --mermaid | python -m pipeline readme
+	python -m pipeline readme
 
 format: setup  ## rewrite the code in the house style
 	ruff check --fix .

@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import signal
+from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.given.clones import pack
 from tests.given.encoder import make_encoder
+from tests.given.warm import warm_python
 
 HERE = Path(__file__).parent
 
@@ -24,9 +27,9 @@ torch.set_num_threads(1)  # tiny models: threads cost more than they bring
 
 # What takes longest begins first, so that no worker is left with it when the others are done.
 LONG = (
-    "test_pipeline.py", "test_workflows.py", "flow/test_flow.py", "flow/test_service.py", "train/test_resume.py",
-    "models/test_processes.py", "repository/test_planner.py", "diff/test_command.py", "stages/test_pretrain.py",
-    "flow/test_workspace.py", "test_stack.py", "evaluate/test_paired.py",
+    "test_pipeline.py", "test_workflows.py", "test_edits.py", "flow/test_flow.py", "flow/test_service.py",
+    "train/test_resume.py", "models/test_processes.py", "repository/test_planner.py", "diff/test_command.py",
+    "stages/test_pretrain.py", "flow/test_workspace.py", "test_stack.py", "evaluate/test_paired.py",
 )  # fmt: skip
 
 
@@ -40,6 +43,26 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what was imported: statsmodels calls it at every turn."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def packed(shared: Path) -> tuple[Path, dict[str, str]]:
+    """The folder with the wheels of the sample and of a tiny encoder, and their checksums."""
+    return pack(shared)
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a `python` that starts stages in no time."""
+    with warm_python(tmp_path_factory.mktemp("warm") / "bin") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

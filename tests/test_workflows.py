@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.diff.document import read_difference
+from pipeline.settings.parse import parse_params
+from tests.given.clones import settings
 from tests.given.settings import dump
 from tests.given.workflows import FOLDER, ROOT, Runner, load
-from tests.test_pipeline import packed, settings  # noqa: F401  (a fixture)
 
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
 PARTS = (
@@ -53,7 +54,7 @@ def test_the_workflows_fit_the_schema():
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    assert NAMES == ["comment.yml", "diff.yml"]
+    assert NAMES == ["comment.yml", "diff.yml", "tests.yml"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -66,21 +67,22 @@ def test_actions_are_pinned_and_no_expression_reaches_a_shell(name):
                 assert step["with"]["persist-credentials"] is False
 
 
-def test_what_a_fork_runs_has_no_secret_and_cannot_write():
-    text, found = (FOLDER / "diff.yml").read_text(), load("diff.yml")
-    assert {*found["on"]} == {"pull_request", "push"}
-    assert found["permissions"] == {"contents": "read"}
-    for job in found["jobs"].values():
+@pytest.mark.parametrize("name", ["diff.yml", "tests.yml"])
+def test_what_a_fork_runs_has_no_secret_and_cannot_write(name):
+    text, workflow = (FOLDER / name).read_text(), load(name)
+    assert {*workflow["on"]} == {"pull_request", "push"}
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
         assert "permissions" not in job
         assert "environment" not in job
     assert not re.search(r"secrets|github\.token|GH_TOKEN|GITHUB_TOKEN|id-token|pull_request_target", text)
 
 
 def test_what_may_write_runs_no_code_of_the_pull_request():
-    found = load("comment.yml")
-    assert {*found["on"]} == {"workflow_run"}
-    assert found["permissions"] == {}
-    job = found["jobs"]["post"]
+    workflow = load("comment.yml")
+    assert {*workflow["on"]} == {"workflow_run"}
+    assert workflow["permissions"] == {}
+    job = workflow["jobs"]["post"]
     assert job["permissions"] == {"actions": "read", "contents": "read", "pull-requests": "write"}
     assert all("ref" not in step.get("with", {}) for step in job["steps"])
     assert "secrets" not in (FOLDER / "comment.yml").read_text()
@@ -88,7 +90,7 @@ def test_what_may_write_runs_no_code_of_the_pull_request():
 
 def test_the_one_listens_to_the_other():
     assert load("comment.yml")["on"]["workflow_run"]["workflows"] == [load("diff.yml")["name"]]
-    uploaded = next(one for one in load("diff.yml")["jobs"]["diff"]["steps"] if "upload" in one.get("uses", ""))
+    uploaded = next(step for step in load("diff.yml")["jobs"]["diff"]["steps"] if "upload" in step.get("uses", ""))
     assert uploaded["with"]["name"] in (FOLDER / "comment.yml").read_text()
 
 
@@ -101,16 +103,14 @@ def git(root: Path, *words: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def origin(packed, tmp_path_factory) -> Path:  # noqa: F811
+def origin(packed, tmp_path_factory) -> Path:
     """A repository with the sample as one task, and a branch that learns at another rate; nothing is reproduced."""
     root = tmp_path_factory.mktemp("origin")
     for part in PARTS:
         (root / part).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
         copy(ROOT / part, root / part)
-    from pipeline.settings.resolve import parse
-
-    values, _ = parse(settings(packed[1]))
+    values, _ = parse_params(settings(packed[1]))
     del values["tasks"]["reviews"]
     values["study"]["tasks"] = values["corpus"]["tasks"] = ["topics"]
     (root / "params.yaml").write_text(dump(values), encoding="utf-8")
@@ -142,7 +142,7 @@ def runner(origin: Path, wheels: Path, folder: Path, branch: str) -> Runner:
     return job
 
 
-def ran(job: Runner, name: str, code: int = 0) -> str:
+def run_step(job: Runner, name: str, code: int = 0) -> str:
     done = job.step(name)
     assert done is not None, f"{name} was left out"
     assert done.returncode == code, done.stdout + done.stderr
@@ -150,22 +150,23 @@ def ran(job: Runner, name: str, code: int = 0) -> str:
 
 
 @pytest.fixture(scope="module")
-def job(origin, packed, tmp_path_factory) -> Runner:  # noqa: F811
+def job(origin, packed, python, tmp_path_factory) -> Runner:
     """The job after all its steps, on a pull request whose results are not committed."""
-    found = runner(origin, packed[0], tmp_path_factory.mktemp("runner"), "merged")
-    ran(found, "Install")
-    ran(found, "Restore")
-    assert "finetune@topics" in ran(found, "Plan")
-    ran(found, "Reproduce")
-    ran(found, "Compare")
-    return found
+    job = runner(origin, packed[0], tmp_path_factory.mktemp("runner"), "merged")
+    run_step(job, "Install")
+    job.path = f"{python}:{job.path}"
+    run_step(job, "Restore")
+    assert "finetune@topics" in run_step(job, "Plan")
+    run_step(job, "Reproduce")
+    run_step(job, "Compare")
+    return job
 
 
 def test_both_sides_are_made_alike_and_compared(job):
-    found = read_difference((job.workspace / "diff.json").read_bytes())
-    assert (found.base.name, found.head.name) == ("small-profile-of-base", "small-profile-of-head")
-    assert [(one.task, one.state, one.paired) for one in found.tasks] == [("topics", "kept", True)]
-    assert [(one.name, one.head) for one in found.parameters] == [("finetune.learning_rate", "0.0001")]
+    difference = read_difference((job.workspace / "diff.json").read_bytes())
+    assert (difference.base.name, difference.head.name) == ("small-profile-of-base", "small-profile-of-head")
+    assert [(task.task, task.state, task.paired) for task in difference.tasks] == [("topics", "kept", True)]
+    assert [(change.name, change.head) for change in difference.parameters] == [("finetune.learning_rate", "0.0001")]
     small = git(job.workspace, "show", "small-profile-of-base:params.yaml")
     assert "max_length: 64" in small
     assert "Metric diff" in job.summary.read_text()
@@ -175,17 +176,17 @@ def test_both_sides_are_made_alike_and_compared(job):
     assert str(verdict.returncode) == job.values["steps.compare.outputs.code"]
 
 
-def test_what_is_committed_is_not_made_again(job, origin, packed, tmp_path):  # noqa: F811
+def test_what_is_committed_is_not_made_again(job, origin, packed, tmp_path):
     git(job.workspace, "push", "--quiet", "--force", "origin", "small-profile-of-head:refs/heads/committed")
     other = runner(origin, packed[0], tmp_path, "committed")
     shutil.copytree(job.workspace / ".dvc/cache", other.workspace / ".dvc/cache")  # as actions/cache brings it
     for name in ("Install", "Restore", "Plan"):
-        ran(other, name)
+        run_step(other, name)
     assert other.values["steps.plan.outputs.runs"] == "0"
     assert other.step("Reproduce") is None
-    ran(other, "Compare")
-    found = read_difference((other.workspace / "diff.json").read_bytes())
-    assert found.tasks[0].metrics[0].head is not None
+    run_step(other, "Compare")
+    difference = read_difference((other.workspace / "diff.json").read_bytes())
+    assert difference.tasks[0].metrics[0].head is not None
 
 
 # ------------------------------------------------------------------------------------------------ the comment
@@ -201,13 +202,13 @@ def post(tmp_path) -> Runner:
         "github.repository": "owner/name", "github.token": "t", "github.event.workflow_run.id": "12",
         "github.event.workflow_run.head_branch": "change", "github.event.workflow_run.head_sha": "a" * 40,
     }  # fmt: skip
-    found = Runner("comment.yml", "post", ROOT, tmp_path / "temp", values)
-    found.path = f"{bin_folder}:{Path(sys.executable).parent}:{found.path}"
-    (found.temp / "github").mkdir()
-    check = next(step for step in found.job["steps"] if step.get("name") == "Check")
+    job = Runner("comment.yml", "post", ROOT, tmp_path / "temp", values)
+    job.path = f"{bin_folder}:{Path(sys.executable).parent}:{job.path}"
+    (job.temp / "github").mkdir()
+    check = next(step for step in job.job["steps"] if step.get("name") == "Check")
     assert check["run"].startswith("python -m pip install --quiet --constraint requirements.lock ")
     check["run"] = check["run"].split("\n", 1)[1]  # the environment of the tests has them
-    return found
+    return job
 
 
 def calls(job: Runner) -> list[list[str]]:
@@ -217,7 +218,7 @@ def calls(job: Runner) -> list[list[str]]:
 def test_the_document_becomes_one_comment_that_is_edited_in_place(post, job):
     shutil.copy(job.workspace / "diff.json", post.temp / "github/diff.json")
     for name in ("Fetch", "Check", "Post"):
-        ran(post, name)
+        run_step(post, name)
     assert calls(post)[-1][:3] == ["pr", "comment", "7"]
     assert {"--edit-last", "--create-if-none"} <= {*calls(post)[-1]}
     assert (post.temp / "github/comment.md").read_text() == job.summary.read_text()
@@ -225,39 +226,39 @@ def test_the_document_becomes_one_comment_that_is_edited_in_place(post, job):
 
 def test_a_document_that_is_none_is_not_posted(post):
     (post.temp / "github/diff.json").write_text('{"version": 1, "body": "@everyone"}')
-    ran(post, "Fetch")
-    assert "the document has" in ran(post, "Check", code=3)
+    run_step(post, "Fetch")
+    assert "the document has" in run_step(post, "Check", code=3)
     (post.temp / "github/diff.json").write_text("x" * 1_000_001)
     shutil.rmtree(post.temp / "artefact")
-    assert "at most 1000000" in ran(post, "Fetch", code=3)
+    assert "at most 1000000" in run_step(post, "Fetch", code=3)
 
 
 def test_no_document_and_no_pull_request_are_no_error(post, job):
-    assert "left no metric diff" in ran(post, "Fetch")
+    assert "left no metric diff" in run_step(post, "Fetch")
     assert post.step("Check") is None
     shutil.copy(job.workspace / "diff.json", post.temp / "github/diff.json")
     post.values["github.event.workflow_run.head_sha"] = "b" * 40
     for name in ("Fetch", "Check"):
-        ran(post, name)
-    assert "no open pull request" in ran(post, "Post")
+        run_step(post, name)
+    assert "no open pull request" in run_step(post, "Post")
 
 
 def test_the_comment_needs_only_what_its_job_installs():
     """The modules that are imported come with Python, from here, or from the packages that the step names."""
-    step = next(one for one in load("comment.yml")["jobs"]["post"]["steps"] if one.get("name") == "Check")
+    step = next(step for step in load("comment.yml")["jobs"]["post"]["steps"] if step.get("name") == "Check")
     named = {word.lower() for word in step["run"].splitlines()[0].split()[7:]}
     code = "import sys, pipeline.__main__; print(*{name.partition('.')[0] for name in sys.modules})"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     heavy = {"torch", "transformers", "pyarrow", "pandas", "scipy", "dvc", "prefect", "sklearn", "great_expectations"}
-    assert not heavy & {*told.split()}
+    assert not heavy & {*done.stdout.split()}
     assert named == {"numpy", "pydantic", "ruamel.yaml"}
 
 
 def test_the_gitlab_job_in_the_docs_fits_the_schema(tmp_path):
     text = (ROOT / "docs/metric-diff.md").read_text(encoding="utf-8")
-    found = re.search(r"<!-- gitlab -->\n```yaml\n(.*?)```", text, flags=re.DOTALL)
-    assert found
-    (tmp_path / "ci.yml").write_text(found[1], encoding="utf-8")
+    block = re.search(r"<!-- gitlab -->\n```yaml\n(.*?)```", text, flags=re.DOTALL)
+    assert block
+    (tmp_path / "ci.yml").write_text(block[1], encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(tmp_path / "ci.yml")],
         capture_output=True, text=True, check=False,

@@ -1,4 +1,4 @@
-"""A runner of a GitHub workflow's shell steps: each as written, in a real folder, with nothing but what it is given."""
+"""A runner of the shell steps of a GitHub workflow: as written, in a real folder, in an environment of their own."""
 
 import os
 import re
@@ -14,12 +14,12 @@ FOLDER = ROOT / ".github/workflows"
 
 
 def load(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = YAML(typ="safe", pure=True).load((FOLDER / name).read_text(encoding="utf-8"))
-    return found
+    workflow: dict[str, Any] = YAML(typ="safe", pure=True).load((FOLDER / name).read_text(encoding="utf-8"))
+    return workflow
 
 
 class Runner:
-    """A job in progress: its workspace, its files of outputs, its PATH, and what its expressions stand for."""
+    """A job in progress: its workspace, its files of outputs, its PATH, and the values of its expressions."""
 
     def __init__(self, workflow: str, job: str, workspace: Path, temp: Path, values: Mapping[str, str]) -> None:
         self.job = load(workflow)["jobs"][job]
@@ -29,18 +29,19 @@ class Runner:
         temp.mkdir(parents=True, exist_ok=True)
 
     def step(self, name: str) -> subprocess.CompletedProcess[str] | None:
-        """Run one step; None where its `if` says no."""
-        step = next(one for one in self.job["steps"] if one.get("name") == name)
+        """Run one step; None if its condition is false."""
+        step = next(item for item in self.job["steps"] if item.get("name") == name)
         if "if" in step and not self._holds(step["if"]):
             return None
         output, path = self.temp / "output", self.temp / "path"
         output.write_text("")
         path.write_text("")
         named = {**self.job.get("env", {}), **step.get("env", {})}
-        given = {key: self._filled(str(value)) for key, value in named.items()}
+        variables = {key: self._fill(str(value)) for key, value in named.items()}
         environment = {
             "HOME": str(self.temp), "LANG": "C.UTF-8", "CI": "true", "PATH": self.path, "RUNNER_TEMP": str(self.temp),
-            "GITHUB_OUTPUT": str(output), "GITHUB_PATH": str(path), "GITHUB_STEP_SUMMARY": str(self.summary), **given,
+            "GITHUB_OUTPUT": str(output), "GITHUB_PATH": str(path), "GITHUB_STEP_SUMMARY": str(self.summary),
+            **variables,
         }  # fmt: skip
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
@@ -57,5 +58,5 @@ class Runner:
         left, right = (part.strip() for part in condition.split("=="))
         return self.values.get(left, "") == right.strip("'")
 
-    def _filled(self, text: str) -> str:
-        return re.sub(r"\$\{\{\s*([\w.-]+)\s*\}\}", lambda found: self.values.get(found[1], ""), text)
+    def _fill(self, text: str) -> str:
+        return re.sub(r"\$\{\{\s*([\w.-]+)\s*\}\}", lambda match: self.values.get(match[1], ""), text)
