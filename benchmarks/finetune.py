@@ -1,8 +1,8 @@
-"""Fine-tuning side by side: the loop of the tutorials, Trainer as it comes, Trainer tuned, ours.
+"""Fine-tuning compared: the loop of the tutorials, Trainer with its defaults, Trainer tuned, ours.
 
-All arms train the same encoder on the same rows for the same number of epochs, each in a process of its own, in turns,
-on one machine. `python -m benchmarks.finetune` runs them after `dvc repro`, and `python -m benchmarks.finetune CASE ARM
-SEED` one of them alone.
+All arms train the same encoder on the same rows for the same number of epochs, each in its own process, taking turns on
+one machine. `python -m benchmarks.finetune` runs them after `dvc repro`; `python -m benchmarks.finetune CASE ARM SEED`
+runs a single one.
 """
 
 import json
@@ -21,29 +21,28 @@ import torch
 from transformers import BertConfig, BertModel
 
 from benchmarks.arms import ABOUT, ARMS, Data
-from benchmarks.flops import Shape, frozen, needed, peak, whole
-from benchmarks.table import publish, table
+from benchmarks.flops import Shape, count_frozen, count_needed, count_whole, measure_peak
+from benchmarks.table import format_table, publish
 from pipeline.core.files import read_json
 from pipeline.core.tables import labels_of, read_arrow
-from pipeline.finetune.classification import Rows
+from pipeline.finetune.classification import Rows, rows_of
 from pipeline.models.batches import Ragged
-from pipeline.models.device import choose
+from pipeline.models.device import choose_device
 from pipeline.settings.task import FinetuneParams
-from pipeline.stages.finetune import rows_of
 
 ENCODER = Path("data/raw/minilm")
-SEEDS = (0, 1, 2)
+SEEDS = {"cpu": (0, 1, 2), "cuda": (0,)}
 
 
-def reviews(seed: int, folder: Path) -> Data:  # noqa: ARG001  # the encoder is there already
-    """Return the reviews as `dvc repro` tokenised them, and the encoder it fetched."""
+def load_reviews(seed: int, folder: Path) -> Data:  # noqa: ARG001  # the encoder is there already
+    """Return the reviews as tokenised by `dvc repro`, and the encoder it fetched."""
     rows = read_arrow(Path("data/tokens/reviews.arrow"))
     splits = (rows_of(rows, split) for split in ("train", "validation", "test"))
     return Data(ENCODER, *splits, labels_of(rows), _params(seed))
 
 
-def random(config: BertConfig, *, count: int = 4096, length: int = 128) -> Callable[[int, Path], Data]:
-    """Return a case whose encoder and texts are random numbers: it says how fast, not how good."""
+def random_case(config: BertConfig, *, count: int = 4096, length: int = 128) -> Callable[[int, Path], Data]:
+    """Return a case whose encoder and texts are random numbers: for speed, not for accuracy."""
 
     def case(seed: int, folder: Path) -> Data:
         BertModel(config).save_pretrained(folder)
@@ -68,60 +67,60 @@ def _params(seed: int) -> FinetuneParams:
 BASE = BertConfig()
 LARGE = BertConfig(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096)
 CASES: dict[str, tuple[str, Callable[[int, Path], Data]]] = {
-    "reviews": ("all-MiniLM-L6-v2, the reviews", reviews),
-    "base": ("BERT-base, 128 tokens", random(BASE)),
-    "large": ("BERT-large, 128 tokens", random(LARGE)),
+    "reviews": ("all-MiniLM-L6-v2, the reviews", load_reviews),
+    "base": ("BERT-base, 128 tokens", random_case(BASE)),
+    "large": ("BERT-large, 128 tokens", random_case(LARGE)),
 }
-OPERATIONS = {"c+": frozen, "d": needed}
+OPERATIONS = {"c+": count_frozen, "d": count_needed}
 ON = {"cpu": ("reviews",), "cuda": ("reviews", "base", "large")}
 
 
-def alone(case: str, arm: str, seed: int) -> dict[str, Any]:
-    """Run one arm in this process and return what it did."""
-    device = choose("auto")
+def run_arm(case: str, arm: str, seed: int) -> dict[str, Any]:
+    """Run one arm in this process and return its figures."""
+    device = choose_device("auto")
     with tempfile.TemporaryDirectory() as folder:
-        given = CASES[case][1](seed, Path(folder))
-        fastest = peak(device)
-        run = ARMS[arm](given, device)
-        config = read_json(given.encoder / "config.json")
+        data = CASES[case][1](seed, Path(folder))
+        fastest = measure_peak(device)
+        run = ARMS[arm](data, device)
+        config = read_json(data.encoder / "config.json")
     shape = Shape(config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"])
-    lengths = given.train.tokens.lengths
-    # An arm did these operations for every token it saw.
-    made = OPERATIONS.get(arm, whole)(lengths, shape) / lengths.sum() * run.tokens
+    lengths = data.train.tokens.lengths
+    # The operations per token, times the tokens that the arm saw.
+    operations = OPERATIONS.get(arm, count_whole)(lengths, shape) / lengths.sum() * run.tokens
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if device.device.type == "cuda":
         memory = torch.cuda.max_memory_allocated()
     return {
         "examples": run.examples / run.seconds,
         "tokens": run.tokens / run.seconds,
-        "share": made / run.seconds / fastest,
+        "share": operations / run.seconds / fastest,
         "memory": memory,
         "accuracy": run.accuracy,
     }
 
 
-def turns(case: str) -> dict[str, list[dict[str, Any]]]:
-    """Return what each arm did for each seed; the arms take turns, each in a process of its own."""
-    found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
-    for seed in SEEDS:
+def take_turns(case: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the figures of each arm for each seed; the arms take turns, each in its own process."""
+    runs: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
+    for seed in SEEDS[choose_device("auto").device.type]:
         for arm in ARMS:
             command = [sys.executable, "-m", "benchmarks.finetune", case, arm, str(seed)]
             answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            done = json.loads(answer.splitlines()[-1])
-            found[arm].append(done)
-            print(f"{case} ({arm}) seed {seed}: {done['examples']:.1f} examples/s, {done['accuracy']}", flush=True)
-    return found
+            run = json.loads(answer.splitlines()[-1])
+            runs[arm].append(run)
+            print(f"{case} ({arm}) seed {seed}: {run['examples']:.1f} examples/s, {run['accuracy']}", flush=True)
+    return runs
 
 
-def summary(found: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, float]]:
-    """Return the table of a case and its figures: medians over the seeds, accuracies with their range."""
+def summarize(measured: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, float]]:
+    """Return the table of a case and its figures: medians over the seeds, mean accuracies with their range."""
     median = {
         arm: {name: statistics.median(run[name] for run in runs) for name in ("examples", "tokens", "share")}
-        for arm, runs in found.items()
+        for arm, runs in measured.items()
     }
     ours = median["d"]["examples"]
     rows = []
-    for arm, runs in found.items():
+    for arm, runs in measured.items():
         correct = [run["accuracy"] for run in runs if run["accuracy"] is not None]
         spread = f"{statistics.mean(correct):.3f} ({min(correct):.3f} to {max(correct):.3f})" if correct else ""
         own = median[arm]
@@ -130,39 +129,39 @@ def summary(found: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, floa
         rows.append((f"({arm}) {ABOUT[arm]}", *numbers, f"{ours / own['examples']:.2f}"))
     header = ("arm", "examples/s", "real tokens/s", "of the peak", "memory, GB", "test accuracy (range)", "ours / it")
     figures = {f"d/{arm}": round(ours / own["examples"], 2) for arm, own in median.items() if arm != "d"}
-    return table(header, rows), {**figures, "share_of_peak": round(median["d"]["share"], 3)}
+    return format_table(header, rows), {**figures, "share_of_peak": round(median["d"]["share"], 3)}
 
 
 def main() -> None:
-    """Run all arms of the cases that fit the device, print the tables and write them down."""
-    device = choose("auto").device.type
+    """Run all arms of the cases that fit the device; print and publish the tables."""
+    device = choose_device("auto").device.type
     shown, figures = [], {}
     for case in ON[device]:
-        text, found = summary(turns(case))
+        text, ratios = summarize(take_turns(case))
         shown.append(f"## {CASES[case][0]}\n\n{text}")
-        figures |= found if case == "reviews" else {f"{case} {name}": value for name, value in found.items()}
+        figures |= ratios if case == "reviews" else {f"{case} {name}": value for name, value in ratios.items()}
     name = "finetune" if device == "cpu" else "finetune-gpu"
     publish(name, PAGE, "\n\n".join(shown), figures, ("torch", "transformers", "numpy"))
 
 
-PAGE = """# Fine-tuning, side by side
+PAGE = """# Fine-tuning compared
 
-`make bench-finetune`: the epochs of `params.yaml`, seeds 0, 1 and 2; the arms take turns, each in a process of its
-own; medians. (c), (c+) and ours update on batches of as many examples; ours cuts one that has more than 8,192
-tokens. (c) and (c+) compute attention as ours chose in their own process; where that is `flat`, which the library
-does not have, as the library would (`sdpa` on a GPU, `eager` on a processor). Evaluations, which the others do not
-make, are in no arm's time.
+`make bench-finetune`: the epochs of `params.yaml`, seeds 0, 1 and 2 (on a GPU seed 0); the arms take turns, each in
+its own process; medians. (c), (c+) and ours update on batches of as many examples; ours cuts one that has more than
+8,192 tokens. (c) and (c+) use the attention that ours chooses in their process; if that is `flat`, which the
+library does not have, they use the library's own choice (`sdpa` on a GPU, `eager` on a CPU). Evaluations, which
+only ours makes, count in no arm's time.
 
-The share of the peak counts the operations that an arm makes on tokens that are no padding, and holds them against
-the fastest product of two square matrices (2,048 rows on a processor, 8,192 on a GPU) in the same process and in the
-precision that `precision: auto` takes there: bf16 where the device has it, else fp32.
-(c+) makes fewer than (c): nothing is handed down to frozen embeddings. Ours makes fewer still: the last layer
-computes what the head reads. So equal shares are not equal speeds. The tutorial's loop is timed over three steps,
-Trainer with its defaults over 150, and neither is trained to its end."""
+The share of the peak compares the operations that an arm makes on real tokens, not padding, with the fastest
+product of two square matrices (2,048 rows on a CPU, 8,192 on a GPU) in the same process and in the precision chosen
+by `precision: auto`: bf16 if the device has it, else fp32. (c+) makes fewer operations than (c), since no gradient
+is passed down to frozen embeddings. Ours makes fewer still: the last layer computes only what the head reads. So
+equal shares are not equal speeds. The tutorial's loop is timed over three steps, Trainer with its defaults over
+150; neither is trained to its end."""
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 4:
-        print(json.dumps(alone(sys.argv[1], sys.argv[2], int(sys.argv[3]))))
+        print(json.dumps(run_arm(sys.argv[1], sys.argv[2], int(sys.argv[3]))))
     else:
         main()

@@ -11,11 +11,11 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from benchmarks import finetune, flops, pretrain
 from benchmarks import table as tables
-from benchmarks.flops import Shape, frozen, needed, peak, whole
-from benchmarks.pipeline import split
+from benchmarks.flops import Shape, count_frozen, count_needed, count_whole, measure_peak
+from benchmarks.pipeline import measure_stages
 from pipeline.models.device import Device
-from pipeline.models.layers import freeze, only_what_the_head_reads
-from pipeline.pretrain.vocabulary import NAMES
+from pipeline.models.layers import freeze, shorten_last_layer
+from pipeline.pretrain.vocabulary import SPECIAL_TOKENS
 from tests.given import pretraining
 from tests.given.training import with_params
 
@@ -38,23 +38,23 @@ def operations(model: BertForSequenceClassification, examples: int, length: int)
 
 @pytest.mark.parametrize(("examples", "length"), [(1, 1), (4, 7), (3, 20)])
 def test_the_operations_are_those_that_torch_counts(examples, length):
-    found = whole(np.full(examples, length), SHAPE)
-    assert found == operations(BertForSequenceClassification(CONFIG), examples, length)
+    counted = count_whole(np.full(examples, length), SHAPE)
+    assert counted == operations(BertForSequenceClassification(CONFIG), examples, length)
 
 
 def test_frozen_embeddings_spare_what_is_not_handed_down():
     model = BertForSequenceClassification(CONFIG)
     freeze(model, embeddings=True, layers=0)
-    assert frozen(np.full(4, 7), SHAPE) == pytest.approx(operations(model, 4, 7), rel=0.01)
+    assert count_frozen(np.full(4, 7), SHAPE) == pytest.approx(operations(model, 4, 7), rel=0.01)
 
 
 @pytest.mark.parametrize(("examples", "length"), [(1, 1), (4, 7), (3, 20)])
 def test_what_is_needed_is_what_is_computed(examples, length):
     model = BertForSequenceClassification(CONFIG)
     freeze(model, embeddings=True, layers=0)
-    with only_what_the_head_reads(model):
+    with shorten_last_layer(model):
         computed = operations(model, examples, length)
-    assert needed(np.full(examples, length), SHAPE) == pytest.approx(computed, rel=0.01)
+    assert count_needed(np.full(examples, length), SHAPE) == pytest.approx(computed, rel=0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -84,25 +84,27 @@ def case(encoder, monkeypatch):
     monkeypatch.setattr(finetune, "ENCODER", encoder)
     monkeypatch.setattr(finetune, "_params", lambda seed: params.model_copy(update={"seed": seed}))
     config.vocab_size, config.max_position_embeddings = 1010, 512
-    monkeypatch.setitem(finetune.CASES, "tiny", ("tiny", finetune.random(config, count=64, length=6)))
+    monkeypatch.setitem(finetune.CASES, "tiny", ("tiny", finetune.random_case(config, count=64, length=6)))
     return "tiny"
 
 
 @pytest.mark.parametrize("arm", finetune.ARMS)
 def test_every_arm_trains_and_is_measured(case, arm):
-    found = finetune.alone(case, arm, 0)
-    assert found["examples"] > 0
-    assert found["tokens"] == pytest.approx(6 * found["examples"])
-    assert 0 < found["share"] < 1
-    assert found["memory"] > 0
-    assert (found["accuracy"] is None) == (arm in "ab")
+    figures = finetune.run_arm(case, arm, 0)
+    assert figures["examples"] > 0
+    assert figures["tokens"] == pytest.approx(6 * figures["examples"])
+    assert 0 < figures["share"] < 1
+    assert figures["memory"] > 0
+    assert (figures["accuracy"] is None) == (arm in "ab")
 
 
 @pytest.fixture
 def tiny(encoder, tmp_path, monkeypatch):
     """The same for pretraining: a tiny encoder, a corpus of a thousand words, two updates."""
     base = shutil.copytree(encoder, tmp_path / "base")
-    (base / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", **NAMES}))
+    (base / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", **SPECIAL_TOKENS})
+    )
     monkeypatch.setattr(pretrain, "BASE", base)
     monkeypatch.setattr(pretrain, "DOCUMENTS", pretraining.write_corpus(tmp_path / "corpus.parquet", 60))
     monkeypatch.setattr(pretrain, "STEPS", 2)
@@ -116,45 +118,52 @@ def tiny(encoder, tmp_path, monkeypatch):
 def test_every_arm_of_pretraining_runs_and_is_measured(tiny, arm, monkeypatch):
     kept = []
     real = pretrain.loss
-    monkeypatch.setattr(pretrain, "params", lambda seed: tiny.model_copy(update={"seed": seed}))
+    monkeypatch.setattr(pretrain, "arm_params", lambda seed: tiny.model_copy(update={"seed": seed}))
     monkeypatch.setattr(pretrain, "loss", lambda model, *rest: kept.append(model) or real(model, *rest))
-    found = pretrain.alone(arm, 0)
-    assert found["tokens"] > 0
-    assert 0 < found["share"] < 1
-    assert found["memory"] > 0
-    assert 0 < found["loss"] < 10
+    figures = pretrain.alone("minilm", arm, 0)
+    assert figures["tokens"] > 0
+    assert 0 < figures["share"] < 1
+    assert figures["memory"] > 0
+    assert 0 < figures["loss"] < 10
     (model,) = kept
     assert {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)} == {0.25}
+
+
+def test_an_encoder_with_random_weights_is_pretrained_too(tiny, monkeypatch):
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    monkeypatch.setitem(pretrain.ENCODERS, "random", ("random", sizes))
+    monkeypatch.setattr(pretrain, "arm_params", lambda seed: tiny.model_copy(update={"seed": seed}))
+    assert pretrain.alone("random", "c", 0)["tokens"] > 0
 
 
 def test_the_table_shows_medians_and_ranges():
     runs = [{"examples": e, "tokens": 2 * e, "share": 0.5, "memory": 1e9, "accuracy": e / 100} for e in (10, 20, 60)]
     slow = [{**run, "examples": 5.0, "accuracy": None} for run in runs]
-    text, figures = finetune.summary({"a": slow, "b": runs, "c": runs, "c+": runs, "d": runs})
+    text, figures = finetune.summarize({"a": slow, "b": runs, "c": runs, "c+": runs, "d": runs})
     ratios = {"d/a": 4.0, "d/b": 1.0, "d/c": 1.0, "d/c+": 1.0}
     assert figures == {**ratios, "share_of_peak": 0.5}
     assert "| 20.0 | 40 | 50% | 1.00 | 0.300 (0.100 to 0.600) | 1.00 |" in text
 
 
 def test_the_peak_is_a_rate():
-    assert peak(CPU, repeats=2) > 0
+    assert measure_peak(CPU, repeats=2) > 0
 
 
 @pytest.mark.parametrize(("precision", "kind"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
 def test_the_peak_is_that_of_the_precision_that_the_device_computes_in(precision, kind):
     with Recorded() as recorded:
-        peak(CPU._replace(precision=precision), repeats=2)
+        measure_peak(CPU._replace(precision=precision), repeats=2)
     assert recorded.kinds == [kind, kind]
 
 
 def test_the_time_of_a_stage_runs_to_the_next():
-    told = [(1.0, "Running stage 'a':\n"), (1.5, "> x\n"), (3.0, "Running stage 'b@t':\n"), (7.0, "")]
-    assert split(told) == {"dvc": 1.0, "a": 2.0, "b@t": 4.0}
+    lines = [(1.0, "Running stage 'a':\n"), (1.5, "> x\n"), (3.0, "Running stage 'b@t':\n"), (7.0, "")]
+    assert measure_stages(lines) == {"dvc": 1.0, "a": 2.0, "b@t": 4.0}
 
 
 def test_the_last_line_is_one_json_object_and_the_table_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tables, "DOCS", tmp_path)
-    shown = tables.table(("arm", "speed"), [("a", "1.0")])
+    shown = tables.format_table(("arm", "speed"), [("a", "1.0")])
     tables.publish("x", "# X", shown, {"d/a": 2.0}, ("torch",))
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"d/a": 2.0}
     written = (tmp_path / "x.md").read_text()
