@@ -1,10 +1,12 @@
-"""Seconds and peak memory of `python -m pipeline diff`, beside `dvc metrics diff` on the same two revisions.
+"""Seconds and peak memory of `python -m pipeline diff`, and of `dvc metrics diff` on the same two revisions.
 
-Usage: python -m benchmarks.diff [ROWS ...]. Each size is a made-up project of one task with six classes, whose two
-revisions differ in a hundredth of the answers; each command is a process of its own. One table, then one JSON object.
+Usage: python -m benchmarks.diff [ROWS ...]. Each size is a made-up project of one task with six classes; its two
+revisions differ in a hundredth of the answers. Each command runs in its own process. Prints one table and one JSON
+object.
 """
 
 import json
+import os
 import sys
 import tempfile
 from contextlib import suppress
@@ -14,7 +16,7 @@ from time import perf_counter
 
 import psutil
 
-from tests.given.revisions import examples, flipped, model, new_project, settings, write_params, write_task
+from tests.given.revisions import ROOT, examples, flipped, model, new_project, settings, write_params, write_task
 
 LABELS = ("abbreviation", "description", "entity", "human", "location", "number")
 ARMS = {
@@ -38,10 +40,10 @@ def make(root: Path, rows: int) -> None:
     project.commit("Head", "task")
 
 
-def measured(words: tuple[str, ...], folder: Path) -> tuple[float, float]:
+def measure_process(words: tuple[str, ...], folder: Path) -> tuple[float, float]:
     """Return the seconds and the peak resident MB of a process."""
     start, peak = perf_counter(), 0
-    process = Popen(words, cwd=folder, stdout=DEVNULL, stderr=DEVNULL)
+    process = Popen(words, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=DEVNULL, stderr=DEVNULL)
     watched = psutil.Process(process.pid)
     while process.poll() is None:
         with suppress(psutil.NoSuchProcess, TimeoutExpired):
@@ -53,17 +55,17 @@ def measured(words: tuple[str, ...], folder: Path) -> tuple[float, float]:
 
 
 def main(sizes: list[int]) -> None:
-    """Measure every size and print what was found."""
-    found: dict[str, float] = {}
+    """Measure every size and print the results."""
+    results: dict[str, float] = {}
     lines = ["| test rows | command | seconds | peak MB |", "| ---: | --- | ---: | ---: |"]
     for rows in sizes:
         with tempfile.TemporaryDirectory() as folder:
             make(Path(folder), rows)
             for name, words in ARMS.items():
-                seconds, peak = measured(words, Path(folder) / "project")
+                seconds, peak = measure_process(words, Path(folder) / "project")
                 lines.append(f"| {rows:,} | {name} | {seconds:.1f} | {peak:,.0f} |")
-                found |= {f"{name} {rows} seconds": round(seconds, 2), f"{name} {rows} MB": round(peak)}
-    print("\n".join(lines), json.dumps(found), sep="\n")
+                results |= {f"{name} {rows} seconds": round(seconds, 2), f"{name} {rows} MB": round(peak)}
+    print("\n".join(lines), json.dumps(results), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Operations of a fine-tuning step, counted from the shapes of its products, and how fast this device makes them."""
+"""The operations of a fine-tuning step, counted from the shapes of its products, and the peak rate of this device."""
 
 import time
 from typing import NamedTuple
@@ -20,56 +20,58 @@ class Shape(NamedTuple):
     layers: int
 
 
-def whole(lengths: np.ndarray, shape: Shape) -> float:
-    """Return the operations of forward and backward through all layers on tokens that are no padding.
+def count_whole(lengths: np.ndarray, shape: Shape) -> float:
+    """Return the operations of forward and backward through all layers on real tokens, not padding.
 
-    Twice a multiplication each: 2 forward, 4 backward, for the 4 h^2 + 2 h i weights of a layer and the 2 s h of the
-    attention of a token among s. Source: Kaplan et al. 2020, section 2.1, without embeddings and head.
+    A multiplication with its addition counts as two: 2 forward, 4 backward, for each of the 4 h^2 + 2 h i weights of a
+    layer and the 2 s h of the attention of a token among s.
+
+    Source: Kaplan et al. 2020, section 2.1, without embeddings and head.
     """
     tokens, pairs = float(lengths.sum()), float((lengths.astype(np.float64) ** 2).sum())
     weights = 4 * shape.hidden**2 + 2 * shape.hidden * shape.intermediate
     return 6 * shape.layers * (weights * tokens + 2 * shape.hidden * pairs)
 
 
-def frozen(lengths: np.ndarray, shape: Shape) -> float:
-    """Return those that are left where the embeddings are frozen: no gradient is handed down to them.
+def count_frozen(lengths: np.ndarray, shape: Shape) -> float:
+    """Return those that are left if the embeddings are frozen, so that no gradient is passed down to them.
 
-    The first layer's query, key and value then need none with respect to their input.
+    The first layer's query, key and value then need no gradient with respect to their input.
     """
-    return whole(lengths, shape) - 2 * 3 * shape.hidden**2 * float(lengths.sum())
+    return count_whole(lengths, shape) - 2 * 3 * shape.hidden**2 * float(lengths.sum())
 
 
-def needed(lengths: np.ndarray, shape: Shape) -> float:
-    """Return those that are left where the last layer computes the first token alone and the embeddings are frozen.
+def count_needed(lengths: np.ndarray, shape: Shape) -> float:
+    """Return those that are left if the last layer computes the first token alone and the embeddings are frozen.
 
-    The last layer keeps the keys and values of every token.
+    The last layer still computes the keys and values of every token.
     """
     tokens, examples = float(lengths.sum()), float(len(lengths))
     pairs = float((lengths.astype(np.float64) ** 2).sum())
     others = 2 * shape.hidden**2 + 2 * shape.hidden * shape.intermediate
     spared = 6 * (others * (tokens - examples) + 2 * shape.hidden * (pairs - tokens))
-    return frozen(lengths, shape) - spared
+    return count_frozen(lengths, shape) - spared
 
 
-def peak(device: Device, *, repeats: int = 12) -> float:
-    """Return the operations a second of the fastest of some products of two large square matrices.
+def measure_peak(device: Device, *, repeats: int = 12) -> float:
+    """Return the operations per second of the fastest of `repeats` products of two large square matrices.
 
-    The products are in the precision that the device computes in: emulated bf16 runs at about a hundredth of fp32.
+    They are in the precision of the device: emulated bf16 runs at about a hundredth of the speed of fp32.
     """
     size = SIZES[device.device.type]
-    kind = torch.bfloat16 if device.precision == "bf16" else torch.float32
-    left, right = (torch.randn(size, size, device=device.device).to(kind) for _ in range(2))
+    dtype = torch.bfloat16 if device.precision == "bf16" else torch.float32
+    left, right = (torch.randn(size, size, device=device.device).to(dtype) for _ in range(2))
     best = float("inf")
     for _ in range(repeats):
-        finish(device.device)
+        wait_for(device.device)
         start = time.perf_counter()
         left @ right
-        finish(device.device)
+        wait_for(device.device)
         best = min(best, time.perf_counter() - start)
     return 2 * size**3 / best
 
 
-def finish(device: torch.device) -> None:
-    """Wait until the device has done all that it was given, so that a clock counts it."""
+def wait_for(device: torch.device) -> None:
+    """Wait until the device has finished its work, so that a clock counts it."""
     if device.type == "cuda":
         torch.cuda.synchronize()

@@ -1,7 +1,7 @@
-"""The flow against bare DVC, `make bench-flow`: a table in docs/benchmarks/flow.md, and one JSON object at the end.
+"""The flow compared with bare DVC, `make bench-flow`: a table in docs/benchmarks/flow.md, then one JSON object.
 
-Ratios within one run, since machines differ: four sleeping stages on two workers and on four, a run with nothing to do,
-and a plan.
+It gives ratios within one run, since machines differ: four sleeping stages on two workers and on four, a run with
+nothing to do, and a plan.
 """
 
 import json
@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.soak import sorted_stages
+from benchmarks.soak import sort_stages
 from tests.given.projects import ENVIRONMENT, Project, prefect_server
 
 OUT = Path("docs/benchmarks/flow.md")
@@ -28,73 +28,73 @@ SECONDS = 20
 REPEATS = 5
 
 
-def sleepers(count: int, seconds: float) -> str:
+def make_sleepers(count: int, seconds: float) -> str:
     """Return a dvc.yaml of stages that do not depend on each other."""
     entry = "  s{0}: {{cmd: sleep {1} && cp in.txt s{0}.txt, deps: [in.txt], outs: [s{0}.txt]}}\n"
     return "stages:\n" + "".join(entry.format(number, seconds) for number in range(count))
 
 
-def wide(count: int) -> str:
+def make_chains(count: int) -> str:
     """Return a dvc.yaml of chains of four stages."""
     entry = "  s{0}: {{cmd: cat {1} > s{0}.txt, deps: [{1}], outs: [s{0}.txt]}}\n"
     sources = [f"in{n // 4}.txt" if n % 4 == 0 else f"s{n - 1}.txt" for n in range(count)]
     return "stages:\n" + "".join(entry.format(number, source) for number, source in enumerate(sources))
 
 
-def timed(work: Callable[[], object]) -> float:
+def measure_seconds(work: Callable[[], object]) -> float:
     """Return the seconds that `work` takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
-def parallel(folder: Path, server: dict[str, str]) -> dict[str, object]:
-    """Measure four stages one after the other by DVC, and under the flow: two beside each other, and all four."""
-    files = {"dvc.yaml": sleepers(4, SECONDS), "in.txt": "in"}
+def measure_parallel(folder: Path, server: dict[str, str]) -> dict[str, object]:
+    """Measure four stages: in sequence by DVC, and under the flow, two in parallel and all four."""
+    files = {"dvc.yaml": make_sleepers(4, SECONDS), "in.txt": "in"}
     alone = Project(folder / "alone", files)
-    bare = timed(lambda: alone.run(*DVC))
-    found: dict[str, object] = {"repro_s": bare}
-    same = True
+    bare = measure_seconds(lambda: alone.run(*DVC))
+    figures: dict[str, object] = {"repro_s": bare}
+    equal = True
     for workers in ("2", "4"):
         flow = Project(folder / f"flow{workers}", files)
-        ours = timed(lambda f=flow, w=workers: f.run(*RUN, w, env=server))  # type: ignore[misc]
-        found |= {f"flow_{workers}_s": ours, f"times_as_fast_{workers}": bare / ours}
-        same = same and sorted_stages(alone.read("dvc.lock")) == sorted_stages(flow.read("dvc.lock"))
-    return {**found, "lock_equal": same}
+        ours = measure_seconds(lambda f=flow, w=workers: f.run(*RUN, w, env=server))  # type: ignore[misc]
+        figures |= {f"flow_{workers}_s": ours, f"times_as_fast_{workers}": bare / ours}
+        equal = equal and sort_stages(alone.read("dvc.lock")) == sort_stages(flow.read("dvc.lock"))
+    return {**figures, "lock_equal": equal}
 
 
-def nothing_to_do(folder: Path, server: dict[str, str]) -> dict[str, object]:
-    """Measure a run with nothing to do, and one of a single stage with a server that runs and one that it starts."""
-    project = Project(folder / "nothing", {"dvc.yaml": sleepers(26, 0), "in.txt": "in"})
+def measure_idle(folder: Path, server: dict[str, str]) -> dict[str, object]:
+    """Measure a run with nothing to do, and a run of one stage, with a running server and with one it starts itself."""
+    project = Project(folder / "nothing", {"dvc.yaml": make_sleepers(26, 0), "in.txt": "in"})
     project.run(*DVC)
     kinds = {"repro_s": (DVC, ENVIRONMENT), "flow_s": ((*RUN, "2"), server)}
-    found: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for _ in range(REPEATS):  # by turns, so that what else the machine does meets all alike
+    seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for _ in range(REPEATS):  # in turns, so that other load on the machine affects all alike
         for kind, (words, environment) in kinds.items():
-            found[kind].append(timed(lambda w=words, e=environment: project.run(*w, env=e)))  # type: ignore[misc]
-    medians = {kind: statistics.median(seconds) for kind, seconds in found.items()}
+            seconds[kind].append(measure_seconds(lambda w=words, e=environment: project.run(*w, env=e)))  # type: ignore[misc]
+    medians = {kind: statistics.median(runs) for kind, runs in seconds.items()}
     own = {**ENVIRONMENT, "PREFECT_HOME": server["PREFECT_HOME"]}
-    one = {}
+    single = {}
     for kind, environment in (("one_stage_s", server), ("one_stage_own_server_s", own)):
         (project.root / "s0.txt").unlink()
-        one[kind] = timed(lambda e=environment: project.run(*RUN, "2", env=e))  # type: ignore[misc]
-    return {**medians, **one, "ratio": medians["flow_s"] / medians["repro_s"]}
+        single[kind] = measure_seconds(lambda e=environment: project.run(*RUN, "2", env=e))  # type: ignore[misc]
+    return {**medians, **single, "ratio": medians["flow_s"] / medians["repro_s"]}
 
 
-def planning(folder: Path) -> dict[str, object]:
-    """Measure the plan of 200 stages of which three are changed, the start of Python included."""
-    files = {"dvc.yaml": wide(200), **{f"in{number}.txt": str(number) for number in range(50)}}
+def measure_plan(folder: Path) -> dict[str, object]:
+    """Measure the plan of 200 stages of which three are changed, including the start of Python."""
+    files = {"dvc.yaml": make_chains(200), **{f"in{number}.txt": str(number) for number in range(50)}}
     project = Project(folder / "wide", files)
     project.run(*DVC)
     for number in (3, 20, 40):
         project.write(f"in{number}.txt", "changed")
-    seconds = [timed(lambda: project.run(*PLAN, code=1)) for _ in range(REPEATS)]
+    seconds = [measure_seconds(lambda: project.run(*PLAN, code=1)) for _ in range(REPEATS)]
     return {"plan_s": statistics.median(seconds), "stages": 200, "changed": 3}
 
 
-def table(found: dict[str, dict[str, float]]) -> str:
+def format_page(figures: dict[str, dict[str, float]]) -> str:
     """Return the page with the figures, the machine and the versions."""
-    four, none, plan = found["parallel"], found["nothing"], found["planning"]
+    four, idle, plan = figures["parallel"], figures["nothing"], figures["planning"]
     equal = "equal" if four["lock_equal"] else "NOT equal"
     return f"""# The flow against bare DVC
 
@@ -107,9 +107,9 @@ DVC {version("dvc")}, Prefect {version("prefect")}. Made by `make bench-flow`; m
 {four["times_as_fast_2"]:.2f} times as fast, dvc.lock {equal} |
 | the same, four workers, since they only wait | | {four["flow_4_s"]:.1f} s | \
 {four["times_as_fast_4"]:.2f} times as fast, dvc.lock {equal} |
-| nothing to do (26 stages) | {none["repro_s"]:.2f} s | {none["flow_s"]:.2f} s | {none["ratio"]:.2f} times |
-| one stage restored, a server runs | | {none["one_stage_s"]:.2f} s | |
-| one stage restored, a server is started for it | | {none["one_stage_own_server_s"]:.2f} s | |
+| nothing to do (26 stages) | {idle["repro_s"]:.2f} s | {idle["flow_s"]:.2f} s | {idle["ratio"]:.2f} times |
+| one stage restored, a server runs | | {idle["one_stage_s"]:.2f} s | |
+| one stage restored, a server is started for it | | {idle["one_stage_own_server_s"]:.2f} s | |
 | `pipeline plan`, 200 stages, three changed | | {plan["plan_s"]:.2f} s | |
 """
 
@@ -120,11 +120,11 @@ def main() -> None:
         folder = Path(scratch)
         (folder / "prefect").mkdir()
         with prefect_server(folder / "prefect") as server:
-            found = {"parallel": parallel(folder, server), "nothing": nothing_to_do(folder, server)}
-        found["planning"] = planning(folder)
+            figures = {"parallel": measure_parallel(folder, server), "nothing": measure_idle(folder, server)}
+        figures["planning"] = measure_plan(folder)
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(table(found), encoding="utf-8")  # type: ignore[arg-type]
-    print(json.dumps(found))
+    OUT.write_text(format_page(figures), encoding="utf-8")  # type: ignore[arg-type]
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The whole job: `dvc repro` in a clean clone with an empty cache, stage by stage, then again with nothing to do."""
+"""The whole job: `dvc repro` in a clean clone with an empty cache, stage by stage, and once more with nothing to do."""
 
 import re
 import subprocess
@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.table import publish, table
+from benchmarks.table import format_table, publish
 
 RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
 
 
-def lines(command: list[str], folder: Path) -> Iterator[tuple[float, str]]:
+def read_lines(command: list[str], folder: Path) -> Iterator[tuple[float, str]]:
     """Yield each line that the command prints, and the seconds since its start.
 
     Raises:
@@ -27,34 +27,33 @@ def lines(command: list[str], folder: Path) -> Iterator[tuple[float, str]]:
     yield time.perf_counter() - start, ""
 
 
-def split(told: list[tuple[float, str]]) -> dict[str, float]:
-    """Return the seconds from the start of each stage to that of the next, in order; `dvc` is what came before them."""
+def measure_stages(lines: list[tuple[float, str]]) -> dict[str, float]:
+    """Return the seconds from the start of each stage to that of the next, in order; `dvc` is the time before them."""
     marks = [("dvc", 0.0)]
-    for second, line in told:
-        found = RUNNING.search(line)
-        if found:
-            marks.append((found["stage"], second))
-    ends = [second for _, second in marks[1:]] + [told[-1][0]]
+    for second, line in lines:
+        if running := RUNNING.search(line):
+            marks.append((running["stage"], second))
+    ends = [second for _, second in marks[1:]] + [lines[-1][0]]
     return {stage: end - begin for (stage, begin), end in zip(marks, ends, strict=True)}
 
 
 def main() -> None:
-    """Clone, run, run again; print the table and write it down."""
+    """Clone, run, run again; print the table and write it to docs/benchmarks."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "--quiet", ".", str(clone)], check=True)
-        clean = split(list(lines(["dvc", "repro"], clone)))
+        clean = measure_stages(list(read_lines(["dvc", "repro"], clone)))
         lock = subprocess.run(["git", "diff", "--quiet", "dvc.lock"], cwd=clone, check=False).returncode == 0
-        (*_, (no_op, _)) = lines(["dvc", "repro"], clone)
+        (*_, (no_op, _)) = read_lines(["dvc", "repro"], clone)
     whole = sum(clean.values())
     rows = [(stage, f"{seconds:.1f}", f"{seconds / whole:.0%}") for stage, seconds in clean.items()]
-    shown = table(
+    shown = format_table(
         ("stage", "seconds", "share"), [*rows, ("all", f"{whole:.1f}", "100%"), ("no-op", f"{no_op:.1f}", "")]
     )
     figures = {"no-op/clean": round(no_op / whole, 4), "finetune/clean": round(_share(clean, "finetune"), 3)}
-    found = f"The dvc.lock it left is {'' if lock else 'not '}the committed one, byte for byte."
+    lock_line = f"The dvc.lock it left is {'' if lock else 'not '}the committed one, byte for byte."
     packages = ("torch", "transformers", "dvc", "great-expectations")
-    publish("pipeline", ABOUT, f"{shown}\n\n{found}", figures, packages)
+    publish("pipeline", ABOUT, f"{shown}\n\n{lock_line}", figures, packages)
 
 
 def _share(clean: dict[str, float], stage: str) -> float:
@@ -63,9 +62,9 @@ def _share(clean: dict[str, float], stage: str) -> float:
 
 ABOUT = """# The whole job
 
-`make bench-pipeline`: `dvc repro` in a clean clone with an empty cache, downloads included; a stage's time runs to the
-start of the next. What is in Git as it would be made (`code`, `params`, `validate`, `transfer`) and bytes that
-the cache got from another stage are not made again. Then the same command with nothing to do."""
+`make bench-pipeline`: `dvc repro` in a clean clone with an empty cache, including downloads; the time of a stage runs
+to the start of the next. Outputs that Git holds already (`code`, `params`, `validate`, `transfer`) and bytes that the
+cache got from another stage are not made again. Then the same command with nothing to do."""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Two schedulers and a person on one workspace, and a nemesis that stops and kills their processes at random.
+"""The soak test: two schedulers and a person on one workspace, while their processes are killed or paused at random.
 
-`soak` does it and records a history, `faults` checks the history and the workspace afterwards; no eye has to.
+`soak` runs it and records a history; `find_faults` checks the history and the workspace afterwards.
 """
 
 import json
@@ -20,13 +20,13 @@ from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError, rwlock
 
 from tests.given.projects import ENVIRONMENT, Project, tree
 
-# A stage writes its output in pieces, straight into place, and tells when it begins; so two at a time would show.
+# A stage writes its output in pieces, in place, and records when it begins and ends; so two at a time would show.
 STAGE = """
 import json, os, pathlib, sys, time
 from pipeline.core.errors import PipelineError
-from pipeline.core.guard import alone, bound
+from pipeline.core.guard import end_with_parent, lock_outputs
 
-def tell(event):
+def record(event):
     line = json.dumps({"event": event, "stage": name, "pid": os.getpid(), "at": time.monotonic()}) + "\\n"
     handle = os.open("journal", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(handle, line.encode())
@@ -35,11 +35,11 @@ def tell(event):
 def others():
     begun = set()
     for line in pathlib.Path("journal").read_text().splitlines() if os.path.exists("journal") else ():
-        told = json.loads(line)
-        if told["stage"] == name and told["event"] == "end":  # it writes no more, though it may be there yet
-            begun.discard(told["pid"])
-        elif told["stage"] == name and told["pid"] != os.getpid():
-            begun.add(told["pid"])
+        entry = json.loads(line)
+        if entry["stage"] == name and entry["event"] == "end":  # it writes no more, though it may still run
+            begun.discard(entry["pid"])
+        elif entry["stage"] == name and entry["pid"] != os.getpid():
+            begun.add(entry["pid"])
     for pid in begun:
         path = pathlib.Path("/proc", str(pid))
         try:
@@ -51,8 +51,8 @@ def others():
 
 name, *inputs = sys.argv[1:]
 try:
-    with bound(), alone([pathlib.Path(name)]):
-        tell("overlap" if list(others()) else "begin")
+    with end_with_parent(), lock_outputs([pathlib.Path(name)]):
+        record("overlap" if list(others()) else "begin")
         with open(name, "w") as out:
             for path in inputs:
                 for letter in pathlib.Path(path).read_text():
@@ -60,7 +60,7 @@ try:
                     out.flush()
                     time.sleep(0.02)
             out.write(f" {name}")
-        tell("end")
+        record("end")
 except PipelineError as error:
     sys.exit(error.exit_code)
 """
@@ -84,7 +84,7 @@ SECONDS_TO_END = 10.0
 
 
 def soak(project: Project, environment: dict[str, str], *, seconds: float, seed: int) -> list[dict[str, Any]]:
-    """Let them work and be killed for so long, and until a stage has begun; return what happened, in order."""
+    """Let them work and be killed for `seconds`, and until a stage has begun; return the events in order."""
     draw = random.Random(seed)  # noqa: S311 - the same seed draws the same faults
     history: list[dict[str, Any]] = []
     actors: dict[str, subprocess.Popen[str]] = {}
@@ -116,8 +116,8 @@ def soak(project: Project, environment: dict[str, str], *, seconds: float, seed:
 def _edit(project: Project, text: str) -> None:
     """Write the input, unless a stage reads it or DVC is about to record it.
 
-    DVC notes what an input holds after the command, so an edit in between is recorded with the output of the text
-    before it, and that output comes out of the cache when the new text comes back. Nobody but DVC could prevent that.
+    DVC hashes an input after the command, so an edit in between is recorded with the output of the previous text, and
+    that output is restored from the cache when the new text comes back. Only DVC could prevent that.
     """
     place, folder = str(project.root / "in.txt"), str(project.root / ".dvc/tmp")
     with (
@@ -146,38 +146,38 @@ def _wake(stopped: dict[int, float], now: float) -> None:
                 psutil.Process(pid).send_signal(signal.SIGCONT)
 
 
-def faults(project: Project, environment: dict[str, str], undisturbed: str) -> list[str]:
-    """Return what is wrong after a soak: nothing, if it holds. `undisturbed` is the dvc.lock of a run left alone.
+def find_faults(project: Project, environment: dict[str, str], undisturbed: str) -> list[str]:
+    """Return what is wrong after a soak; [] if nothing is. `undisturbed` is the dvc.lock of an undisturbed run.
 
-    Everything is gone within ten seconds, no stage ever ran twice at a time, one clean run ends well and gives the same
-    hashes, DVC agrees, and then nothing is left to do.
+    Every process must be gone within ten seconds, no stage may have run twice at a time, one clean run must succeed and
+    give the same hashes, and DVC must agree that nothing is left to do.
     """
-    found = []
+    faults = []
     end = time.monotonic() + SECONDS_TO_END
-    while orphans(project.root) and time.monotonic() < end:
+    while list_orphans(project.root) and time.monotonic() < end:
         time.sleep(0.1)
-    found += [f"still runs: {words}" for words in orphans(project.root)]
+    faults += [f"still runs: {words}" for words in list_orphans(project.root)]
     journal = [json.loads(line) for line in project.read("journal").splitlines()]
-    found += [f"two at a time: {told}" for told in journal if told["event"] == "overlap"]
+    faults += [f"two at a time: {entry}" for entry in journal if entry["event"] == "overlap"]
     project.write("in.txt", TEXTS[0])
     done = subprocess.run(
         COMMANDS["scheduler 1"], cwd=project.root, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        found.append(f"the clean run ended with {done.returncode}: {done.stdout}{done.stderr}")
-    elif sorted_stages(project.read("dvc.lock")) != sorted_stages(undisturbed):
-        found.append(f"dvc.lock is another:\n{project.read('dvc.lock')}")
+        faults.append(f"the clean run failed with exit code {done.returncode}: {done.stdout}{done.stderr}")
+    elif sort_stages(project.read("dvc.lock")) != sort_stages(undisturbed):
+        faults.append(f"dvc.lock differs:\n{project.read('dvc.lock')}")
     status = subprocess.run(
         [sys.executable, "-m", "dvc", "status"], cwd=project.root, env=ENVIRONMENT, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     if "up to date" not in status.stdout:
-        found.append(f"dvc status: {status.stdout}{status.stderr}")
-    return found
+        faults.append(f"dvc status: {status.stdout}{status.stderr}")
+    return faults
 
 
-def sorted_stages(lock: str) -> list[str]:
-    """Return the lines of a dvc.lock without regard to the order of its stages."""
+def sort_stages(lock: str) -> list[str]:
+    """Return the stages of a dvc.lock as blocks of lines, sorted, so that their order does not matter."""
     blocks: list[str] = []
     for line in lock.splitlines():
         if line.startswith("  ") and not line.startswith("   "):
@@ -187,8 +187,8 @@ def sorted_stages(lock: str) -> list[str]:
     return sorted(blocks)
 
 
-def orphans(root: Path) -> list[str]:
-    """Return the commands of the processes that still work in a folder."""
+def list_orphans(root: Path) -> list[str]:
+    """Return the commands of the processes that still run in a folder."""
     return [
         " ".join(process.info["cmdline"] or [])
         for process in psutil.process_iter(["cwd", "cmdline", "status"])
@@ -196,8 +196,8 @@ def orphans(root: Path) -> list[str]:
     ]
 
 
-def expected_lock(folder: Path) -> str:
-    """Return the dvc.lock of a run that nobody disturbed."""
+def make_undisturbed_lock(folder: Path) -> str:
+    """Return the dvc.lock of an undisturbed `dvc repro`."""
     project = Project(folder, FILES)
     project.run("dvc", "repro")
     return project.read("dvc.lock")

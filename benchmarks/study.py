@@ -1,4 +1,4 @@
-"""The full transfer study, in a clone of its own that shares DVC's cache: only cells that nobody has run are run.
+"""The full transfer study in its own clone, which shares DVC's cache, so cells that have run before are restored.
 
 Its results go to docs/study.json, and from there to docs/study.md and docs/study.svg.
 """
@@ -12,64 +12,61 @@ import subprocess
 import time
 from pathlib import Path
 
-from benchmarks.table import machine
+from benchmarks.table import describe_machine
+from pipeline.core.command import read_output
 from pipeline.core.document import Document
 from pipeline.core.files import publish, read_json, write_json
 from pipeline.core.format import count, escape_markdown, markdown_table
-from pipeline.report.charts.curves import pretraining
-from pipeline.report.charts.study import standalone, transfer
-from pipeline.report.study import markdown
+from pipeline.flow.workspace import check_out_commit
+from pipeline.report.charts.curves import draw_pretraining_curve
+from pipeline.report.charts.study import STANDALONE_SHEETS, draw_study, standalone_svg
+from pipeline.report.study import study_markdown
 from pipeline.report.summary import encoders_table
-from pipeline.report.templates.style import CHART_CSS
-from pipeline.repository.durations import add, lately
-from pipeline.repository.plan import duration
-from pipeline.settings.overlay import edited
-from pipeline.settings.resolve import parse
-from pipeline.settings.study import TransferParams, cells_of
+from pipeline.repository.durations import read_durations, record_duration
+from pipeline.repository.plan import format_duration
+from pipeline.settings.overlay import edit_yaml
+from pipeline.settings.parse import parse_params
+from pipeline.settings.study import TransferParams, list_cells
 
+TEMPLATES = Path("pipeline/report/templates")
 RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
 ABOUT = """# The transfer study
 
-`python -m benchmarks.study`: every arm with every number of labels and every seed, each a DVC stage; only cells that
-nobody has run are run. The page of `make repro` shows the same on fewer labels and seeds. How encoders and arms are
-trained stands in the sections `encoders` and `study` of params.yaml and, where that differs here, in {profile}."""
+`python -m benchmarks.study`: every arm with every number of labels and every seed, each a DVC stage; cells that have
+run before are restored. The page of `make repro` shows the same with fewer labels and seeds. The sections `encoders`
+and `study` of params.yaml set how encoders and arms are trained; {profile} sets what differs here."""
 
 
-def place(root: Path, clone: Path) -> None:
-    """Bring the clone to the commit of `root`, with the cache of `root`; what ran in it before stays.
+def update_clone(root: Path, clone: Path) -> None:
+    """Check out the commit of `root` in the clone, with the cache of `root`; dvc.lock of the clone stays.
 
     Raises:
-        SystemExit: A file that Git keeps differs from the commit, so that nobody could tell what was studied.
+        SystemExit: A file that Git keeps differs from the commit, so nobody could tell what was studied.
     """
-    if _git(root, "status", "--porcelain", "--untracked-files=no"):
-        raise SystemExit("some files differ from the last commit; commit them first, for the study is of a commit")
-    if not (clone / ".git").is_dir():
-        _git(root, "clone", "--quiet", "--no-checkout", ".", str(clone))
-    _git(clone, "fetch", "--quiet", "origin", "HEAD")
-    commit = _git(root, "rev-parse", "HEAD")
+    if read_output(["git", "status", "--porcelain", "--untracked-files=no"], cwd=root):
+        raise SystemExit("study: some files differ from the last commit, and the study is of a commit. Commit them.")
     lock = clone / "dvc.lock"
-    mine = lock.read_bytes() if lock.is_file() else None
-    _git(clone, "checkout", "--quiet", "--force", "--detach", commit)
-    if mine is not None:
-        lock.write_bytes(mine)
-    subprocess.run(["dvc", "cache", "dir", "--local", str((root / ".dvc/cache").resolve())], cwd=clone, check=True)
+    kept = lock.read_bytes() if lock.is_file() else None
+    check_out_commit(str(root.resolve()), clone)
+    if kept is not None:
+        lock.write_bytes(kept)
 
 
 def overlay(params: str, profile: str) -> str:
-    """Return params.yaml with what the profile says in its place: maps are merged, all else replaced; comments stay.
+    """Return params.yaml with the values of the profile: maps are merged, all else is replaced, comments stay.
 
-    A map for which the profile has null is removed: so an arm leaves the study. Whether the values are allowed,
-    `resolve` tells.
+    A map for which the profile has null is removed: so an arm leaves the study. The values are checked by
+    `resolve_params`.
 
     Raises:
-        UsageError: The profile is not YAML, or no map.
+        UsageError: The profile is not YAML, or not a map.
     """
-    new = parse(profile)[0]
-    return edited(params, lambda values: _merge(values, new))
+    new = parse_params(profile)[0]
+    return edit_yaml(params, lambda values: _merge(values, new))
 
 
 def _merge(values: Document, profile: Document) -> None:
-    """Put what the profile says into `values`, see `overlay`; what it does not name stays."""
+    """Merge the profile into `values`, see `overlay`; keys that it does not name stay."""
     for key, new in profile.items():
         if isinstance(new, dict) and isinstance(values.get(key), dict):
             _merge(values[key], new)
@@ -80,80 +77,81 @@ def _merge(values: Document, profile: Document) -> None:
 
 
 def reproduce(clone: Path) -> None:
-    """Run what is missing of the study, show it, and note how long each stage took.
+    """Run the missing cells of the study, show the output, and record the duration of each stage.
 
     Raises:
-        CalledProcessError: A stage failed; the cells that ended are kept.
+        CalledProcessError: A stage failed; finished cells are kept.
     """
     stage, start = "", time.monotonic()
     command = ["dvc", "repro", "transfer"]
     with subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)
-            found = RUNNING.search(line)
-            if found or line.startswith(("Stage '", "Updating lock file")):
+            running = RUNNING.search(line)
+            if running or line.startswith(("Stage '", "Updating lock file")):
                 if stage:
-                    add(clone, stage, time.monotonic() - start)
-                stage, start = found["stage"] if found else "", time.monotonic()
+                    record_duration(clone, stage, time.monotonic() - start)
+                stage, start = running["stage"] if running else "", time.monotonic()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
 
 
-def collected(clone: Path, made: str, profile: str) -> Document:
-    """Return what the study by `profile`, a path, found, and what its own encoders know of held-out documents.
+def collect(clone: Path, made: str, profile: str) -> Document:
+    """Return the results of the study by `profile`, a path, and the histories of its own encoders.
 
     The seconds of a cell are the median over its seeds, None if none was timed.
     """
     params = TransferParams.model_validate_json(json.dumps(read_json(clone / "data/params.json")["transfer"]))
-    timed = lately(clone)
+    timed = read_durations(clone)
     seconds: dict[tuple[str, str, int | str], list[float]] = {}
-    for name, cell in cells_of(params, params.arms):
+    for name, cell in list_cells(params, params.arms):
         stage = f"{'study' if cell.arm in params.encoders else 'rival'}@{name}"
         seconds.setdefault((cell.task, cell.arm, cell.labels), []).extend([timed[stage]] if stage in timed else [])
-    found = read_json(clone / "data/transfer.json")
-    for task in found["tasks"]:
+    results = read_json(clone / "data/transfer.json")
+    for task in results["tasks"]:
         for arm in task["arms"]:
             for point in arm["points"]:
                 took = seconds[task["task"], arm["arm"], point["labels"]]
                 point["seconds"] = round(statistics.median(took), 1) if took else None
     used = sorted({folder.removeprefix("encoder/") for folder in params.encoders.values() if "encoder/" in folder})
     encoders = [read_json(clone / f"data/pretraining/{name}.json") for name in used]
-    return {"made": made, "profile": profile, **found, "encoders": encoders}
+    return {"made": made, "profile": profile, **results, "encoders": encoders}
 
 
-def page(found: Document) -> str:
+def render_page(study: Document) -> str:
     """Return the study as Markdown, from its document alone."""
     figures = [
-        f"![Accuracy on {escape_markdown(task['task'])} by labels]({_figure(found, task)})" for task in found["tasks"]
+        f"![Accuracy on {escape_markdown(task['task'])} by labels]({_figure(study, task)})" for task in study["tasks"]
     ]
-    costs = [_costs(task) for task in found["tasks"]]
-    learned = [
-        f"![Held-out perplexity of {escape_markdown(one['encoder'])} by step]({_curve(one)})"
-        for one in found["encoders"]
+    costs = [_costs(task) for task in study["tasks"]]
+    curves = [
+        f"![Held-out perplexity of {escape_markdown(encoder['encoder'])} by step]({_curve(encoder)})"
+        for encoder in study["encoders"]
     ]
-    last = [encoders_table(found["encoders"]), *learned]
-    about = ABOUT.format(profile=escape_markdown(found["profile"]))
-    parts = [about, escape_markdown(found["made"]), *figures, markdown(found), *costs, *last]
+    last = [encoders_table(study["encoders"]), *curves]
+    about = ABOUT.format(profile=escape_markdown(study["profile"]))
+    parts = [about, escape_markdown(study["made"]), *figures, study_markdown(study), *costs, *last]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def drawings(found: Document) -> dict[str, str]:
-    """Return the figure of each task and each encoder by its file's name."""
-    figures = {_figure(found, task): transfer(task) for task in found["tasks"]}
-    curves = {_curve(one): pretraining(one) for one in found["encoders"]}
-    return {name: standalone(drawn, CHART_CSS) for name, drawn in {**figures, **curves}.items()}
+def render_figures(study: Document) -> dict[str, str]:
+    """Return the figure of each task and each encoder, as SVG by file name."""
+    figures = {_figure(study, task): draw_study(task) for task in study["tasks"]}
+    curves = {_curve(encoder): draw_pretraining_curve(encoder) for encoder in study["encoders"]}
+    sheets = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in STANDALONE_SHEETS}
+    return {name: standalone_svg(chart, sheets) for name, chart in {**figures, **curves}.items()}
 
 
-def write(docs: Path, found: Document) -> None:
-    """Write study.json and what is made from it."""
-    write_json(docs / "study.json", found)
-    for name, text in {"study.md": page(found), **drawings(found)}.items():
+def write_documents(docs: Path, study: Document) -> None:
+    """Write study.json, and the page and figures made from it."""
+    write_json(docs / "study.json", study)
+    for name, text in {"study.md": render_page(study), **render_figures(study)}.items():
         with publish(docs / name) as partial:
             partial.write_text(text, encoding="utf-8")
 
 
-def _figure(found: Document, task: Document) -> str:
-    return "study.svg" if task is found["tasks"][0] else f"study-{task['task']}.svg"
+def _figure(study: Document, task: Document) -> str:
+    return "study.svg" if task is study["tasks"][0] else f"study-{task['task']}.svg"
 
 
 def _curve(encoder: Document) -> str:
@@ -161,39 +159,37 @@ def _curve(encoder: Document) -> str:
 
 
 def _costs(task: Document) -> str:
-    """Return what a cell takes, from start to end of its process, and the tokens that its training sees."""
+    """Return the duration of a cell, from start to end of its process, and the tokens of its training, as a table."""
     head = [count(point["train"]) for point in task["arms"][0]["points"]]
     rows = [(escape_markdown(arm["title"]), *(_cost(point) for point in arm["points"])) for arm in task["arms"]]
-    table = markdown_table(("Time of a cell with labels", *head), rows, right=range(1, len(head) + 1))
-    return f"## What a cell of {escape_markdown(task['task'])} takes\n\n{table}\nIn brackets: tokens that training saw."
+    table = markdown_table(("Duration with labels", *head), rows, right=range(1, len(head) + 1))
+    return f"## Cost of a cell of {escape_markdown(task['task'])}\n\n{table}\nIn brackets: the tokens of its training."
 
 
 def _cost(point: Document) -> str:
-    took = "–" if point["seconds"] is None else duration(point["seconds"])
+    took = "–" if point["seconds"] is None else format_duration(point["seconds"])
     return f"{took} ({count(point['tokens'])})" if point["tokens"] else took
-
-
-def _git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def main() -> None:
     """Run the study and write its documents."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--profile", type=Path, default=Path("benchmarks/study.yaml"), help="laid over params.yaml")
+    parser.add_argument(
+        "--profile", type=Path, default=Path("benchmarks/study.yaml"), help="values that replace those of params.yaml"
+    )
     parser.add_argument("--clone", type=Path, default=Path(".study"), help="the folder it runs in")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where its documents go")
-    given = parser.parse_args()
-    place(Path.cwd(), given.clone)
-    params = given.clone / "params.yaml"
+    arguments = parser.parse_args()
+    update_clone(Path.cwd(), arguments.clone)
+    params = arguments.clone / "params.yaml"
     params.write_text(
-        overlay(params.read_text(encoding="utf-8"), given.profile.read_text(encoding="utf-8")), encoding="utf-8"
+        overlay(params.read_text(encoding="utf-8"), arguments.profile.read_text(encoding="utf-8")), encoding="utf-8"
     )
     start = time.monotonic()
-    reproduce(given.clone)
-    print(f"the study took {duration(time.monotonic() - start)}")
-    made = f"{datetime.datetime.now(tz=datetime.UTC).date()}, {machine()}"
-    write(given.docs, collected(given.clone, made, given.profile.as_posix()))
+    reproduce(arguments.clone)
+    print(f"the study took {format_duration(time.monotonic() - start)}")
+    made = f"{datetime.datetime.now(tz=datetime.UTC).date()}, {describe_machine()}"
+    write_documents(arguments.docs, collect(arguments.clone, made, arguments.profile.as_posix()))
 
 
 if __name__ == "__main__":

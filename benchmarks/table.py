@@ -1,4 +1,4 @@
-"""What every benchmark ends with: a table for people, one JSON object for programs, and both in docs/benchmarks."""
+"""The result of a benchmark: a table for people, one JSON object for programs, both written to docs/benchmarks."""
 
 import datetime
 import json
@@ -12,26 +12,25 @@ import torch
 DOCS = Path("docs/benchmarks")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, the first column on the left and the others on the right."""
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, its first column aligned left and the others right."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
 
 
 def publish(name: str, about: str, shown: str, figures: Mapping[str, float | None], packages: Sequence[str]) -> None:
-    """Write docs/benchmarks/NAME.md with machine, versions and date, and print the table and the JSON object."""
+    """Write docs/benchmarks/NAME.md with machine, versions and date; print the table and the JSON object."""
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
-    made = (
-        f"{datetime.datetime.now(tz=datetime.UTC).date()}, {machine()}; Python {platform.python_version()}, {versions}."
-    )
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    setup = f"{today}, {describe_machine()}; Python {platform.python_version()}, {versions}."
     line = json.dumps(figures, allow_nan=False)
     DOCS.mkdir(parents=True, exist_ok=True)
-    (DOCS / f"{name}.md").write_text(f"{about}\n\n{made}\n\n{shown}\n\n```json\n{line}\n```\n", encoding="utf-8")
+    (DOCS / f"{name}.md").write_text(f"{about}\n\n{setup}\n\n{shown}\n\n```json\n{line}\n```\n", encoding="utf-8")
     print(f"{shown}\n{line}", flush=True)
 
 
-def machine() -> str:
-    """Return what computes, in words."""
+def describe_machine() -> str:
+    """Return the GPU, or the cores and their instruction sets, as text."""
     if torch.cuda.is_available():
         return f"one {torch.cuda.get_device_name()}"
     capabilities = torch.cpu.get_capabilities()

@@ -1,7 +1,7 @@
 """Throughput and peak memory of tokenisation: the library's lists, `datasets.map`, and the stage `tokenize`.
 
 Usage: python -m benchmarks.tokenize [TEXTS]. It reads data/examples/reviews.parquet and the encoder below data/raw.
-Every arm is a process of its own, reads the same Parquet file, and writes what it has to; the arms are run in turn.
+Every arm runs in its own process, reads the same Parquet file and writes its output; the arms run one after another.
 """
 
 import json
@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.table import publish, table
+from benchmarks.table import format_table, publish
 
 ENCODER, EXAMPLES = Path("data/raw/minilm"), Path("data/examples/reviews.parquet")
 MAX_LENGTH, BATCH_TEXTS = 128, 4096
 
 
-def make(texts: int, out: Path) -> None:
-    """Write `texts` examples: the reviews over and over, each time with another number before them."""
+def write_examples(texts: int, out: Path) -> None:
+    """Write `texts` examples: the reviews repeated, each time with another number in front."""
     import pyarrow as pa
 
-    from pipeline.core.tables import described, labels_of, read_parquet, write_parquet
+    from pipeline.core.tables import describe, labels_of, read_parquet, write_parquet
 
     rows = read_parquet(EXAMPLES)
     known, splits, labels = (rows[name].to_pylist() for name in ("text", "split", "label"))
@@ -35,11 +35,11 @@ def make(texts: int, out: Path) -> None:
             "label": [labels[index] for index in place],
         }
     )
-    write_parquet(out, described(table, task="reviews", labels=labels_of(rows)))
+    write_parquet(out, describe(table, task="reviews", labels=labels_of(rows)))
 
 
-def lists(examples: Path, out: Path) -> int:
-    """Tokenise as most programs do: every text, then every list of ids in memory; no file is written."""
+def tokenize_to_lists(examples: Path, out: Path) -> int:
+    """Tokenise as most programs do: all texts, then all lists of ids in memory; no file is written."""
     import pyarrow.parquet as pq
 
     from pipeline.models.tokenizer import load_tokenizer
@@ -51,7 +51,7 @@ def lists(examples: Path, out: Path) -> int:
     return sum(map(len, ids))
 
 
-def datasets_map(examples: Path, out: Path) -> int:
+def tokenize_by_map(examples: Path, out: Path) -> int:
     """Tokenise by `datasets.map` with the fast tokenizer, batched, with the threads of `tokenizers`."""
     import os
 
@@ -63,17 +63,17 @@ def datasets_map(examples: Path, out: Path) -> int:
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     tokenizer = AutoTokenizer.from_pretrained(ENCODER)
     rows = Dataset.from_parquet(str(examples), cache_dir=str(out.parent / "cache"))
-    found = rows.map(
+    tokenised = rows.map(
         lambda batch: {"input_ids": tokenizer(batch["text"], truncation=True, max_length=MAX_LENGTH)["input_ids"]},
         batched=True,
         batch_size=BATCH_TEXTS,
         remove_columns=["text", "label"],
         cache_file_name=str(out.with_suffix(".arrow")),
     )
-    return int(pc.sum(pc.list_value_length(found.data["input_ids"])).as_py())
+    return int(pc.sum(pc.list_value_length(tokenised.data["input_ids"])).as_py())
 
 
-def ours(examples: Path, out: Path) -> int:
+def tokenize_by_stage(examples: Path, out: Path) -> int:
     """Run the stage."""
     import pyarrow.compute as pc
 
@@ -86,12 +86,16 @@ def ours(examples: Path, out: Path) -> int:
     return int(pc.sum(pc.list_value_length(read_arrow(out)["input_ids"])).as_py())
 
 
-ARMS: dict[str, Callable[[Path, Path], int]] = {"lists": lists, "datasets_map": datasets_map, "ours": ours}
+ARMS: dict[str, Callable[[Path, Path], int]] = {
+    "lists": tokenize_to_lists,
+    "datasets_map": tokenize_by_map,
+    "ours": tokenize_by_stage,
+}
 
 
-def arm(name: str, examples: Path, out: Path) -> dict[str, float]:
+def time_arm(name: str, examples: Path, out: Path) -> dict[str, float]:
     """Return seconds without imports, tokens, and the peak resident memory of this process in MiB."""
-    ARMS[name](EXAMPLES, out.with_name("warm"))  # imports and first-time work are not tokenisation
+    ARMS[name](EXAMPLES, out.with_name("warm"))  # so that imports and first-time work are not timed
     start = time.perf_counter()
     tokens = ARMS[name](examples, out)
     seconds = time.perf_counter() - start
@@ -100,8 +104,8 @@ def arm(name: str, examples: Path, out: Path) -> dict[str, float]:
     return {"seconds": seconds, "tokens": tokens, "peak_mib": peak}
 
 
-def measured(name: str, texts: int, scratch: Path) -> dict[str, float]:
-    """Run one arm in a process of its own."""
+def measure_arm(name: str, texts: int, scratch: Path) -> dict[str, float]:
+    """Run one arm in its own process."""
     work = Path(tempfile.mkdtemp(dir=scratch))
     words = [
         sys.executable,
@@ -113,40 +117,42 @@ def measured(name: str, texts: int, scratch: Path) -> dict[str, float]:
         str(work / "out"),
     ]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return {"texts": texts, **found}
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return {"texts": texts, **figures}
 
 
 def main(texts: int) -> None:
     """Measure every arm at a tenth of `texts` and at `texts`."""
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in ARMS}
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in ARMS}
     with tempfile.TemporaryDirectory() as folder:
         for size in (texts // 10, texts):
-            make(size, Path(folder) / f"{size}.parquet")
+            write_examples(size, Path(folder) / f"{size}.parquet")
             for name in ARMS:
-                found[name].append(measured(name, size, Path(folder)))
+                measured[name].append(measure_arm(name, size, Path(folder)))
     header = ("arm", "texts", "texts/s", "tokens/s", "peak memory, MiB")
     rows = [
         (name, f"{row['texts']:,}", *(f"{row[what] / row['seconds']:,.0f}" for what in ("texts", "tokens")), peak)
-        for name, measures in found.items()
+        for name, measures in measured.items()
         for row, peak in ((row, f"{row['peak_mib']:,.0f}") for row in measures)
     ]
-    mine = found["ours"][1]
-    others = {name: measures[1] for name, measures in found.items() if name != "ours"}
+    mine = measured["ours"][1]
+    others = {name: measures[1] for name, measures in measured.items() if name != "ours"}
     figures = {f"ours/{name}": round(row["seconds"] / mine["seconds"], 2) for name, row in others.items()}
     figures |= {f"memory ours/{name}": round(mine["peak_mib"] / row["peak_mib"], 3) for name, row in others.items()}
-    publish("tokenize", ABOUT, table(header, rows), figures, ("tokenizers", "datasets", "transformers", "pyarrow"))
+    publish(
+        "tokenize", ABOUT, format_table(header, rows), figures, ("tokenizers", "datasets", "transformers", "pyarrow")
+    )
 
 
 ABOUT = """# Tokenisation
 
-`make bench-tokenize`: the reviews over and over, each time with another number before them, 128 tokens at most. `lists`
-is the library's `encode_batch` with every list in memory and writes nothing; `datasets_map` and `ours` write their
-file. Each arm is a process of its own; the speed is without imports."""
+`make bench-tokenize`: the reviews repeated, each time with another number in front, 128 tokens at most. `lists` is the
+library's `encode_batch` with every list in memory, and writes nothing; `datasets_map` and `ours` write their file. Each
+arm runs in its own process; imports are not timed."""
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--arm"]:
-        print(json.dumps(arm(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))))
+        print(json.dumps(time_arm(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))))
     else:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)

@@ -1,4 +1,4 @@
-"""`python -m pipeline STAGE ...`: one stage, or one of the commands people type."""
+"""The command line `python -m pipeline`: one stage, or one of the commands that people type."""
 
 import sys
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pipeline.commands import COMMANDS
 from pipeline.core.errors import PipelineError
 from pipeline.core.stage import STAGES, command_line
 
-USAGE = f"""usage: python -m pipeline STAGE [NAME] --OPTION PATH ...   (dvc.yaml has the whole lines)
+_USAGE = f"""usage: python -m pipeline STAGE [NAME] --OPTION PATH ...   (the whole lines are in dvc.yaml)
        python -m pipeline COMMAND [WORD ...]
 stages: {", ".join(STAGES)}
 commands: {", ".join(COMMANDS)}"""
@@ -16,7 +16,7 @@ commands: {", ".join(COMMANDS)}"""
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code of `python -m pipeline *arguments`; a failure is one message on standard error."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
+        print(_USAGE)
         return 0
     word, rest = arguments[0], arguments[1:]
     try:

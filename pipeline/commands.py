@@ -1,4 +1,4 @@
-"""The commands people type beside the stages."""
+"""The commands that people type, besides the stages."""
 
 import html
 import importlib
@@ -6,124 +6,129 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.checks.drift import accept as accepted
-from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.checks.drift import set_reference
+from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
 from pipeline.core.files import publish, read_json, write_json
-from pipeline.diff.comment import comment as markdown
+from pipeline.diff.comment import render_comment
 from pipeline.diff.document import MOST_BYTES, read_difference
-from pipeline.flow.commands import down, plan, run, serve
-from pipeline.report.readme import collapse, overview, replaced
-from pipeline.settings.overlay import overlaid
-from pipeline.settings.resolve import resolve
+from pipeline.flow.commands import down_command, plan_command, run_command, serve_command
+from pipeline.report.readme import draw_stages, first_table, replace_part
+from pipeline.settings.overlay import overlay_params
+from pipeline.settings.resolve import resolve_params
 
 SETTINGS = Path("params.yaml")
 FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
 README, SUMMARY, PAGE = Path("README.md"), Path("data/report.md"), Path("data/report.html")
 
 
-def accept(tasks: Sequence[str]) -> None:
-    """Make the present profile of each task the reference that later drift is measured against.
+def accept_profiles(tasks: Sequence[str]) -> None:
+    """Make the present profile of each task its reference for later drift.
 
     Raises:
         UsageError: No task is named.
         EnvironmentFault: A task has no findings yet.
     """
     if not tasks:
-        raise UsageError("name the tasks: python -m pipeline accept TASK ...")
+        raise UsageError("no task. Run `python -m pipeline accept TASK ...`.")
     profiles = read_json(PROFILES)
     for task in tasks:
-        profiles = accepted(profiles, task, read_json(FINDINGS / f"{task}.json")["profile"])
+        profiles = set_reference(profiles, task, read_json(FINDINGS / f"{task}.json")["profile"])
     write_json(PROFILES, profiles)
     print(f"{PROFILES} now holds the profile of {', '.join(tasks)}; commit it.")
 
 
-def readme(words: Sequence[str]) -> None:
-    """Rewrite the README's picture from `dvc dag --mermaid` on standard input, and its table from the report.
+def update_readme(words: Sequence[str]) -> None:
+    """Rewrite the README's picture from DVC's graph of the stages, and its table from the report.
 
     Raises:
-        UsageError: Words are given, or a part is missing.
+        UsageError: There are words, or a part is missing.
+        EnvironmentFault: There is no DVC repository.
     """
     if words:
-        raise UsageError("usage: dvc dag --mermaid | python -m pipeline readme")
+        raise UsageError("takes no words. Run `python -m pipeline readme`.")
+    needs = importlib.import_module("pipeline.repository.graph").stage_needs()  # no other command waits for DVC
     text = README.read_text(encoding="utf-8")
-    text = replaced(text, "picture", f"```mermaid\n{collapse(sys.stdin.read())}\n```")
-    text = replaced(text, "results", overview(SUMMARY.read_text(encoding="utf-8")))
+    text = replace_part(text, "picture", f"```mermaid\n{draw_stages(needs)}\n```")
+    text = replace_part(text, "results", first_table(SUMMARY.read_text(encoding="utf-8")))
     with publish(README) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def results(words: Sequence[str]) -> None:
-    """Print the overview of the last run and where the whole report is.
+def print_results(words: Sequence[str]) -> None:
+    """Print the results table of the last run, and the path of the whole report.
 
     Raises:
-        UsageError: Words are given, or there is no report yet.
+        UsageError: There are words, or no report yet.
     """
-    if words or not SUMMARY.is_file():
-        raise UsageError(f"it takes no words, and reads {SUMMARY}, which `dvc repro` makes")
-    table = html.unescape(overview(SUMMARY.read_text(encoding="utf-8")))  # a terminal shows no Markdown
+    if words:
+        raise UsageError("takes no words. Run `python -m pipeline results`.")
+    if not SUMMARY.is_file():
+        raise UsageError(f"report not found: {SUMMARY}. {REPRODUCE}")
+    table = html.unescape(first_table(SUMMARY.read_text(encoding="utf-8")))  # a terminal shows no Markdown
     print(f"{table}\n\nThe whole report: {PAGE.resolve()}")
 
 
-def diff(words: Sequence[str]) -> None:
-    """Compare two revisions; what reads them is imported when it is asked for, so that no other command waits for it.
+def diff_revisions(words: Sequence[str]) -> None:
+    """Compare two revisions; the modules that read them are imported here, so that no other command waits for them.
 
     Raises:
-        UsageError: A word, a revision or the head's params are wrong.
+        UsageError: A word, a revision or the params of the newer revision are wrong.
         Regression: A gate fails.
     """
-    importlib.import_module("pipeline.diff.command").main(words)
+    importlib.import_module("pipeline.diff.command").print_difference(words)
 
 
-def comment(words: Sequence[str]) -> None:
-    """Print a document of `diff --json`, whoever made it, as the Markdown of a comment.
+def print_comment(words: Sequence[str]) -> None:
+    """Print a document of `diff --json`, from a possibly untrusted run, as the Markdown of a comment.
 
     Raises:
-        UsageError: Not one file is named.
-        DataError: It is too large or not such a document.
-        EnvironmentFault: It cannot be read.
+        UsageError: The words are not one file.
+        DataError: The file is too large, or not such a document.
+        EnvironmentFault: The file cannot be read.
     """
     if len(words) != 1:
-        raise UsageError("usage: python -m pipeline comment FILE   (a document of `python -m pipeline diff --json`)")
+        raise UsageError("takes one file, the output of `diff --json`. Run `python -m pipeline comment FILE`.")
     try:
         with Path(words[0]).open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
     except OSError as error:
-        raise EnvironmentFault(f"{words[0]} could not be read: {error}") from error
-    sys.stdout.write(markdown(read_difference(content)))
+        raise EnvironmentFault(f"{words[0]}: could not be read, {error}. Correct the path.") from error
+    sys.stdout.write(render_comment(read_difference(content)))
 
 
-def overlay(words: Sequence[str]) -> None:
-    """Lay a small profile over params.yaml, but for what differs from the params of the revision compared with.
+def overlay_settings(words: Sequence[str]) -> None:
+    """Lay a small profile over params.yaml, except where it differs from the params of the revision compared with.
 
     Raises:
-        UsageError: Not two files are named, or the params would not be valid.
+        UsageError: The words are not two files, or the new params are not valid.
         EnvironmentFault: A file cannot be read.
     """
     if len(words) != 2:
         raise UsageError(
-            "usage: python -m pipeline overlay SMALL OTHER   (YAML; the params.yaml of the other revision)"
+            "takes the YAML of a small profile and the params.yaml of the other revision. "
+            "Run `python -m pipeline overlay SMALL OTHER`."
         )
     try:
         own, small, other = (Path(name).read_text(encoding="utf-8") for name in (str(SETTINGS), *words))
     except (OSError, UnicodeDecodeError) as error:
-        raise EnvironmentFault(f"the overlay could not be read: {error}") from error
-    text = overlaid(own, small, other)
-    resolve(text, read_json(PROFILES))
+        raise EnvironmentFault(f"the overlay could not be read, {error}. Correct the path or the file.") from error
+    text = overlay_params(own, small, other)
+    resolve_params(text, read_json(PROFILES))
     with publish(SETTINGS) as partial:
         partial.write_text(text, encoding="utf-8")
-    print(f"{SETTINGS} is now that of the small profile of {words[0]}; its numbers are not those of the full run.")
+    print(f"{SETTINGS} now holds the small profile of {words[0]}; its results are not those of the full run.")
 
 
 # A command may return an exit code; None is 0.
 COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
-    "accept": accept,
-    "comment": comment,
-    "diff": diff,
-    "down": down,
-    "overlay": overlay,
-    "plan": plan,
-    "readme": readme,
-    "results": results,
-    "run": run,
-    "serve": serve,
+    "accept": accept_profiles,
+    "comment": print_comment,
+    "diff": diff_revisions,
+    "down": down_command,
+    "overlay": overlay_settings,
+    "plan": plan_command,
+    "readme": update_readme,
+    "results": print_results,
+    "run": run_command,
+    "serve": serve_command,
 }

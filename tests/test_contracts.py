@@ -1,15 +1,19 @@
 """dvc.yaml, params.yaml, the modules and their signatures say the same."""
 
+import ast
+import inspect
 import re
+import typing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.core.stage import STAGES, WHOLE, declaration, load
+from pipeline.core.stage import STAGES, WHOLE, Gate, In, load, read_declaration
+from pipeline.settings.parse import parse_params
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
-from pipeline.settings.resolve import parse, resolve
+from pipeline.settings.resolve import resolve_params
 from pipeline.settings.study import Arm, Rival, Study
 from pipeline.settings.task import PER_TASK
 
@@ -48,10 +52,21 @@ def test_every_stage_has_an_entry_and_a_module():
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_command_names_what_the_signature_declares_in_order(stage):
-    declared = declaration(load(stage))
+    declared = read_declaration(load(stage))
     assert list(options(stage)) == [*declared.inputs, *declared.outputs]
     assert words(stage)[:4] == ["python", "-m", "pipeline", stage]
     assert ("--params" in words(stage)) == (declared.params is not None) == (stage not in RESOLVED)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reads_each_input_and_no_gate(stage):
+    run = load(stage)
+    kinds = typing.get_type_hints(run, include_extras=True)
+    body = ast.parse(inspect.getsource(run)).body[0].body
+    read = {node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    for name in read_declaration(run).inputs:
+        assert kinds[name] in (In, Gate)
+        assert (name in read) == (kinds[name] == In), name
 
 
 def test_resolving_depends_on_its_code():
@@ -60,7 +75,7 @@ def test_resolving_depends_on_its_code():
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_are_the_inputs_and_outs_the_outputs(stage):
-    declared, given = declaration(load(stage)), options(stage)
+    declared, given = read_declaration(load(stage)), options(stage)
     outs = paths(stage, "outs", "metrics", "plots")
     assert sorted(outs) == sorted(given[name] for name in declared.outputs)
     deps = paths(stage, "deps")
@@ -91,7 +106,7 @@ def test_only_names_are_templated_into_commands():
 
 
 def test_every_section_is_a_stages_and_every_key_is_commented():
-    plain, lines = parse(TEXT)
+    plain, lines = parse_params(TEXT)
     assert list(plain) == [
         "encoder", "fetch", *PER_TASK, *BESIDES, "sources", "encoders", "tasks",
     ]  # fmt: skip
@@ -103,7 +118,7 @@ def test_every_section_is_a_stages_and_every_key_is_commented():
 
 
 def test_every_numeric_key_has_its_range_in_the_comment():
-    plain, lines = parse(TEXT)
+    plain, lines = parse_params(TEXT)
     source = TEXT.splitlines()
     for stage in (*PER_TASK, *BESIDES, "fetch"):
         for key, value in plain[stage].items():
@@ -113,18 +128,18 @@ def test_every_numeric_key_has_its_range_in_the_comment():
 
 
 def test_a_section_holds_the_keys_its_class_reads():
-    plain, _ = parse(TEXT)
+    plain, _ = parse_params(TEXT)
     given_elsewhere = {"task", "file", "reference"}
     for stage, model in PER_TASK.items():
         assert set(plain[stage]) == set(model.model_fields) - given_elsewhere, stage
     assert set(plain["pretrain"]) == set(PretrainParams.model_fields) - {"encoder", "base"}
     texts = (set(CorpusParams.model_fields) - {"protected"}) | (set(TextParams.model_fields) - {"file"})
     assert set(plain["corpus"]) == texts
-    assert resolve(TEXT, {})
+    assert resolve_params(TEXT, {})
 
 
 def test_the_study_holds_the_keys_its_classes_read():
-    study = parse(TEXT)[0]["study"]
+    study = parse_params(TEXT)[0]["study"]
     assert set(study) == set(Study.model_fields)
     for group, model in (("arms", Arm), ("rivals", Rival)):
         assert all(set(one) == set(model.model_fields) for one in study[group].values())

@@ -1,6 +1,5 @@
-"""The locked versions work together where a fresh resolve is known to break."""
+"""The locked versions, which work together although a fresh resolve is known to break."""
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.versions import locked_versions
+from tests.given.projects import ENVIRONMENT
 
 LOCK = Path("requirements.lock").read_text(encoding="utf-8")
 FLOW = """
@@ -32,7 +32,7 @@ print("total", total([1, 2, 3]))
 
 def test_prefects_server_starts_and_runs_a_flow(tmp_path):
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
+        **{name: value for name, value in ENVIRONMENT.items() if not name.startswith("PREFECT_")},
         "PREFECT_HOME": str(tmp_path),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",

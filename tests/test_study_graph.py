@@ -8,24 +8,27 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.settings.resolve import parse, resolve
+from pipeline.settings.parse import parse_params
+from pipeline.settings.resolve import resolve_params
 from tests.given.projects import Project
 from tests.given.settings import dump
 
 STAGES = ("rival", "start", "study", "transfer")
 COPIES = {
-    "rival": "mkdir -p data/study && cat data/examples/${item.task}.parquet > data/study/${key}.json",
+    "rival": "mkdir -p data/study && cat data/examples/${item.task}.parquet | "
+    "tee data/study/${key}.parquet > data/study/${key}.json",
     # what the stage itself copies for the arm `random`: the shape alone
     "start": "mkdir -p data/start/${key} && cp data/${item.encoder}/config.json data/start/${key} && "
     "(test ${key} = random || cp data/${item.encoder}/model.safetensors data/start/${key})",
-    "study": "mkdir -p data/study && cat data/start/${item.arm}/* > data/study/${key}.json",
+    "study": "mkdir -p data/study && cat data/start/${item.arm}/* | "
+    "tee data/study/${key}.parquet > data/study/${key}.json",
     "transfer": "cat data/study/*.json > data/transfer.json; cp data/transfer.json data/transfer.csv",
 }
 ARMS = ("random", "scratch", "probe", "pretrained", "adapted")
 
 
 def settings() -> str:
-    values, _ = parse(Path("params.yaml").read_text(encoding="utf-8"))
+    values, _ = parse_params(Path("params.yaml").read_text(encoding="utf-8"))
     values["study"] |= {"tasks": ["reviews"], "labels": [8], "seeds": [0, 1]}
     return dump(values)
 
@@ -44,21 +47,21 @@ def project(tmp_path_factory) -> Project:
     files = {
         "dvc.yaml": dump({"params": dvc["params"], "stages": stages}),
         "params.yaml": settings(),
-        "data/params.json": json.dumps(resolve(settings(), {})),
+        "data/params.json": json.dumps(resolve_params(settings(), {})),
         "data/code.json": json.dumps(dict.fromkeys(STAGES, "0" * 64)),
         "data/examples/reviews.parquet": "texts",
         "data/findings/reviews.json": "{}",
         **encoders,
     }
-    found = Project(tmp_path_factory.mktemp("study"), files)
-    assert ran(found) == {*rivals(), *starts(*ARMS), *cells(*ARMS), "transfer"}
-    return found
+    root = Project(tmp_path_factory.mktemp("study"), files)
+    assert ran(root) == {*rivals(), *starts(*ARMS), *cells(*ARMS), "transfer"}
+    return root
 
 
 def ran(project: Project) -> set[str]:
-    told = project.run("dvc", "repro")
-    assert "is cached - skipping run" not in told
-    return set(re.findall(r"Running stage '([^']+)'", told))
+    output = project.run("dvc", "repro")
+    assert "is cached - skipping run" not in output
+    return set(re.findall(r"Running stage '([^']+)'", output))
 
 
 def planned(project: Project) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How a split looks, in a few numbers, and how far two such looks are apart."""
+"""The profile of a split, a few numbers, and the distance between two profiles (drift)."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.settings.task import Profile
 
@@ -14,25 +15,25 @@ from pipeline.settings.task import Profile
 LENGTH_EDGES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512, 724, 1024)
 
 
-def profile(texts: Iterable[str | None], labels: Sequence[str | None], classes: Sequence[str]) -> dict[str, Any]:
+def profile_split(texts: Iterable[str | None], labels: Sequence[str | None], classes: Sequence[str]) -> Document:
     """Return the profile of a split: rows, the share of each class in the order given, and texts in each length bin.
 
-    A missing text counts as one of no words. Shares are 0 where there are no rows; a label that is no class counts
-    as a row and appears nowhere.
+    A missing text counts as one of no words. Shares are 0 if there are no rows; a label outside `classes` counts as a
+    row and appears nowhere.
     """
     words = [len((text or "").split()) for text in texts]
-    seen = Counter(labels)
+    counts = Counter(labels)
     bins = np.bincount(np.searchsorted(LENGTH_EDGES, words, side="right"), minlength=len(LENGTH_EDGES) + 1)
     rows = len(labels)
     return {
         "rows": rows,
-        "label_shares": {label: seen[label] / rows if rows else 0.0 for label in classes},
+        "label_shares": {label: counts[label] / rows if rows else 0.0 for label in classes},
         "length_counts": bins.tolist(),
     }
 
 
 def label_drift(present: Mapping[str, Any], reference: Profile) -> float:
-    """Return the total variation distance of the label shares, in [0, 1]; a class only one side knows has share 0."""
+    """Return the total variation distance of the label shares, in [0, 1]; a class of one side only has share 0."""
     return total_variation(present["label_shares"], reference.label_shares)
 
 
@@ -42,39 +43,39 @@ def length_drift(present: Mapping[str, Any], reference: Profile) -> float:
     Raises:
         UsageError: The reference was made with other length bins.
     """
-    found, expected = len(reference.length_counts), len(present["length_counts"])
-    if found != expected:
+    bins, expected = len(reference.length_counts), len(present["length_counts"])
+    if bins != expected:
         raise UsageError(
-            f"the reference profile has {found} length bins, and this version counts {expected}; "
-            "make the present profile the reference (`python -m pipeline accept TASK`)"
+            f"reference profile: {bins} length bins, this version counts {expected}. Run `python -m pipeline accept "
+            "TASK` to make the present profile the reference."
         )
     return kolmogorov_smirnov(present["length_counts"], reference.length_counts)
 
 
-def total_variation(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+def total_variation(left: Mapping[str, float], right: Mapping[str, float]) -> float:
     """Return half the sum of absolute differences of two distributions over names, in [0, 1].
 
     Source: Levin, Peres & Wilmer, Markov Chains and Mixing Times (2009), Proposition 4.2.
     """
-    names = sorted({*one, *other})
-    return min(1.0, sum(abs(one.get(name, 0.0) - other.get(name, 0.0)) for name in names) / 2)
+    names = sorted({*left, *right})
+    return min(1.0, sum(abs(left.get(name, 0.0) - right.get(name, 0.0)) for name in names) / 2)
 
 
-def kolmogorov_smirnov(one: Sequence[int], other: Sequence[int]) -> float:
+def kolmogorov_smirnov(left: Sequence[int], right: Sequence[int]) -> float:
     """Return the largest difference of the cumulative shares of two histograms over the same bins, in [0, 1].
 
     It is the two-sample statistic of the binned values. An empty histogram is at distance 1 from any other.
 
     Source: Kolmogorov (1933) and Smirnov (1939); the statistic D of `scipy.stats.ks_2samp`.
     """
-    return float(np.max(np.abs(_cumulative(one) - _cumulative(other))))
+    return float(np.max(np.abs(_cumulative(left) - _cumulative(right))))
 
 
-def accept(profiles: Mapping[str, Any], task: str, present: Mapping[str, Any]) -> dict[str, Any]:
+def set_reference(profiles: Mapping[str, Any], task: str, present: Mapping[str, Any]) -> Document:
     """Return `profiles` (task to profile) with `present` as the task's reference, tasks in alphabetical order."""
     return dict(sorted({**profiles, task: dict(present)}.items()))
 
 
 def _cumulative(counts: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return the cumulative shares (B,) float64 of a histogram, all 0 where it is empty."""
+    """Return the cumulative shares (B,) float64 of a histogram, all 0 if it is empty."""
     return np.cumsum(counts) / max(sum(counts), 1)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.checks.findings import Verdict
-from pipeline.checks.measures import LINES
+from pipeline.checks.findings import CheckResult
+from pipeline.checks.measures import MOST_LINES
 from pipeline.checks.suite import Check
 
 with warnings.catch_warnings():
@@ -22,37 +22,23 @@ from great_expectations.data_context.types.base import (
     ProgressBarsConfig,
 )
 
-# Great Expectations drops an expectation it does not know from the suite and only logs it.
-UNANSWERED = Verdict(success=False, error="Great Expectations gave no result")
+# Great Expectations drops an unknown expectation from the suite and only logs it.
+NO_RESULT = CheckResult(success=False, error="Great Expectations gave no result")
 
 
-def verdicts(checks: Sequence[Check], frames: Mapping[str, pa.Table]) -> list[Verdict]:
-    """Return one verdict a check, in the order of `checks`; `frames` are the tables they name.
+def run_checks(checks: Sequence[Check], frames: Mapping[str, pa.Table]) -> list[CheckResult]:
+    """Return the result of each check, in the order of `checks`; `frames` are the tables they name.
 
     Nothing is kept: the context lives in memory, for this call alone.
     """
-    batches = _batches()
-    found: dict[str, Verdict] = {}
+    batches = _build_batches()
+    results: dict[str, CheckResult] = {}
     for name in dict.fromkeys(check.frame for check in checks):
-        found |= _run(batches, [check for check in checks if check.frame == name], frames[name])
-    return [found.get(check.check, UNANSWERED) for check in checks]
+        results |= _run_frame(batches, [check for check in checks if check.frame == name], frames[name])
+    return [results.get(check.check, NO_RESULT) for check in checks]
 
 
-def verdict(result: ExpectationValidationResult) -> Verdict:
-    """Return what one result says."""
-    values = result.result
-    total = values.get("element_count")
-    return Verdict(
-        success=bool(result.success),
-        judged=None if total is None else int(total) - int(values.get("missing_count", 0)),
-        total=None if total is None else int(total),
-        failures=int(values.get("unexpected_count", not result.success)),
-        positions=tuple(int(position) for position in values.get("partial_unexpected_index_list", ())),
-        error=error(result.exception_info),
-    )
-
-
-def error(info: Mapping[str, Any]) -> str | None:
+def describe_error(info: Mapping[str, Any]) -> str | None:
     """Return why a check could not run, or None if it did.
 
     Great Expectations reports it in two shapes: flat for the check as a whole, by metric for the metrics it needs.
@@ -62,8 +48,8 @@ def error(info: Mapping[str, Any]) -> str | None:
     return ", ".join(map(ascii, messages))[:300] or None
 
 
-def _batches() -> BatchDefinition:
-    """Return what makes a batch of a data frame, in a context of memory alone: no files, no progress bars, no calls."""
+def _build_batches() -> BatchDefinition:
+    """Return the definition of a batch of a data frame, in memory alone: no files, no progress bars, no calls."""
     stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
     quiet = ProgressBarsConfig(globally=False)
     config = DataContextConfig(store_backend_defaults=stores, progress_bars=quiet, analytics_enabled=False)
@@ -72,15 +58,15 @@ def _batches() -> BatchDefinition:
     return asset.add_batch_definition_whole_dataframe("whole")
 
 
-def _run(batches: BatchDefinition, checks: Sequence[Check], frame: pa.Table) -> dict[str, Verdict]:
-    """Return the verdict of each check on one frame by its name, as the order of the results is not ours."""
-    suite = gx.ExpectationSuite(name=checks[0].frame, expectations=[_configuration(check) for check in checks])
-    shape = {"result_format": "SUMMARY", "partial_unexpected_count": LINES}
+def _run_frame(batches: BatchDefinition, checks: Sequence[Check], frame: pa.Table) -> dict[str, CheckResult]:
+    """Return the result of each check on one frame by its name, as Great Expectations reorders them."""
+    suite = gx.ExpectationSuite(name=checks[0].frame, expectations=[_configure(check) for check in checks])
+    shape = {"result_format": "SUMMARY", "partial_unexpected_count": MOST_LINES}
     outcome = batches.get_batch({"dataframe": frame.to_pandas()}).validate(suite, result_format=shape)
-    return {result.expectation_config.meta["check"]: verdict(result) for result in outcome.results}
+    return {result.expectation_config.meta["check"]: _read_result(result) for result in outcome.results}
 
 
-def _configuration(check: Check) -> dict[str, Any]:
+def _configure(check: Check) -> dict[str, Any]:
     """Return the check as Great Expectations reads it; `meta` gives the result its name back."""
     return {
         "type": check.expectation,
@@ -88,3 +74,17 @@ def _configuration(check: Check) -> dict[str, Any]:
         "severity": check.severity,
         "meta": {"check": check.check},
     }
+
+
+def _read_result(result: ExpectationValidationResult) -> CheckResult:
+    """Return a result of Great Expectations as one of ours."""
+    values = result.result
+    total = values.get("element_count")
+    return CheckResult(
+        success=bool(result.success),
+        judged=None if total is None else int(total) - int(values.get("missing_count", 0)),
+        total=None if total is None else int(total),
+        failures=int(values.get("unexpected_count", not result.success)),
+        positions=tuple(int(position) for position in values.get("partial_unexpected_index_list", ())),
+        error=describe_error(result.exception_info),
+    )

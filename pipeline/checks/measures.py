@@ -1,4 +1,4 @@
-"""What the suite judges: the frames of the examples, and the numbers that no single row shows."""
+"""The input of the suite: the frames of the examples, and the measures that no single row shows."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -6,20 +6,21 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.checks.drift import label_drift, length_drift, profile
-from pipeline.checks.duplicates import near_duplicates, shared
-from pipeline.checks.suite import BROKEN, COLUMNS
-from pipeline.core.errors import EnvironmentFault
+from pipeline.checks.drift import label_drift, length_drift, profile_split
+from pipeline.checks.duplicates import find_near_duplicates, mark_shared
+from pipeline.checks.suite import BROKEN, EXAMPLE_COLUMNS
+from pipeline.core.document import Document
+from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.tables import labels_of
-from pipeline.examples.text import key
+from pipeline.examples.text import text_key
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.task import ValidateParams
 
-LINES = 5
+MOST_LINES = 5
 NO_REFERENCE = "no reference yet"
 
 
-class Measurement(NamedTuple):
+class Measure(NamedTuple):
     """A number with the rows behind it: how many, and the lines of the first; `reason` says why there is no number."""
 
     value: float | None
@@ -28,7 +29,7 @@ class Measurement(NamedTuple):
     reason: str | None = None
 
 
-def schema_frames(table: pa.Table) -> dict[str, pa.Table]:
+def build_schema_frames(table: pa.Table) -> dict[str, pa.Table]:
     """Return the frames `header` (no rows) and `schema` (name, type and expected type of each column)."""
     names = table.column_names
     types = [str(kind) for kind in table.schema.types]
@@ -36,69 +37,68 @@ def schema_frames(table: pa.Table) -> dict[str, pa.Table]:
     return {"header": table.slice(0, 0), "schema": pa.table({"name": names, "type": types, "expected": expected})}
 
 
-def frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[str, Measurement]) -> dict[str, pa.Table]:
+def build_frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[str, Measure]) -> dict[str, pa.Table]:
     """Return the frames `examples`, `splits`, `classes` and `measures`; `present` is the profile of train."""
     shares = present["label_shares"]
     rows = [pc.sum(_equal(table, "split", split)).as_py() or 0 for split in SPLITS]
     train = table.filter(_equal(table, "split", "train"))
     counts = [pc.sum(_equal(train, "label", index)).as_py() or 0 for index in range(len(shares))]
     return {
-        "examples": table.select(COLUMNS).append_column("leaked", pa.array(_leaked(table), pa.bool_())),
+        "examples": table.select(EXAMPLE_COLUMNS).append_column("leaked", pa.array(_leaked(table), pa.bool_())),
         "splits": pa.table({"name": SPLITS, "rows": pa.array(rows, pa.int64())}),
         "classes": pa.table({"name": [*shares], "rows": pa.array(counts, pa.int64()), "share": [*shares.values()]}),
         "measures": pa.table({name: pa.array([measure.value], pa.float64()) for name, measure in measures.items()}),
     }
 
 
-def train_profile(table: pa.Table) -> dict[str, Any]:
-    """Return the profile of the train rows of `described` examples."""
+def profile_train(table: pa.Table) -> Document:
+    """Return the profile of the train rows of the examples."""
     train = table.filter(_equal(table, "split", "train"))
-    return profile(train["text"].to_pylist(), _label_names(train), labels_of(table))
+    return profile_split(train["text"].to_pylist(), _label_names(train), labels_of(table))
 
 
-def measured(
+def measure_examples(
     table: pa.Table, intake: Mapping[str, Any], params: ValidateParams, present: Mapping[str, Any]
-) -> dict[str, Measurement]:
+) -> dict[str, Measure]:
     """Return every number of the frame `measures` by name.
 
     Raises:
-        EnvironmentFault: `intake` has not what the stage ingest writes.
+        EnvironmentFault: `intake` lacks a key that the stage ingest writes.
         UsageError: The reference profile is of another version.
     """
     broken = table.filter(pc.fill_null(pc.match_substring_regex(table["text"], BROKEN), fill_value=False))
     return {
-        "broken_share": _of_rows(broken, table.num_rows),
-        **_of_intake(intake),
-        "near_share": _near(table, params),
-        **_drift(params, present),
+        "broken_share": _measure_rows(broken, table.num_rows),
+        **_measure_intake(intake),
+        "near_share": _measure_near_duplicates(table, params),
+        **_measure_drift(params, present),
     }
 
 
 def ratio(part: int, whole: int) -> float:
-    """Return `part / whole`; 1 where there is nothing, so that nothing never passes for good."""
+    """Return `part / whole`; 1.0 if `whole` is 0, so that an empty table fails the check instead of passing it."""
     return part / whole if whole else 1.0
 
 
-def _of_intake(intake: Mapping[str, Any]) -> dict[str, Measurement]:
-    """Return what ingest met and removed before there were examples."""
+def _measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
+    """Return the shares of conflicts and duplicates, which ingest has removed from the examples."""
     try:
         rows, conflicts, repeated = intake["rows"], intake["conflicts"], intake["dropped"]["duplicates"]
         several = conflicts["rows"]
         return {
-            "conflict_share": Measurement(ratio(several, rows), several, tuple(conflicts["lines"][:LINES])),
-            "duplicate_share": Measurement(ratio(repeated, rows), repeated),
+            "conflict_share": Measure(ratio(several, rows), several, tuple(conflicts["lines"][:MOST_LINES])),
+            "duplicate_share": Measure(ratio(repeated, rows), repeated),
         }
     except (KeyError, TypeError) as error:
-        message = f"the intake lacks what ingest writes ({error!r}). Run `dvc repro` to make it again."
-        raise EnvironmentFault(message) from error
+        raise EnvironmentFault(f"intake: not as ingest writes it, {error!r}. {REPRODUCE}") from error
 
 
-def _near(table: pa.Table, params: ValidateParams) -> Measurement:
+def _measure_near_duplicates(table: pa.Table, params: ValidateParams) -> Measure:
     """Return the share of held-out rows, those of validation and test, that have a near duplicate in train."""
-    given = table.filter(pc.is_valid(table["text"]))
-    learned = _equal(given, "split", "train")
-    train, held_out = given.filter(learned), given.filter(pc.invert(learned))
-    found = near_duplicates(
+    rows = table.filter(pc.is_valid(table["text"]))
+    in_train = _equal(rows, "split", "train")
+    train, held_out = rows.filter(in_train), rows.filter(pc.invert(in_train))
+    duplicates = find_near_duplicates(
         train["text"].to_pylist(),
         held_out["text"].to_pylist(),
         similarity=params.near_similarity,
@@ -106,31 +106,31 @@ def _near(table: pa.Table, params: ValidateParams) -> Measurement:
         shingle=params.near_shingle,
         seed=params.seed,
     )
-    return _of_rows(held_out.take(pa.array(found, pa.int64())), held_out.num_rows)
+    return _measure_rows(held_out.take(pa.array(duplicates, pa.int64())), held_out.num_rows)
 
 
-def _drift(params: ValidateParams, present: Mapping[str, Any]) -> dict[str, Measurement]:
+def _measure_drift(params: ValidateParams, present: Mapping[str, Any]) -> dict[str, Measure]:
     """Return the distances to the reference, or why there are none."""
     if params.reference is None:
-        return dict.fromkeys(("label_drift", "length_drift"), Measurement(None, reason=NO_REFERENCE))
+        return dict.fromkeys(("label_drift", "length_drift"), Measure(None, reason=NO_REFERENCE))
     return {
-        "label_drift": Measurement(label_drift(present, params.reference)),
-        "length_drift": Measurement(length_drift(present, params.reference)),
+        "label_drift": Measure(label_drift(present, params.reference)),
+        "length_drift": Measure(length_drift(present, params.reference)),
     }
 
 
-def _of_rows(rows: pa.Table, whole: int) -> Measurement:
+def _measure_rows(rows: pa.Table, whole: int) -> Measure:
     """Return the share that `rows` are of `whole` rows, with their count and first lines."""
-    lines = rows["row"].drop_null().slice(0, LINES).to_pylist()
-    return Measurement(ratio(rows.num_rows, whole), rows.num_rows, tuple(lines))
+    lines = rows["row"].drop_null().slice(0, MOST_LINES).to_pylist()
+    return Measure(ratio(rows.num_rows, whole), rows.num_rows, tuple(lines))
 
 
 def _leaked(table: pa.Table) -> list[bool]:
-    """Return for each row whether its id or its text (by its `key`) stands in more than one split."""
+    """Return for each row whether its id or its text (by its `key`) occurs in more than one split."""
     splits = table["split"].to_pylist()
-    keys = [None if text is None else key(text) for text in table["text"].to_pylist()]
-    by_id, by_text = shared(table["id"].to_pylist(), splits), shared(keys, splits)
-    return [one or other for one, other in zip(by_id, by_text, strict=True)]
+    keys = [None if text is None else text_key(text) for text in table["text"].to_pylist()]
+    by_id, by_text = mark_shared(table["id"].to_pylist(), splits), mark_shared(keys, splits)
+    return [same_id or same_text for same_id, same_text in zip(by_id, by_text, strict=True)]
 
 
 def _label_names(table: pa.Table) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""What the examples must be, as data: each check in the words of Great Expectations and in those of a reader.
+"""The suite of checks on the examples, as data: each in the words of Great Expectations and in those of a reader.
 
 A check judges one frame: `header` (the columns of the examples, no rows), `schema` (a row a column), `examples` (a row
 an example), `splits` and `classes` (a row each, with counts), `measures` (one row, a column a number).
@@ -11,9 +11,10 @@ from pipeline.core.errors import listed
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.task import ValidateParams
 
-COLUMNS = ("id", "split", "text", "label", "row")
+EXAMPLE_COLUMNS = ("id", "split", "text", "label", "row")
+_RERUN = "run `dvc repro` to create the examples again"
 
-# U+FFFD, and UTF-8 that somebody read as Latin-1 or Windows-1252: the first bytes of what Western European letters,
+# U+FFFD, and UTF-8 that was read as Latin-1 or Windows-1252: the first bytes of what Western European letters,
 # typographic marks, the byte order mark and emoji become. Marks that may well follow a capital, such as a closing
 # quote, are left out: a missed break costs less than a false one.
 # Source: https://ftfy.readthedocs.io/en/latest/heuristic.html
@@ -27,7 +28,7 @@ Severity = Literal["critical", "warning"]
 
 
 class Check(NamedTuple):
-    """One question to one frame: `expectation` and `kwargs` are Great Expectations', the rest is for people."""
+    """One check of one frame: `expectation` and `kwargs` are Great Expectations', the rest is for people."""
 
     check: str
     title: str
@@ -39,43 +40,42 @@ class Check(NamedTuple):
     kwargs: Mapping[str, Any]
 
 
-def schema_checks(columns: Sequence[str]) -> list[Check]:
-    """Return the checks that all others stand on: the `columns` found start with ours, and the types are right."""
-    remedy = "run `dvc repro` to make the examples again"
+def list_schema_checks(columns: Sequence[str]) -> list[Check]:
+    """Return the checks that all others rely on: the `columns` present start with ours, and the types are right."""
+    wanted = [*EXAMPLE_COLUMNS, *columns[len(EXAMPLE_COLUMNS) :]]
     return [
-        Check("columns", "Columns in order", "critical", "header", listed(COLUMNS) + ", then those kept", remedy,
-              "expect_table_columns_to_match_ordered_list", {"column_list": [*COLUMNS, *columns[len(COLUMNS) :]]}),
-        Check("types", "Types of the columns", "critical", "schema", "row int64, all others string", remedy,
+        Check("columns", "Columns in order", "critical", "header", f"{listed(EXAMPLE_COLUMNS)}, then those kept",
+              _RERUN, "expect_table_columns_to_match_ordered_list", {"column_list": wanted}),
+        Check("types", "Types of the columns", "critical", "schema", "label and row int64, all others string", _RERUN,
               "expect_column_pair_values_to_be_equal", {"column_A": "type", "column_B": "expected"}),
     ]  # fmt: skip
 
 
-def checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
-    """Return the checks of examples whose schema is right, most telling order first; `labels` are the classes."""
+def list_checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
+    """Return the checks of examples whose schema is right, the most telling first; `labels` are the classes."""
     return [*_row_checks(params, labels), *_count_checks(params), *_share_checks(params), *_drift_checks(params)]
 
 
 def _row_checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
-    """Return what each example must satisfy."""
-    again = "run `dvc repro` to make the examples again"
+    """Return the checks of each example."""
     return [
         *(
             Check(f"{column}_given", f"Every example has its {column}", "critical", "examples", "no missing value",
-                  again, "expect_column_values_to_not_be_null", {"column": column})
-            for column in COLUMNS
+                  _RERUN, "expect_column_values_to_not_be_null", {"column": column})
+            for column in EXAMPLE_COLUMNS
         ),
-        Check("id_unique", "No id twice", "critical", "examples", "each id once", again,
+        Check("id_unique", "No id twice", "critical", "examples", "each id once", _RERUN,
               "expect_column_values_to_be_unique", {"column": "id"}),
-        Check("split_known", "Split names known", "critical", "examples", f"one of {listed(SPLITS)}", again,
+        Check("split_known", "Split names known", "critical", "examples", f"one of {listed(SPLITS)}", _RERUN,
               "expect_column_values_to_be_in_set", {"column": "split", "value_set": list(SPLITS)}),
         Check("label_known", "Labels known", "critical", "examples",
-              f"a class index from 0 to {len(labels) - 1}", again,
+              f"a class index from 0 to {len(labels) - 1}", _RERUN,
               "expect_column_values_to_be_in_set", {"column": "label", "value_set": list(range(len(labels)))}),
         Check("no_leak", "No text in two splits", "critical", "examples", "each text in one split",
               "remove the rows from one of the splits, or let `ingest.shares` deal them",
               "expect_column_values_to_be_in_set", {"column": "leaked", "value_set": [False]}),
         Check("short_text", "Texts long enough", "warning", "examples", f"at least {params.min_chars} characters",
-              "mend the texts, or lower `validate.min_chars`",
+              "correct the texts, or lower `validate.min_chars`",
               "expect_column_value_lengths_to_be_between", {"column": "text", "min_value": params.min_chars}),
         Check("long_text", "Texts short enough", "warning", "examples", f"at most {params.max_chars} characters",
               "cut the texts, or raise `validate.max_chars`",
@@ -87,7 +87,7 @@ def _row_checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
 
 
 def _count_checks(params: ValidateParams) -> list[Check]:
-    """Return what each split and each class must have."""
+    """Return the checks of the rows of each split and each class."""
     between = "expect_column_values_to_be_between"
     return [
         Check("split_rows", "Rows of each split", "critical", "splits", f"at least {params.min_rows}",
@@ -108,12 +108,12 @@ def _count_checks(params: ValidateParams) -> list[Check]:
 
 
 def _share_checks(params: ValidateParams) -> list[Check]:
-    """Return which shares of the rows may have a fault."""
+    """Return the checks of the shares of rows with a fault."""
     return [
         _at_most("broken_share", "Share of texts with broken characters", "critical", params.max_broken_share,
                  "read the file with the `ingest.encoding` it was written in, or raise `validate.max_broken_share`"),
         _at_most("conflict_share", "Share of rows whose text has several labels", "critical",
-                 params.max_conflict_share, "mend the labels, or raise `validate.max_conflict_share`"),
+                 params.max_conflict_share, "correct the labels, or raise `validate.max_conflict_share`"),
         _at_most("duplicate_share", "Share of rows that repeat another", "warning", params.max_duplicate_share,
                  "look for the cause in the source, or raise `validate.max_duplicate_share`"),
         _at_most("near_share", "Share of held-out rows with a near duplicate in train", "warning",
@@ -123,8 +123,8 @@ def _share_checks(params: ValidateParams) -> list[Check]:
 
 
 def _drift_checks(params: ValidateParams) -> list[Check]:
-    """Return how far train may be from the reference."""
-    accept = f"look for the cause; if it is meant, run `python -m pipeline accept {params.task}`"
+    """Return the checks of the distance of train to the reference."""
+    accept = f"look for the cause; if the drift is intended, run `python -m pipeline accept {params.task}`"
     return [
         _at_most("label_drift", "Label shares against the reference", "warning", params.max_label_drift, accept),
         _at_most("length_drift", "Text lengths against the reference", "warning", params.max_length_drift, accept),

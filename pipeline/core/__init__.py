@@ -1,1 +1,1 @@
-"""What every floor stands on: errors, files, tables, the shape of a stage, fingerprints."""
+"""The ground of all packages: errors, files, tables, the shape of a stage, fingerprints."""

@@ -1,16 +1,23 @@
-"""JSON documents and their strict text."""
+"""JSON documents: their type, the strict base class of their schemas, and their strict text."""
 
 import json
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 Document = dict[str, Any]  # a JSON object
+
+
+class Strict(BaseModel):
+    """An immutable JSON object of known keys; unknown keys, other types, NaN and infinity are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def json_text(value: object) -> str:
     """Return strict JSON, one key a line, keys in the order given, with a final newline.
 
-    `<`, `>` and `&` inside strings are written as `\\u003c`, `\\u003e`, `\\u0026`, so that the text can stand inside
-    HTML.
+    `<`, `>` and `&` in strings are written as `\\u003c`, `\\u003e` and `\\u0026`, so the text is safe inside HTML.
 
     Raises:
         ValueError: `value` holds NaN or infinity; write null and a reason instead.

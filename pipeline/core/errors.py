@@ -1,16 +1,31 @@
-"""The errors a person can act on, each with the exit code a scheduler can act on."""
+"""The errors that a person can act on, with the exit codes that a scheduler can act on.
+
+| Exit code | Error              | Cause                                        | Running again                     |
+|-----------|--------------------|----------------------------------------------|-----------------------------------|
+| 0         | none               |                                              |                                   |
+| 1         | `Regression`       | a model is worse than its gates allow        | does not help                     |
+| 2         | `UsageError`       | a parameter or an argument is wrong          | does not help                     |
+| 3         | `DataError`        | the data break what later stages rely on     | does not help                     |
+| 4         | `EnvironmentFault` | disk, network, library or a damaged file     | may help                          |
+| 75        | `Busy`             | another process holds what the run needs     | helps later                       |
+| 143       | `Stopped`          | the process was asked to stop                | resumes where it stopped          |
+
+A message is `WHERE: WHAT, FOUND. FIX.`, the fix an imperative.
+"""
 
 from collections.abc import Iterable
 
+REPRODUCE = "Run `dvc repro` to create it."  # the fix of a file that a stage has written
+
 
 class PipelineError(Exception):
-    """What was wrong, the value found, what is allowed, what to do; `exit_code` is the process's."""
+    """An error with a message that says how to fix it; `exit_code` is that of the process."""
 
     exit_code = 1
 
 
 class Regression(PipelineError):
-    """A change makes a model worse than its gates allow; the model must become better, or the gate be argued over."""
+    """A change makes a model worse than its gates allow; improve the model, or change the gate and say why."""
 
 
 class UsageError(PipelineError):
@@ -20,7 +35,7 @@ class UsageError(PipelineError):
 
 
 class DataError(PipelineError):
-    """The data break a promise that later stages need; running again does not help."""
+    """The data break a promise that later stages rely on; running again does not help."""
 
     exit_code = 3
 
@@ -32,19 +47,19 @@ class EnvironmentFault(PipelineError):
 
 
 class Stopped(PipelineError):
-    """The process was asked to stop, and left what it had done in order; running again goes on from there."""
+    """The process was asked to stop and left its work in order; running again resumes it."""
 
     exit_code = 143  # 128 + SIGTERM, as a shell reports it
 
 
 class Busy(PipelineError):
-    """Somebody else holds what this run needs; running again later helps."""
+    """Another process holds what this run needs; running again later helps."""
 
-    exit_code = 75
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def listed(values: Iterable[object], *, most: int = 5, width: int = 60) -> str:
-    """Return up to `most` values as one readable line, each cut to `width` characters.
+    """Return up to `most` values as one readable line, each cut to `width` characters; the others are counted.
 
     Values are shown by `repr`, so control characters in bad data cannot reach the terminal.
     """

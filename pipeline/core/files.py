@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and bytes that depend on nothing but the content."""
+"""Files that are whole or absent, and whose bytes depend on their content alone."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.document import json_text
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import REPRODUCE, EnvironmentFault
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def publish(out: Path) -> Iterator[Path]:
     except OSError as error:
         remove(partial)
         raise EnvironmentFault(
-            f"{out} could not be written: {error}. Free space or fix the permissions, then run again."
+            f"{out}: could not be written, {error}. Free space or fix the permissions, then run again."
         ) from error
     except BaseException:  # an interrupt leaves no half output either
         remove(partial)
@@ -48,7 +48,7 @@ def publish(out: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a whole folder, if it is there; a link is removed, not what it points to."""
+    """Remove a file or a whole folder, if it exists; a link is removed, its target is not."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -80,11 +80,11 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
     except (OSError, ValueError) as error:
-        raise EnvironmentFault(f"{path} could not be read: {error}. Run `dvc repro` to make it again.") from error
+        raise EnvironmentFault(f"{path}: could not be read, {error}. {REPRODUCE}") from error
 
 
 def _sync(path: Path, *, deep: bool = True) -> None:
-    """Flush a file, or a folder and (`deep`) all that is in it, to disk."""
+    """Flush a file, or a folder and (`deep`) everything in it, to disk."""
     if deep and path.is_dir():
         for child in path.iterdir():
             _sync(child)

@@ -25,7 +25,9 @@ from pipeline.core.modules import (
     bound_names,
     imports,
     is_docstring,
+    local_names,
     look_up,
+    outside_body,
     resolve,
 )
 from pipeline.core.versions import distributions
@@ -123,17 +125,22 @@ def _text(modules: Modules, definition: Definition, refer: Callable[[Reference],
 
 
 def _statement_text(modules: Modules, module: str, statement: ast.stmt, refer: Callable[[Reference], str]) -> str:
-    _, local = bound_names(statement)
+    _, hidden = bound_names(statement)  # perhaps not the module's name, in some inner scope
+    local: set[str] = set()  # certainly not the module's name, but for the nodes `outside`
+    outside: set[int] = set()
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        local = local_names(statement)
+        outside = {id(node) for node in outside_body(statement)}
 
     def look(name: str) -> list[str]:
         return [refer(reference) for reference in look_up(modules, module, name)]
 
     def replace(node: ast.AST) -> str | None:
         if isinstance(node, ast.Name):
-            if node.id in local:  # shadowed: a name of its own, and perhaps the module's as well
-                return "+".join([f"name:{node.id}", *look(node.id)])
-            return "+".join(look(node.id)) or None
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id not in local:
+            if node.id not in hidden or id(node) in outside:
+                return "+".join(look(node.id)) or None
+            return "+".join([f"name:{node.id}", *(look(node.id) if node.id not in local else ())])
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id not in hidden:
             return _attribute_text(modules, module, node.value.id, node.attr, refer)
         if isinstance(node, ast.Import | ast.ImportFrom):
             return " ".join(

@@ -1,4 +1,4 @@
-"""Data and numbers as text that is safe to show: inert in Markdown, without hidden characters, the same everywhere."""
+"""Text that is safe to show: inert in Markdown, without hidden characters, numbers in one format everywhere."""
 
 import re
 import unicodedata
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 ABSENT = "–"
 # Control, format (bidi overrides, zero-width), surrogate, private, unassigned; line and paragraph separators.
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# How a training ended, behind the word "ended".
+# The end of a training, after the word "ended".
 ENDINGS = {"finished": "after all steps", "early": "early: validation no longer improved"}
 
 
 # ------------------------------------------------------------------------------------------------ text
 def visible(text: str) -> str:
-    """Return `text` with every character that hides or acts, line breaks included, as `⟨U+202E⟩`."""
+    """Return `text` with every hidden or control character, line breaks included, as `⟨U+202E⟩`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in HIDDEN else char for char in text)
@@ -25,29 +25,29 @@ def shorten(text: str, most: int) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return `text` as GitHub Markdown that shows as `text` and does nothing, inside a line or a table cell.
+    """Return `text` as GitHub Markdown that shows `text` and does nothing, inside a line or a table cell.
 
-    ASCII punctuation becomes character references (but for `,`, `-` and `.`, which do nothing inside a line); they
+    ASCII punctuation becomes character references (except `,`, `-` and `.`, which do nothing inside a line), which
     neither split a cell nor start emphasis, code, links, images or HTML. GitHub looks for mentions, issue numbers,
     emoji and addresses after it has resolved references, so a zero-width space breaks `@user`, `#1`, `GH-1`, `:name:`
     and `www.`.
 
     Source: https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
     """
-    references = re.sub(r"[!-+/:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", visible(text))
+    references = re.sub(r"[!-+/:-@\[-`{-~]", lambda match: f"&#{ord(match[0])};", visible(text))
     return re.sub(r"(?<=&#(?:64|35|58);)|(?<=GH-)(?=\d)|(?<=www)(?=\.)", "&#8203;", references, flags=re.IGNORECASE)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Return a GitHub table of cells that are Markdown already; columns at the positions `right` align right.
+    """Return a GitHub table of cells that are Markdown already; the columns at positions `right` are right-aligned.
 
     Raises:
-        ValueError: A row has another number of cells than the header.
+        ValueError: A row does not have as many cells as the header.
     """
     marks = ["---:" if position in right else "---" for position in range(len(header))]
     lines = [header, marks, *rows]
     if any(len(line) != len(header) for line in lines):
-        raise ValueError(f"each row needs {len(header)} cells")
+        raise ValueError(f"each row must have {len(header)} cells")
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -78,31 +78,31 @@ def signed(difference: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Return `[low, high]` as shares; nothing when a side is missing."""
+    """Return `[low, high]` as shares; empty if a side is missing."""
     return "" if low is None or high is None else f"[{share(low)}, {share(high)}]"
 
 
 def points_interval(low: float | None, high: float | None) -> str:
-    """Return `[low, high]` in percentage points; nothing when a side is missing."""
+    """Return `[low, high]` in percentage points; empty if a side is missing."""
     return "" if low is None or high is None else f"[{points(low)}, {points(high)}]"
 
 
 def p_value(value: float | None) -> str:
-    """Return a p value as it stands in a table: `< 0.001`, or three decimals."""
+    """Return a p value for a table: `< 0.001`, or three decimals."""
     return ABSENT if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def p_phrase(value: float) -> str:
-    """Return a p value as it stands in a sentence: `p < 0.001` or `p = 0.034`."""
+    """Return a p value for a sentence: `p < 0.001` or `p = 0.034`."""
     text = p_value(value)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
-def plural(number: int, one: str, many: str = "") -> str:
-    """Return `number` with the noun in its right form: `1 task`, `2,000 tasks`."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+def plural(number: int, singular: str, many: str = "") -> str:
+    """Return `number` with the noun in the right form: `1 task`, `2,000 tasks`; `many` is the plural if not in -s."""
+    return f"{count(number)} {singular if number == 1 else many or singular + 's'}"
 
 
 def _plain(number: str) -> str:
-    """Return `number` with a real minus sign, and without a sign when it is zero."""
+    """Return `number` with a real minus sign, and without a sign if it is zero."""
     return number.lstrip("+-") if not number.strip("+-0.,") else number.replace("-", "−")

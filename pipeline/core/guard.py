@@ -1,15 +1,13 @@
-"""What a stage owes to whoever starts it: it ends with its parent, ends in order when asked to, and writes alone.
+"""The guards of a stage: it ends with its parent, ends in order if asked to stop, and has its outputs to itself.
 
-DVC leaves its command running when it is killed itself, and then starts a second one on the same outputs. Here the
+If DVC is killed, its command keeps running, and the next `dvc repro` starts a second one on the same outputs. So the
 command asks the kernel for a signal when its parent dies, and holds a lock on each output as long as it lives.
 """
 
-import ctypes
 import fcntl
 import hashlib
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,55 +19,54 @@ from typing import IO
 import psutil
 
 from pipeline.core.errors import Busy, EnvironmentFault, Stopped
+from pipeline.core.parent import SECONDS_TO_END, set_parent_death_signal
 
-# From the death of the parent to SIGKILL: a training needs some of it to finish its step and write a checkpoint.
-SECONDS_TO_END = 8.0
-SECONDS_BETWEEN_LOOKS = 0.5
-SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+SECONDS_BETWEEN_CHECKS = 0.5
 LOCKS = Path(".dvc/tmp/guard")
 
 
 @contextmanager
-def bound() -> Iterator[None]:
-    """Run the body bound to the life of the parent, and ended by SIGTERM and SIGINT like by an error.
+def end_with_parent() -> Iterator[None]:
+    """Run the body bound to the life of the parent; SIGTERM and SIGINT end it like an error.
 
-    Call it in the main thread, before what takes long. Everything is as before when the body is left.
+    Call it in the main thread, before anything slow. On leaving the body everything is as before.
 
     Raises:
         Stopped: The process was asked to stop.
     """
-    with _bound_to_the_parent(), _stoppable():
+    with _bound_to_parent(), _stoppable():
         yield
 
 
 @contextmanager
-def alone(outs: Iterable[Path]) -> Iterator[None]:
-    """Hold a lock on each of `outs` in the body, and in whatever is forked from it.
+def lock_outputs(outs: Iterable[Path]) -> Iterator[None]:
+    """Hold a lock on each of `outs` in the body, and in all processes forked from it.
 
-    The locks are files below `.dvc/tmp` of the repository that holds an output; the kernel takes a lock back when its
-    process is gone, however that ended. Outside of a repository nothing is locked: nothing else is started there. Of
-    the processes that torchrun starts for one training, the first has the locks for all.
+    The locks are files below `.dvc/tmp` of the repository that holds the output; the kernel releases a lock when its
+    process ends, in whatever way. Outside a repository nothing is locked, since nothing starts a second process there.
+    Of the processes that torchrun starts for one training, the first holds the locks for all.
 
     Raises:
-        Busy: Another process has one of them; it is named.
+        Busy: Another process holds one of the locks; the message names it.
+        EnvironmentFault: A lock file could not be created.
     """
     mine = outs if int(os.environ.get("RANK", "0")) == 0 else ()
-    with ExitStack() as held:
+    with ExitStack() as locks:
         for out in sorted({path.absolute() for path in mine}):
             root = next((folder for folder in out.parents if (folder / ".dvc").is_dir()), None)
             if root is not None:
-                _lock(held.enter_context(_opened(root / LOCKS, out)), out.relative_to(root))
+                _lock(locks.enter_context(_open_lock(root / LOCKS, out)), out.relative_to(root))
         yield
 
 
-def _opened(folder: Path, out: Path) -> IO[str]:
-    """Return the lock file of an output, whichever of its spellings `out` is."""
+def _open_lock(folder: Path, out: Path) -> IO[str]:
+    """Return the lock file of an output, the same for all spellings of its path."""
     name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return (folder / name).open("a+", encoding="utf-8")
     except OSError as error:
-        raise EnvironmentFault(f"{out} could not be locked: {error}. Fix the permissions of {folder}.") from error
+        raise EnvironmentFault(f"{out}: could not be locked, {error}. Fix the permissions of {folder}.") from error
 
 
 def _lock(stream: IO[str], out: Path) -> None:
@@ -77,10 +74,8 @@ def _lock(stream: IO[str], out: Path) -> None:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         stream.seek(0)
-        raise Busy(
-            f"{out} is being written by another run: {stream.read().strip() or 'one that starts just now'}. "
-            "Wait for it or stop it, then run again."
-        ) from error
+        holder = stream.read().strip() or "one that is just starting"
+        raise Busy(f"{out}: another run is writing it, {holder}. Wait for it or stop it, then run again.") from error
     stream.truncate(0)
     stream.write(f"process {os.getpid()}, since {datetime.now().astimezone().isoformat(' ', 'seconds')}")
     stream.flush()
@@ -88,12 +83,12 @@ def _lock(stream: IO[str], out: Path) -> None:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT into an error, so that everything on the way out is put in order."""
+    """Turn the first SIGTERM or SIGINT into an error, so that the body cleans up on its way out."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         for other in before:
-            signal.signal(other, signal.SIG_IGN)  # a second one must not disturb what the first has begun
-        raise Stopped(f"stopped by {signal.Signals(number).name}; `dvc repro` begins this stage again")
+            signal.signal(other, signal.SIG_IGN)  # a second one must not interrupt the cleaning up
+        raise Stopped(f"stopped by {signal.Signals(number).name}. Run `dvc repro` to start this stage again.")
 
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -106,48 +101,43 @@ def _stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def _bound_to_the_parent() -> Iterator[None]:
-    """Ask for SIGTERM when the parent dies, and for SIGKILL soon after where that did not end it."""
+def _bound_to_parent() -> Iterator[None]:
+    """Ask for SIGTERM when the parent dies, and for SIGKILL soon after if that did not end the process."""
     left = threading.Event()
     threading.Thread(target=_watch, args=(_parents(), left), name="guard", daemon=True).start()
     try:
-        _signal_at_parents_death(signal.SIGTERM)
+        set_parent_death_signal(signal.SIGTERM)
         yield
     finally:
         left.set()
-        _signal_at_parents_death(0)
+        set_parent_death_signal(0)
 
 
 def _parents() -> tuple[int, ...]:
-    """Return the parent; where that is the shell through which DVC runs a command, further up to DVC itself.
+    """Return the parent; if that is the shell through which DVC runs a command, also its ancestors up to DVC itself.
 
-    Some shells become their last command, others (Debian's `sh`) stay, and outlive DVC with all that they started. DVC
-    marks what it runs by `DVC_STAGE`.
+    Some shells replace themselves by their last command, others (Debian's `sh`) stay, and outlive DVC with all that
+    they started. DVC marks what it runs by `DVC_STAGE`.
     """
-    found = [os.getppid()]
+    ancestors = [os.getppid()]
     with suppress(psutil.Error):
-        while "DVC_STAGE" in psutil.Process(found[-1]).environ():
-            found.append(psutil.Process(found[-1]).ppid())
-    return tuple(found)
+        while "DVC_STAGE" in psutil.Process(ancestors[-1]).environ():
+            ancestors.append(psutil.Process(ancestors[-1]).ppid())
+    return tuple(ancestors)
 
 
 def _watch(parents: tuple[int, ...], left: threading.Event) -> None:
-    while not left.wait(SECONDS_BETWEEN_LOOKS):
-        if _parents() != parents or _adopted(parents[-1]):
-            os.kill(os.getpid(), signal.SIGTERM)  # the kernel's own signal tells of the next parent only, and on Linux
+    while not left.wait(SECONDS_BETWEEN_CHECKS):
+        if _parents() != parents or _is_adopted(parents[-1]):
+            os.kill(os.getpid(), signal.SIGTERM)  # the kernel's signal covers the direct parent only, and Linux only
             if not left.wait(SECONDS_TO_END):
                 os.kill(os.getpid(), signal.SIGKILL)
             return
 
 
-def _adopted(parent: int) -> bool:
-    """Return whether the real parent died before anybody looked: the one that adopted us is of another session."""
+def _is_adopted(parent: int) -> bool:
+    """Return whether the real parent died before the first check: the adopting one belongs to another session."""
     try:
         return parent > 0 and os.getsid(0) not in (os.getpid(), os.getsid(parent))
     except ProcessLookupError:
         return True
-
-
-def _signal_at_parents_death(number: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, number)

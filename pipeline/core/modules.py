@@ -95,6 +95,34 @@ def bound_names(statement: ast.stmt) -> tuple[set[str], set[str]]:
     return outer, inner
 
 
+def local_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Return the names that are local to the body of a function: its parameters, and what the body itself binds."""
+    local: set[str] = set()
+    shared: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        local.update(_names(node))
+        if isinstance(node, ast.Global):
+            shared.update(node.names)
+        if not isinstance(node, _SCOPES):
+            for child in ast.iter_child_nodes(node):
+                visit(child)
+
+    for part in (function.args, *function.body):
+        visit(part)
+    return local - shared
+
+
+def outside_body(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
+    """Yield the nodes of a function that its module evaluates: decorators, default values and annotations."""
+    arguments = function.args
+    named = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg)
+    annotations = (argument.annotation for argument in named if argument)
+    for part in (*function.decorator_list, *arguments.defaults, *arguments.kw_defaults, function.returns, *annotations):
+        if part is not None:
+            yield from ast.walk(part)
+
+
 def look_up(modules: Modules, module: str, name: str) -> list[Reference]:
     """Return what a top-level name of a module refers to, through imports; nothing if the module does not bind it."""
     statements = modules[module].bindings.get(name, ())

@@ -1,4 +1,4 @@
-"""The one shape of a stage: its signature is its declaration, and its command line follows from it."""
+"""The shape of every stage: its signature is its declaration, and its command line follows from it."""
 
 import argparse
 import gc
@@ -13,44 +13,53 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
 from pipeline.core.files import read_json
-from pipeline.core.guard import alone, bound
+from pipeline.core.guard import end_with_parent, lock_outputs
 
 In = Annotated[Path, "in"]
+Gate = Annotated[Path, "gate"]  # an input that must exist and whose content the stage does not read
 Out = Annotated[Path, "out"]
 
 STAGES = (
     "code", "params", "fetch", "ingest", "validate", "corpus", "pretrain", "tokenize", "extract", "baseline",
     "finetune", "evaluate", "rival", "start", "study", "transfer", "report",
 )  # fmt: skip
-WHOLE = ("corpus", "transfer", "report")  # stages that are one, not one a task, source, encoder, arm or cell
+WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for each task, source, encoder, arm or cell
 
 
 class Declaration(NamedTuple):
-    """What a stage's signature says: the type of its params (None where it takes none), its inputs and outputs."""
+    """The declaration in a stage's signature: the type of its params (None if it has none), its inputs and outputs."""
 
     params: Any
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are `UsageError`s, so that they end like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a `UsageError` with the message and the usage."""
+        raise UsageError(f"{message}\n{self.format_usage().strip()}")
+
+
 def load(stage: str) -> Callable[..., None]:
-    """Return the `run` of the stage's module; importing it is what makes a stage slow to start, so load one.
+    """Return the `run` of the stage's module; load only one, since the import is what makes a stage slow to start.
 
     Raises:
         UsageError: There is no such stage.
     """
     if stage not in STAGES:
-        raise UsageError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
-    with _no_garbage():
+        raise UsageError(f"no stage {stage!r}. Name one of {', '.join(STAGES)}.")
+    with _no_garbage_collection():
         run: Callable[..., None] = importlib.import_module(f"pipeline.stages.{stage}").run
     return run
 
 
 @contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Look for no garbage inside the block, nor ever again in what it made: modules are none, and looking is slow."""
+def _no_garbage_collection() -> Iterator[None]:
+    """Collect no garbage in the body, nor later among its objects: imported modules are none, and a search is slow."""
     gc.disable()
     try:
         yield
@@ -59,7 +68,7 @@ def _no_garbage() -> Iterator[None]:
         gc.enable()
 
 
-def declaration(run: Callable[..., None]) -> Declaration:
+def read_declaration(run: Callable[..., None]) -> Declaration:
     """Return what `run(params: P, *, name: In, ..., name: Out) -> None` declares, names in the order written.
 
     Raises:
@@ -67,41 +76,41 @@ def declaration(run: Callable[..., None]) -> Declaration:
     """
     hints = typing.get_type_hints(run, include_extras=True)
     if hints.pop("return", None) is not type(None):
-        raise TypeError("a stage returns None")
+        raise TypeError("a stage must return None")
     params: Any = None
     inputs: list[str] = []
     outputs: list[str] = []
     for name, parameter in inspect.signature(run).parameters.items():
-        if parameter.kind is parameter.KEYWORD_ONLY and hints[name] in (In, Out):
-            (inputs if hints[name] == In else outputs).append(name)
+        if parameter.kind is parameter.KEYWORD_ONLY and hints[name] in (In, Gate, Out):
+            (outputs if hints[name] == Out else inputs).append(name)
         elif name == "params" and params is None and not inputs and not outputs:
             params = hints[name]
         else:
-            raise TypeError(f"a stage has `params`, then keyword-only In and Out paths; found {parameter}")
+            raise TypeError(f"a stage has `params`, then keyword-only In, Gate and Out paths, found {parameter}")
     return Declaration(params, tuple(inputs), tuple(outputs))
 
 
-def section(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:
-    """Return the params of a stage (of task, source, arm or cell `name`, if it has one) out of the resolved params.
+def stage_params(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:
+    """Return the params of a stage (of task, source, arm or cell `name`, if it has one) from the resolved params.
 
     Raises:
         UsageError: The name is missing, unknown or not needed, or the resolved params do not fit the stage.
     """
     values = resolved[stage]
     per_name = stage not in WHOLE
-    if per_name != (name is not None):
-        raise UsageError(f"{stage} {'needs the name of a task, source, arm or cell' if per_name else 'takes no name'}")
+    if per_name and name is None:
+        raise UsageError(f"a name is missing. Name one of {', '.join(values)}.")
+    if not per_name and name is not None:
+        raise UsageError(f"the stage takes no name, found {name!r}. Leave it out.")
     if name is not None:
         if name not in values:
-            raise UsageError(f"{stage} has no {name!r}; there are {', '.join(values)}")
+            raise UsageError(f"unknown name, found {name!r}. Name one of {', '.join(values)}.")
         values = values[name]
     try:
         return TypeAdapter(kind).validate_json(json.dumps(values))
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise UsageError(
-            f"the resolved params of {stage} do not fit it: {problems}. Run `dvc repro` to resolve them anew."
-        ) from error
+        raise UsageError(f"the resolved params do not fit the stage, {problems}. {REPRODUCE}") from error
 
 
 def command_line(stage: str, arguments: Sequence[str]) -> None:
@@ -109,39 +118,30 @@ def command_line(stage: str, arguments: Sequence[str]) -> None:
 
     Raises:
         UsageError: A word is missing or unknown.
-        EnvironmentFault: An input is not there.
-        Busy: Another process writes one of the outputs.
+        EnvironmentFault: An input does not exist.
+        Busy: Another process is writing one of the outputs.
         Stopped: The process was asked to stop, or its parent died.
     """
-    with bound():
+    with end_with_parent():
         run = load(stage)
-        declared = declaration(run)
-        given = vars(_parser(stage, run, declared).parse_args(arguments))
-        paths = {name: given[name] for name in (*declared.inputs, *declared.outputs)}
-        for name in declared.inputs:
+        declaration = read_declaration(run)
+        words = vars(_make_parser(stage, run, declaration).parse_args(arguments))
+        paths = {name: words[name] for name in (*declaration.inputs, *declaration.outputs)}
+        for name in declaration.inputs:
             if not paths[name].exists():
-                raise EnvironmentFault(
-                    f"{stage} reads --{name} {paths[name]}, and it is not there. Run `dvc repro`, which makes it."
-                )
+                raise EnvironmentFault(f"input --{name} not found: {paths[name]}. {REPRODUCE}")
         values = {}
-        if declared.params is not None:
-            values = {"params": section(read_json(given["params"]), stage, given["name"], declared.params)}
-        with alone(paths[name] for name in declared.outputs):
+        if declaration.params is not None:
+            values = {"params": stage_params(read_json(words["params"]), stage, words["name"], declaration.params)}
+        with lock_outputs(paths[name] for name in declaration.outputs):
             run(**values, **paths)
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that reports like everything else here."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}\n{self.format_usage().strip()}")
-
-
-def _parser(stage: str, run: Callable[..., None], declared: Declaration) -> argparse.ArgumentParser:
-    parser = _Parser(prog=f"python -m pipeline {stage}", description=inspect.getdoc(run))
-    if declared.params is not None:
-        parser.add_argument("name", nargs="?", help="the task, the source, the arm or the cell")
+def _make_parser(stage: str, run: Callable[..., None], declaration: Declaration) -> Parser:
+    parser = Parser(prog=f"python -m pipeline {stage}", description=inspect.getdoc(run))
+    if declaration.params is not None:
+        parser.add_argument("name", nargs="?", help="the task, source, encoder, arm or cell")
         parser.add_argument("--params", type=Path, required=True, metavar="PATH", help="the resolved params")
-    for name in (*declared.inputs, *declared.outputs):
+    for name in (*declaration.inputs, *declaration.outputs):
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH")
     return parser

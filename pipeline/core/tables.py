@@ -1,4 +1,4 @@
-"""Columnar files with the task's name and classes in their schema, byte-identical for equal content."""
+"""Columnar files with the task's name and classes in their schema; equal content gives equal bytes."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.core.errors import DataError, EnvironmentFault, listed
+from pipeline.core.errors import REPRODUCE, DataError, EnvironmentFault, listed
 from pipeline.core.files import publish
 
 
-def described(table: pa.Table, *, task: str, labels: tuple[str, ...]) -> pa.Table:
-    """Return `table` with the task's name and its classes, in order, in the schema's metadata and nothing else."""
+def describe(table: pa.Table, *, task: str, labels: tuple[str, ...]) -> pa.Table:
+    """Return `table` with the task's name and its classes, in order, as the only metadata of its schema."""
     return table.replace_schema_metadata(description(task, labels))
 
 
@@ -24,16 +24,16 @@ def description(task: str, labels: tuple[str, ...]) -> dict[str, str]:
     return {"task": task, "labels": json.dumps(labels, ensure_ascii=False)}
 
 
-def labels_of(found: pa.Table | pa.Schema) -> tuple[str, ...]:
-    """Return the classes of a `described` table, in order: position = class index."""
-    return tuple(json.loads(_metadata(found)[b"labels"]))
+def labels_of(table: pa.Table | pa.Schema) -> tuple[str, ...]:
+    """Return the classes of a table with a description, in order: position = class index."""
+    return tuple(json.loads(_metadata(table)[b"labels"]))
 
 
 def class_indices(table: pa.Table, column: str = "label") -> npt.NDArray[np.int64]:
-    """Return a column of class indices of a `described` table, (N,) int64.
+    """Return a column of class indices of a table with a description, (N,) int64.
 
     Raises:
-        DataError: A value is no integer, missing, or the index of no class.
+        DataError: A value is missing, not an integer, or the index of no class.
     """
     indices, count = table[column], len(labels_of(table))
     if pa.types.is_integer(indices.type):
@@ -43,14 +43,14 @@ def class_indices(table: pa.Table, column: str = "label") -> npt.NDArray[np.int6
         invalid = indices
     if len(invalid):
         raise DataError(
-            f"{task_of(table)}: {column}: {len(invalid)} rows without a class index from 0 to {count - 1}: "
-            f"{listed(invalid.to_pylist())}. Run `dvc repro` to create them again."
+            f"{task_of(table)}: {column}: {len(invalid)} rows must have a class index from 0 to {count - 1}, "
+            f"found {listed(invalid.to_pylist())}. {REPRODUCE}"
         )
     return np.asarray(indices.to_numpy(), dtype=np.int64)
 
 
 def class_names(table: pa.Table, column: str = "label") -> list[str]:
-    """Return the class name of each row of a `described` table.
+    """Return the class name of each row of a table with a description.
 
     Raises:
         DataError: A value is not the index of a class.
@@ -59,13 +59,13 @@ def class_names(table: pa.Table, column: str = "label") -> list[str]:
     return [labels[index] for index in class_indices(table, column)]
 
 
-def task_of(found: pa.Table | pa.Schema) -> str:
-    """Return the task's name of a `described` table."""
-    return _metadata(found)[b"task"].decode()
+def task_of(table: pa.Table | pa.Schema) -> str:
+    """Return the task's name of a table with a description."""
+    return _metadata(table)[b"task"].decode()
 
 
-def _metadata(found: pa.Table | pa.Schema) -> dict[bytes, bytes]:
-    schema = found if isinstance(found, pa.Schema) else found.schema
+def _metadata(table: pa.Table | pa.Schema) -> dict[bytes, bytes]:
+    schema = table if isinstance(table, pa.Schema) else table.schema
     metadata: dict[bytes, bytes] = schema.metadata
     return metadata
 
@@ -89,12 +89,12 @@ def read_parquet(path: Path) -> pa.Table:
 
 
 def stream_parquet(path: Path, columns: Sequence[str], *, rows: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Return the schema of a file written by `write_parquet`, and its wanted columns, `rows` rows at a time.
+    """Return the schema of a file written by `write_parquet`, and some of its columns, `rows` rows at a time.
 
-    The file is read in pieces of a mebibyte, so the memory does not grow with it.
+    The file is read in pieces of a mebibyte, so memory does not grow with it.
 
     Raises:
-        EnvironmentFault: The file is missing or damaged, here or when the damaged part is met.
+        EnvironmentFault: The file is missing or damaged; raised now, or when the damaged part is read.
     """
     try:
         file = pq.ParquetFile(path, buffer_size=2**20)
@@ -111,18 +111,18 @@ def stream_parquet(path: Path, columns: Sequence[str], *, rows: int) -> tuple[pa
 
 
 def write_arrow(out: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    """Publish the batches as one uncompressed Arrow IPC file with this schema, which can be memory-mapped."""
+    """Publish the batches as one uncompressed Arrow IPC file with this schema, to be memory-mapped."""
     with publish(out) as partial, pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in batches:
             writer.write_batch(batch.replace_schema_metadata(schema.metadata))
 
 
 def regroup(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield the same rows in record batches of `rows` each, the last one the rest."""
+    """Yield the same rows in record batches of `rows` each; the last one holds the rest."""
     waiting: list[pa.RecordBatch] = []
     missing = rows
-    for given in batches:
-        batch = given
+    for incoming in batches:
+        batch = incoming
         while batch.num_rows >= missing:
             yield pa.concat_batches([*waiting, batch.slice(0, missing)])
             batch, waiting, missing = batch.slice(missing), [], rows
@@ -146,4 +146,4 @@ def read_arrow(path: Path) -> pa.Table:
 
 
 def _unreadable(path: Path, error: Exception) -> EnvironmentFault:
-    return EnvironmentFault(f"{path} could not be read: {error}. Run `dvc repro` to make it again.")
+    return EnvironmentFault(f"{path}: could not be read, {error}. {REPRODUCE}")

@@ -1,4 +1,4 @@
-"""Which distributions of the lock an import stands for, and in which version."""
+"""The locked versions of imported packages."""
 
 import re
 import sys
@@ -8,30 +8,34 @@ from importlib.metadata import packages_distributions
 
 from pipeline.core.errors import EnvironmentFault
 
-# Packages that another one works through without our naming them, and packages that only show something.
-BEHIND = {"great_expectations": ("pandas", "numpy"), "transformers": ("tokenizers", "safetensors")}
-SHOWING = frozenset({"tqdm"})
+# Packages that another one computes with, though this code does not import them; and packages that only display.
+_BEHIND = {"great_expectations": ("pandas", "numpy"), "transformers": ("tokenizers", "safetensors")}
+_DISPLAY = frozenset({"tqdm"})
 
 
 def locked_versions(lock: str) -> dict[str, str]:
     """Return `{distribution: version}` of the `name==version` lines of a lock file."""
-    found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#\\]+)", lock, flags=re.MULTILINE)
-    return {normalised(name): version for name, version in found}
+    pairs = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#\\]+)", lock, flags=re.MULTILINE)
+    return {normalise_distribution(name): version for name, version in pairs}
 
 
 def distributions(packages: Iterable[str], versions: Mapping[str, str]) -> list[str]:
-    """Return the distributions, sorted, that hold the packages: each must have a version, or an update goes unseen."""
-    deciding = {name for package in packages for name in (package, *BEHIND.get(package, ()))}
-    found = set()
-    for package in sorted(deciding - SHOWING - sys.stdlib_module_names):
-        holders = {normalised(name) for name in _installed().get(package, ())} & versions.keys()
+    """Return the distributions that hold the packages, sorted.
+
+    Raises:
+        EnvironmentFault: A package has no version, so an update of it would go unnoticed.
+    """
+    deciding = {name for package in packages for name in (package, *_BEHIND.get(package, ()))}
+    locked = set()
+    for package in sorted(deciding - _DISPLAY - sys.stdlib_module_names):
+        holders = {normalise_distribution(name) for name in _installed().get(package, ())} & versions.keys()
         if not holders:
             raise EnvironmentFault(
-                f"the code imports {package}, which is not both installed and in the lock. Add it to pyproject.toml, "
-                "then run `make lock` and `make setup`."
+                f"requirements.lock: {package} is imported, but not both locked and installed. "
+                "Add it to pyproject.toml, then run `make lock` and `make setup`."
             )
-        found |= holders
-    return sorted(found)
+        locked |= holders
+    return sorted(locked)
 
 
 @cache
@@ -40,8 +44,8 @@ def _installed() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
-def normalised(distribution: str) -> str:
-    """Return a distribution's name as the package index compares it.
+def normalise_distribution(distribution: str) -> str:
+    """Return a distribution's name in the form that the package index compares.
 
     Source: https://packaging.python.org/en/latest/specifications/name-normalization/
     """

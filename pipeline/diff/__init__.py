@@ -1,1 +1,1 @@
-"""One revision against another."""
+"""The comparison of one revision with another, and the comment it becomes."""

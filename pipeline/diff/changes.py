@@ -1,105 +1,128 @@
-"""What differs between two revisions beside the metrics: parameters, packages, rows, findings, curves."""
+"""The changes between two revisions apart from the metrics: parameters, packages, rows, findings, learning curves."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from pipeline.core.document import Document
+from pipeline.core.errors import DataError
 from pipeline.core.format import shorten, visible
 from pipeline.core.tables import class_names
-from pipeline.diff.document import MOST_ROWS, Bin, Change, Curves, Evaluation, RowChanges
-from pipeline.evaluate.metrics import Scored, calibration
+from pipeline.diff.document import MOST_ROWS, Change, LossPoint, RowChanges
 from pipeline.settings.fields import SPLITS
 
-Document = Mapping[str, Any]
-WIDTH = 120
+CHANGE_WIDTH = 120
 
 
-def changes(base: Mapping[str, str], head: Mapping[str, str]) -> list[Change]:
+class SplitLabel(NamedTuple):
+    """The split and the class name of an example."""
+
+    split: str
+    label: str
+
+
+# ------------------------------------------------------------------------------------------------ values
+def compare_values(base: Mapping[str, str], head: Mapping[str, str]) -> list[Change]:
     """Return the names whose values differ, those of the head first, in their order."""
     names = dict.fromkeys((*head, *base))
     return [
-        Change(name=word(name), base=_word(base.get(name)), head=_word(head.get(name)))
+        Change(name=sanitize(name), base=_sanitize(base.get(name)), head=_sanitize(head.get(name)))
         for name in names
         if base.get(name) != head.get(name)
     ]
 
 
-def flat(values: Any, prefix: str = "") -> dict[str, str]:
+def flatten(value: Any, prefix: str = "") -> dict[str, str]:
     """Return a document as `{dotted key: JSON of the value}`; lists are values."""
-    if not isinstance(values, dict) or not values:
-        return {prefix.rstrip("."): json.dumps(values, ensure_ascii=False, default=str)}
-    found: dict[str, str] = {}
-    for key, value in values.items():
-        found |= flat(value, f"{prefix}{key}.")
-    return found
+    if not isinstance(value, dict) or not value:
+        return {prefix.rstrip("."): json.dumps(value, ensure_ascii=False, default=str)}
+    leaves: dict[str, str] = {}
+    for key, child in value.items():
+        leaves |= flatten(child, f"{prefix}{key}.")
+    return leaves
 
 
-def word(text: str) -> str:
-    """Return a text in one short line without characters that hide or act."""
-    return shorten(visible(text), WIDTH)
+def sanitize(text: str) -> str:
+    """Return a text as one short line without characters that hide or act."""
+    return shorten(visible(text), CHANGE_WIDTH)
 
 
-def row_changes(base: pa.Table, head: pa.Table) -> list[RowChanges]:
+def _sanitize(text: str | None) -> str | None:
+    return None if text is None else sanitize(text)
+
+
+# ------------------------------------------------------------------------------------------------ tables of a task
+def require_class_indices(table: pa.Table) -> None:
+    """Refuse the table of an older version, whose classes are names.
+
+    Raises:
+        DataError: Column `label` does not hold integers.
+        KeyError: There is no such column.
+    """
+    kind = table["label"].type
+    if not pa.types.is_integer(kind):
+        raise DataError(f"an older version wrote them (`label` holds {kind}, not class indices)")
+
+
+def parse_rows(table: pa.Table) -> dict[str, SplitLabel]:
+    """Return the split and class of each example of a table that `ingest` wrote, by its id.
+
+    Raises:
+        DataError: It is not such a table, or an older version wrote it.
+    """
+    try:
+        require_class_indices(table)
+        columns = (table["id"].to_pylist(), table["split"].to_pylist(), class_names(table))
+    except (KeyError, ValueError, TypeError, pa.ArrowException) as error:
+        raise DataError(f"`ingest` does not write such a table ({error!r})") from error
+    return {key: SplitLabel(split, label) for key, split, label in zip(*columns, strict=True)}
+
+
+def compare_rows(base: Mapping[str, SplitLabel], head: Mapping[str, SplitLabel]) -> list[RowChanges]:
     """Return how the examples of each split differ, by their ids; splits without a difference are left out."""
-    before, after = _rows(base), _rows(head)
-    found = []
+    changes = []
     for split in SPLITS:
-        old = {key: label for key, (side, label) in before.items() if side == split}
-        new = {key: label for key, (side, label) in after.items() if side == split}
+        old = {key: row.label for key, row in base.items() if row.split == split}
+        new = {key: row.label for key, row in head.items() if row.split == split}
         change = RowChanges(
             split=split,
             base=len(old),
             head=len(new),
-            added=sum(key not in before for key in new),
-            removed=sum(key not in after for key in old),
+            added=sum(key not in base for key in new),
+            removed=sum(key not in head for key in old),
             relabelled=sum(old.get(key, label) != label for key, label in new.items()),
-            moved=sum(key in before and key not in old for key in new),
+            moved=sum(key in base and key not in old for key in new),
         )
         if change.added or change.removed or change.relabelled or change.moved or len(old) != len(new):
-            found.append(change)
-    return found
+            changes.append(change)
+    return changes
 
 
-def findings_changes(base: Document, head: Document) -> list[Change]:
-    """Return the checks of the data that came out otherwise."""
-    old, new = (
-        {str(check.get("title")): f"{check.get('outcome')}: {check.get('found')}" for check in one.get("checks", ())}
-        for one in (base, head)
+# ------------------------------------------------------------------------------------------------ documents of a task
+def compare_findings(base: Document, head: Document) -> list[Change]:
+    """Return the checks of the data that came out otherwise; those that still pass are left out."""
+    old, new = _list_findings(base), _list_findings(head)
+    passed = {title for title in old.keys() & new.keys() if _passed(old[title]) and _passed(new[title])}
+    return compare_values(*({title: side[title] for title in side if title not in passed} for side in (old, new)))
+
+
+def learning_curve(history: Document | None) -> tuple[LossPoint, ...]:
+    """Return the loss on validation in the course of a training, at most the last `MOST_ROWS` points."""
+    points = (history or {}).get("evaluations") or []
+    return tuple(
+        LossPoint(step=point["step"], loss=point.get("loss"))
+        for point in points[-MOST_ROWS:]
+        if isinstance(point.get("step"), int)
     )
-    still = {
-        title
-        for title in old.keys() & new.keys()
-        if old[title].startswith("passed: ") and new[title].startswith("passed: ")
+
+
+def _list_findings(document: Document) -> dict[str, str]:
+    return {
+        str(check.get("title")): f"{check.get('outcome')}: {check.get('found')}" for check in document.get("checks", ())
     }
-    return changes(
-        {title: said for title, said in old.items() if title not in still},
-        {title: said for title, said in new.items() if title not in still},
-    )
 
 
-def curves(history: Document | None, model: Scored | None, *, bins: int) -> Curves:
-    """Return the calibration of a scored model and the course of its training; what is not there is empty."""
-    buckets: Sequence[Document] = [] if model is None else calibration(model, bins=bins)
-    return Curves(
-        calibration=tuple(
-            Bin(low=one["low"], count=one["count"], confidence=min(1.0, one["confidence"]), right=one["accuracy"])
-            for one in buckets
-            if one["count"]
-        ),
-        learning=tuple(
-            Evaluation(step=one["step"], loss=one.get("loss"))
-            for one in (history or {}).get("evaluations", [])[-MOST_ROWS:]
-            if isinstance(one.get("step"), int)
-        ),
-    )
-
-
-def _word(text: str | None) -> str | None:
-    return None if text is None else word(text)
-
-
-def _rows(table: pa.Table) -> dict[str, tuple[str, str]]:
-    columns = (table["id"].to_pylist(), table["split"].to_pylist(), class_names(table))
-    return {key: (split, label) for key, split, label in zip(*columns, strict=True)}
+def _passed(finding: str) -> bool:
+    return finding.startswith("passed: ")

@@ -1,113 +1,116 @@
-"""What changed in one task, folded: the examples a change fixes and breaks, its parts, curves, rows and checks."""
+"""The folded details of one task: fixed and broken examples, slices, curves, rows, and checks of the data."""
 
 from collections.abc import Sequence
 
 from pipeline.core.format import ABSENT, count, escape_markdown, markdown_table, p_value, plural, points, share, shorten
 from pipeline.diff.document import Change, Example, TaskDifference
-from pipeline.diff.text_curves import calibration_text, learning_text
+from pipeline.diff.text_curves import render_calibration, render_learning
 
-VALUE, SHOWN = 80, 10
-DETAILS = "<details>\n<summary>{}</summary>\n\n{}\n</details>\n"
+VALUE_LENGTH, SHOWN_EXAMPLES = 80, 10
+_DETAILS = "<details>\n<summary>{}</summary>\n\n{}\n</details>\n"
 
 
-def task_details(task: TaskDifference) -> str:
-    """Return all that is known of what changed in a task, folded; nothing where nothing did."""
+def render_task(task: TaskDifference) -> str:
+    """Return everything that changed in a task, folded; empty if nothing is known."""
     flips = task.flips
     parts = [
-        _flips(task),
-        _groups(task) if flips and flips.fixed + flips.broken else "",
-        _examples("Broken", flips.broken_examples, flips.broken) if flips else "",
-        _examples("Fixed", flips.fixed_examples, flips.fixed) if flips else "",
-        _curves(task),
-        _rows(task),
-        changes_table("Check of the data", task.findings),
+        _render_flips(task),
+        _render_groups(task) if flips and flips.fixed + flips.broken else "",
+        _render_examples("Broken", flips.broken_examples, flips.broken) if flips else "",
+        _render_examples("Fixed", flips.fixed_examples, flips.fixed) if flips else "",
+        _render_curves(task),
+        _render_rows(task),
+        render_changes("Data check", task.findings),
     ]
     body = "\n".join(part for part in parts if part)
-    told = f"{count(flips.fixed)} fixed, {count(flips.broken)} broken" if flips else "not compared example by example"
-    return DETAILS.format(f"{words_of(task.task)}: {told}", body) if body else ""
+    summary = f"{count(flips.fixed)} fixed, {count(flips.broken)} broken" if flips else "not compared row by row"
+    return fold(f"{escape(task.task)}: {summary}", body) if body else ""
 
 
-def _flips(task: TaskDifference) -> str:
-    if task.flips is None or task.test is None:
-        return ""
-    one = task.flips
-    if not one.fixed + one.broken:
-        return f"Both models are right on the same of the {plural(task.test.common, 'common test example')}.\n"
-    return (
-        f"Of {plural(task.test.common, 'common test example')} the change fixes {count(one.fixed)} and breaks "
-        f"{count(one.broken)} (McNemar: exact p {p_cell(one.p_value)}, mid-p {p_cell(one.mid_p)}).\n"
-    )
-
-
-def _groups(task: TaskDifference) -> str:
-    header = ("Part", "", "Test rows", "Base right", "Head right", "Difference", "Fixed", "Broken", "p (Holm)")
-    rows = [
-        (
-            words_of(one.kind),
-            words_of(one.value),
-            count(one.rows),
-            share(one.base),
-            share(one.head),
-            points(one.head - one.base),
-            count(one.fixed),
-            count(one.broken),
-            p_cell(one.p_value),
-        )
-        for one in task.groups
-    ]
-    return markdown_table(header, rows, right=range(2, 9)) if rows else ""
-
-
-def _examples(title: str, shown: Sequence[Example], whole: int) -> str:
-    """Return examples by their id and source line; their texts stay where the data are."""
-    if not shown:
-        return ""
-    rows = [
-        (
-            count(one.line) if one.line is not None else ABSENT,
-            f"<code>{words_of(one.id)}</code>",
-            *(words_of(word) for word in (one.label, one.base, one.head)),
-        )
-        for one in shown[:SHOWN]
-    ]
-    table = markdown_table(("Line", "Id", "Class", "Base says", "Head says"), rows, right=[0])
-    return f"{title}, the surest wrong first ({count(min(len(shown), SHOWN))} of {count(whole)}):\n\n{table}"
-
-
-def _curves(task: TaskDifference) -> str:
-    if len(task.curves) != 2 or task.curves[0] == task.curves[1]:
-        return ""
-    found = [one for one in (calibration_text(*task.curves), learning_text(*task.curves)) if one]
-    return "".join(f"```text\n{one}\n```\n" for one in found)
-
-
-def _rows(task: TaskDifference) -> str:
-    header = ("Split", "Base", "Head", "Added", "Removed", "Relabelled", "From another split")
-    rows = [
-        (
-            one.split,
-            *(count(number) for number in (one.base, one.head, one.added, one.removed, one.relabelled, one.moved)),
-        )
-        for one in task.rows
-    ]
-    return markdown_table(header, rows, right=range(1, 7)) if rows else ""
-
-
-def changes_table(title: str, changed: Sequence[Change]) -> str:
-    """Return what has another value, as a table; nothing where nothing has."""
-    rows = [(words_of(one.name), _value(one.base), _value(one.head)) for one in changed]
+def render_changes(title: str, changes: Sequence[Change]) -> str:
+    """Return values that changed as a table; empty if there are none."""
+    rows = [(escape(change.name), _value_cell(change.base), _value_cell(change.head)) for change in changes]
     return markdown_table((title, "Base", "Head"), rows) if rows else ""
 
 
-def _value(value: str | None) -> str:
-    return ABSENT if value is None else words_of(value)
+def fold(summary: str, body: str) -> str:
+    """Return Markdown behind a line that unfolds it."""
+    return _DETAILS.format(summary, body)
 
 
-def words_of(text: str, most: int = VALUE) -> str:
-    """Return a text of the document as inert Markdown, shortened."""
+def escape(text: str, most: int = VALUE_LENGTH) -> str:
+    """Return a text of the document as inert Markdown of at most `most` characters."""
     return escape_markdown(shorten(text, most))
 
 
 def p_cell(value: float | None) -> str:
     """Return a p value as Markdown."""
     return p_value(value).replace("<", "&lt;")
+
+
+def _render_flips(task: TaskDifference) -> str:
+    flips = task.flips
+    if flips is None or task.test is None:
+        return ""
+    examples = plural(task.test.common, "common test example")
+    if not flips.fixed + flips.broken:
+        return f"Of {examples}, the change fixes none and breaks none.\n"
+    return (
+        f"Of {examples}, the change fixes {count(flips.fixed)} and breaks {count(flips.broken)} "
+        f"(McNemar: exact p {p_cell(flips.p_value)}, mid-p {p_cell(flips.mid_p)}).\n"
+    )
+
+
+def _render_groups(task: TaskDifference) -> str:
+    header = ("Slice", "", "Test rows", "Base right", "Head right", "Difference", "Fixed", "Broken", "p (Holm)")
+    rows = [
+        (
+            escape(group.kind),
+            escape(group.value),
+            count(group.rows),
+            share(group.base),
+            share(group.head),
+            points(group.head - group.base),
+            count(group.fixed),
+            count(group.broken),
+            p_cell(group.p_value),
+        )
+        for group in task.groups
+    ]
+    return markdown_table(header, rows, right=range(2, 9)) if rows else ""
+
+
+def _render_examples(title: str, examples: Sequence[Example], total: int) -> str:
+    """Return examples by their id and source line; their texts stay where the data are."""
+    if not examples:
+        return ""
+    rows = [
+        (
+            count(example.line) if example.line is not None else ABSENT,
+            f"<code>{escape(example.id)}</code>",
+            *(escape(label) for label in (example.label, example.base, example.head)),
+        )
+        for example in examples[:SHOWN_EXAMPLES]
+    ]
+    table = markdown_table(("Line", "Id", "Class", "Base predicts", "Head predicts"), rows, right=[0])
+    return f"{title}, most confident errors first ({count(len(rows))} of {count(total)}):\n\n{table}"
+
+
+def _render_curves(task: TaskDifference) -> str:
+    if len(task.curves) != 2 or task.curves[0] == task.curves[1]:
+        return ""
+    curves = (render_calibration(*task.curves), render_learning(*task.curves))
+    return "".join(f"```text\n{curve}\n```\n" for curve in curves if curve)
+
+
+def _render_rows(task: TaskDifference) -> str:
+    header = ("Split", "Base", "Head", "Added", "Removed", "Relabelled", "From another split")
+    rows = [
+        (row.split, *map(count, (row.base, row.head, row.added, row.removed, row.relabelled, row.moved)))
+        for row in task.rows
+    ]
+    return markdown_table(header, rows, right=range(1, 7)) if rows else ""
+
+
+def _value_cell(value: str | None) -> str:
+    return ABSENT if value is None else escape(value)

@@ -1,4 +1,4 @@
-"""The examples that two revisions have in common, as they stand in their predictions."""
+"""The examples that the predictions of two revisions have in common."""
 
 from typing import NamedTuple
 
@@ -8,74 +8,112 @@ import pyarrow.compute as pc
 
 from pipeline.core.errors import DataError, listed
 from pipeline.core.tables import class_indices, labels_of
-from pipeline.evaluate.metrics import Floats, Ints, scored
-from pipeline.evaluate.paired import Pair
+from pipeline.diff.changes import require_class_indices
+from pipeline.diff.document import SharedRows
+from pipeline.evaluate.metrics import Floats, Ints, Scored, score_predictions
+from pipeline.evaluate.paired import ScoredPair
 
 
 class Predictions(NamedTuple):
-    """What a model says about N test examples: `actual` (N,) are class indices, `probabilities` is (N, C)."""
+    """The answers of a model to N test examples: `probabilities` is (N, C), and `scored` holds the actual classes."""
 
     ids: pa.Array
     labels: tuple[str, ...]
-    actual: Ints
     probabilities: Floats
+    scored: Scored
 
 
-class Matched(NamedTuple):
-    """The common examples in the order of the head, and how many have another class there than in the base.
+class CommonExamples(NamedTuple):
+    """The common examples in the order of the head; `relabelled` of them have another class in the base.
 
     Both models are judged by the head's classes: a label that was corrected is the truth for the old model too.
     `labels` are the head's classes, then those only the base has.
     """
 
-    pair: Pair
+    pair: ScoredPair
     labels: tuple[str, ...]
     ids: list[str]
     relabelled: int
 
 
-def predictions(table: pa.Table) -> Predictions:
-    """Return the predictions of a file that `evaluate` wrote.
+class Match(NamedTuple):
+    """The predictions of both revisions and the examples that both predict.
+
+    A side is None without usable predictions; `faults` say why a table is unusable, each the rest of "The base has
+    ...". `rows` is None unless both sides are there; `common` is None if they share no example.
+    """
+
+    base: Predictions | None
+    head: Predictions | None
+    faults: tuple[str | None, str | None]
+    rows: SharedRows | None
+    common: CommonExamples | None
+
+
+def match_predictions(base: pa.Table | None, head: pa.Table | None, *, bins: int) -> Match:
+    """Return the predictions of both revisions, matched by the ids of the examples."""
+    (old, old_fault), (new, new_fault) = _try_parse(base, bins), _try_parse(head, bins)
+    if old is None or new is None:
+        return Match(old, new, (old_fault, new_fault), None, None)
+    common = find_common_examples(old, new, bins=bins)
+    rows = SharedRows(
+        base=len(old.ids),
+        head=len(new.ids),
+        common=len(common.ids) if common else 0,
+        relabelled=common.relabelled if common else 0,
+    )
+    return Match(old, new, (None, None), rows, common)
+
+
+def parse_predictions(table: pa.Table, *, bins: int) -> Predictions:
+    """Return the predictions of a table that `evaluate` wrote, scored with `bins` calibration bins.
 
     Raises:
-        DataError: It is not such a file, repeats an id, or holds what is no distribution.
+        DataError: It is not such a table, an older version wrote it, an id occurs twice, or a row is no distribution.
     """
     try:
-        labels, ids = labels_of(table), table["id"].combine_chunks()
-        actual = class_indices(table)
+        require_class_indices(table)
+        labels, ids, actual = labels_of(table), table["id"].combine_chunks(), class_indices(table)
         flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         probabilities = flat.reshape(len(ids), len(labels)).astype(np.float64)
     except (KeyError, ValueError, TypeError, pa.ArrowException) as error:
-        raise DataError(f"the predictions are not what `evaluate` writes ({error!r})") from error
-    found = Predictions(ids, labels, actual, probabilities)
+        raise DataError(f"`evaluate` does not write such a table ({error!r})") from error
     counts = pc.value_counts(ids)
     repeated = counts.filter(pc.greater(pc.struct_field(counts, "counts"), 1))
     if len(repeated):
-        raise DataError(f"the predictions repeat the ids {listed(pc.struct_field(repeated, 'values').to_pylist())}")
-    scored(found.actual, found.probabilities, bins=2)  # refuses what is no distribution
-    return found
+        raise DataError(f"duplicate ids: {listed(pc.struct_field(repeated, 'values').to_pylist())}")
+    return Predictions(ids, labels, probabilities, score_predictions(actual, probabilities, bins=bins))
 
 
-def matched(base: Predictions, head: Predictions, *, bins: int) -> Matched | None:
-    """Return the examples that both predict, found by their ids; None where there is none."""
-    found = pc.index_in(head.ids, base.ids)
-    head_rows = np.flatnonzero(found.is_valid().to_numpy(zero_copy_only=False))
+def find_common_examples(base: Predictions, head: Predictions, *, bins: int) -> CommonExamples | None:
+    """Return the examples that both predict, found by their ids; None if there is none."""
+    places = pc.index_in(head.ids, base.ids)
+    head_rows = np.flatnonzero(places.is_valid().to_numpy(zero_copy_only=False))
     if not len(head_rows):
         return None
-    base_rows = np.asarray(found.drop_null().to_numpy(), dtype=np.int64)
+    base_rows = np.asarray(places.drop_null().to_numpy(), dtype=np.int64)
     labels = (*head.labels, *(label for label in base.labels if label not in head.labels))
-    actual = head.actual[head_rows]
-    before = np.array([labels.index(label) for label in base.labels])[base.actual[base_rows]]
-    pair = Pair(
-        *(scored(actual, _among(labels, one, rows), bins=bins) for one, rows in ((base, base_rows), (head, head_rows)))
+    actual = head.scored.actual[head_rows]
+    before = np.array([labels.index(label) for label in base.labels])[base.scored.actual[base_rows]]
+    pair = ScoredPair(
+        base=score_predictions(actual, _widen(base, labels, base_rows), bins=bins),
+        head=score_predictions(actual, _widen(head, labels, head_rows), bins=bins),
     )
-    return Matched(pair, labels, head.ids.take(pa.array(head_rows)).to_pylist(), int((before != actual).sum()))
+    return CommonExamples(pair, labels, head.ids.take(pa.array(head_rows)).to_pylist(), int((before != actual).sum()))
 
 
-def _among(labels: tuple[str, ...], one: Predictions, rows: Ints) -> Floats:
-    """Return the probabilities of some rows, (N, len(labels)); a class the model does not know has none."""
-    if one.labels == labels:
-        return one.probabilities[rows]
+def _try_parse(table: pa.Table | None, bins: int) -> tuple[Predictions | None, str | None]:
+    """Return the predictions, or the fault of the table."""
+    try:
+        return None if table is None else parse_predictions(table, bins=bins), None
+    except DataError as error:
+        return None, f"no usable predictions: {str(error).removesuffix('.')}"
+
+
+def _widen(predictions: Predictions, labels: tuple[str, ...], rows: Ints) -> Floats:
+    """Return the probabilities of some rows, (len(rows), len(labels)); 0 for a class that the model does not know."""
+    if predictions.labels == labels:
+        return predictions.probabilities[rows]
     wide = np.zeros((len(rows), len(labels)))
-    wide[:, [labels.index(label) for label in one.labels]] = one.probabilities[rows]
+    wide[:, [labels.index(label) for label in predictions.labels]] = predictions.probabilities[rows]
     return wide

@@ -1,6 +1,6 @@
-"""What one revision changed against another, as one strict document: the artefact that is diffed, checked and shown.
+"""The strict document of a diff: the interface between the run that compares and the job that comments.
 
-It may come from code nobody has read yet, so every text is bounded and every list is: what validates is small, and
+It may come from code that nobody has reviewed, so every text and every list is bounded: a valid document is small and
 says only what these classes can say. It holds ids, lines and class names of examples, and never their texts.
 """
 
@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from pipeline.core.document import Strict
 from pipeline.core.errors import DataError
-from pipeline.settings.fields import Name, Section, Share, Split
+from pipeline.settings.fields import Name, Share, Split
 
 MOST_BYTES = 4_000_000
-MOST_TASKS, MOST_ROWS, MOST_EXAMPLES = 200, 200, 20
+MOST_TASKS, MOST_ROWS, MOST_EXAMPLES, MOST_NOTES = 200, 200, 20, 20
 
 Word = Annotated[str, StringConstraints(max_length=200)]
 Sentence = Annotated[str, StringConstraints(max_length=600)]
@@ -20,12 +21,21 @@ Number = Annotated[int, Field(ge=0, le=10**10)]
 Headline = Literal["accuracy", "macro_f1", "log_loss", "brier", "ece"]
 Outcome = Literal["passed", "unproven", "failed", "unjudged"]
 OUTCOMES: tuple[Outcome, ...] = ("failed", "unproven", "unjudged", "passed")  # the worst first
+METRIC_NAMES: dict[Headline, str] = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "ece": "ECE",
+}
+SHARES = ("accuracy", "macro_f1")  # metrics whose differences are shown in percentage points
+_CREATE = "Run `python -m pipeline diff --json` to create it."
 
 
-class Metric(Section):
-    """A metric of both revisions; null where there is no number.
+class Metric(Strict):
+    """A metric of both revisions; null if there is no number.
 
-    `difference` is head minus base. `p_value` tests "no difference", `p_worse` "not worse"; both are null where the
+    `difference` is head minus base. `p_value` tests "no difference", `p_worse` "not worse"; both are null if the
     two models could not be compared example by example.
     """
 
@@ -39,8 +49,8 @@ class Metric(Section):
     p_worse: Share | None
 
 
-class Judgement(Section):
-    """What a gate says; `sees` is the smallest true drop it refuses four times out of five, where that is known."""
+class Judgement(Strict):
+    """The judgement of a gate; `sees` is the smallest true drop it fails in four cases of five, null if unknown."""
 
     metric: Headline
     largest_drop: float
@@ -51,7 +61,7 @@ class Judgement(Section):
     reason: Sentence
 
 
-class Example(Section):
+class Example(Strict):
     """A test example that only one of the two models gets right; `line` is that of its source file."""
 
     id: Word
@@ -61,7 +71,7 @@ class Example(Section):
     head: Word
 
 
-class Flips(Section):
+class Flips(Strict):
     """How many examples only the head gets right (`fixed`) and only the base (`broken`), with McNemar's p values."""
 
     fixed: Number
@@ -72,7 +82,7 @@ class Flips(Section):
     broken_examples: Annotated[tuple[Example, ...], Field(max_length=MOST_EXAMPLES)]
 
 
-class Group(Section):
+class Group(Strict):
     """The examples of one class or slice: shares right, and McNemar's p value, adjusted for all groups of its kind."""
 
     kind: Word
@@ -85,8 +95,8 @@ class Group(Section):
     p_value: Share
 
 
-class SharedRows(Section):
-    """The test sets of both revisions; `relabelled` are those of `common` whose class differs."""
+class SharedRows(Strict):
+    """The sizes of both test sets; `relabelled` counts the rows of `common` whose class differs."""
 
     base: Number
     head: Number
@@ -94,8 +104,8 @@ class SharedRows(Section):
     relabelled: Number
 
 
-class RowChanges(Section):
-    """How the rows of one split differ; `moved` came from another split."""
+class RowChanges(Strict):
+    """The differences between the rows of one split; `moved` rows came from another split."""
 
     split: Split
     base: Number
@@ -106,16 +116,16 @@ class RowChanges(Section):
     moved: Number
 
 
-class Change(Section):
-    """Something that has another value: null where it is not there."""
+class Change(Strict):
+    """A value that differs; null if a revision does not have it."""
 
     name: Word
     base: Word | None
     head: Word | None
 
 
-class Bin(Section):
-    """Examples of one range of confidence, from `low` on: how many, their mean confidence, the share that is right."""
+class Bin(Strict):
+    """The examples of one range of confidence, from `low` on: count, mean confidence, share that is right."""
 
     low: Share
     count: Number
@@ -123,28 +133,28 @@ class Bin(Section):
     right: Share
 
 
-class Evaluation(Section):
+class LossPoint(Strict):
     """A point of the learning curve; the loss is on validation."""
 
     step: Number
     loss: float | None
 
 
-class Curves(Section):
+class Curves(Strict):
     """The calibration and the learning curve of one revision."""
 
     calibration: Annotated[tuple[Bin, ...], Field(max_length=100)]
-    learning: Annotated[tuple[Evaluation, ...], Field(max_length=MOST_ROWS)]
+    learning: Annotated[tuple[LossPoint, ...], Field(max_length=MOST_ROWS)]
 
 
-class TaskDifference(Section):
-    """All that differs in one task; `paired` is whether its metrics were compared example by example."""
+class TaskDifference(Strict):
+    """The differences in one task; `paired` is whether its metrics were compared example by example."""
 
     task: Name
     state: Literal["kept", "new", "removed"]
     outcome: Outcome
     paired: bool
-    notes: Annotated[tuple[Sentence, ...], Field(max_length=20)]
+    notes: Annotated[tuple[Sentence, ...], Field(max_length=MOST_NOTES)]
     metrics: Annotated[tuple[Metric, ...], Field(max_length=5)]
     gates: Annotated[tuple[Judgement, ...], Field(max_length=5)]
     test: SharedRows | None
@@ -155,15 +165,15 @@ class TaskDifference(Section):
     curves: Annotated[tuple[Curves, ...], Field(max_length=2)]
 
 
-class Side(Section):
-    """A revision: the words that named it, and its commit (null for the working tree)."""
+class Side(Strict):
+    """A revision: the name it was given, and its commit (null for the working tree)."""
 
     name: Word
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None
 
 
-class Difference(Section):
-    """What the head changed against the base."""
+class Difference(Strict):
+    """The changes of the head compared with the base."""
 
     version: Literal[1]
     base: Side
@@ -179,23 +189,21 @@ class Difference(Section):
 
 
 def read_difference(content: bytes) -> Difference:
-    """Return the document that `content` is.
+    """Return the document in `content`.
 
     Raises:
         DataError: It is too large, not strict JSON, or not of this shape.
     """
     if len(content) > MOST_BYTES:
-        raise DataError(f"the document has {len(content)} bytes; at most {MOST_BYTES} are read")
+        raise DataError(f"the document has {len(content)} bytes, at most {MOST_BYTES} are allowed. {_CREATE}")
     try:
         return Difference.model_validate_json(content)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False, include_context=False)
-        listed = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'document'}: {one['msg']}" for one in wrong[:5])
-        raise DataError(
-            f"the document has {len(wrong)} error(s): {listed}. `python -m pipeline diff` writes it."
-        ) from None
+        shown = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}" for item in wrong[:5])
+        raise DataError(f"the document has {len(wrong)} error(s): {shown}. {_CREATE}") from None
 
 
-def worst(outcomes: tuple[Outcome, ...]) -> Outcome:
-    """Return the outcome of several together: the worst; of none, `unjudged`."""
+def worst_outcome(outcomes: tuple[Outcome, ...]) -> Outcome:
+    """Return the worst of several outcomes, `unjudged` if there is none."""
     return min(outcomes, key=OUTCOMES.index, default="unjudged")

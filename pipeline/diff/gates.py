@@ -1,43 +1,47 @@
-"""What a gate says about a metric that changed.
+"""The gates: the judgement of each metric that changed.
 
-A gate refuses a drop that is larger than allowed and larger than chance, and a value below the floor. A drop larger
-than allowed that may be chance passes, and is said. Where there is no number to judge, nothing passes.
+A gate fails a drop that is larger than allowed and larger than chance, and a value below the floor. A drop larger than
+allowed that may be chance passes, but is reported. Without a number to judge, nothing passes.
 """
 
-from typing import get_args
+from typing import NamedTuple
 
 from pipeline.core.format import p_phrase, share
-from pipeline.diff.document import Headline, Judgement, Metric, Outcome
+from pipeline.diff.document import METRIC_NAMES, SHARES, Headline, Judgement, Metric, Outcome, worst_outcome
+from pipeline.diff.evidence import Measurement
 from pipeline.evaluate.paired import BETTER, smallest_drop
-from pipeline.settings.task import Gate, Gates
+from pipeline.settings.task import Gates, MetricGate
 
-METRICS: tuple[Headline, ...] = get_args(Headline)
-WORDS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "log_loss": "log loss", "brier": "Brier score", "ece": "ECE"}
-SHARES = ("accuracy", "macro_f1")
-DIGITS = 9  # 0.86 - 0.85 is a hair more than 0.01
+_DIGITS = 9  # 0.86 - 0.85 is a hair more than 0.01
 
 
-def judge(gates: Gates, metrics: dict[str, Metric], *, spreads: dict[str, float], missing: str) -> list[Judgement]:
-    """Return what each gate says.
+class GateVerdict(NamedTuple):
+    """The judgement of every gate, and the outcome of all together."""
 
-    `spreads` holds the standard error of the difference of the metrics that were compared example by example;
-    `missing` says why the base has no number, where it has none.
+    outcome: Outcome
+    judgements: tuple[Judgement, ...]
+
+
+def judge_change(gates: Gates | None, measurement: Measurement) -> GateVerdict:
+    """Return the verdict of the gates, `unjudged` without one; None are the gates of a task that the head lacks.
+
+    If the head's committed metrics cannot be trusted, every gate fails, and so does a task without gates.
     """
-    given = {name: getattr(gates, name) for name in METRICS}
-    return [_judge(name, gate, metrics.get(name), spreads.get(name), missing) for name, gate in given.items() if gate]
+    if gates is None:
+        return GateVerdict("unjudged", ())
+    judgements = [
+        _judge(name, gate, measurement) for name in METRIC_NAMES if (gate := getattr(gates, name)) is not None
+    ]
+    if measurement.doubt:
+        failed = {"outcome": "failed", "reason": f"the head's {measurement.doubt}"}
+        return GateVerdict("failed", tuple(judgement.model_copy(update=failed) for judgement in judgements))
+    return GateVerdict(worst_outcome(tuple(judgement.outcome for judgement in judgements)), tuple(judgements))
 
 
-def size(name: str, value: float) -> str:
-    """Return a difference of a metric without its sign: shares in points, the others in their own unit."""
-    if name not in SHARES:
-        return share(abs(value))
-    found = f"{100 * abs(value):.1f}"
-    return f"{found} {'point' if found == '1.0' else 'points'}"
-
-
-def _judge(name: Headline, gate: Gate, metric: Metric | None, spread: float | None, missing: str) -> Judgement:
+def _judge(name: Headline, gate: MetricGate, measurement: Measurement) -> Judgement:
+    spread = measurement.spreads.get(name)
     sees = None if spread is None else smallest_drop(spread, largest=gate.largest_drop, level=gate.level)
-    outcome, reason = _outcome(name, gate, metric, sees, missing)
+    outcome, reason = _judge_metric(name, gate, measurement.metrics.get(name), sees, measurement.missing)
     return Judgement(
         metric=name,
         largest_drop=gate.largest_drop,
@@ -49,35 +53,45 @@ def _judge(name: Headline, gate: Gate, metric: Metric | None, spread: float | No
     )
 
 
-def _outcome(
-    name: Headline, gate: Gate, metric: Metric | None, sees: float | None, missing: str
+def _judge_metric(
+    name: Headline, gate: MetricGate, metric: Metric | None, sees: float | None, missing: str
 ) -> tuple[Outcome, str]:
     """Return the outcome and its reason; the order of the questions is the rule."""
-    word, better = WORDS[name], BETTER[name]
+    title, better = METRIC_NAMES[name], BETTER[name]
     base, head = (metric.base, metric.head) if metric else (None, None)
     if head is None:
         lost = base is not None or gate.floor is not None
-        return "failed" if lost else "unjudged", f"the head has no {word}"
-    if gate.floor is not None and round(better * (head - gate.floor), DIGITS) < 0:
+        return "failed" if lost else "unjudged", f"the head has no {title}"
+    if gate.floor is not None and round(better * (head - gate.floor), _DIGITS) < 0:
         side = "below" if better > 0 else "above"
-        return "failed", f"{word} is {share(head)}, {side} the floor of {share(gate.floor)}"
+        return "failed", f"{title} is {share(head)}, {side} the floor of {share(gate.floor)}"
     if metric is None or metric.difference is None:
-        return "unjudged", f"{word} has nothing to be compared with: {missing}"
-    return _of_drop(name, gate, round(-better * metric.difference, DIGITS), metric.p_worse, sees)
+        return "unjudged", f"{title} cannot be compared: {missing}"
+    return _judge_drop(name, gate, round(-better * metric.difference, _DIGITS), metric.p_worse, sees)
 
 
-def _of_drop(name: Headline, gate: Gate, drop: float, p_worse: float | None, sees: float | None) -> tuple[Outcome, str]:
-    """Return what a drop amounts to; `p_worse` is None where the models were not compared example by example."""
-    word = WORDS[name]
+def _judge_drop(
+    name: Headline, gate: MetricGate, drop: float, p_worse: float | None, sees: float | None
+) -> tuple[Outcome, str]:
+    """Return the outcome of a drop and its reason; `p_worse` is None if the models were not compared pairwise."""
+    title = METRIC_NAMES[name]
     if drop <= 0:
-        return "passed", f"{word} did not get worse"
-    fell = f"{word} {'fell' if BETTER[name] > 0 else 'rose'} by {size(name, drop)}"
-    if drop <= gate.largest_drop:
-        return "passed", f"{fell}; {size(name, gate.largest_drop)} may be lost"
-    fell += f", more than the {size(name, gate.largest_drop)} that may be lost"
+        return "passed", f"{title} did not get worse"
+    fell, allowed = f"{title} {'fell' if BETTER[name] > 0 else 'rose'} by {_size(name, drop)}", gate.largest_drop
+    if drop <= allowed:
+        return "passed", f"{fell}; {_size(name, allowed)} is allowed"
+    fell += f", more than the {_size(name, allowed)} allowed"
     if p_worse is None:
-        return "failed", f"{fell}; without the predictions of both it cannot be told from chance"
+        return "failed", f"{fell}; without the predictions of both revisions it cannot be told from chance"
     if p_worse < gate.level:
-        return "failed", f"{fell}, and that is not chance (one-sided {p_phrase(p_worse)})"
-    seen = f"; a drop of {size(name, sees)} would be seen" if sees is not None else ""
-    return "unproven", f"{fell}, but it may be chance (one-sided {p_phrase(p_worse)}){seen}"
+        return "failed", f"{fell} and more than chance explains (one-sided {p_phrase(p_worse)})"
+    detectable = f"; a drop of {_size(name, sees)} would be detected" if sees is not None else ""
+    return "unproven", f"{fell}, but it may be chance (one-sided {p_phrase(p_worse)}){detectable}"
+
+
+def _size(name: str, value: float) -> str:
+    """Return a difference of a metric without its sign: shares in points, the others in their own unit."""
+    if name not in SHARES:
+        return share(abs(value))
+    points = f"{100 * abs(value):.1f}"
+    return f"{points} {'point' if points == '1.0' else 'points'}"

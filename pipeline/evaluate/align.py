@@ -1,4 +1,4 @@
-"""Rows of different tables that are proven to be the same examples."""
+"""Alignment of tables: rows that are proven to be the same examples, in the same order."""
 
 import json
 from collections.abc import Sequence
@@ -9,16 +9,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.errors import DataError, UsageError, listed
+from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
 from pipeline.core.tables import class_indices, class_names, labels_of, task_of
 from pipeline.evaluate.metrics import Floats, Ints
 
-# Columns that are no kind of example: one value a row, or the same in all test rows.
+# Columns without kinds of examples: one value a row, or the same in all test rows.
 NO_SLICE = ("id", "split", "text", "row")
+_MIXED = f"Files of different runs were mixed. {REPRODUCE}"
 
 
-class Rows(NamedTuple):
-    """N test rows: `actual` (N,) are class indices, `columns` those named in `params.slices`."""
+class EvaluationRows(NamedTuple):
+    """The N test rows: `actual` (N,) are class indices, `columns` those named in `params.slices`."""
 
     ids: list[str]
     texts: list[str]
@@ -26,33 +27,33 @@ class Rows(NamedTuple):
     columns: dict[str, list[str | None]]
 
 
-def of_split(table: pa.Table, split: str) -> pa.Table:
+def select_split(table: pa.Table, split: str) -> pa.Table:
     """Return the rows of one split, in order.
 
     Raises:
-        DataError: There is none.
+        DataError: The split is empty.
     """
     rows = table.filter(pc.equal(table["split"], split))
     if not rows.num_rows:
-        raise DataError(f"{task_of(table)} has no {split} row. Deal other splits with ingest.shares or ingest.salt.")
+        raise DataError(f"{task_of(table)}: no {split} row. Change ingest.shares or ingest.salt.")
     return rows
 
 
-def held_out(table: pa.Table, slices: Sequence[str]) -> Rows:
+def select_test_rows(table: pa.Table, slices: Sequence[str]) -> EvaluationRows:
     """Return the test rows of the examples with the columns named in `slices`.
 
     Raises:
         DataError: There is no test row.
-        UsageError: A name in `slices` is no column.
+        UsageError: A name in `slices` is not a column to slice by.
     """
     allowed = [name for name in table.column_names if name not in NO_SLICE]
     if unknown := [name for name in slices if name not in allowed]:
         raise UsageError(
-            f"evaluate.slices names {listed(unknown)}, which the examples of {task_of(table)} do not have; "
-            f"they have {listed(allowed)}. Add the column to ingest.keep, or take it out of evaluate.slices."
+            f"evaluate.slices: the examples of {task_of(table)} have no column {listed(unknown)} to slice by, only "
+            f"{listed(allowed)}. Add the column to ingest.keep, or remove it from evaluate.slices."
         )
-    rows = of_split(table, "test")
-    return Rows(
+    rows = select_split(table, "test")
+    return EvaluationRows(
         ids=rows["id"].to_pylist(),
         texts=rows["text"].to_pylist(),
         actual=class_indices(rows),
@@ -66,60 +67,59 @@ def _column(rows: pa.Table, name: str) -> list[str | None]:
     return values
 
 
-def aligned(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, split: str | None = "test") -> pa.Table:
+def align(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, split: str | None = "test") -> pa.Table:
     """Return the rows of `table` whose ids are `ids`, in this order; `what` names the table in messages.
 
-    `split` is the one they are of, None for all. Rows that are in order already are not copied.
+    Only the rows of `split` count, all if it is None. Rows that are in order already are not copied.
 
     Raises:
         DataError: The task or classes differ from those of `like`, or the ids of the split are not exactly `ids`.
     """
-    for name, found, wanted in (
+    for name, value, wanted in (
         ("task", task_of(table), task_of(like)),
         ("classes", json.dumps(labels_of(table)), json.dumps(labels_of(like))),
     ):
-        if found != wanted:
-            raise DataError(f"the {name} of the {what}: {found}; of the examples: {wanted}. {_AGAIN}")
-    rows = table if split is None else of_split(table, split)
-    there = rows["id"].to_pylist()
-    lacking, extra = sorted(set(ids) - set(there)), sorted(set(there) - set(ids))
-    if lacking or extra or len(there) != len(ids):
+        if value != wanted:
+            raise DataError(f"{what}: {name} {value}, in the examples {wanted}. {_MIXED}")
+    rows = table if split is None else select_split(table, split)
+    present = rows["id"].to_pylist()
+    missing, unknown = sorted(set(ids) - set(present)), sorted(set(present) - set(ids))
+    if missing or unknown or len(present) != len(ids):
         raise DataError(
-            f"the {what} are not of these examples: {len(there)} {split or 'such'} rows for {len(ids)}; ids that lack: "
-            f"{listed(lacking) or 'none'}; ids of no example: {listed(extra) or 'none'}. {_AGAIN}"
+            f"{what}: not of these examples, {len(present)} {f'{split} ' if split else ''}rows for {len(ids)}; missing "
+            f"ids: {listed(missing) or 'none'}; unknown ids: {listed(unknown) or 'none'}. {_MIXED}"
         )
-    return rows if there == list(ids) else rows.take(pc.index_in(pa.array(ids, pa.string()), rows["id"]))
+    return rows if present == list(ids) else rows.take(pc.index_in(pa.array(ids, pa.string()), rows["id"]))
 
 
-def require_classes(found: pa.ChunkedArray, rows: Rows, *, what: str) -> None:
-    """Refuse class indices that are not those of the test rows."""
-    different = np.flatnonzero(found.to_numpy() != rows.actual)
+def require_classes(indices: pa.ChunkedArray, rows: EvaluationRows, *, what: str) -> None:
+    """Require class indices (N,) to be those of the test rows; `what` names their table in messages.
+
+    Raises:
+        DataError: An index differs.
+    """
+    different = np.flatnonzero(indices.to_numpy() != rows.actual)
     if len(different):
         raise DataError(
-            f"the {what} give {len(different)} of {len(rows.ids)} test rows another class than the examples do "
-            f"(ids {listed(rows.ids[row] for row in different)}). {_AGAIN}"
+            f"{what}: {len(different)} of {len(rows.ids)} test rows have another class than in the examples "
+            f"(ids {listed(rows.ids[row] for row in different)}). {_MIXED}"
         )
 
 
-def matrix(column: pa.ChunkedArray, *, classes: int, what: str) -> Floats:
-    """Return a column of lists as one array, (N, classes).
+def to_matrix(column: pa.ChunkedArray, *, classes: int, what: str) -> Floats:
+    """Return a column of lists as one array, (N, classes); `what` names the column in messages.
 
     Raises:
         DataError: A list has another length.
     """
     lengths = pc.unique(pc.list_value_length(column)).to_pylist()
     if lengths != [classes]:
-        raise DataError(
-            f"the probabilities of the {what} have {listed(lengths)} numbers a row, not {classes}. {_AGAIN}"
-        )
+        raise DataError(f"{what}: {listed(lengths)} probabilities a row for {classes} classes. {_MIXED}")
     return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False)).reshape(-1, classes)
 
 
-def vectors(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float32]:
-    """Return a column of vectors as one array, (N, H) float32; that of one chunk is not copied."""
+def to_vectors(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float32]:
+    """Return a column of vectors as one array, (N, H) float32; a column of one chunk is not copied."""
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     parts = [chunk.flatten().to_numpy().reshape(len(chunk), column.type.list_size) for chunk in chunks]
     return parts[0] if len(parts) == 1 else np.concatenate([np.empty((0, column.type.list_size), np.float32), *parts])
-
-
-_AGAIN = "Files of different runs were mixed; `dvc repro` makes them again."

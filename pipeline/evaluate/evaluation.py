@@ -1,64 +1,52 @@
-"""All that is known about a model on the test split, as one value."""
+"""The evaluation of a model on the test split: one document of metrics, comparisons, slices and errors."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.evaluate.align import Rows
-from pipeline.evaluate.bootstrap import (
-    UNDEFINED,
-    Estimate,
-    bootstrap,
-    bootstrap_macro_f1,
-    estimate,
-    one_class,
-    summary,
-    wilson,
-)
-from pipeline.evaluate.mcnemar import detectable, mcnemar, paired_p_value
+from pipeline.core.document import Document
+from pipeline.evaluate.align import EvaluationRows
+from pipeline.evaluate.bootstrap import bootstrap, bootstrap_macro_f1, estimate_headline, percentile_interval
+from pipeline.evaluate.estimate import UNDEFINED, Estimate, wilson_interval
+from pipeline.evaluate.mcnemar import detectable_difference, mcnemar, paired_p_value
 from pipeline.evaluate.metrics import (
-    HEADLINE,
+    HEADLINE_METRICS,
     Floats,
     Scored,
     calibration,
     class_table,
+    compute_headline,
     confusion_matrix,
-    headline,
+    has_one_class,
     macro_f1,
-    scored,
-    subset,
+    score_predictions,
+    select_rows,
 )
-from pipeline.evaluate.slices import Slice, by_column, by_length
+from pipeline.evaluate.slices import Slice, slice_by_column, slice_by_length
 from pipeline.settings.task import EvaluateParams
 
-BASELINES = ("tfidf", "probe", "majority")
+BASELINE_NAMES = ("tfidf", "probe", "majority")
 
-
-FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # spreadsheets know the wide ones too
-
-
-ACCURACY, MACRO_F1 = HEADLINE.index("accuracy"), HEADLINE.index("macro_f1")
+_ACCURACY, _MACRO_F1 = HEADLINE_METRICS.index("accuracy"), HEADLINE_METRICS.index("macro_f1")
 
 
 def evaluate(
-    params: EvaluateParams, labels: Sequence[str], rows: Rows, probabilities: Mapping[str, Floats]
-) -> dict[str, Any]:
+    params: EvaluateParams, labels: Sequence[str], rows: EvaluationRows, probabilities: Mapping[str, Floats]
+) -> Document:
     """Return the evaluation of the model beside its baselines, ready for strict JSON.
 
-    `probabilities` maps "model" and each of `BASELINES` to (N, C). Every interval comes from the same resamples,
-    except the accuracies of slices: Wilson's, as slices are small and often flawless.
+    `probabilities` maps "model" and each of `BASELINE_NAMES` to (N, C). Every interval comes from the same resamples,
+    except the accuracies of slices: those are Wilson's, as slices are small and often flawless.
     """
-    names = ("model", *BASELINES)
-    data = [scored(rows.actual, probabilities[name], bins=params.bins) for name in names]
-    draws = bootstrap(data, resamples=params.resamples, rng=np.random.default_rng(params.seed))
-    found = {
-        name: _documented(summary(one, draws[:, at], confidence=params.confidence))
-        for at, (name, one) in enumerate(zip(names, data, strict=True))
+    names = ("model", *BASELINE_NAMES)
+    models = [score_predictions(rows.actual, probabilities[name], bins=params.bins) for name in names]
+    draws = bootstrap(models, resamples=params.resamples, rng=np.random.default_rng(params.seed))
+    estimates = {
+        name: _to_documents(estimate_headline(data, draws[:, at], confidence=params.confidence))
+        for at, (name, data) in enumerate(zip(names, models, strict=True))
     }
-    model = data[0]
+    model = models[0]
     matrix = confusion_matrix(model.actual, model.predicted, model.classes)
     return {
         "task": params.task,
@@ -66,67 +54,22 @@ def evaluate(
         "rows": len(rows.ids),
         "confidence": params.confidence,
         "model": {
-            **found["model"],
+            **estimates["model"],
             "classes": class_table(matrix, labels),
             "confusion": matrix.tolist(),
             "calibration": calibration(model, bins=params.bins),
         },
-        "baselines": {name: found[name] for name in BASELINES},
+        "baselines": {name: estimates[name] for name in BASELINE_NAMES},
         "comparisons": [
-            _comparison(params, name, (model, data[at]), (draws[:, 0], draws[:, at]))
-            for at, name in enumerate(BASELINES, start=1)
+            _compare(params, name, (model, models[at]), draws[:, 0] - draws[:, at])
+            for at, name in enumerate(BASELINE_NAMES, start=1)
         ],
-        "slices": [_slice(params, subset(model, part.rows), part) for part in _slices(params, rows)],
-        "worst": worst(model, rows, labels, most=params.worst),
+        "slices": [_evaluate_slice(params, select_rows(model, part.rows), part) for part in _slices(params, rows)],
+        "worst": list_surest_errors(model, rows, labels, most=params.worst),
     }
 
 
-def headline_numbers(evaluation: Mapping[str, Any]) -> dict[str, float | str | None]:
-    """Return the flat metrics of an evaluation: 6 significant digits, so that Git shows changes and not noise.
-
-    `gain` is the accuracy beyond TF-IDF's, `probe_gain` beyond the linear probe's; the p values are McNemar's exact
-    ones. A key ending in `_reason` is there only where something is null, and says why.
-    """
-    model, baselines = evaluation["model"], evaluation["baselines"]
-    against, probe = (
-        next(one for one in evaluation["comparisons"] if one["against"] == name) for name in ("tfidf", "probe")
-    )
-    numbers = {
-        "accuracy": model["accuracy"]["value"],
-        "accuracy_low": model["accuracy"]["low"],
-        "accuracy_high": model["accuracy"]["high"],
-        "macro_f1": model["macro_f1"]["value"],
-        "macro_f1_low": model["macro_f1"]["low"],
-        "macro_f1_high": model["macro_f1"]["high"],
-        "log_loss": model["log_loss"]["value"],
-        "brier": model["brier"]["value"],
-        "ece": model["ece"]["value"],
-        "tfidf_accuracy": baselines["tfidf"]["accuracy"]["value"],
-        "tfidf_macro_f1": baselines["tfidf"]["macro_f1"]["value"],
-        "probe_accuracy": baselines["probe"]["accuracy"]["value"],
-        "probe_macro_f1": baselines["probe"]["macro_f1"]["value"],
-        "majority_accuracy": baselines["majority"]["accuracy"]["value"],
-        "gain_over_tfidf": against["accuracy"]["difference"],
-        "gain_low": against["accuracy"]["low"],
-        "gain_high": against["accuracy"]["high"],
-        "gain_p_value": against["mcnemar"]["p_value"],
-        "gain_over_probe": probe["accuracy"]["difference"],
-        "probe_gain_low": probe["accuracy"]["low"],
-        "probe_gain_high": probe["accuracy"]["high"],
-        "probe_gain_p_value": probe["mcnemar"]["p_value"],
-        "examples": evaluation["rows"],
-    }
-    rounded = {name: float(f"{one:.6g}") if isinstance(one, float) else one for name, one in numbers.items()}
-    sources = {
-        "accuracy": model["accuracy"],
-        "macro_f1": model["macro_f1"],
-        "gain": against["accuracy"],
-        "probe_gain": probe["accuracy"],
-    }
-    return rounded | {f"{name}_reason": source["reason"] for name, source in sources.items() if source["reason"]}
-
-
-def worst(model: Scored, rows: Rows, labels: Sequence[str], *, most: int) -> list[dict[str, Any]]:
+def list_surest_errors(model: Scored, rows: EvaluationRows, labels: Sequence[str], *, most: int) -> list[Document]:
     """Return the errors the model was surest of, the surest first, equals in the order of the rows."""
     wrong = np.flatnonzero(~model.right)
     order = wrong[np.argsort(-model.confidence[wrong], kind="stable")][:most]
@@ -142,75 +85,55 @@ def worst(model: Scored, rows: Rows, labels: Sequence[str], *, most: int) -> lis
     ]
 
 
-def confusion_csv(actual: Sequence[str], predicted: Sequence[str]) -> str:
-    """Return a CSV with one line an example: its class and the class predicted.
-
-    Class names are somebody's text, and a spreadsheet runs a cell that starts like a formula, so those get a leading
-    apostrophe, as in OWASP ASVS 5.0, requirement 1.2.10. The true names are in the predictions.
-    """
-    stream = io.StringIO()
-    writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow(("actual", "predicted"))
-    writer.writerows(zip(map(_inert, actual), map(_inert, predicted), strict=True))
-    return stream.getvalue()
-
-
-def _inert(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.lstrip().startswith(FORMULA_STARTS) or cell[:1].isspace() else cell
-
-
-def _comparison(
-    params: EvaluateParams, name: str, data: tuple[Scored, Scored], draws: tuple[Floats, Floats]
-) -> dict[str, Any]:
-    """Return how the model differs from a baseline on the same rows and the same resamples."""
-    model, baseline = data
+def _compare(params: EvaluateParams, against: str, models: tuple[Scored, Scored], gaps: Floats) -> Document:
+    """Return how the model differs from a baseline on the same rows; `gaps` are the resampled differences, (R, 5)."""
+    model, baseline = models
     rows = len(model.actual)
-    values = headline(model, np.ones(rows)) - headline(baseline, np.ones(rows))
-    gaps = draws[0] - draws[1]
+    differences = compute_headline(model, np.ones(rows)) - compute_headline(baseline, np.ones(rows))
     test = mcnemar(model.right, baseline.right)
-    smallest = detectable(rows, test.model_only + test.baseline_only, confidence=params.confidence)
+    smallest = detectable_difference(rows, test.model_only + test.baseline_only, confidence=params.confidence)
     gain, f1_gain = (
-        _difference(estimate(values[at], gaps[:, at], confidence=params.confidence)) for at in (ACCURACY, MACRO_F1)
+        _to_difference(percentile_interval(differences[at], gaps[:, at], confidence=params.confidence))
+        for at in (_ACCURACY, _MACRO_F1)
     )
-    f1_gain["p_value"] = paired_p_value(gaps[:, MACRO_F1])
-    if one_class(model):
-        f1_gain = _difference(UNDEFINED) | {"p_value": None}
+    f1_gain["p_value"] = paired_p_value(gaps[:, _MACRO_F1])
+    if has_one_class(model):
+        f1_gain = _to_difference(UNDEFINED) | {"p_value": None}
     return {
-        "against": name,
+        "against": against,
         "accuracy": gain | {"detectable": smallest},
         "macro_f1": f1_gain,
         "mcnemar": test._asdict(),
     }
 
 
-def _difference(found: Estimate) -> dict[str, Any]:
+def _to_difference(estimate: Estimate) -> Document:
     """Return an estimate of a difference under the names of the document."""
-    return {"difference": found.value, "low": found.low, "high": found.high, "reason": found.reason}
+    return {"difference": estimate.value, "low": estimate.low, "high": estimate.high, "reason": estimate.reason}
 
 
-def _slice(params: EvaluateParams, data: Scored, part: Slice) -> dict[str, Any]:
+def _evaluate_slice(params: EvaluateParams, data: Scored, part: Slice) -> Document:
     """Return the accuracy and macro-F1 of a slice; its resamples depend on its own rows alone."""
     matrix = confusion_matrix(data.actual, data.predicted, data.classes)
     draws = bootstrap_macro_f1(matrix, resamples=params.resamples, rng=np.random.default_rng(params.seed))
-    f1 = UNDEFINED if one_class(data) else estimate(macro_f1(matrix), draws, confidence=params.confidence)
+    f1 = percentile_interval(macro_f1(matrix), draws, confidence=params.confidence)
     return {
         "slice": part.slice,
         "value": part.value,
         "rows": len(part.rows),
-        "accuracy": wilson(int(data.right.sum()), len(part.rows), confidence=params.confidence)._asdict(),
-        "macro_f1": f1._asdict(),
+        "accuracy": wilson_interval(int(data.right.sum()), len(part.rows), confidence=params.confidence)._asdict(),
+        "macro_f1": (UNDEFINED if has_one_class(data) else f1)._asdict(),
     }
 
 
-def _slices(params: EvaluateParams, rows: Rows) -> list[Slice]:
+def _slices(params: EvaluateParams, rows: EvaluationRows) -> list[Slice]:
     """Return the slices by length, then by each column, that are large enough."""
-    parts = by_length(rows.texts, params.length_edges)
+    parts = slice_by_length(rows.texts, params.length_edges)
     for name, values in rows.columns.items():
-        parts += by_column(name, values)
+        parts += slice_by_column(name, values)
     return [part for part in parts if len(part.rows) >= params.min_slice_rows]
 
 
-def _documented(found: Mapping[str, Estimate]) -> dict[str, Any]:
-    """Return estimates as maps."""
-    return {name: one._asdict() for name, one in found.items()}
+def _to_documents(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+    """Return estimates as JSON objects."""
+    return {name: estimate._asdict() for name, estimate in estimates.items()}

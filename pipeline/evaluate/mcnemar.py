@@ -1,4 +1,4 @@
-"""Whether one model is better than another on the same examples, or only luckier."""
+"""McNemar's test of two models on the same examples, and the smallest difference it can detect."""
 
 import math
 from statistics import NormalDist
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import bdtr
 
 from pipeline.evaluate.metrics import Floats
 
@@ -13,7 +14,7 @@ POWER = 0.8  # the convention of Cohen (1988), Statistical Power Analysis, secti
 
 
 class McNemar(NamedTuple):
-    """McNemar's test: the discordant examples, the exact p value and the less conservative mid-p value."""
+    """McNemar's test: the exact p value, the less conservative mid-p value, and the discordant examples."""
 
     p_value: float
     mid_p: float
@@ -25,20 +26,21 @@ def mcnemar(model: npt.NDArray[np.bool_], baseline: npt.NDArray[np.bool_]) -> Mc
     """Return McNemar's exact test that two models are right equally often; the inputs say which rows are right, (N,).
 
     `p_value` is exact: the two-sided binomial probability of a split at least as uneven as the one found. `mid_p`
-    counts splits just as uneven by half, and is nearer to the nominal level. Both are 1 where no row is discordant.
+    counts splits just as uneven by half, and is nearer to the nominal level. Both are 1 if no row is discordant.
 
     Source: McNemar (1947), Psychometrika 12(2); mid-p: Fagerland, Lydersen and Laake (2013), BMC Medical Research
     Methodology 13:91.
     """
     model_only, baseline_only = int((model & ~baseline).sum()), int((~model & baseline).sum())
-    fewer, both = min(model_only, baseline_only), model_only + baseline_only
-    if not both:
+    fewer, discordant = min(model_only, baseline_only), model_only + baseline_only
+    if not discordant:
         return McNemar(1.0, 1.0, 0, 0)
-    terms = _halves(both, fewer)
-    if 2 * fewer == both:
-        return McNemar(1.0, 1 - terms[-1] / 2, model_only, baseline_only)
-    exact = 2 * math.fsum(terms)
-    return McNemar(exact, exact - terms[-1], model_only, baseline_only)
+    # the exact binomial test of scipy.stats, at a hundredth of its time and without its import
+    up_to = float(bdtr(fewer, discordant, 0.5))
+    below = float(bdtr(fewer - 1, discordant, 0.5)) if fewer else 0.0
+    if 2 * fewer == discordant:
+        return McNemar(1.0, 1 - (up_to - below) / 2, model_only, baseline_only)
+    return McNemar(min(1.0, 2 * up_to), up_to + below, model_only, baseline_only)
 
 
 def paired_p_value(differences: Floats) -> float:
@@ -53,10 +55,10 @@ def paired_p_value(differences: Floats) -> float:
     return min(1.0, 2 * (fewer + 1) / (len(differences) + 1))
 
 
-def detectable(rows: int, discordant: int, *, confidence: float, power: float = POWER) -> float | None:
+def detectable_difference(rows: int, discordant: int, *, confidence: float, power: float = POWER) -> float | None:
     """Return the smallest accuracy difference that `rows` test rows would show with probability `power`, in (0, 1].
 
-    `discordant` is how many rows the two models judge differently. None where no such difference exists: two models
+    `discordant` is the number of rows the two models judge differently. None if no such difference exists: two models
     cannot differ by more than the share of rows they judge differently.
 
     Source: Connor (1987), Biometrics 43(1), equation 3, solved for the difference.
@@ -66,11 +68,3 @@ def detectable(rows: int, discordant: int, *, confidence: float, power: float = 
     root = math.sqrt(max(0.0, rows + beta**2 - alpha**2))
     smallest = math.sqrt(share) * (alpha * math.sqrt(rows) + beta * root) / (rows + beta**2)
     return smallest if 0 < smallest <= share else None
-
-
-def _halves(trials: int, most: int) -> list[float]:
-    """Return the probabilities of 0, 1, ..., `most` heads in `trials` fair tosses, summed up in logarithms."""
-    numbers = np.arange(1, most + 1, dtype=np.float64)
-    ratios = np.log(trials + 1 - numbers) - np.log(numbers)
-    logs = np.concatenate(([0.0], np.cumsum(ratios))) - trials * math.log(2)
-    return [float(term) for term in np.exp(logs)]

@@ -1,7 +1,7 @@
-"""How good class probabilities are.
+"""Metrics of class probabilities.
 
-The metrics are functions of example weights: with all weights 1 they are the metrics, with the counts of a resample
-those of that resample. So a value and its interval cannot follow different formulas.
+They are functions of example weights: with all weights 1 they are the metrics, with the counts of a resample those of
+that resample, so a value and its interval cannot follow different formulas.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 
-HEADLINE = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
+HEADLINE_METRICS = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
 _SMALLEST = float(np.finfo(np.float64).eps)
 
 
 class Scored(NamedTuple):
-    """What the metrics need of N examples with C classes: each array is (N,)."""
+    """N scored examples with C classes, all the metrics need: each array is (N,)."""
 
     classes: int
     actual: Ints
@@ -37,8 +37,8 @@ class Scored(NamedTuple):
         return np.equal(self.actual, self.predicted)
 
 
-def scored(actual: Ints, probabilities: Floats, *, bins: int) -> Scored:
-    """Return what the metrics need of N examples.
+def score_predictions(actual: Ints, probabilities: Floats, *, bins: int) -> Scored:
+    """Score the predictions of N examples.
 
     `actual` is (N,) class indices, `probabilities` (N, C) with rows that sum to 1. The predicted class is the most
     probable one, the first of equals. The loss of an example is -ln(p of its class), p clipped to at least 2**-52
@@ -46,7 +46,7 @@ def scored(actual: Ints, probabilities: Floats, *, bins: int) -> Scored:
     one-hot class. `bins` is the number of calibration bins, see `calibration`.
 
     Raises:
-        DataError: There is no row, or a row's probabilities are no distribution.
+        DataError: There is no row, or the probabilities of a row are not a distribution.
 
     Source: Brier (1950), Monthly Weather Review 78(1), equation 2.
     """
@@ -64,14 +64,19 @@ def scored(actual: Ints, probabilities: Floats, *, bins: int) -> Scored:
     )
 
 
-def subset(whole: Scored, rows: Ints) -> Scored:
-    """Return the scored examples at the positions `rows`."""
+def select_rows(whole: Scored, rows: Ints) -> Scored:
+    """Return the scored examples at the positions `rows`, (M,)."""
     columns = {name: getattr(whole, name)[rows] for name in Scored._fields if name != "classes"}
     return whole._replace(**columns)
 
 
-def headline(data: Scored, weights: Floats) -> Floats:
-    """Return the metrics named in `HEADLINE`, (5,), of examples that count `weights` times, (N,) >= 0, sum > 0.
+def has_one_class(data: Scored) -> bool:
+    """Return whether all rows are of the same class."""
+    return bool((data.actual == data.actual[0]).all())
+
+
+def compute_headline(data: Scored, weights: Floats) -> Floats:
+    """Return the metrics named in `HEADLINE_METRICS`, (5,), of examples that count `weights` times, (N,) >= 0, sum > 0.
 
     accuracy and macro_f1 in [0, 1]; log_loss, mean nats; brier, the mean squared distance over all classes, in [0, 2]
     (so with two classes twice the score of one probability); ece in [0, 1], the expected calibration error of the
@@ -87,7 +92,7 @@ def headline(data: Scored, weights: Floats) -> Floats:
 
 
 def confusion_matrix(actual: Ints, predicted: Ints, classes: int, weights: Floats | None = None) -> npt.NDArray[Any]:
-    """Return how often each class, (C, C) rows, was predicted as each, columns; with `weights` (N,), their sums."""
+    """Return how often each class (rows) was predicted as each (columns), (C, C); with `weights` (N,), their sums."""
     return np.bincount(actual * classes + predicted, weights, minlength=classes**2).reshape(classes, classes)
 
 
@@ -108,7 +113,7 @@ def macro_f1(matrix: npt.NDArray[Any]) -> float:
 
 
 def class_table(matrix: npt.NDArray[Any], labels: Sequence[str]) -> list[dict[str, Any]]:
-    """Return each class's precision, recall, F1 and support (rows); what is undefined is None with a `reason`."""
+    """Return each class's precision, recall, F1 and support (rows); an undefined number is None with a `reason`."""
     table = []
     for hits, support, calls, label in zip(np.diagonal(matrix), matrix.sum(1), matrix.sum(0), labels, strict=True):
         reasons = ["no row is of this class"] * (not support) + ["no row was given this class"] * (not calls)
@@ -126,7 +131,7 @@ def class_table(matrix: npt.NDArray[Any], labels: Sequence[str]) -> list[dict[st
 
 
 def calibration(data: Scored, *, bins: int) -> list[dict[str, float | int | None]]:
-    """Return the equal bins (low, high] of confidence over [0, 1]: rows, mean confidence, accuracy; None where empty.
+    """Return the equal bins (low, high] of confidence over [0, 1]: rows, mean confidence, accuracy; None if empty.
 
     Source: Guo et al. (2017), arXiv 1706.04599, section 2.
     """
@@ -152,14 +157,14 @@ def _edges(bins: int) -> Floats:
 
 
 def _require_distributions(probabilities: Floats) -> None:
-    """Refuse no rows, and rows that are no probability distribution."""
+    """Refuse an empty array, and rows that are not probability distributions."""
     if not len(probabilities):
-        raise DataError("there is no row to measure; validation and test splits need at least one each")
-    fine = (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) < 1e-6)
-    if not fine.all():
-        bad = np.flatnonzero(~fine)
+        raise DataError("predictions: no row to measure. Give the validation and the test split at least one row each.")
+    valid = (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) < 1e-6)
+    if not valid.all():
+        invalid = np.flatnonzero(~valid)
         raise DataError(
-            f"the probabilities of {len(bad)} of {len(fine)} rows are not numbers in [0, 1] that sum to 1 "
-            f"(rows from 0: {listed(bad.tolist())}). A model whose training diverged gives such numbers: "
-            "lower finetune.learning_rate and train again."
+            f"predictions: the probabilities of {len(invalid)} of {len(valid)} rows are not numbers in [0, 1] that sum "
+            f"to 1 (rows from 0: {listed(invalid.tolist())}). Lower finetune.learning_rate and train again: a model "
+            "whose training diverged gives such numbers."
         )

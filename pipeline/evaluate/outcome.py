@@ -1,23 +1,14 @@
-"""What a measured difference amounts to: a real gain, a real loss, or nothing proven."""
+"""The outcome of a comparison: a real gain, a real loss, or no proven difference."""
 
-from typing import NamedTuple
+from pipeline.evaluate.estimate import Estimate
 
 REAL_GAIN, REAL_LOSS, UNPROVEN, UNMEASURED = "real gain", "real loss", "no proven difference", "not measured"
 
 
-class Measure(NamedTuple):
-    """A number and its interval; `value` is None where it could not be measured, and `reason` says why."""
+def classify_difference(difference: Estimate, p: float | None, *, alpha: float) -> str:
+    """Return the outcome of a difference: it is real if its interval excludes 0 and `p` is below `alpha`.
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    reason: str | None = None
-
-
-def outcome(difference: Measure, p: float | None, *, alpha: float) -> str:
-    """Return what a difference amounts to: it is real when its interval excludes 0 and `p` is below `alpha`.
-
-    A missing interval or p value has no say; at least one must be there.
+    A missing interval or p value is ignored; if both are missing, the difference counts as not measured.
     """
     if difference.value is None or (difference.low is None and p is None):
         return UNMEASURED

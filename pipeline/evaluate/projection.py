@@ -1,16 +1,22 @@
-"""What the frozen encoder sees: the test examples on a plane, and the train examples that are nearest to a few."""
+"""The projection of the frozen encoder's vectors: the test examples on a plane, and train neighbours of a few."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipeline.core.document import Document
+from pipeline.core.tables import labels_of
+from pipeline.evaluate.align import EvaluationRows, align, to_vectors
 from pipeline.evaluate.metrics import Floats, Ints, Vectors
+from pipeline.settings.task import EvaluateParams
 
-DIGITS = 4  # of coordinates, whose last bits depend on the number of threads
-SIMILAR_DIGITS = 6  # of similarities, for the same reason: so far apart, neighbours have an order
+_COORDINATE_DIGITS = 4  # the last bits of a coordinate depend on the number of threads
+_SIMILARITY_DIGITS = 6  # for the same reason; neighbours closer than that count as equal and keep their order
 
 
 class Plane(NamedTuple):
@@ -21,17 +27,54 @@ class Plane(NamedTuple):
 
 
 class Neighbour(NamedTuple):
-    """The position of a vector among all that were looked through, and its cosine similarity, [-1, 1]."""
+    """The position of a vector among all that were searched, and its cosine similarity, [-1, 1]."""
 
     position: int
     similarity: float
 
 
-def plane(vectors: Vectors) -> Plane:
+class EmbeddedExamples(NamedTuple):
+    """The N test examples: their texts, vectors (N, H), and class indices (N,), both the true and the predicted."""
+
+    ids: Sequence[str]
+    texts: Sequence[str]
+    vectors: Vectors
+    actual: Ints
+    predicted: Ints
+
+
+def project_examples(
+    params: EvaluateParams, examples: pa.Table, features: pa.Table, rows: EvaluationRows, probabilities: Floats
+) -> Document:
+    """Return the projection of the test examples with the train neighbours of a few, for strict JSON.
+
+    `features` holds the vectors of the `examples`; `rows` are the N test rows, `probabilities` the model's, (N, C).
+
+    Raises:
+        DataError: The features are not those of the examples.
+    """
+    labels = labels_of(examples)
+    aligned = align(features, examples["id"].to_pylist(), like=examples, what="features", split=None)
+    vectors = to_vectors(aligned.filter(pc.equal(examples["split"], "test"))["features"])
+    test = EmbeddedExamples(rows.ids, rows.texts, vectors, rows.actual, probabilities.argmax(axis=1))
+    queries = choose_queries(test.ids, test.actual == test.predicted, probabilities.max(axis=1), params.queries)
+    parts = ((pc.equal(part["split"], "train"), to_vectors(part["features"])) for part in aligned.to_batches())
+    train = select_vectors((wanted.to_numpy(zero_copy_only=False), part) for wanted, part in parts)
+    return describe_projection(
+        test,
+        labels,
+        points=params.points,
+        queries=queries,
+        neighbours=find_neighbours(vectors[queries], train, most=params.neighbours),
+        text_and_label=lambda row: (examples["text"][row].as_py(), labels[examples["label"][row].as_py()]),
+    )
+
+
+def project(vectors: Vectors) -> Plane:
     """Return N vectors, (N, H), on the two directions in which they differ most: their first principal components.
 
-    Which way a direction points is free; here its largest weight, the first of equals, is positive. What does not
-    vary at all lies at 0.
+    The sign of a direction is free; here its largest weight, the first of equals, is positive. A direction without
+    any variance has coordinates 0.
 
     Source: Pearson 1901; Jolliffe 2002, Principal Component Analysis, section 1.1.
     """
@@ -47,32 +90,32 @@ def plane(vectors: Vectors) -> Plane:
     return Plane(points, (explained[0], explained[1]))
 
 
-def nearest(queries: Vectors, parts: Iterable[tuple[Ints, Vectors]], *, most: int) -> list[list[Neighbour]]:
+def find_neighbours(queries: Vectors, parts: Iterable[tuple[Ints, Vectors]], *, most: int) -> list[list[Neighbour]]:
     """Return for each query, (Q, H), the `most` vectors of largest cosine similarity, of equals the first.
 
-    `parts` are (positions, vectors) a piece of memory at a time. A vector of zeros is similar to nothing: 0.
+    `parts` are (positions, vectors), as many at a time as fit in memory. The similarity to a vector of zeros is 0.
     """
     best: list[list[Neighbour]] = [[] for _ in queries]
-    wanted = _unit(queries)
+    units = _to_units(queries)
     for positions, vectors in parts:
-        similar = np.round(wanted @ _unit(vectors).T, SIMILAR_DIGITS)
-        for row, values in enumerate(similar):
+        similarities = np.round(units @ _to_units(vectors).T, _SIMILARITY_DIGITS)
+        for row, values in enumerate(similarities):
             order = np.argsort(-values, kind="stable")[:most]
-            found = [Neighbour(int(positions[at]), float(values[at])) for at in order]
-            best[row] = sorted([*best[row], *found], key=lambda one: (-one.similarity, one.position))[:most]
+            candidates = [*best[row], *(Neighbour(int(positions[at]), float(values[at])) for at in order)]
+            best[row] = sorted(candidates, key=lambda near: (-near.similarity, near.position))[:most]
     return best
 
 
-def drawn(ids: Sequence[str], most: int) -> Ints:
-    """Return the positions of `most` ids at most, in order; which ones depends on each id alone, not on the others."""
+def sample_rows(ids: Sequence[str], most: int) -> Ints:
+    """Return the positions of at most `most` ids, in order; the choice depends on each id alone, not on the others."""
     order = sorted(range(len(ids)), key=lambda row: _rank(ids[row]))[:most]
     return np.array(sorted(order), np.int64)
 
 
-def queried(ids: Sequence[str], right: npt.NDArray[np.bool_], confidence: Floats, most: int) -> Ints:
+def choose_queries(ids: Sequence[str], right: npt.NDArray[np.bool_], confidence: Floats, most: int) -> Ints:
     """Return the positions of the test examples whose neighbours are shown: up to half are the surest errors.
 
-    The rest are right ones, by the same choice as `drawn`, or more errors where there are too few.
+    The rest are right ones, chosen as by `sample_rows`, or more errors if there are too few.
     """
     wrong = [int(row) for row in np.argsort(-confidence, kind="stable") if not right[row]]
     others = sorted(np.flatnonzero(right).tolist(), key=lambda row: _rank(ids[row]))
@@ -80,69 +123,60 @@ def queried(ids: Sequence[str], right: npt.NDArray[np.bool_], confidence: Floats
     return np.array([*wrong[:half], *others[: most - len(wrong[:half])]], np.int64)
 
 
-class Seen(NamedTuple):
-    """The N test examples: their texts, vectors (N, H), and class indices (N,), both the true and the predicted."""
-
-    ids: Sequence[str]
-    texts: Sequence[str]
-    vectors: Vectors
-    actual: Ints
-    predicted: Ints
-
-
-def projected(
-    test: Seen,
+def describe_projection(
+    test: EmbeddedExamples,
     labels: Sequence[str],
     *,
     points: int,
     queries: Ints,
-    near: Sequence[Sequence[Neighbour]],
-    told: Callable[[int], tuple[str, str]],
-) -> dict[str, Any]:
-    """Return all this for strict JSON: `points` points at most, scaled so that all lie within [-1, 1].
+    neighbours: Sequence[Sequence[Neighbour]],
+    text_and_label: Callable[[int], tuple[str, str]],
+) -> Document:
+    """Return the projection for strict JSON: at most `points` points, scaled so that all lie within [-1, 1].
 
-    `near` are the neighbours of the test examples at the positions `queries`; `told` gives the text and the class of
-    the example at a neighbour's position.
+    `neighbours` are those of the test examples at the positions `queries`; `text_and_label` returns the text and the
+    class of the example at a neighbour's position.
     """
-    found, rows = plane(test.vectors), drawn(test.ids, points)
-    largest = float(np.abs(found.points).max(initial=0.0)) or 1.0
-    neighbours = []
-    for row, ones in zip(queries.tolist(), near, strict=True):
-        nearest_ones = [(*told(one.position), one.similarity) for one in ones]
-        neighbours.append(
-            {
-                "text": test.texts[row],
-                "label": labels[test.actual[row]],
-                "predicted": labels[test.predicted[row]],
-                "nearest": [dict(zip(("text", "label", "similarity"), one, strict=True)) for one in nearest_ones],
-            }
-        )
+    plane, rows = project(test.vectors), sample_rows(test.ids, points)
+    largest = float(np.abs(plane.points).max(initial=0.0)) or 1.0
     return {
-        "rows": len(found.points),
+        "rows": len(plane.points),
         "width": test.vectors.shape[1],
-        "explained": [round(share, DIGITS) for share in found.explained],
+        "explained": [round(share, _COORDINATE_DIGITS) for share in plane.explained],
         "points": [
             {
-                "x": round(float(found.points[row, 0]) / largest, DIGITS) + 0.0,
-                "y": round(float(found.points[row, 1]) / largest, DIGITS) + 0.0,
+                "x": round(float(plane.points[row, 0]) / largest, _COORDINATE_DIGITS) + 0.0,
+                "y": round(float(plane.points[row, 1]) / largest, _COORDINATE_DIGITS) + 0.0,
                 "actual": int(test.actual[row]),
                 "predicted": int(test.predicted[row]),
             }
             for row in rows
         ],
-        "neighbours": neighbours,
+        "neighbours": [
+            {
+                "text": test.texts[row],
+                "label": labels[test.actual[row]],
+                "predicted": labels[test.predicted[row]],
+                "nearest": [_describe_neighbour(near, *text_and_label(near.position)) for near in nearest],
+            }
+            for row, nearest in zip(queries.tolist(), neighbours, strict=True)
+        ],
     }
 
 
-def of_rows(parts: Iterable[tuple[npt.NDArray[np.bool_], Vectors]]) -> Iterator[tuple[Ints, Vectors]]:
-    """Yield (positions, vectors) of the rows that are wanted out of consecutive pieces of a table."""
+def select_vectors(parts: Iterable[tuple[npt.NDArray[np.bool_], Vectors]]) -> Iterator[tuple[Ints, Vectors]]:
+    """Yield the (positions, vectors) of the wanted rows; `parts` are (wanted, vectors) of consecutive pieces."""
     start = 0
     for wanted, vectors in parts:
         yield start + np.flatnonzero(wanted), vectors[wanted]
         start += len(wanted)
 
 
-def _unit(vectors: Vectors) -> Floats:
+def _describe_neighbour(near: Neighbour, text: str, label: str) -> Document:
+    return {"text": text, "label": label, "similarity": near.similarity}
+
+
+def _to_units(vectors: Vectors) -> Floats:
     exact = vectors.astype(np.float64)
     lengths = np.linalg.norm(exact, axis=1, keepdims=True)
     return exact / np.where(lengths > 0, lengths, 1.0)

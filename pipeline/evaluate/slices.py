@@ -1,4 +1,4 @@
-"""Parts of the test split that are worth a look of their own."""
+"""Slices: parts of the test split that are evaluated on their own."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,25 +11,25 @@ MISSING = "(missing)"
 
 
 class Slice(NamedTuple):
-    """Rows that share something: `rows` are their positions, rising."""
+    """Rows that share a property: `rows` are their positions, rising."""
 
     slice: str  # "length" or the name of a column
     value: str
     rows: Ints
 
 
-def by_length(texts: Sequence[str], edges: Sequence[int]) -> list[Slice]:
-    """Return the rows by their number of words (runs between blanks), shortest first, empty slices left out.
+def slice_by_length(texts: Sequence[str], edges: Sequence[int]) -> list[Slice]:
+    """Return the rows by their number of words (runs between blanks), shortest first, without empty slices.
 
-    `edges` rise; each is the last word count of its slice, and one slice more holds what is longer.
+    `edges` rise; each is the last word count of its slice, and one slice more holds all longer texts.
     """
     counts = np.array([len(text.split()) for text in texts], dtype=np.int64)
     places = np.searchsorted(np.array(edges, dtype=np.int64), counts, side="left")
-    found = [Slice("length", name, np.flatnonzero(places == at)) for at, name in enumerate(_length_names(edges))]
-    return [part for part in found if len(part.rows)]
+    parts = [Slice("length", name, np.flatnonzero(places == at)) for at, name in enumerate(_length_names(edges))]
+    return [part for part in parts if len(part.rows)]
 
 
-def by_column(name: str, values: Sequence[str | None]) -> list[Slice]:
+def slice_by_column(name: str, values: Sequence[str | None]) -> list[Slice]:
     """Return the rows by their value in a column, values in order; rows without a value come last as `MISSING`."""
     rows: dict[str | None, list[int]] = {}
     for row, value in enumerate(values):
@@ -39,7 +39,7 @@ def by_column(name: str, values: Sequence[str | None]) -> list[Slice]:
 
 
 def _length_names(edges: Sequence[int]) -> list[str]:
-    """Return "1-5", "6-10", ..., "11+"; "all" where there is no edge."""
+    """Return "1-5", "6-10", ..., "11+"; "all" if there is no edge."""
     if not edges:
         return ["all"]
     starts = [1, *(edge + 1 for edge in edges)]

@@ -1,1 +1,1 @@
-"""A raw file becomes labelled examples."""
+"""Labelled examples out of a raw file."""

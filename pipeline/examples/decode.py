@@ -1,7 +1,10 @@
-"""Bytes as text, strictly: what does not decode is refused with its place, never replaced."""
+"""Bytes as lines of text, strictly: bytes that do not decode are refused with their place, never replaced."""
 
 import codecs
-import re
+import io
+from collections.abc import Iterator
+from functools import partial
+from typing import BinaryIO
 
 from pipeline.core.errors import DataError, listed
 
@@ -21,36 +24,71 @@ _KINDS = {
     b"(\xb5/\xfd": "a zstd file: unpack it",
     b"%PDF-": "a PDF: bring the table as text",
 }
-_LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 _WIDE = ("utf-16", "utf-32")
+_BIG_ENDIAN = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}
+_PIECE = 1 << 16
+# Decoding gives no lone surrogate, so that one can mark the places of bad bytes.
+_BAD = "\udcff"
+codecs.register_error("pipeline-mark", lambda error: (_BAD, error.end))  # type: ignore[attr-defined]
 
 
-def decode(content: bytes, *, file: str, encoding: str) -> str:
-    """Return the text of a file's bytes, without the byte order mark.
+def decode_lines(stream: BinaryIO, *, file: str, encoding: str, max_bytes: int | None = None) -> Iterator[str]:
+    """Yield each line of a seekable stream with its end (LF, CRLF or CR), without the byte order mark.
+
+    A piece of the file and one line are in memory.
 
     Raises:
-        DataError: The file is empty, of another encoding, or not text.
+        DataError: The file is empty, of another encoding, or not text, or a line with its end has more than
+            `max_bytes` bytes of UTF-8.
     """
     codec = codecs.lookup(encoding).name
+    stream.seek(0)
+    start = stream.read(4096)
     if not codec.startswith(_WIDE):
-        _refuse_other_kinds(content, file)
+        _refuse_other_kinds(start, file)
+    elif codec in _WIDE:
+        # Little-endian without a mark, as `bytes.decode` has it; a decoder of streams insists on the mark.
+        codec += "-be" if start.startswith(_BIG_ENDIAN[codec]) else "-le"
     try:
-        text = content.decode(codec).removeprefix("\ufeff")
+        if all(piece.isspace() for piece in _pieces(stream, codec, _PIECE)):
+            raise DataError(f"{file}: the file is empty. Bring the data, or correct `file`.")
+        lines = _pieces(stream, codec, -1 if max_bytes is None else max_bytes + 1)
+        yield from lines if max_bytes is None else _capped(lines, file, max_bytes)
     except UnicodeDecodeError as error:
-        raise _undecodable(content, error, file=file, codec=codec) from error
-    if not text or text.isspace():
-        raise DataError(f"{file}: the file is empty. Bring the data, or correct `file`.")
-    return text
+        raise _undecodable(stream, error, file=file, codec=codec) from error
 
 
-def _refuse_other_kinds(content: bytes, file: str) -> None:
+def _pieces(
+    stream: BinaryIO, codec: str, characters: int, *, errors: str = "strict", newline: str | None = ""
+) -> Iterator[str]:
+    """Yield the lines from the start of the stream, each cut into pieces of that many characters (-1: whole)."""
+    stream.seek(0)
+    text = io.TextIOWrapper(stream, encoding=codec, errors=errors, newline=newline)
+    try:
+        if first := text.readline(characters).removeprefix("\ufeff"):
+            yield first
+        yield from iter(partial(text.readline, characters), "")
+    finally:
+        text.detach()
+
+
+def _capped(lines: Iterator[str], file: str, max_bytes: int) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        # A character takes four bytes at most, so most lines need not be encoded.
+        if len(line) * 4 > max_bytes and len(line.encode("utf-8", "surrogatepass")) > max_bytes:
+            raise DataError(
+                f"{file}:{number}: the line has more than {max_bytes} bytes. Divide it, or raise `max_document_bytes`."
+            )
+        yield line
+
+
+def _refuse_other_kinds(start: bytes, file: str) -> None:
     for mark, name in _MARKS.items():
-        if content.startswith(mark):
+        if start.startswith(mark):
             raise DataError(f"{file}: the file starts with the byte order mark of {name}. Set `encoding: {name}`.")
     for magic, remedy in _KINDS.items():
-        if content.startswith(magic):
+        if start.startswith(magic):
             raise DataError(f"{file}: this is {remedy}.")
-    start = content[:4096]
     # Half of the bytes of Latin text in UTF-16 are NUL, in one half of the places.
     for offset, name in ((1, "utf-16-le"), (0, "utf-16-be")):
         places = start[offset::2]
@@ -58,28 +96,20 @@ def _refuse_other_kinds(content: bytes, file: str) -> None:
             raise DataError(f"{file}: every other byte is NUL; it looks like {name}. Set `encoding: {name}`.")
 
 
-def _undecodable(content: bytes, error: UnicodeDecodeError, *, file: str, codec: str) -> DataError:
-    """Return the error with the byte offset, the line and, where lines can be told apart, all such lines."""
-    if codec.startswith(_WIDE):
-        before = content[: error.start].decode(codec, "ignore")
-        lines, start = [len(re.findall(r"\r\n|\r|\n", before)) + 1], error.start
-    else:
-        lines, start = _undecodable_lines(content, codec) or ([1], error.start)
-    found = content[start : start + 8].hex(" ")
+def _undecodable(stream: BinaryIO, error: UnicodeDecodeError, *, file: str, codec: str) -> DataError:
+    """Return the error with the offset of the first bad byte, and the number and the first five of the bad lines."""
+    # The bytes given to the decoder end where the stream was read to.
+    offset = stream.tell() - len(error.object) + error.start
+    count, lines, number, last = 0, list[int](), 1, 0
+    for piece in _pieces(stream, codec, _PIECE, errors="pipeline-mark", newline=None):
+        if _BAD in piece and number != last:
+            count, last = count + 1, number
+            lines += [number] if count <= 5 else []
+        number += piece.endswith("\n")
+    more = f" and {count - 5} more" if count > 5 else ""
+    stream.seek(offset)
     return DataError(
-        f"{file}:{lines[0]}: {len(lines)} line(s) are not {codec} (line {listed(lines)}); "
-        f"the first bad byte is at offset {start}: {found}. "
+        f"{file}:{lines[0]}: {count} line(s) are not {codec} (line {listed(lines)}{more}); "
+        f"the first bad byte is at offset {offset}: {stream.read(8).hex(' ')}. "
         "Save the file as UTF-8, or set `encoding:` to what it is (often cp1252)."
     )
-
-
-def _undecodable_lines(content: bytes, codec: str) -> tuple[list[int], int] | None:
-    """Return the numbers of the lines that do not decode and the offset of the first bad byte."""
-    lines, first = [], len(content)
-    for number, line in enumerate(_LINE.finditer(content), start=1):
-        try:
-            line.group().decode(codec)
-        except UnicodeDecodeError as error:
-            lines.append(number)
-            first = min(first, line.start() + error.start)
-    return (lines, first) if lines else None

@@ -1,130 +1,152 @@
 """Rows of comma- or tab-separated text: every row as long as the header, every quote closed."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from pipeline.core.errors import DataError
-from pipeline.examples.records import Records, choose, fault
+from pipeline.examples.lines import LineEnds
+from pipeline.examples.records import Oversized, RawRow, RowFault, find_columns
 
 _ENDS = r"\r\n|\r|\n|\Z"
 _CANDIDATES = (",", ";", "\t", "|")
+_SHOWN = 40  # characters of a cell in a message
+
+Cells = Sequence[str | Oversized]
 
 
-class Row(NamedTuple):
-    """One row: the line it starts in (from 1), its cells, and the line end behind it ("" at the end of the file)."""
+class Dialect(NamedTuple):
+    """The characters between and around cells (`quote` "" makes all quotes ordinary), and the cap on a cell.
 
-    line: int
-    cells: list[str]
-    end: str
+    A quoted cell of several lines with more than `max_cell_bytes` bytes is not kept but stands as `Oversized`.
+    """
+
+    delimiter: str
+    quote: str
+    max_cell_bytes: int
 
 
-def parse(content: str, *, file: str, columns: Sequence[str], delimiter: str, quote: str) -> Records:
-    """Return the wanted columns of a file with a header; blank lines are skipped, "NA" and "null" are text.
+def read_delimited(lines: Iterable[str], *, file: str, columns: Sequence[str], dialect: Dialect) -> Iterator[RawRow]:
+    """Yield the wanted cells of each row behind the header; blank lines are skipped, "NA" and "null" are text.
 
     Cells are as written, inner line ends included; a doubled quote in a quoted cell is one quote; a quote inside a
-    cell that does not start with one is an ordinary character. `quote` "" makes all quotes ordinary.
+    cell that does not start with one is an ordinary character. Of `lines`, with their ends, those of one row are in
+    memory.
 
     Raises:
         DataError: Wrong or missing columns, rows of another length, an unclosed quote, or lone CRs among other ends.
     """
-    tokens = rows(content, file=file, delimiter=delimiter, quote=quote)
-    header = next(tokens)
-    hint = _other_delimiter(header.cells, columns, delimiter)
-    places = choose(file, columns, header.cells, hint=hint)
-    records = Records(file, [], {name: [] for name in columns})
-    cells = [records.columns[name] for name in columns]
-    ragged: list[tuple[int, object]] = []
-    ends = {header.end: [header.line]}
-    for row in tokens:
-        if row.end == "\r" or row.end not in ends:
-            ends.setdefault(row.end, []).append(row.line)
-        if len(row.cells) != len(header.cells):
-            ragged.append((row.line, len(row.cells)))
-            continue
-        records.lines.append(row.line)
-        for column, place in zip(cells, places, strict=True):
-            column.append(row.cells[place])
-    check_ends(file, ends)
-    if ragged:
-        raise _ragged(file, ragged, len(header.cells), delimiter, quote)
-    return records
+    rows = split_rows(lines, file=file, dialect=dialect)
+    line, header, end = next(rows)
+    names = ["" if isinstance(cell, Oversized) else cell for cell in header]
+    places = find_columns(file, columns, names, hint=_suggest_delimiter(names, columns, dialect.delimiter))
+    pick = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
+    width, ends, previous = len(header), LineEnds(file), end
+    ragged = RowFault(file, f"without the {width} cells of the header")
+    ends.add(line, end)
+    for line, cells, end in rows:
+        if end != previous or end == "\r":
+            ends.add(line, end)
+            previous = end
+        if len(cells) == width:
+            yield line, pick(cells)
+        else:
+            ragged.add(line, f"{len(cells)} cells")
+    ends.check()
+    quoting = f"Put {dialect.quote} around cells that contain" if dialect.quote else "Remove"
+    ragged.check(
+        f"{quoting} {dialect.delimiter!r}{'' if dialect.quote else ' from the cells'}, fill short rows with empty "
+        "cells, or set `delimiter` and `quote`."
+    )
 
 
-def rows(content: str, *, file: str, delimiter: str, quote: str) -> Iterator[Row]:
-    """Yield the rows of `content`, blank lines left out; lines are counted as an editor counts them.
+def split_rows(lines: Iterable[str], *, file: str, dialect: Dialect) -> Iterator[tuple[int, Cells, str]]:
+    """Yield each row that is not a blank line: the line it starts in (from 1), its cells, and the line end behind it.
+
+    The end is "" at the end of the file. Lines are counted as an editor counts them.
 
     Raises:
         DataError: A quoted cell is not closed, or goes on behind its closing quote.
     """
-    line, start, cells = 1, 1, list[str]()
-    for match in _cell(delimiter, quote).finditer(content):
-        quoted, plain, end = match.groups()
-        if end is None:
-            raise _unclosed(content, match.start(), line, file=file, quote=quote)
-        if quoted is None:
-            cells.append(plain)
-        else:
-            cells.append(quoted.replace(quote * 2, quote))
-            line += _line_ends(quoted)
-        if end != delimiter:
-            if quoted is not None or plain or len(cells) > 1:
-                yield Row(start, cells, end)
-            line += 1
-            start, cells = line, []
+    delimiter, quote, _ = dialect
+    numbered = enumerate(lines, start=1)
+    quoted = _Quoted(numbered, file, dialect) if quote else None
+    for number, line in numbered:
+        if quoted is not None and quote in line:
+            yield number, *quoted.split(number, line)
+        elif text := line.rstrip("\r\n"):
+            yield number, text.split(delimiter), line[len(text) :]
 
 
-def check_ends(file: str, ends: dict[str, list[int]]) -> None:
-    """Check the line ends of a file, given as lines by end: CR alone may end all rows or none.
+class _Quoted:
+    """The rows that hold quotes; their further lines are taken from `lines`."""
 
-    Raises:
-        DataError: Some lines end in a lone CR and others in LF or CRLF.
-    """
-    others = [end for end in ends if end not in ("\r", "")]
-    if "\r" in ends and others:
-        found = [(line, None) for line in ends["\r"]]
-        name = " and ".join(sorted({"\n": "LF", "\r\n": "CRLF"}[end] for end in others))
-        remedy = f"The other rows end in {name}: quote the cell around the CR, or remove it."
-        raise fault(file, "ending in a lone carriage return", found, remedy)
+    def __init__(self, lines: Iterator[tuple[int, str]], file: str, dialect: Dialect) -> None:
+        self._lines, self._file = lines, file
+        self._delimiter, self._quote, self._max_bytes = dialect
+        d, q = re.escape(self._delimiter), re.escape(self._quote)
+        # Possessive, hence linear.
+        inside = rf"[^{q}]*+(?:{q}{q}[^{q}]*+)*+"
+        self._inside = re.compile(inside)
+        self._cell = re.compile(rf"(?:{q}({inside}){q}|([^{d}{q}\r\n][^{d}\r\n]*+|))({d}|{_ENDS})")
+        self._after = re.compile(rf"{d}|{_ENDS}")
+
+    def split(self, number: int, line: str) -> tuple[Cells, str]:
+        """Return the cells of the row that starts with `line`, and its end."""
+        delimiter, quote, double, match = self._delimiter, self._quote, self._quote * 2, self._cell.match
+        cells: list[str | Oversized] = []
+        place, end = 0, delimiter
+        while end == delimiter:
+            if cell := match(line, place):
+                quoted, plain, end = cell.groups()
+                cells.append(plain if quoted is None else quoted.replace(double, quote))
+                place = cell.end()
+            else:
+                number, line, place, end = self._finish(cells, number, line, place)
+        return cells, end
+
+    def _finish(self, cells: list[str | Oversized], number: int, line: str, place: int) -> tuple[int, str, int, str]:
+        """Append the quoted cell at `place`, which `line` does not end; return the line it ends in, and its end.
+
+        Of a cell above the cap the text is dropped and only counted.
+        """
+        opened, shown, start = number, line[place:], place + 1
+        pieces, size = list[str](), 0
+        while True:
+            stop = self._stop(line, start)
+            piece = line[start:stop].replace(self._quote * 2, self._quote)
+            size += len(piece.encode("utf-8", "surrogatepass"))
+            if size <= self._max_bytes:
+                pieces.append(piece)
+            if stop < len(line):
+                break
+            number, line = next(self._lines, (number, ""))
+            if not line:
+                raise self._unclosed(opened, shown, "is an unclosed quote: the file ends in it")
+            shown, start = shown if len(shown) >= _SHOWN else shown + line, 0
+        after = self._after.match(line, stop + 1)
+        if after is None:
+            rest = line[stop + 1 : stop + 21]
+            words = f"goes on behind its closing quote in line {number} with {rest!r}: an unclosed quote"
+            raise self._unclosed(opened, shown, words)
+        cells.append("".join(pieces) if size <= self._max_bytes else Oversized(size))
+        return number, line, after.end(), after[0]
+
+    def _stop(self, line: str, start: int) -> int:
+        """Return where the inside of a quoted cell ends: before its closing quote, or at the end of the line."""
+        inside = self._inside.match(line, start)
+        return inside.end() if inside else start
+
+    def _unclosed(self, line: int, shown: str, words: str) -> DataError:
+        quote = self._quote
+        return DataError(
+            f"{self._file}:{line}: the quoted cell that starts here, {shown[:_SHOWN]!r}, {words}. Close the quote, "
+            f'double the quotes inside ({quote * 2}), or set `quote: ""` if quotes are ordinary text.'
+        )
 
 
-def _cell(delimiter: str, quote: str) -> re.Pattern[str]:
-    """Return the pattern of one cell and what ends it; where neither form fits, it matches nothing, without groups."""
-    d, q = re.escape(delimiter), re.escape(quote)
-    quoted = _quoted(q) if quote else "((?!))"
-    return re.compile(rf"(?:{quoted}|([^{d}{q}\r\n][^{d}\r\n]*+|))({d}|{_ENDS})|")
-
-
-def _quoted(quote: str) -> str:
-    """Return the pattern of a quoted cell, its inside as the group; `quote` is escaped. Possessive, hence linear."""
-    return rf"{quote}([^{quote}]*+(?:{quote}{quote}[^{quote}]*+)*+){quote}"
-
-
-def _line_ends(text: str) -> int:
-    return text.count("\n") + text.count("\r") - text.count("\r\n")
-
-
-def _unclosed(content: str, place: int, line: int, *, file: str, quote: str) -> DataError:
-    closed = re.compile(_quoted(re.escape(quote))).match(content, place)
-    start = f"{file}:{line}: the quoted cell that starts here, {content[place : place + 40]!r}, "
-    remedy = f'Close the quote, double the quotes inside ({quote * 2}), or set `quote: ""` if quotes are ordinary text.'
-    if closed is None:
-        return DataError(f"{start}is an unclosed quote: the file ends in it. {remedy}")
-    rest = content[closed.end() : closed.end() + 20]
-    end = line + _line_ends(closed.group())
-    return DataError(
-        f"{start}goes on behind its closing quote in line {end} with {rest!r}: an unclosed quote. {remedy}"
-    )
-
-
-def _ragged(file: str, ragged: list[tuple[int, object]], width: int, delimiter: str, quote: str) -> DataError:
-    found = [(line, f"{cells} cells") for line, cells in ragged]
-    how = f"Put {quote} around cells that contain {delimiter!r}" if quote else f"Remove {delimiter!r} from the cells"
-    remedy = f"{how}, fill short rows with empty cells, or set `delimiter` and `quote`."
-    return fault(file, f"without the {width} cells of the header", found, remedy)
-
-
-def _other_delimiter(header: Sequence[str], columns: Sequence[str], delimiter: str) -> str:
+def _suggest_delimiter(header: Sequence[str], columns: Sequence[str], delimiter: str) -> str:
     """Return " It looks like ';'." if another delimiter gives the wanted columns, or any at all to a header of one."""
     line = delimiter.join(header)
     for other in _CANDIDATES:

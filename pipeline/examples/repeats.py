@@ -1,4 +1,4 @@
-"""Which rows of one text stay: one at most, on one side, with one label."""
+"""Rows of equal texts: at most one stays, on one side, with one label."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,18 +6,23 @@ from typing import Literal, NamedTuple
 
 from pipeline.settings.fields import Split
 
-Reason = Literal["conflicts", "duplicates", "leaks"]
+DropReason = Literal["conflicts", "duplicates", "leaks"]
 Policy = Literal["drop", "majority", "fail"]
 
 
-class Settled(NamedTuple):
-    """The reason why each row that goes does so, by row, and the rows of each text with several labels."""
+class Repeats(NamedTuple):
+    """Rows of repeated texts.
 
-    dropped: dict[int, Reason]
+    Args:
+        dropped: Why each row that goes does so, by row.
+        conflicts: The rows of each text that has several labels.
+    """
+
+    dropped: dict[int, DropReason]
     conflicts: list[list[int]]
 
 
-def settle(
+def resolve_repeats(
     rows: Iterable[int],
     *,
     ids: Sequence[str],
@@ -25,12 +30,12 @@ def settle(
     sides: Sequence[Split],
     policy: Policy,
     rank: Mapping[Split, int],
-) -> Settled:
-    """Return which of `rows` to drop so that every id is there once at most; the other columns are indexed by row.
+) -> Repeats:
+    """Return which of `rows` to drop so that each id is left at most once; the other columns are indexed by row.
 
-    A text with several labels keeps the commonest under `majority`; under a tie, and otherwise, it loses all its
-    rows (`conflicts`). Of the rows left of a text, the one stays whose side has the lowest `rank`, the first among
-    equals; the others are `duplicates` on its side and `leaks` on another.
+    A text with several labels keeps the commonest under `majority`; under a tie, and under another policy, it loses
+    all its rows (`conflicts`). Of the rows left of a text, the one on the side of the lowest `rank` stays, the first
+    if several are; the others are `duplicates` if they are on its side and `leaks` if not.
     """
     first: dict[str, int] = {}
     repeated: dict[str, list[int]] = {}
@@ -38,7 +43,7 @@ def settle(
         start = first.setdefault(ids[row], row)
         if start != row:
             repeated.setdefault(ids[row], [start]).append(row)
-    dropped: dict[int, Reason] = {}
+    dropped: dict[int, DropReason] = {}
     conflicts = []
     for same in repeated.values():
         if len({labels[row] for row in same}) > 1:
@@ -49,7 +54,7 @@ def settle(
         if left:
             stays = min(left, key=lambda row: (rank[sides[row]], row))
             dropped |= {row: "duplicates" if sides[row] == sides[stays] else "leaks" for row in left if row != stays}
-    return Settled(dropped, conflicts)
+    return Repeats(dropped, conflicts)
 
 
 def _label(labels: list[str], policy: Policy) -> str | None:

@@ -1,4 +1,4 @@
-"""Texts as the pipeline reads them: one spelling, no invisible characters, and a key that says which are the same."""
+"""The normal form of texts: one spelling, no invisible characters, and a key that equal texts share."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ def is_empty(text: str) -> bool:
     return all(unicodedata.category(character) in _INVISIBLE for character in text)
 
 
-def key(text: str) -> str:
+def text_key(text: str) -> str:
     """Return what equal texts share: a normalised text without case, runs of white space one blank, again in NFC.
 
     Source: The Unicode Standard 15.0, section 3.13, default caseless matching (full case folding).
@@ -31,6 +31,6 @@ def key(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(text.casefold().split()))
 
 
-def identity(text_key: str) -> str:
+def text_id(key: str) -> str:
     """Return the id of a text: the first 8 bytes of the SHA-256 of its key, 16 hexadecimal digits."""
-    return hashlib.sha256(text_key.encode()).digest()[:8].hex()
+    return hashlib.sha256(key.encode()).digest()[:8].hex()

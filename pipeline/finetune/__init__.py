@@ -1,1 +1,1 @@
-"""What a labelled task learns."""
+"""Learning a labelled task."""

@@ -1,19 +1,21 @@
-"""Learning the classes of labelled texts: the plan of its updates, their losses, and an evaluation on validation."""
+"""The objective of single-label classification: its updates, its loss, and its evaluation on validation."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import macro_f1
-from pipeline.models.batches import Indices, Ragged, on_device, plan
+from pipeline.models.batches import Indices, Ragged, plan_batches, to_device, to_ragged
 from pipeline.models.device import Device
-from pipeline.models.inference import collate, forward, logits
-from pipeline.models.layers import layer_scales
+from pipeline.models.inference import collate, compute_logits, forward
+from pipeline.models.layers import scale_layer_rates
 from pipeline.models.processes import ALONE, Ranks
 from pipeline.settings.task import FinetuneParams
 from pipeline.train.objective import Moment, Objective, Plan, Step
@@ -27,8 +29,8 @@ class Rows(NamedTuple):
     ids: tuple[str, ...]
 
 
-class Evaluation(NamedTuple):
-    """How the model did on validation after `step` updates; `train_loss` is the mean since the evaluation before."""
+class ValidationScores(NamedTuple):
+    """The scores on validation after `step` updates; `train_loss` is the mean since the last evaluation."""
 
     step: int
     epoch: float
@@ -39,15 +41,33 @@ class Evaluation(NamedTuple):
     macro_f1: float
 
 
-def plan_steps(lengths: Indices, params: FinetuneParams) -> Sequence[Step]:
-    """Return every update of the training: batches of near-equal length, in an order drawn anew each epoch.
+def rows_of(table: pa.Table, split: str) -> Rows:
+    """Return the rows of one split of a table of tokens."""
+    part = table.filter(pc.equal(table["split"], split))
+    return Rows(to_ragged(part["input_ids"]), part["labels"].to_numpy().astype(np.int64), tuple(part["id"].to_pylist()))
+
+
+def balanced_weights(labels: torch.Tensor, classes: int) -> torch.Tensor:
+    """Return the weight of each class, (C,) float32, inverse to its count in `labels` (N,); their mean over rows is 1.
+
+    A class without rows has weight 0.
+
+    Source: King and Zeng 2001, Logistic Regression in Rare Events Data; scikit-learn's `class_weight="balanced"`.
+    """
+    counts = torch.bincount(labels, minlength=classes).float()
+    present = (counts > 0).sum()
+    return torch.where(counts > 0, counts.sum() / (present * counts.clamp(min=1)), 0.0)
+
+
+def _plan(train: Rows, params: FinetuneParams) -> Sequence[Step]:
+    """Return every update of the training: batches of near-equal length, in a new random order each epoch.
 
     The order of an epoch depends on (seed, epoch) alone. Evaluations are spread evenly over each epoch, one at its end.
     """
 
     def draw(epoch: int, done: int) -> list[Step]:
-        batches = plan(
-            lengths,
+        batches = plan_batches(
+            train.tokens.lengths,
             batch_tokens=params.batch_tokens,
             batch_size=params.batch_size,
             rng=np.random.default_rng([params.seed, epoch]),
@@ -63,14 +83,14 @@ def plan_steps(lengths: Indices, params: FinetuneParams) -> Sequence[Step]:
     return Plan(draw, epochs=params.epochs)
 
 
-def class_weights(train: Rows, params: FinetuneParams, classes: int) -> torch.Tensor | None:
-    """Return the weight of each class in the loss, (C,) float32 on the CPU; None where all weigh the same."""
+def _class_weights(model: PreTrainedModel, train: Rows, params: FinetuneParams, _device: Device) -> torch.Tensor | None:
+    """Return the weight of each class in the loss, (C,) float32 on the CPU; None if all weigh the same."""
     if params.class_weights == "none":
         return None
-    return balanced_weights(torch.from_numpy(train.labels), classes)
+    return balanced_weights(torch.from_numpy(train.labels), int(model.config.num_labels or 0))
 
 
-def losses(
+def _losses(
     model: PreTrainedModel,
     train: Rows,
     weights: torch.Tensor | None,
@@ -79,31 +99,31 @@ def losses(
     device: Device,
     ranks: Ranks = ALONE,
 ) -> Iterator[torch.Tensor]:
-    """Yield the loss of each micro-batch, which add up to that of one batch of all their rows.
+    """Yield the loss of each micro-batch; they add up to the loss of one batch of all their rows.
 
-    That is a mean, weighted by class, to which each micro-batch adds a share.
+    That loss is a mean weighted by class, and each micro-batch adds its share of it.
     """
-    there = None if weights is None else on_device(weights, device.device)
-    whole = mass(train.labels[step.rows], weights)
+    class_weights = None if weights is None else to_device(weights, device.device)
+    whole = _total_weight(train.labels[step.rows], weights)
     for rows in step.parts:
-        mine = rows[ranks.rank :: ranks.size]
-        # More processes than rows: this one adds zeros, to the gradients of the same weights as the others.
-        share = mass(train.labels[mine], weights) / whole if len(mine) else 0.0
-        mine = mine if len(mine) else rows[:1]
-        labels = on_device(torch.from_numpy(train.labels[mine]), device.device)
-        found = forward(model, collate(model, train.tokens, mine, device), device)
-        yield cross_entropy(found, labels, there, label_smoothing=params.label_smoothing) * share
+        own = rows[ranks.rank :: ranks.size]
+        # With more ranks than rows, this one adds zeros to the gradients of the same weights as the others.
+        share = _total_weight(train.labels[own], weights) / whole if len(own) else 0.0
+        own = own if len(own) else rows[:1]
+        labels = to_device(torch.from_numpy(train.labels[own]), device.device)
+        logits = forward(model, collate(model, train.tokens, own, device), device)
+        yield cross_entropy(logits, labels, class_weights, label_smoothing=params.label_smoothing) * share
 
 
-def mass(labels: Indices, weights: torch.Tensor | None) -> float | torch.Tensor:
-    """Return what a mean loss over the rows is divided by: their number, or the sum of the weights of their classes.
+def _total_weight(labels: Indices, weights: torch.Tensor | None) -> float | torch.Tensor:
+    """Return the divisor of a mean loss over the rows: their number, or the sum of the weights of their classes.
 
     It is computed on the CPU, where the labels are, so that no GPU is waited for.
     """
     return float(len(labels)) if weights is None else weights[torch.from_numpy(labels)].sum()
 
 
-def measure(
+def _measure(
     model: PreTrainedModel,
     validation: Rows,
     moment: Moment,
@@ -111,55 +131,44 @@ def measure(
     device: Device,
     ranks: Ranks = ALONE,
     go_on: Callable[[], None] = lambda: None,
-) -> Evaluation:
-    """Return how the model does on validation: plain cross-entropy, accuracy and macro-F1."""
+) -> ValidationScores:
+    """Return the scores of the model on validation: plain cross-entropy, accuracy and macro-F1."""
     # Without gradients a batch needs a fraction of the memory, so it may be larger.
     tokens, size = 4 * params.batch_tokens, 4 * params.batch_size
-    found = logits(model, validation.tokens, device, batch_tokens=tokens, batch_size=size, ranks=ranks, go_on=go_on)
-    classes = found.shape[1]
-    cells = validation.labels * classes + found.argmax(-1).numpy()
+    logits = compute_logits(
+        model, validation.tokens, device, batch_tokens=tokens, batch_size=size, ranks=ranks, go_on=go_on
+    )
+    classes = logits.shape[1]
+    cells = validation.labels * classes + logits.argmax(-1).numpy()
     confusion = np.bincount(cells, minlength=classes**2).reshape(classes, classes).astype(np.float64)
-    return Evaluation(
+    return ValidationScores(
         *moment,
-        loss=float(cross_entropy(found, torch.from_numpy(validation.labels))),
+        loss=float(cross_entropy(logits, torch.from_numpy(validation.labels))),
         accuracy=float(confusion.trace() / confusion.sum()),
         macro_f1=macro_f1(confusion),
     )
 
 
-def better(found: Evaluation, best: Evaluation, params: FinetuneParams) -> bool:
-    """Return whether an evaluation is better than the best before it, by the metric that chooses."""
+def _better(scores: ValidationScores, best: ValidationScores, params: FinetuneParams) -> bool:
+    """Return whether the scores beat the best before them, by the metric that selects the weights."""
     if params.metric == "loss":
-        return found.loss < best.loss
-    return bool(getattr(found, params.metric) > getattr(best, params.metric))
+        return scores.loss < best.loss
+    return bool(getattr(scores, params.metric) > getattr(best, params.metric))
 
 
-def told(found: Evaluation) -> str:
-    """Return an evaluation in words."""
-    return f"validation loss {found.loss:.4f}, accuracy {found.accuracy:.4f}, macro-F1 {found.macro_f1:.4f}"
+def _describe(scores: ValidationScores) -> str:
+    return f"validation loss {scores.loss:.4f}, accuracy {scores.accuracy:.4f}, macro-F1 {scores.macro_f1:.4f}"
 
 
 CLASSES = Objective(
-    plan=lambda train, params: plan_steps(train.tokens.lengths, params),
-    prepare=lambda model, train, params, device: class_weights(train, params, int(model.config.num_labels or 0)),  # noqa: ARG005
-    losses=losses,
-    measure=measure,
-    evaluation=Evaluation,
-    better=better,
-    told=told,
+    plan=_plan,
+    prepare=_class_weights,
+    losses=_losses,
+    measure=_measure,
+    evaluation=ValidationScores,
+    better=_better,
+    describe=_describe,
     outputs=lambda model, train, rows, device: forward(model, collate(model, train.tokens, rows, device), device),
-    scales=lambda model, params: layer_scales(model, params.layer_decay),
-    names=lambda train, step: (train.ids[row] for row in step.rows),
+    scales=lambda model, params: scale_layer_rates(model, params.layer_decay),
+    name_examples=lambda train, step: (train.ids[row] for row in step.rows),
 )
-
-
-def balanced_weights(labels: torch.Tensor, classes: int) -> torch.Tensor:
-    """Return a weight a class, (C,) float32, inverse to its count in `labels` (N,), whose mean over the rows is 1.
-
-    A class without rows has weight 0.
-
-    Source: King and Zeng 2001, Logistic Regression in Rare Events Data; scikit-learn's `class_weight="balanced"`.
-    """
-    counts = torch.bincount(labels, minlength=classes).float()
-    present = (counts > 0).sum()
-    return torch.where(counts > 0, counts.sum() / (present * counts.clamp(min=1)), 0.0)

@@ -1,1 +1,1 @@
-"""All that knows Prefect."""
+"""Everything that knows Prefect."""

@@ -1,4 +1,4 @@
-"""`python -m pipeline plan` and `python -m pipeline run`: what would run, and running it under Prefect."""
+"""The commands `plan`, `run`, `serve` and `down`: a plan printed, a run under Prefect, and Prefect's service."""
 
 import argparse
 import importlib
@@ -6,100 +6,95 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from pipeline.core.errors import PipelineError, Stopped, UsageError
-from pipeline.flow.settings import SECRET, of_a_run
-from pipeline.repository.plan import affected, document, markdown, table, totals
+from pipeline.core.stage import Parser
+from pipeline.flow.settings import SECRET, make_run_environment
+from pipeline.repository.plan import list_affected, plan_to_json, plan_to_markdown, plan_to_text, summarize_plan
 
 FAILED = 1
-# A flow that ends with one of the errors a person can act on has its name.
-CODES = {kind.__name__: kind.exit_code for kind in PipelineError.__subclasses__()}
+# A flow that ends with a PipelineError has its class name as the name of its state.
+EXIT_CODES = {kind.__name__: kind.exit_code for kind in PipelineError.__subclasses__()}
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that reports like everything else here."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}\n{self.format_usage().strip()}")
-
-
-def plan(words: Sequence[str]) -> int:
-    """Print what a run of the targets would do; return 1 if anything, 0 if nothing.
+def plan_command(words: Sequence[str]) -> int:
+    """Print what a run of the targets would do; return 1 if it would do anything, else 0.
 
     Raises:
-        UsageError: A word or a target is unknown.
+        UsageError: An argument or a target is unknown.
     """
-    parser = _Parser(prog="python -m pipeline plan", description="What a run would do, and why.")
-    parser.add_argument("targets", nargs="*", help="stages, with all before them; everything, if none is named")
+    parser = Parser(prog="python -m pipeline plan", description="Print what a run would do, and why.")
+    _add_targets(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_const", dest="form", const="json", help="all stages as JSON")
-    form.add_argument("--md", action="store_const", dest="form", const="md", help="the affected ones as Markdown")
-    given = parser.parse_args(words)
-    steps = importlib.import_module("pipeline.repository.planner").plan(given.targets)
-    print(
-        json.dumps(document(steps), indent=1)
-        if given.form == "json"
-        else markdown(steps)
-        if given.form == "md"
-        else table(steps)
-    )
-    return int(bool(affected(steps)))
+    form.add_argument("--md", action="store_const", dest="form", const="md", help="the affected stages as Markdown")
+    arguments = parser.parse_args(words)
+    plan = importlib.import_module("pipeline.repository.planner").plan_stages(arguments.targets)
+    if arguments.form == "json":
+        print(json.dumps(plan_to_json(plan), indent=1))
+    else:
+        print(plan_to_markdown(plan) if arguments.form == "md" else plan_to_text(plan))
+    return int(bool(list_affected(plan)))
 
 
-def run(words: Sequence[str]) -> int:
-    """Run what is affected of the targets as a Prefect flow, if anything is, and return the exit code.
+def run_command(words: Sequence[str]) -> int:
+    """Run the affected stages among the targets, if any, as a Prefect flow, and return the exit code.
 
-    It is 0, 1 if a stage failed, 143 if the run was cancelled, and that of the error where nothing could begin (75:
-    another run has this workspace).
+    It is 0, 1 if a stage failed, 143 if the run was cancelled, and that of the error if nothing could begin (75:
+    another run uses this workspace).
 
     Raises:
-        UsageError: A word is unknown.
+        UsageError: An argument or a target is unknown or invalid.
     """
-    parser = _Parser(
-        prog="python -m pipeline run", description="Run what is affected, beside each other, under Prefect."
-    )
-    parser.add_argument("targets", nargs="*", help="stages, with all before them; everything, if none is named")
-    parser.add_argument("--workers", type=int, metavar="N", help="stages beside each other (default: the cores)")
+    parser = Parser(prog="python -m pipeline run", description="Run the affected stages in parallel, under Prefect.")
+    _add_targets(parser)
+    parser.add_argument("--workers", type=int, metavar="N", help="stages in parallel (default: the number of cores)")
     after = parser.add_mutually_exclusive_group()
-    after.add_argument("--keep-going", dest="fail_fast", action="store_false", help="finish what can be (the default)")
-    after.add_argument("--fail-fast", action="store_true", help="stop everything when a stage fails")
+    after.add_argument(
+        "--keep-going", dest="fail_fast", action="store_false", help="after a failure, finish what can be (default)"
+    )
+    after.add_argument("--fail-fast", action="store_true", help="stop everything as soon as a stage fails")
     parser.set_defaults(fail_fast=False)
-    given = parser.parse_args(words)
-    if given.workers is not None and given.workers < 1:
-        raise UsageError(f"--workers {given.workers} must be at least 1")
-    importlib.import_module("pipeline.repository.lock_file").mend()
-    steps = importlib.import_module("pipeline.repository.planner").plan(given.targets)
-    if not affected(steps):  # not worth a server's time, nor Prefect's second to be imported
-        print(f"nothing changed: {totals(steps)}", file=sys.stderr)
+    arguments = parser.parse_args(words)
+    if arguments.workers is not None and arguments.workers < 1:
+        raise UsageError(f"--workers is {arguments.workers}. Set a number of at least 1.")
+    importlib.import_module("pipeline.repository.lock_file").repair()
+    plan = importlib.import_module("pipeline.repository.planner").plan_stages(arguments.targets)
+    if not list_affected(plan):  # worth neither a server nor the second that importing Prefect takes
+        print(f"nothing changed: {summarize_plan(plan)}", file=sys.stderr)
         return 0
-    os.environ.update(of_a_run(os.environ))
+    os.environ.update(make_run_environment(os.environ))
     flow = importlib.import_module("pipeline.flow.flow").transferline
-    state: Any = flow(given.targets, given.workers, given.fail_fast, return_state=True)
+    state: Any = flow(arguments.targets, arguments.workers, arguments.fail_fast, return_state=True)
     print(state.message or state.name, file=sys.stderr)
     if state.is_completed():
         return 0
-    return CODES.get(state.name, Stopped.exit_code if state.is_cancelled() else FAILED)
+    return EXIT_CODES.get(state.name, Stopped.exit_code if state.is_cancelled() else FAILED)
 
 
-def serve(words: Sequence[str]) -> None:
+def serve_command(words: Sequence[str]) -> None:
     """Start Prefect's server, the deployments and a worker on this machine.
 
     Raises:
-        UsageError: A word is unknown, or it runs already.
+        UsageError: An argument is unknown, or the service runs already.
         EnvironmentFault: A part did not start.
     """
-    parser = _Parser(prog="python -m pipeline serve", description="Start server, deployments and worker.")
-    parser.add_argument("--port", type=int, default=4200, help="of the server on 127.0.0.1 (default 4200)")
-    url = importlib.import_module("pipeline.flow.service").serve(parser.parse_args(words).port)
-    print(f"{url} shows the runs; log in with what {SECRET} holds. `make down` stops it.")
+    parser = Parser(prog="python -m pipeline serve", description="Start server, deployments and worker.")
+    parser.add_argument("--port", type=int, default=4200, help="port of the server on 127.0.0.1 (default: 4200)")
+    url = importlib.import_module("pipeline.flow.service").start_service(parser.parse_args(words).port)
+    print(f"{url} shows the runs; log in with the contents of {SECRET}. Run `make down` to stop it.")
 
 
-def down(words: Sequence[str]) -> None:
-    """Stop what `serve` started.
+def down_command(words: Sequence[str]) -> None:
+    """Stop what `serve` has started.
 
     Raises:
-        UsageError: A word is given.
+        UsageError: An argument is given.
     """
-    _Parser(prog="python -m pipeline down", description="Stop what `serve` started.").parse_args(words)
-    print("stopped" if importlib.import_module("pipeline.flow.service").down() else "nothing was running")
+    Parser(prog="python -m pipeline down", description="Stop what `serve` has started.").parse_args(words)
+    print("stopped" if importlib.import_module("pipeline.flow.service").stop_service() else "nothing was running")
+
+
+def _add_targets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("targets", nargs="*", help="stages, with all stages they depend on (default: everything)")

@@ -1,4 +1,4 @@
-"""`python -m pipeline serve` and `down`: server, work pool, deployments and worker of one machine, in `.prefect/`."""
+"""The service of one machine: Prefect's server, work pool, deployments and worker, with their files in `.prefect/`."""
 
 import os
 import secrets
@@ -18,36 +18,37 @@ from prefect.automations import Automation, EventTrigger, Posture
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 
+from pipeline.core.command import read_output
 from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.core.files import publish, read_json, write_json
-from pipeline.flow.settings import HOME, SECRET, STATE, alive, settings
+from pipeline.flow.settings import HOME, SECRET, STATE, list_live_processes, make_server_environment
 
 POOL = "transferline"
-SECONDS_TO_START, SECONDS_TO_END = 180.0, 15.0
+SECONDS_TO_START, SECONDS_TO_STOP = 180.0, 15.0
 SECONDS_WITHOUT_HEARTBEAT = 120
 
 
-def serve(port: int) -> str:
-    """Start what is needed to schedule and show runs, on loopback and behind a password; return the address.
+def start_service(port: int) -> str:
+    """Start server, deployments and worker, on loopback and behind a password; return the server's address.
 
     Raises:
-        UsageError: It is running already.
-        EnvironmentFault: A part did not start; none is left.
+        UsageError: The service runs already.
+        EnvironmentFault: A part did not start; the others have been stopped.
     """
-    if alive():
-        raise UsageError(f"it runs already, at {read_json(STATE)['url']}; `make down` stops it")
-    _make_secret()
+    if list_live_processes():
+        raise UsageError(f"the service already runs at {read_json(STATE)['url']}. Run `make down` to stop it.")
+    _create_secret()
     url = f"http://127.0.0.1:{port}"
-    environment = {**os.environ, **settings(url)}
+    environment = {**os.environ, **make_server_environment(url)}
     processes = [_start("server", ["server", "start", "--host", "127.0.0.1", "--port", str(port)], environment)]
     try:
-        _wait(url, processes[0])
+        _wait_for_server(url, processes[0])
         _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
         _prefect(["work-pool", "set-concurrency-limit", POOL, "1"], environment)
         _prefect(["--no-prompt", "deploy", "--all"], environment)
-        _run([sys.executable, "-m", "pipeline.flow.service"], environment)
+        read_output([sys.executable, "-m", "pipeline.flow.service"], env=environment)
         processes.append(_start("worker", ["worker", "start", "--pool", POOL], environment))
-    except BaseException:  # a Ctrl-C too: no half of a service stays behind
+    except BaseException:  # a Ctrl-C too: no part of a service stays behind
         _stop([process.pid for process in processes])
         raise
     started = [[process.pid, psutil.Process(process.pid).create_time()] for process in processes]
@@ -55,16 +56,16 @@ def serve(port: int) -> str:
     return url
 
 
-def down() -> bool:
-    """Stop what `serve` started, with all that runs below it; return whether there was anything."""
-    running = alive()
+def stop_service() -> bool:
+    """Stop what `start_service` has started, with all processes below it; return whether anything was running."""
+    running = list_live_processes()
     _stop(running)
     STATE.unlink(missing_ok=True)
     return bool(running)
 
 
 def crash_zombies(seconds: float = SECONDS_WITHOUT_HEARTBEAT) -> None:
-    """Have the server mark a run as crashed that gave no sign of life for so long: a killed one cannot say so itself.
+    """Have the server mark a run as crashed if it sends no heartbeat for so long: a killed run cannot report itself.
 
     Source: https://docs.prefect.io/v3/advanced/detect-zombie-flows
     """
@@ -83,11 +84,11 @@ def crash_zombies(seconds: float = SECONDS_WITHOUT_HEARTBEAT) -> None:
             threshold=1,
             within=timedelta(seconds=seconds),
         ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no sign of life: its process was killed")],
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: its process was killed")],
     ).create()
 
 
-def _make_secret() -> None:
+def _create_secret() -> None:
     HOME.mkdir(exist_ok=True)
     if not SECRET.is_file():
         with publish(SECRET) as partial:
@@ -103,32 +104,29 @@ def _start(name: str, words: Sequence[str], environment: Mapping[str, str]) -> s
         )  # fmt: skip
 
 
-def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
+def _wait_for_server(url: str, server: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < end and server.poll() is None:
         with suppress(URLError, OSError), urlopen(f"{url}/api/health", timeout=2):  # noqa: S310 - our own http address
             return
         time.sleep(0.2)
-    raise EnvironmentFault(f"the server did not start; {HOME / 'server.log'} tells why. Another --port may help.")
+    raise EnvironmentFault(
+        f"Prefect's server did not start at {url}. Read {HOME / 'server.log'}, then run again, perhaps with another "
+        "--port."
+    )
 
 
 def _prefect(words: Sequence[str], environment: Mapping[str, str]) -> None:
-    _run([sys.executable, "-m", "prefect", *words], environment)
-
-
-def _run(words: Sequence[str], environment: Mapping[str, str]) -> None:
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        raise EnvironmentFault(f"`{' '.join(words[1:])}` failed:\n{done.stdout}{done.stderr}")
+    read_output([sys.executable, "-m", "prefect", *words], env=environment)
 
 
 def _stop(pids: Sequence[int]) -> None:
-    """Stop processes and their groups: in order where they can, by force after some seconds."""
+    """Stop processes and their groups: by SIGTERM, and by SIGKILL if they still run some seconds later."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in pids:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, number)
-        end = time.monotonic() + SECONDS_TO_END
+        end = time.monotonic() + SECONDS_TO_STOP
         while any(map(_runs, pids)) and time.monotonic() < end:
             time.sleep(0.1)
 

@@ -1,4 +1,4 @@
-"""Where Prefect's things of this project are, and the settings under which all its processes run."""
+"""Prefect's files of this project, and the settings of all its Prefect processes."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pipeline.core.files import read_json
 
 HOME = Path(".prefect")
 STATE, SECRET = HOME / "service.json", HOME / "auth"
-# Nothing is reported to anybody, and a server that is started on the way may take its time.
+# No telemetry, and patience with a server that a run starts for itself.
 ALWAYS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -18,8 +18,8 @@ ALWAYS = {
 }
 
 
-def settings(url: str) -> dict[str, str]:
-    """Return the environment of the server at `url`, its worker and its runs."""
+def make_server_environment(url: str) -> dict[str, str]:
+    """Return the environment variables of the server at `url`, its worker and its runs."""
     auth = SECRET.read_text(encoding="utf-8")
     return {
         **ALWAYS,
@@ -34,18 +34,18 @@ def settings(url: str) -> dict[str, str]:
     }
 
 
-def alive() -> list[int]:
-    """Return the processes that `serve` has started and that still run; a number given anew does not count."""
+def make_run_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a run adds to `environment`: it uses the server named there, else the served one, else its own."""
+    if "PREFECT_API_URL" in environment or not list_live_processes():
+        return {name: value for name, value in ALWAYS.items() if name not in environment}
+    return make_server_environment(read_json(STATE)["url"])
+
+
+def list_live_processes() -> list[int]:
+    """Return the ids of the processes that `serve` has started and that still run; a reused id does not count."""
     if not STATE.is_file():
         return []
     return [pid for pid, created in read_json(STATE)["processes"] if _created(pid) == created]
-
-
-def of_a_run(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a run adds to its environment: the server is the one somebody named, else the one that is served."""
-    if "PREFECT_API_URL" in environment or not alive():
-        return {name: value for name, value in ALWAYS.items() if name not in environment}
-    return settings(read_json(STATE)["url"])
 
 
 def _created(pid: int) -> float | None:

@@ -1,4 +1,4 @@
-"""Attention among the tokens of a flat batch, in which every token sees those of its own example and no other."""
+"""Attention over a flat batch, in which every token sees those of its own example and no other."""
 
 from functools import cache
 from typing import Any, cast
@@ -12,8 +12,8 @@ from pipeline.models.batches import Segments
 
 FLAT = "flat"
 HALF = (torch.bfloat16, torch.float16)
-KERNEL_SIZES = range(8, 257, 8)  # the sizes of a head that FlashAttention takes
-KERNEL_GPU = (8, 0)  # compute capability: Ampere and newer
+KERNEL_HEAD_SIZES = range(8, 257, 8)  # the head sizes that FlashAttention takes
+KERNEL_CAPABILITY = (8, 0)  # compute capability of a GPU: Ampere and newer
 
 
 def attend(
@@ -32,33 +32,35 @@ def attend(
     (B, heads, D) for the first token of each example alone. With `window`, a token sees those at most `window` away;
     `dropout` is the share of weights dropped.
 
-    On a GPU and in half precision it is one kernel for the batch (which has no dropout); elsewhere one product for each
-    run of examples of equal length.
+    On a GPU and in half precision one kernel computes the whole batch (it has no dropout); elsewhere each run of
+    examples of equal length is one product.
     """
     first_only = len(query) != len(key)
-    if one_kernel(query.device.type, query.dtype, query.shape[-1], dropout):
-        return _kernel(query, key, value, segments, scale, window, first_only=first_only)
-    found, example = [], 0
+    if fits_kernel(query.device.type, query.dtype, query.shape[-1], dropout):
+        return _attend_by_kernel(query, key, value, segments, scale, window, first_only=first_only)
+    contexts, example = [], 0
     for start, count, length in segments.runs:
         tokens = slice(start, start + count * length)
-        asked = slice(example, example + count) if first_only else tokens
-        found.append(_run(query[asked], key[tokens], value[tokens], count, scale, dropout, window))
+        asking = slice(example, example + count) if first_only else tokens
+        contexts.append(_attend_run(query[asking], key[tokens], value[tokens], count, scale, dropout, window))
         example += count
-    return torch.cat(found)
+    return torch.cat(contexts)
 
 
-def one_kernel(device: str, kind: torch.dtype, size: int, dropout: float) -> bool:
-    """Return whether one kernel takes a whole batch: on such a device, in this dtype, with heads of this size."""
-    return device == "cuda" and kind in HALF and size in KERNEL_SIZES and not dropout and has_kernel()
+def fits_kernel(device: str, dtype: torch.dtype, head_size: int, dropout: float) -> bool:
+    """Return whether one kernel can compute a whole batch: on this device, in this dtype, with heads of this size."""
+    return device == "cuda" and dtype in HALF and head_size in KERNEL_HEAD_SIZES and not dropout and has_kernel()
 
 
 @cache
 def has_kernel() -> bool:
-    """Return whether this GPU and this build of torch have the kernel, which is FlashAttention's."""
-    return torch.backends.cuda.is_flash_attention_available() and torch.cuda.get_device_capability() >= KERNEL_GPU
+    """Return whether this GPU and this build of torch have FlashAttention's kernel."""
+    return (
+        torch.backends.cuda.is_flash_attention_available() and torch.cuda.get_device_capability() >= KERNEL_CAPABILITY
+    )
 
 
-def _kernel(
+def _attend_by_kernel(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -68,9 +70,9 @@ def _kernel(
     *,
     first_only: bool,
 ) -> torch.Tensor:
-    """Return the attention of the whole batch by the kernel for sequences of various lengths."""
+    """Return the attention of the whole batch, computed by the kernel for sequences of various lengths."""
     bounds = segments.bounds
-    found = varlen_attn(
+    context = varlen_attn(
         query.contiguous(),
         key.contiguous(),
         value.contiguous(),
@@ -81,10 +83,10 @@ def _kernel(
         scale=scale,
         window_size=(-1, -1) if window is None else (window, window),
     )
-    return cast(torch.Tensor, found)
+    return cast(torch.Tensor, context)
 
 
-def _run(
+def _attend_run(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -94,18 +96,18 @@ def _run(
     window: int | None,
 ) -> torch.Tensor:
     """Return the attention of `count` examples of equal length that lie end to end."""
-    asked, keys, values = (part.unflatten(0, (count, -1)).transpose(1, 2) for part in (query, key, value))
-    scores = asked @ keys.transpose(2, 3) * scale
+    queries, keys, values = (part.unflatten(0, (count, -1)).transpose(1, 2) for part in (query, key, value))
+    scores = queries @ keys.transpose(2, 3) * scale
     if window is not None:
         position = torch.arange(keys.shape[2], device=scores.device)
-        away = (position[: asked.shape[2], None] - position).abs() > window
-        scores = scores.masked_fill(away, float("-inf"))
+        outside = (position[: queries.shape[2], None] - position).abs() > window
+        scores = scores.masked_fill(outside, float("-inf"))
     weights = nn.functional.dropout(scores.softmax(-1).to(values.dtype), dropout)
     context: torch.Tensor = weights @ values
     return context.transpose(1, 2).flatten(0, 1)
 
 
-def _for_the_library(
+def _attend_for_library(
     module: nn.Module,  # noqa: ARG001
     query: torch.Tensor,
     key: torch.Tensor,
@@ -118,10 +120,13 @@ def _for_the_library(
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Be an attention of the library: (1, heads, N, D) in, (1, N, heads, D) out. It counts a token's own place in."""
+    """Attend as an attention function of the library: (1, heads, N, D) in, (1, N, heads, D) out.
+
+    The library's `sliding_window` counts the token's own position, `window` of `attend` does not.
+    """
     window = None if sliding_window is None else sliding_window - 1
     query, key, value = (part[0].transpose(0, 1) for part in (query, key, value))
     return attend(query, key, value, segments, scale=scaling, dropout=dropout, window=window)[None], None
 
 
-AttentionInterface.register(FLAT, _for_the_library)
+AttentionInterface.register(FLAT, _attend_for_library)

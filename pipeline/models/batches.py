@@ -1,4 +1,4 @@
-"""Which examples form a batch, and what a model is given of it: padded, or flat with no padding at all."""
+"""Batches of token ids: which rows share one, and the model's inputs, padded or flat without padding."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,8 @@ Inputs = dict[str, Any]
 class Ragged(NamedTuple):
     """Sequences of different lengths end to end: row i is `values[offsets[i]:offsets[i + 1]]`.
 
-    `types` are the `token_type_ids` beside `values`, 0 in the first text of a pair and 1 in the second; None where
-    every row is a single text.
+    `types` are the `token_type_ids` of `values`, 0 in the first text of a pair and 1 in the second; None if every row
+    is a single text.
     """
 
     values: np.ndarray[tuple[int], np.dtype[np.int32]]
@@ -32,11 +32,11 @@ class Ragged(NamedTuple):
 
 
 class Segments(NamedTuple):
-    """Where the examples of a flat batch of N tokens lie.
+    """The places of the examples in a flat batch of N tokens.
 
     `bounds` (B + 1,) int32 rises from 0 to N: example i is tokens `bounds[i]` to `bounds[i + 1]`; `longest` is the
     length of the longest. `runs` are the neighbours of equal length: (first token, examples, tokens of each).
-    `unpack` (B, T) int64 says which token stands where in the padded batch, the example's first where there is padding.
+    `unpack` (B, T) int64 is the token at each position of the padded batch, the example's first where there is padding.
     """
 
     bounds: torch.Tensor
@@ -45,21 +45,23 @@ class Segments(NamedTuple):
     unpack: torch.Tensor
 
 
-def ragged(column: pa.ChunkedArray | pa.Array) -> Ragged:
-    """Return a list<int32> column without copying its values, nor holding those of rows beside it."""
+def to_ragged(column: pa.ChunkedArray | pa.Array) -> Ragged:
+    """Return a list<int32> column without copying its values; a slice does not include those of the rows around it."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):  # a column of several chunks stays one when it is empty
+    if isinstance(array, pa.ChunkedArray):  # an empty column of several chunks stays chunked
         array = pa.concat_arrays(array.chunks)
     offsets = array.offsets.to_numpy().astype(np.int64)
     return Ragged(array.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
 
 
-def plan(lengths: Indices, *, batch_tokens: int, batch_size: int, rng: np.random.Generator | None) -> list[Indices]:
+def plan_batches(
+    lengths: Indices, *, batch_tokens: int, batch_size: int, rng: np.random.Generator | None
+) -> list[Indices]:
     """Return the rows of each batch: every row exactly once, rows of near-equal length together.
 
     A batch has at most `batch_size` rows, and rows times its longest row is at most `batch_tokens` (a single row longer
     than that is a batch of its own). With `rng`, rows of equal length and the batches come in random order; without,
-    rows are sorted from long to short, so that a batch that does not fit in memory is met first.
+    rows are sorted from long to short, so that a batch that does not fit in memory fails first.
     """
     order = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
     order = order[np.argsort(-lengths[order], kind="stable")]
@@ -75,10 +77,10 @@ def plan(lengths: Indices, *, batch_tokens: int, batch_size: int, rng: np.random
     return batches
 
 
-def padded(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, device: torch.device) -> Inputs:
+def pad_rows(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, device: torch.device) -> Inputs:
     """Return the rows padded on the right to the longest of them.
 
-    `input_ids` (B, T) int64; `attention_mask` (B, T) int64, None where nothing is padded; `token_type_ids` (B, T) int64
+    `input_ids` (B, T) int64; `attention_mask` (B, T) int64, None if nothing is padded; `token_type_ids` (B, T) int64
     for pairs.
     """
     source, real = _places(tokens.offsets[rows], tokens.lengths[rows])
@@ -89,11 +91,11 @@ def padded(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, 
     return {name: _tensor(values, device) for name, values in inputs.items()} | {"attention_mask": mask}
 
 
-def flat(tokens: Ragged, rows: Sequence[int] | Indices, *, first_position: int, device: torch.device) -> Inputs:
+def flatten_rows(tokens: Ragged, rows: Sequence[int] | Indices, *, first_position: int, device: torch.device) -> Inputs:
     """Return the rows end to end as one sequence of N tokens, without any padding.
 
     `input_ids` and `position_ids` (1, N) int64, positions counted from `first_position` in each row; `token_type_ids`
-    (1, N) int64 for pairs; `segments`; `attention_mask` (B, T) int64, which says what `segments.unpack` pads.
+    (1, N) int64 for pairs; `segments`; `attention_mask` (B, T) int64, 0 where `segments.unpack` pads.
     """
     lengths = tokens.lengths[rows]
     source, real = _places(tokens.offsets[rows], lengths)
@@ -113,7 +115,7 @@ def flat(tokens: Ragged, rows: Sequence[int] | Indices, *, first_position: int, 
 
 
 def _places(starts: Indices, lengths: Indices) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return which value stands at each place of a padded batch (B, T), and whether one does, not padding."""
+    """Return the index of the value at each position of a padded batch, (B, T), and whether it is real, not padding."""
     position = np.arange(int(lengths.max()))
     real = position < lengths[:, None]
     return np.where(real, starts[:, None] + position, starts[:, None]), real
@@ -131,9 +133,9 @@ def _runs(lengths: Indices) -> Iterator[tuple[int, int, int]]:
 def _tensor(
     values: np.ndarray[Any, Any], device: torch.device, dtype: type[np.integer[Any]] = np.int64
 ) -> torch.Tensor:
-    return on_device(torch.from_numpy(values.astype(dtype)), device)
+    return to_device(torch.from_numpy(values.astype(dtype)), device)
 
 
-def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Return a tensor of the CPU on `device`; to a GPU it travels while the host goes on."""
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a tensor of the CPU on `device`; the host does not wait for the copy to a GPU."""
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Threads, precision and attention: what a model computes with, and whether an attention computes the same."""
+"""The choice of threads, precision and attention, and the test that an attention changes no output."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,105 +8,112 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import UsageError
-from pipeline.models import device as devices
-from pipeline.models.attention import FLAT, one_kernel
-from pipeline.models.device import Device, choose
-from pipeline.models.folder import quiet
+from pipeline.models.attention import FLAT, fits_kernel
+from pipeline.models.device import Device, choose_device, count_threads
+from pipeline.models.folder import silence_library
 from pipeline.settings.task import ExtractParams, TrainingParams
 
-# Enough to see whether an attention computes the same, and whether examples see each other.
-ROWS = 32
-# Of the largest logit: what two orders of summing may differ by, and far below what a leak between examples does.
-TOLERANCE = 1e-3
+# Enough examples to see whether an attention computes the same, and whether examples see each other.
+ROWS_COMPARED = 32
+# Relative to the largest output: more than two orders of summation differ by, far less than a leak between examples.
+OUTPUT_TOLERANCE = 1e-3
 
 
 class Choice(NamedTuple):
-    """What was chosen; it decides the last bits of a result, so it is kept and recorded."""
+    """The threads, precision and attention chosen; they decide the last bits of a result, so they are recorded."""
 
     threads: int
     precision: Literal["fp32", "bf16"]
     attention: str
     reason: str
 
+    def describe(self, device: Device) -> str:
+        """Return the choice and its reason as one line."""
+        return f"{device.device.type}, {', '.join(map(str, self[:3]))} ({self.reason})"
 
-def decide(
+
+def choose_compute(
     model: PreTrainedModel,
     params: TrainingParams | ExtractParams,
-    able: Callable[[str, Device], bool],
+    works: Callable[[str, Device], bool],
     *,
     dropout: float = 0.0,
 ) -> Choice:
-    """Return what `params` says, and where it says `auto`, what suits this device and this model.
+    """Return the values set in `params`, and for each `auto` the one that suits this device and this model.
 
-    `able` says whether the model computes the same with an attention. Attentions are not timed against each other:
+    `works` says whether the model computes the same with an attention. Attentions are not timed against each other:
     other work on the machine would then decide between results that differ in their last bits.
 
     Raises:
-        UsageError: The model can not compute with the attention that `params` asks for.
+        UsageError: The model cannot compute with the attention that `params` sets.
     """
-    threads, why_threads = devices.threads(params.threads)
+    threads, threads_reason = count_threads(params.threads)
     torch.set_num_threads(threads)
-    device = choose(params.precision)
+    device = choose_device(params.precision)
     model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
-    wanted = order(model, device, dropout) if params.attention == "auto" else (params.attention,)
-    attention = next((name for name in wanted if able(name, device)), None)
+    candidates = rank_attentions(model, device, dropout) if params.attention == "auto" else (params.attention,)
+    attention = next((name for name in candidates if works(name, device)), None)
     if attention is None:
         raise UsageError(
-            f"{type(model).__name__} does not compute the same with `attention` {params.attention}; set auto"
+            f"`attention: {params.attention}` changes the outputs of {type(model).__name__} (compared with eager). "
+            "Set `attention: auto`."
         )
-    why_attention = "set by `attention`"
+    attention_reason = "set by `attention`"
     if params.attention == "auto":
-        refused = wanted[: wanted.index(attention)]
-        why_attention = f"of a {device.device.type}" + (f" without {', '.join(refused)}, which differ" * bool(refused))
-    reasons = (f"threads: {why_threads}", f"precision: {device.reason}", f"attention: {why_attention}")
+        rejected = candidates[: candidates.index(attention)]
+        differs = f" without {', '.join(rejected)}, which differ" * bool(rejected)
+        attention_reason = f"of a {device.device.type}" + differs
+    reasons = (f"threads: {threads_reason}", f"precision: {device.reason}", f"attention: {attention_reason}")
     return Choice(threads, device.precision, attention, "; ".join(reasons))
 
 
-def order(model: PreTrainedModel, device: Device, dropout: float) -> tuple[str, ...]:
-    """Return the attentions, the one that is fastest on such a device first.
+def rank_attentions(model: PreTrainedModel, device: Device, dropout: float) -> tuple[str, ...]:
+    """Return the attentions to try on this device, fastest first.
 
-    On a CPU it is the stock product: a batch holds examples of near-equal length, so there is next to no padding to
-    save (docs/log.md has the times). On a GPU it is the flat batch where one kernel takes it whole.
+    On a CPU that is the stock product: a batch holds examples of near-equal length, so there is next to no padding to
+    save (docs/log.md has the times). On a GPU it is the flat batch, if one kernel can compute it whole.
     """
     if device.device.type == "cpu":
         return ("eager",)
-    size = model.config.hidden_size // model.config.num_attention_heads
-    kind = torch.bfloat16 if device.precision == "bf16" else torch.float32
-    return (FLAT, "sdpa", "eager") if one_kernel(device.device.type, kind, size, dropout) else ("sdpa", "eager")
+    head_size = model.config.hidden_size // model.config.num_attention_heads
+    dtype = torch.bfloat16 if device.precision == "bf16" else torch.float32
+    fits = fits_kernel(device.device.type, dtype, head_size, dropout)
+    return (FLAT, "sdpa", "eager") if fits else ("sdpa", "eager")
 
 
-def equal(model: PreTrainedModel, attention: str, outputs: Callable[[], torch.Tensor]) -> bool:
-    """Return whether the model's `outputs` in fp32 are those of eager attention with this one too."""
+def matches_eager(model: PreTrainedModel, attention: str, outputs: Callable[[], torch.Tensor]) -> bool:
+    """Return whether the model's `outputs` in fp32 are the same with this attention as with eager attention."""
     if attention == "eager":
         return True
     mode = model.training
     model.eval()
     try:
-        found = []
+        pair = []
         for name in ("eager", attention):
-            with torch.inference_mode(), using(model, name):
-                found.append(outputs())
+            with torch.inference_mode(), with_attention(model, name):
+                pair.append(outputs())
     except torch.OutOfMemoryError:
         raise
-    except (TypeError, ValueError, RuntimeError, AttributeError, LookupError):  # a family that does not take it
+    except (TypeError, ValueError, RuntimeError, AttributeError, LookupError):  # the family does not support it
         return False
     finally:
         model.train(mode)
-    expected, ours = found
-    if not expected.isfinite().all():  # that says nothing of an attention; the training names its step and examples
+    expected, actual = pair
+    if not expected.isfinite().all():  # no verdict on an attention; the training will name its step and examples
         return True
-    return expected.shape == ours.shape and bool((expected - ours).abs().max() <= TOLERANCE * expected.abs().max())
+    tolerance = OUTPUT_TOLERANCE * expected.abs().max()
+    return expected.shape == actual.shape and bool((expected - actual).abs().max() <= tolerance)
 
 
 @contextmanager
-def using(model: PreTrainedModel, attention: str) -> Iterator[None]:
+def with_attention(model: PreTrainedModel, attention: str) -> Iterator[None]:
     """Make the model compute with `attention` inside the block.
 
     Raises:
         ValueError: The model's family does not know it.
     """
     before = model.config._attn_implementation  # the library has no public name for it
-    with quiet():  # its warning of a family that does not take it is raised below
+    with silence_library():  # instead of its warning that the family does not support it, an error is raised below
         model.set_attn_implementation(attention)
     try:
         if model.config._attn_implementation != attention:

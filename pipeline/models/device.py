@@ -1,4 +1,4 @@
-"""The device that computes, its precision and its threads, decided by what it can do and not by its name."""
+"""The device that computes, its precision and its threads, chosen by capability and not by name."""
 
 import ctypes
 import os
@@ -13,54 +13,54 @@ from typing import Literal, NamedTuple
 import psutil
 import torch
 
-# bf16 must win clearly: a tie would let noise choose between two results.
-WORTHWHILE = 1.25
+# bf16 must be clearly faster: at a tie, noise would choose between two results.
+MIN_BF16_GAIN = 1.25
 # M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h: no block of its own, none given back, 64 MiB at a time.
 MALLOC = {-4: 0, -1: 2**31 - 1, -2: 2**26}
-# Linux says here which of its processors share a core: they share what multiplies, so a second thread gains little.
+# Linux lists here the processors of a core: they share its multipliers, so a second thread on it gains little.
 TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
 class Device(NamedTuple):
-    """Where a model runs: `precision` is what matrix products are computed in; weights are always fp32."""
+    """The device of a model; `precision` is that of its matrix products, while weights are always fp32."""
 
     device: torch.device
     precision: Literal["fp32", "bf16"]
     reason: str
 
 
-def choose(precision: Literal["auto", "fp32", "bf16"]) -> Device:
-    """Return the GPU if there is one, else the CPU, and the precision asked for or, for `auto`, found best."""
+def choose_device(precision: Literal["auto", "fp32", "bf16"]) -> Device:
+    """Return the GPU if there is one, else the CPU, with the precision asked for or, for `auto`, the best one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if precision != "auto":
         return Device(device, precision, "set by `precision`")
     if device.type == "cuda":
-        able = torch.cuda.is_bf16_supported(including_emulation=False)
-        return Device(device, "bf16" if able else "fp32", "the GPU has bf16" if able else "the GPU has no bf16")
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Device(device, "bf16" if has_bf16 else "fp32", "the GPU has bf16" if has_bf16 else "the GPU has no bf16")
     if not cpu_has_bf16():
         return Device(device, "fp32", "the processor has no bf16 instructions")
-    if bf16_gain() < WORTHWHILE:
-        return Device(device, "fp32", f"bf16 matrix products were measured less than {WORTHWHILE} times as fast")
-    return Device(device, "bf16", f"bf16 matrix products were measured at least {WORTHWHILE} times as fast")
+    if measure_bf16_gain() < MIN_BF16_GAIN:
+        return Device(device, "fp32", f"bf16 matrix products were measured less than {MIN_BF16_GAIN} times as fast")
+    return Device(device, "bf16", f"bf16 matrix products were measured at least {MIN_BF16_GAIN} times as fast")
 
 
-def threads(wanted: int | Literal["auto"]) -> tuple[int, str]:
-    """Return how many threads compute, and why: the number asked for, or one a core that this process may use."""
-    if wanted != "auto":
-        return wanted, "set by `threads`"
-    if not hasattr(os, "sched_getaffinity"):  # not Linux: a process may use them all
+def count_threads(requested: int | Literal["auto"]) -> tuple[int, str]:
+    """Return how many threads compute, and why: the number requested, or one for each core this process may use."""
+    if requested != "auto":
+        return requested, "set by `threads`"
+    if not hasattr(os, "sched_getaffinity"):  # not Linux: a process may use every core
         return psutil.cpu_count(logical=False) or 1, "one a core"
-    return len({siblings(processor) for processor in os.sched_getaffinity(0)}), "one a core"
+    return len({find_siblings(processor) for processor in os.sched_getaffinity(0)}), "one a core"
 
 
-def siblings(processor: int) -> str:
-    """Return which processors share a core with this one, as Linux writes it; where it does not say, this one alone."""
+def find_siblings(processor: int) -> str:
+    """Return the processors that share a core with this one, as Linux writes them; this one alone if it is silent."""
     path = TOPOLOGY / f"cpu{processor}" / "topology" / "thread_siblings_list"
     return path.read_text(encoding="ascii").strip() if path.is_file() else str(processor)
 
 
 @contextmanager
-def computing_with(count: int) -> Iterator[None]:
+def with_threads(count: int) -> Iterator[None]:
     """Compute with this many threads inside the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
@@ -71,9 +71,9 @@ def computing_with(count: int) -> Iterator[None]:
 
 
 def keep_memory() -> None:
-    """Keep what this process frees for its next tensors, where the C library is glibc.
+    """Keep the memory this process frees for its next tensors, if the C library is glibc.
 
-    It gives large blocks back and asks for them again at every step, and the system clears each page anew.
+    By default glibc returns large blocks and requests them again at every step, and the system clears each page again.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
@@ -91,14 +91,14 @@ def cpu_has_bf16() -> bool:
     return native and torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "AVX2")
 
 
-def bf16_gain(*, size: int = 768, repeats: int = 7) -> float:
-    """Return how many times as fast a bf16 matrix product of `size` is as the same in fp32: the ratio of medians.
+def measure_bf16_gain(*, size: int = 768, repeats: int = 7) -> float:
+    """Return how many times as fast a bf16 matrix product of `size` is as one in fp32: the ratio of medians.
 
-    The clock is the processor time of one thread: other work on the machine, which stretches wall time unevenly where
-    threads wait for each other, then does not choose between two results.
+    The clock is the processor time of one thread. Wall time would depend on other work on the machine, which stretches
+    it unevenly when threads wait for each other and could so choose between two results.
     """
     full = torch.ones(size, size)
-    with computing_with(1):
+    with with_threads(1):
         return _median_seconds(full, repeats) / _median_seconds(full.to(torch.bfloat16), repeats)
 
 

@@ -1,4 +1,4 @@
-"""Vectors of examples by a frozen encoder: the hidden states of one layer, pooled over the tokens of each example."""
+"""Feature vectors by a frozen encoder: the hidden states of one layer, pooled over the tokens of each example."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,36 +6,36 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from pipeline.core.errors import DataError, UsageError, listed
+from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
 from pipeline.evaluate.metrics import Vectors
-from pipeline.models.batches import Indices, Ragged, plan
-from pipeline.models.compute import ROWS, Choice, decide, equal
+from pipeline.models.batches import Indices, Ragged, plan_batches
+from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute, matches_eager
 from pipeline.models.device import Device
 from pipeline.models.inference import collate
 from pipeline.settings.task import ExtractParams
 
 
 # ------------------------------------------------------------------------------------------------ pooling
-def _first(hidden: torch.Tensor, _real: torch.Tensor) -> torch.Tensor:
+def _pool_first(hidden: torch.Tensor, _real: torch.Tensor) -> torch.Tensor:
     return hidden[:, 0]
 
 
-def _mean(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
-    kept = hidden.masked_fill(~real[..., None], 0.0)
-    return kept.sum(dim=1) / real.sum(dim=1, keepdim=True)
+def _pool_mean(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    unpadded = hidden.masked_fill(~real[..., None], 0.0)
+    return unpadded.sum(dim=1) / real.sum(dim=1, keepdim=True)
 
 
-def _largest(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+def _pool_max(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     return hidden.masked_fill(~real[..., None], float("-inf")).amax(dim=1)
 
 
-# (B, T, H) hidden states and (B, T) whether a token is none of padding -> (B, H); [CLS] and [SEP] count as tokens.
+# (B, T, H) hidden states and (B, T) whether a token is real, not padding -> (B, H); [CLS] and [SEP] count as tokens.
 # Source: Reimers and Gurevych 2019, Sentence-BERT, section 3.
-POOLINGS = {"cls": _first, "mean": _mean, "max": _largest}
+POOLINGS = {"cls": _pool_first, "mean": _pool_mean, "max": _pool_max}
 
 
 # ------------------------------------------------------------------------------------------------ extraction
-def vectors(
+def extract_vectors(
     model: PreTrainedModel,
     tokens: Ragged,
     params: ExtractParams,
@@ -43,23 +43,25 @@ def vectors(
     *,
     done: Callable[[int], None] = lambda _: None,
 ) -> Vectors:
-    """Return one vector an example, (N, H) float32 in their order; `done` is told of each batch how many it had.
+    """Return one vector for each example, (N, H) float32 in their order; `done` receives the size of each batch.
 
-    Examples of near-equal length share a batch. What shares a batch with an example moves its vector by no more than
-    the order of summing does (1e-6 of its size in fp32), since padding is neither attended to nor pooled.
+    Examples of near-equal length share a batch. The other examples of a batch move a vector by no more than the order
+    of summation does (1e-6 of its size in fp32), since padding is neither attended to nor pooled.
     """
     model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
-    found: Vectors | None = None
+    vectors: Vectors | None = None
     with torch.inference_mode():
-        for rows in plan(tokens.lengths, batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None):
-            part = pooled(model, tokens, rows, params, device).cpu().numpy()
-            found = np.empty((len(tokens.lengths), part.shape[1]), np.float32) if found is None else found
-            found[rows] = part
+        for rows in plan_batches(
+            tokens.lengths, batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None
+        ):
+            part = pool_batch(model, tokens, rows, params, device).cpu().numpy()
+            vectors = np.empty((len(tokens.lengths), part.shape[1]), np.float32) if vectors is None else vectors
+            vectors[rows] = part
             done(len(rows))
-    return np.empty((0, 0), np.float32) if found is None else found
+    return np.empty((0, 0), np.float32) if vectors is None else vectors
 
 
-def pooled(
+def pool_batch(
     model: PreTrainedModel, tokens: Ragged, rows: Indices, params: ExtractParams, device: Device
 ) -> torch.Tensor:
     """Return the vectors of one batch, (B, H) float32 on the device."""
@@ -75,18 +77,23 @@ def pooled(
     return POOLINGS[params.pooling](hidden, real)
 
 
-def choice(model: PreTrainedModel, tokens: Ragged, params: ExtractParams) -> Choice:
-    """Return what extraction runs with, `tokens` being some of its rows, by the rules of a training: see `decide`."""
-    batches = plan(tokens.lengths, batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None)
+def choose_for_extraction(model: PreTrainedModel, tokens: Ragged, params: ExtractParams) -> Choice:
+    """Return the compute choice of an extraction, compared on some of its rows, `tokens`; see `choose_compute`.
+
+    Raises:
+        DataError: There are no rows.
+        UsageError: The model cannot compute with the attention that `params` sets.
+    """
+    batches = plan_batches(tokens.lengths, batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None)
     if not batches:
-        raise DataError("there is no example to extract features from. Run `dvc repro` to make the tokens again.")
-    rows = batches[len(batches) // 2][:ROWS]
+        raise DataError(f"the tokens hold no example to extract features from. {REPRODUCE}")
+    rows = batches[len(batches) // 2][:ROWS_COMPARED]
 
-    def able(attention: str, device: Device) -> bool:
+    def works(attention: str, device: Device) -> bool:
         exact = device._replace(precision="fp32")
-        return equal(model, attention, lambda: pooled(model, tokens, rows, params, exact))
+        return matches_eager(model, attention, lambda: pool_batch(model, tokens, rows, params, exact))
 
-    return decide(model, params, able)
+    return choose_compute(model, params, works)
 
 
 def require_layer(model: PreTrainedModel, layer: int) -> None:
@@ -98,21 +105,21 @@ def require_layer(model: PreTrainedModel, layer: int) -> None:
     depth = model.config.num_hidden_layers
     if layer > depth:
         raise UsageError(
-            f"`extract.layer` is {layer}, and the encoder has {depth} layers; take 1 to {depth}, 0 for the embeddings, "
-            "or -1 for the last"
+            f"`extract.layer` is {layer}, but the encoder has {depth} layers. Set it to 1 to {depth}, to 0 for the "
+            "embeddings, or to -1 for the last layer."
         )
 
 
-def require_finite(found: Vectors, ids: Sequence[str]) -> None:
-    """Refuse vectors that nothing can be learned from.
+def require_finite_vectors(vectors: Vectors, ids: Sequence[str]) -> None:
+    """Refuse vectors (N, H) from which nothing can be learned; `ids` names their examples.
 
     Raises:
-        DataError: Some numbers are infinite or none; the message names their examples.
+        DataError: Some numbers are infinite or NaN; the message names their examples.
     """
-    broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(broken):
         raise DataError(
-            f"the encoder gives {len(broken)} examples ({listed(ids[row] for row in broken.tolist())}) numbers that "
-            "are not finite: its weights are damaged, or overflow in this precision. Bring the encoder anew, or set "
-            "extract.precision to fp32."
+            f"the encoder's vectors of {len(broken)} examples ({listed(ids[row] for row in broken.tolist())}) are not "
+            "finite: its weights are damaged, or overflow in this precision. Fetch the encoder again, or set "
+            "`extract.precision: fp32`."
         )

@@ -1,6 +1,7 @@
-"""Models out of folders: an encoder, also under a new head, or a fine-tuned one; no pickle, no code of their own."""
+"""Models as folders: an encoder, bare or under a new head, and a fine-tuned model; no pickle, no code of their own."""
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,19 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from pipeline.core.errors import DataError, EnvironmentFault, listed
+from pipeline.core.errors import REPRODUCE, DataError, EnvironmentFault, listed
+from pipeline.core.files import publish
+from pipeline.models.tokenizer import TOKENIZER_FILES
 
 # Every name under which a family keeps a dropout rate that works on hidden states, attention or the head.
 DROPOUTS = (
     "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "classifier_dropout_prob",
     "dropout", "attention_dropout", "seq_classif_dropout", "embedding_dropout", "mlp_dropout",
 )  # fmt: skip
-AGAIN = "Run `dvc repro`, which makes it again."
 
 
-def new_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed: int) -> PreTrainedModel:
+# ------------------------------------------------------------------------------------------------ open
+def build_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed: int) -> PreTrainedModel:
     """Return the encoder of a local folder under a new head for `labels`, in fp32 on the CPU, with eager attention.
 
     The head's weights depend on `seed` alone; no global random state is left changed.
@@ -29,13 +32,13 @@ def new_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed
         EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
     """
     require_files(encoder)
-    config = _configured(encoder, labels, dropout)
+    config = _classifier_config(encoder, labels, dropout)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return opened_whole(encoder, config, kind=AutoModelForSequenceClassification)
+        return load_whole(encoder, config, kind=AutoModelForSequenceClassification)
 
 
-def random_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed: int) -> PreTrainedModel:
+def build_random_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed: int) -> PreTrainedModel:
     """Return a classifier of the encoder's shape with random weights, in fp32 on the CPU, with eager attention.
 
     The weights depend on `seed` alone; no global random state is left changed.
@@ -43,8 +46,8 @@ def random_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, s
     Raises:
         EnvironmentFault: The folder has no configuration of a model.
     """
-    config = _configured(encoder, labels, dropout)
-    with torch.random.fork_rng(), refused(encoder):
+    config = _classifier_config(encoder, labels, dropout)
+    with torch.random.fork_rng(), _library_errors_as_faults(encoder):
         torch.manual_seed(seed)
         model: PreTrainedModel = AutoModelForSequenceClassification.from_config(
             config, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False
@@ -60,45 +63,53 @@ def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
         DataError: The model's classes are not `labels`, in this order.
     """
     require_files(folder)
-    model, missing = _opened(folder, None, kind=AutoModelForSequenceClassification)
+    model, missing = _load(folder, None, kind=AutoModelForSequenceClassification)
     _require_whole(folder, missing)
     names = [name for _, name in sorted((model.config.id2label or {}).items())]
     if names != list(labels):
-        raise DataError(f"{folder} has the classes {listed(names)}; the tokens have {listed(labels)}. {AGAIN}")
+        raise DataError(
+            f"{folder}: the model has the classes {listed(names)}, the tokens {listed(labels)}. {REPRODUCE}"
+        )
     return model
-
-
-def _configured(encoder: Path, labels: Sequence[str], dropout: float) -> PretrainedConfig:
-    """Return the encoder's configuration with these classes and this dropout."""
-    config = configuration(encoder)
-    set_dropout(config, dropout)
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: index for index, label in enumerate(labels)}
-    return config
 
 
 def load_encoder(folder: Path) -> PreTrainedModel:
     """Return the encoder of a local folder without any head, in fp32 on the CPU, with eager attention.
 
-    A pooler it may be published without, since nothing here reads one.
+    Its pooler may be missing, since nothing here reads one.
 
     Raises:
         EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
     """
     require_files(folder)
     with torch.random.fork_rng():
-        return opened_whole(folder, None, kind=AutoModel)
+        return load_whole(folder, None, kind=AutoModel)
 
 
-def configuration(folder: Path) -> PretrainedConfig:
+def load_whole(folder: Path, config: PretrainedConfig | None, *, kind: Any) -> PreTrainedModel:
+    """Return the model of a folder, in fp32 on the CPU, with eager attention; its encoder's weights are the folder's.
+
+    Only new parts get random weights: the heads, and the pooler that some encoders are published without.
+
+    Raises:
+        EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
+    """
+    model, missing = _load(folder, config, kind=kind)
+    # Without a head the names have no prefix, and all are the encoder's.
+    prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
+    _require_whole(folder, [name for name in missing if name.startswith(prefix) and ".pooler." not in f".{name}"])
+    return model
+
+
+def load_config(folder: Path) -> PretrainedConfig:
     """Return the configuration of the model in a folder.
 
     Raises:
         EnvironmentFault: The folder has none.
     """
-    with refused(folder):
-        found: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    return found
+    with _library_errors_as_faults(folder):
+        config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return config
 
 
 def set_dropout(config: PretrainedConfig, dropout: float) -> None:
@@ -108,27 +119,35 @@ def set_dropout(config: PretrainedConfig, dropout: float) -> None:
             setattr(config, name, dropout)
 
 
-def opened_whole(folder: Path, config: PretrainedConfig | None, *, kind: Any) -> PreTrainedModel:
-    """Return the model of a folder, in fp32 on the CPU, with eager attention, its encoder as the folder has it.
-
-    Only what is new may be made up: the heads, and the pooler that some encoders are published without.
+def require_files(folder: Path) -> None:
+    """Refuse a folder without a configuration or without safetensors weights.
 
     Raises:
-        EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
+        EnvironmentFault: One of them is missing.
     """
-    model, missing = _opened(folder, config, kind=kind)
-    # Without a head the names have no prefix, and all are the encoder's.
-    inside = "" if model.base_model is model else f"{model.base_model_prefix}."
-    _require_whole(folder, [name for name in missing if name.startswith(inside) and ".pooler." not in f".{name}"])
-    return model
+    if not (folder / "config.json").is_file():
+        raise EnvironmentFault(f"{folder} has no config.json, so it is not a model. {REPRODUCE}")
+    if not any(folder.glob("*.safetensors")):
+        raise EnvironmentFault(
+            f"{folder} has no *.safetensors file, the only kind of weights that is loaded. {REPRODUCE}"
+        )
 
 
-def _opened(folder: Path, config: PretrainedConfig | None, *, kind: Any) -> tuple[PreTrainedModel, list[str]]:
-    """Return the model and the names of the weights that the folder lacks, which the library fills at random.
+def _classifier_config(encoder: Path, labels: Sequence[str], dropout: float) -> PretrainedConfig:
+    """Return the encoder's configuration with these classes and this dropout."""
+    config = load_config(encoder)
+    set_dropout(config, dropout)
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: index for index, label in enumerate(labels)}
+    return config
+
+
+def _load(folder: Path, config: PretrainedConfig | None, *, kind: Any) -> tuple[PreTrainedModel, list[str]]:
+    """Return the model and the names of the weights missing in the folder, which the library fills at random.
 
     On a CPU and for short texts eager attention is faster than the fused kernel, and every family has it.
     """
-    with refused(folder):
+    with _library_errors_as_faults(folder):
         loaded: tuple[PreTrainedModel, dict[str, Any]] = kind.from_pretrained(
             folder,
             config=config,
@@ -143,33 +162,44 @@ def _opened(folder: Path, config: PretrainedConfig | None, *, kind: Any) -> tupl
     return model, sorted(loading["missing_keys"])
 
 
-def require_files(folder: Path) -> None:
-    """Refuse a folder without a configuration or without safetensors weights."""
-    if not (folder / "config.json").is_file():
-        raise EnvironmentFault(f"{folder} has no config.json, so it is no model. {AGAIN}")
-    if not any(folder.glob("*.safetensors")):
-        raise EnvironmentFault(f"{folder} has no *.safetensors file; no other kind of weights is loaded. {AGAIN}")
+def _require_whole(folder: Path, missing: Sequence[str]) -> None:
+    """Refuse a folder with missing weights, which would be random numbers."""
+    if missing:
+        raise EnvironmentFault(f"{folder} lacks {len(missing)} of its weights ({listed(missing)}). {REPRODUCE}")
 
 
-def _require_whole(folder: Path, lacking: Sequence[str]) -> None:
-    """Refuse weights that would have been random numbers."""
-    if lacking:
-        raise EnvironmentFault(f"{folder} lacks {len(lacking)} of its weights ({listed(lacking)}). {AGAIN}")
+# ------------------------------------------------------------------------------------------------ save
+def save_model(model: PreTrainedModel, encoder: Path, card: str, out: Path) -> None:
+    """Publish weights (safetensors), configuration, class names, the encoder's tokenizer and the card as one folder.
+
+    `from_pretrained` opens it without any code of ours.
+    """
+    with publish(out) as partial:
+        try:
+            with silence_library():
+                model.save_pretrained(partial)
+        except SafetensorError as error:  # the library's error for a full disk
+            raise OSError(str(error)) from error
+        for name in TOKENIZER_FILES:
+            if (encoder / name).is_file():
+                shutil.copyfile(encoder / name, partial / name)
+        (partial / "README.md").write_text(card, encoding="utf-8")
 
 
+# ------------------------------------------------------------------------------------------------ the library
 @contextlib.contextmanager
-def refused(folder: Path) -> Iterator[None]:
-    """Turn what the library raises about a folder into one error; its warning of a head that is new is no news."""
+def _library_errors_as_faults(folder: Path) -> Iterator[None]:
+    """Turn the library's errors about a folder into one kind; hide its warning of a new head, which is expected."""
     try:
-        with quiet():
+        with silence_library():
             yield
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise EnvironmentFault(f"{folder} is not a usable model: {error}. {AGAIN}") from error
+        raise EnvironmentFault(f"{folder} is not a usable model: {error}. {REPRODUCE}") from error
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the library inside the block, errors excepted, and restore its settings after."""
+def silence_library() -> Iterator[None]:
+    """Silence the library inside the block, except for errors, and restore its settings afterwards."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

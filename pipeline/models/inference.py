@@ -7,23 +7,23 @@ from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import Floats
 from pipeline.models.attention import FLAT
-from pipeline.models.batches import Indices, Inputs, Ragged, flat, on_device, padded, plan
+from pipeline.models.batches import Indices, Inputs, Ragged, flatten_rows, pad_rows, plan_batches, to_device
 from pipeline.models.device import Device
-from pipeline.models.layers import first_position
-from pipeline.models.processes import ALONE, Ranks, add_up
+from pipeline.models.layers import find_first_position
+from pipeline.models.processes import ALONE, Ranks, sum_over_ranks
 
-# Memory and speed of a batch, not the result.
+# They decide the memory and speed of a batch, not the result.
 BATCH_TOKENS = 4096
 BATCH_SIZE = 128
 
 
-def probabilities(model: PreTrainedModel, tokens: Ragged, device: Device) -> Floats:
-    """Return the class probabilities of N examples, (N, C) float64 in [0, 1]; each row sums to 1 to the last digits."""
-    found = logits(model, tokens, device, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
-    return torch.softmax(found.double(), dim=-1).numpy()
+def predict_probabilities(model: PreTrainedModel, tokens: Ragged, device: Device) -> Floats:
+    """Return the class probabilities of N examples, (N, C) float64 in [0, 1]; each row sums to 1 up to rounding."""
+    logits = compute_logits(model, tokens, device, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
+    return torch.softmax(logits.double(), dim=-1).numpy()
 
 
-def logits(
+def compute_logits(
     model: PreTrainedModel,
     tokens: Ragged,
     device: Device,
@@ -36,31 +36,31 @@ def logits(
     """Return the logits of N examples, (N, C) float32 on the CPU, in their order; without dropout and gradients.
 
     `tokens` are ids with the special tokens. Examples of near-equal length share a batch, so almost nothing is padded.
-    Several processes share the batches, and all of them have the whole result. `go_on` is called, in all of them alike,
-    before each batch, and may raise to end it.
+    The ranks share the batches, and each returns the whole result. `go_on` is called before each batch, on all ranks
+    alike, and may raise to end early.
     """
     model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
-    found = torch.zeros(len(tokens.lengths), model.config.num_labels or 0, device=device.device)
-    batches = plan(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None)
+    logits = torch.zeros(len(tokens.lengths), model.config.num_labels or 0, device=device.device)
+    batches = plan_batches(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None)
     with torch.inference_mode():
         for start in range(0, len(batches), ranks.size):
             go_on()
-            for rows in batches[start + ranks.rank : start + ranks.rank + 1]:  # one, or none where they end
-                places = on_device(torch.from_numpy(rows), device.device)
-                found[places] = forward(model, collate(model, tokens, rows, device), device)
-    add_up([found], ranks)
-    return found.cpu()
+            for rows in batches[start + ranks.rank : start + ranks.rank + 1]:  # one, or none at the end
+                places = to_device(torch.from_numpy(rows), device.device)
+                logits[places] = forward(model, collate(model, tokens, rows, device), device)
+    sum_over_ranks([logits], ranks)
+    return logits.cpu()
 
 
 def collate(model: PreTrainedModel, tokens: Ragged, rows: Indices, device: Device) -> Inputs:
-    """Return the rows as the model takes them, on the device: flat where its attention is, else padded."""
+    """Return the rows as inputs of the model, on the device: flat if its attention is, else padded."""
     if model.config._attn_implementation == FLAT:  # the library has no public name for it
-        return flat(tokens, rows, first_position=first_position(model), device=device.device)
-    return padded(tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
+        return flatten_rows(tokens, rows, first_position=find_first_position(model), device=device.device)
+    return pad_rows(tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
 
 
 def forward(model: PreTrainedModel, inputs: Inputs, device: Device) -> torch.Tensor:
     """Return the logits of a batch, (B, C) float32, computed in the device's precision."""
     with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):
-        found: torch.Tensor = model(**inputs).logits
-    return found.float()
+        logits: torch.Tensor = model(**inputs).logits
+    return logits.float()

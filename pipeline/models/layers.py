@@ -1,4 +1,4 @@
-"""What is done to the parts of a model: kept as they are, cut to what is read, held against the tokens."""
+"""The parts of a model: freezing, layer-wise learning rates, a shortened last layer, and checks that tokens fit."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,10 +16,11 @@ from pipeline.core.errors import DataError, UsageError, listed
 from pipeline.models.attention import attend
 from pipeline.models.batches import Inputs, Ragged, Segments
 
-# Layers of one layout, whose heads read the first token alone: what the last one computes for the others is unused.
+# Layers of one layout under heads that read the first token alone; the last layer's other tokens are never used.
 FIRST_TOKEN_LAYERS = (BertLayer, RobertaLayer, ElectraLayer)
 
 
+# ------------------------------------------------------------------------------------------------ the last layer
 class FirstTokenLayer(nn.Module):
     """The last layer of an encoder whose head reads the first token alone: (B, T, H) in, (B, 1, H) out.
 
@@ -29,7 +30,7 @@ class FirstTokenLayer(nn.Module):
     """
 
     def __init__(self, layer: Any) -> None:
-        """Take the parts of a whole layer over."""
+        """Share the parts of a whole layer."""
         super().__init__()
         self.attention, self.intermediate, self.output = layer.attention, layer.intermediate, layer.output
 
@@ -41,7 +42,7 @@ class FirstTokenLayer(nn.Module):
         segments: Segments | None = None,
         **__: Any,
     ) -> torch.Tensor:
-        """Return the layer's output for the first token, (B, 1, H); of a flat batch, for that of each example."""
+        """Return the layer's output for the first token of each example, (B, 1, H), of a padded or a flat batch."""
         first = hidden_states[:, :1] if segments is None else hidden_states[0, segments.bounds[:-1]][:, None]
         parts = self.attention.self
         query, key, value = (
@@ -65,59 +66,17 @@ class FirstTokenLayer(nn.Module):
         return output
 
 
-def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
-    """Make the embeddings and the lowest `layers` encoder layers keep their weights.
-
-    Raises:
-        UsageError: The encoder has fewer layers.
-    """
-    stack = encoder_layers(model)
-    if layers > len(stack):
-        raise UsageError(
-            f"`freeze_layers` is {layers}, and the encoder has {len(stack)} layers; take that many at most"
-        )
-    frozen = [*(_embeddings(model) if embeddings else []), *stack[:layers]]
-    for module in frozen:
-        module.requires_grad_(requires_grad=False)
-
-
-def _embeddings(model: PreTrainedModel) -> list[nn.Module]:
-    """Return what stands below the layers: the embeddings, and in ELECTRA what makes them as wide as a layer.
-
-    Raises:
-        UsageError: The family keeps them elsewhere.
-    """
-    base: Any = model.base_model
-    if not hasattr(base, "embeddings"):
-        raise UsageError(f"{type(model).__name__} has no `embeddings`; take an encoder of another family")
-    return [base.embeddings, *([base.embeddings_project] if hasattr(base, "embeddings_project") else [])]
-
-
-def layer_scales(model: PreTrainedModel, decay: float) -> dict[str, float]:
-    """Return what to multiply each parameter's learning rate with: `decay` for every layer between it and the head.
-
-    The head and the pooler have 1, the top layer `decay`, the one below `decay`^2, the embeddings `decay`^(layers + 1).
-
-    Source: Howard and Ruder 2018, Universal Language Model Fine-tuning, section 3.2; Clark et al. 2020, ELECTRA.
-    """
-    stack = encoder_layers(model)
-    depths = {parameter: len(stack) + 1 for module in _embeddings(model) for parameter in module.parameters()}
-    for below, layer in enumerate(stack):
-        depths |= dict.fromkeys(layer.parameters(), len(stack) - below)
-    return {name: decay ** depths.get(parameter, 0) for name, parameter in model.named_parameters()}
-
-
 @contextlib.contextmanager
-def only_what_the_head_reads(model: PreTrainedModel) -> Iterator[None]:
-    """Make the last layer hand the head what it reads inside the block, and compute no more where the family allows it.
+def shorten_last_layer(model: PreTrainedModel) -> Iterator[None]:
+    """Make the last layer return only what the head reads inside the block, and compute no more if the family allows.
 
-    That is the first token alone, or, in other families, the tokens of a flat batch back in their padded places, so
-    that the stock head reads them as ever. Logits and gradients stay the same to float tolerance; the saving is most of
-    one layer.
+    That is the first token alone. In other families it is the tokens of a flat batch at their padded positions, so that
+    the stock head reads them as usual. Logits and gradients stay the same to float tolerance; the saving is most of one
+    layer.
     """
-    stack = encoder_layers(model)
+    stack = find_layers(model)
     whole = stack[-1]
-    hook = whole.register_forward_hook(_unpacked, with_kwargs=True)
+    hook = whole.register_forward_hook(_unpack, with_kwargs=True)
     if isinstance(whole, FIRST_TOKEN_LAYERS):
         stack[-1] = FirstTokenLayer(whole)
     try:
@@ -127,54 +86,103 @@ def only_what_the_head_reads(model: PreTrainedModel) -> Iterator[None]:
         hook.remove()
 
 
-def _unpacked(_layer: nn.Module, _args: object, kwargs: Inputs, output: torch.Tensor) -> torch.Tensor:
-    """Return the tokens of a flat batch, (1, N, H), as a padded one, (B, T, H); what is padded is left to the mask."""
+def _unpack(_layer: nn.Module, _args: object, kwargs: Inputs, output: torch.Tensor) -> torch.Tensor:
+    """Return the tokens of a flat batch, (1, N, H), as a padded one, (B, T, H); the mask hides the padding."""
     segments: Segments | None = kwargs.get("segments")
     return output if segments is None else output[0, segments.unpack]
 
 
+# ------------------------------------------------------------------------------------------------ learning
+def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
+    """Stop the lowest `layers` encoder layers from learning, and the embeddings if asked.
+
+    Raises:
+        UsageError: The encoder has fewer layers.
+    """
+    stack = find_layers(model)
+    if layers > len(stack):
+        raise UsageError(
+            f"`freeze_layers` is {layers}, but the encoder has {len(stack)} layers. Set it to {len(stack)} or less."
+        )
+    frozen = [*(_embeddings(model) if embeddings else []), *stack[:layers]]
+    for module in frozen:
+        module.requires_grad_(requires_grad=False)
+
+
+def scale_layer_rates(model: PreTrainedModel, decay: float) -> dict[str, float]:
+    """Return the factor of each parameter's learning rate, by name: `decay` for every layer between it and the head.
+
+    The head and the pooler have 1, the top layer `decay`, the one below `decay`^2, the embeddings `decay`^(layers + 1).
+
+    Source: Howard and Ruder 2018, Universal Language Model Fine-tuning, section 3.2; Clark et al. 2020, ELECTRA.
+    """
+    stack = find_layers(model)
+    depths = {parameter: len(stack) + 1 for module in _embeddings(model) for parameter in module.parameters()}
+    for below, layer in enumerate(stack):
+        depths |= dict.fromkeys(layer.parameters(), len(stack) - below)
+    return {name: decay ** depths.get(parameter, 0) for name, parameter in model.named_parameters()}
+
+
+# ------------------------------------------------------------------------------------------------ fit
 def require_fit(tokens: Ragged, model: PreTrainedModel) -> None:
     """Refuse token ids and lengths for which the model has no embedding.
 
     Raises:
-        DataError: A token id, or a length, is more than the model knows.
+        DataError: A token id or a length is out of the model's range.
     """
     words: Any = model.get_input_embeddings()
-    strange = (tokens.values < 0) | (tokens.values >= words.num_embeddings)
-    if strange.any():
+    unknown = (tokens.values < 0) | (tokens.values >= words.num_embeddings)
+    if unknown.any():
         raise DataError(
-            f"{strange.sum()} token ids ({listed(tokens.values[strange].tolist())}) are unknown to the model, which "
-            f"knows 0 to {words.num_embeddings - 1}: the tokens are of another encoder. Tokenise with this one."
+            f"{unknown.sum()} token ids ({listed(tokens.values[unknown].tolist())}) are unknown to the model, which "
+            f"knows 0 to {words.num_embeddings - 1}: the tokens are from another encoder. Tokenise with this one."
         )
-    longest = positions(model) or len(tokens.values)
+    longest = count_positions(model) or len(tokens.values)
     rows = np.flatnonzero((tokens.lengths < 1) | (tokens.lengths > longest))
     if len(rows):
         raise DataError(
             f"{len(rows)} rows (from 0: {listed(rows.tolist())}) have {listed(tokens.lengths[rows].tolist())} "
-            f"tokens; the model takes 1 to {longest}. Lower tokenize.max_length."
+            f"tokens; the model takes 1 to {longest}. Lower `tokenize.max_length`."
         )
 
 
-def positions(model: PreTrainedModel) -> int | None:
-    """Return how many tokens the model can take, None where it does not say.
+def count_positions(model: PreTrainedModel) -> int | None:
+    """Return how many tokens the model can take, None if its configuration does not say.
 
-    RoBERTa counts positions from the padding index + 1 on, so that many of its embeddings are never used.
+    RoBERTa counts positions from the padding index + 1, so that many of its embeddings are never used.
     """
     places: int | None = getattr(model.config, "max_position_embeddings", None)
-    return places if places is None else places - first_position(model)
+    return places if places is None else places - find_first_position(model)
 
 
-def first_position(model: PreTrainedModel) -> int:
-    """Return the position of an example's first token: 0, or in RoBERTa the one behind the padding index."""
+def find_first_position(model: PreTrainedModel) -> int:
+    """Return the position of an example's first token: 0, or in RoBERTa the one after the padding index."""
     learned = getattr(_embeddings(model)[0], "position_embeddings", None)
     unused: int | None = getattr(learned, "padding_idx", None)
     return 0 if unused is None else unused + 1
 
 
-def encoder_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """Return the stack of encoder layers, lowest first."""
+# ------------------------------------------------------------------------------------------------ parts
+def find_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """Return the stack of encoder layers, lowest first.
+
+    Raises:
+        UsageError: The family keeps them elsewhere.
+    """
     depth = model.config.num_hidden_layers
     for module in model.base_model.modules():
         if isinstance(module, nn.ModuleList) and len(module) == depth:
             return module
-    raise UsageError(f"{type(model).__name__} has no stack of {depth} layers; take an encoder of another family")
+    raise UsageError(f"{type(model).__name__} has no stack of {depth} layers. Choose an encoder of another family.")
+
+
+def _embeddings(model: PreTrainedModel) -> list[nn.Module]:
+    """Return the modules below the layers: the embeddings, and in ELECTRA the projection to the width of a layer.
+
+    Raises:
+        UsageError: The family keeps them elsewhere.
+    """
+    base: Any = model.base_model
+    if not hasattr(base, "embeddings"):
+        raise UsageError(f"{type(model).__name__} has no `embeddings`. Choose an encoder of another family.")
+    return [base.embeddings, *([base.embeddings_project] if hasattr(base, "embeddings_project") else [])]

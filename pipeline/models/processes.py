@@ -1,4 +1,4 @@
-"""One training in several processes, each of which computes its share of every batch: what they tell each other.
+"""The ranks of one training: processes that each compute a share of every batch, and the messages between them.
 
 `torchrun --nproc-per-node N -m pipeline finetune ...` starts them; a stage that is started alone is the first of one.
 """
@@ -12,12 +12,12 @@ from typing import NamedTuple
 import torch
 from torch import distributed
 
-# A process may be choosing, reading a checkpoint or writing one while the others wait for it.
-PATIENCE = timedelta(hours=1)
+# A rank may be choosing, reading a checkpoint or writing one while the others wait for it.
+TIMEOUT = timedelta(hours=1)
 
 
 class Ranks(NamedTuple):
-    """Which of how many processes this is, from 0; `control` is their group for messages between hosts."""
+    """The rank of this process, from 0, among `size`; `control` is the group for messages between the hosts' CPUs."""
 
     rank: int = 0
     size: int = 1
@@ -25,7 +25,7 @@ class Ranks(NamedTuple):
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes what the others would write too."""
+        """Whether this process writes and prints for all ranks."""
         return self.rank == 0
 
 
@@ -33,16 +33,16 @@ ALONE = Ranks()
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
-    """Join the processes that torchrun started with this one, for the block; alone where there are none."""
+def join_ranks() -> Iterator[Ranks]:
+    """Join the processes that torchrun started with this one, for the block; `ALONE` if there are none."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
     try:
-        control = distributed.new_group(backend="gloo", timeout=PATIENCE)
+        control = distributed.new_group(backend="gloo", timeout=TIMEOUT)
         yield Ranks(distributed.get_rank(), distributed.get_world_size(), control)
     finally:
         distributed.destroy_process_group()
@@ -50,25 +50,25 @@ def joined() -> Iterator[Ranks]:
 
 @contextmanager
 def first_then_others(ranks: Ranks) -> Iterator[None]:
-    """Run the block in the first process, and only then in the others, which find what it left."""
+    """Run the block on the first rank, then on the others, which can use the files that the first wrote."""
     if not ranks.first:
-        _meet(ranks)
+        _wait_for_all(ranks)
     yield
     if ranks.first:
-        _meet(ranks)
+        _wait_for_all(ranks)
 
 
-def any_of(said: bool, ranks: Ranks) -> bool:  # it is what is said
-    """Return whether any process says so; all of them have to ask."""
+def any_rank(flag: bool, ranks: Ranks) -> bool:
+    """Return whether `flag` is set on any rank. Collective: every rank must call it."""
     if ranks.size == 1:
-        return said
-    told = torch.tensor([int(said)])
-    distributed.all_reduce(told, group=ranks.control)
-    return bool(told.item())
+        return flag
+    flags_set = torch.tensor([int(flag)])
+    distributed.all_reduce(flags_set, group=ranks.control)
+    return bool(flags_set.item())
 
 
-def agree(number: int, ranks: Ranks) -> bool:
-    """Return whether all processes have the same number."""
+def ranks_agree(number: int, ranks: Ranks) -> bool:
+    """Return whether all ranks have the same number. Collective: every rank must call it."""
     if ranks.size == 1:
         return True
     bounds = torch.tensor([number, -number])
@@ -76,8 +76,8 @@ def agree(number: int, ranks: Ranks) -> bool:
     return bool(bounds[0] == -bounds[1])
 
 
-def add_up(tensors: Sequence[torch.Tensor], ranks: Ranks) -> None:
-    """Make each tensor the sum of what the processes have in its place; one message for all of them."""
+def sum_over_ranks(tensors: Sequence[torch.Tensor], ranks: Ranks) -> None:
+    """Replace each tensor by its sum over all ranks, in one message. Collective: every rank must call it."""
     if ranks.size > 1 and tensors:
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
         distributed.all_reduce(flat)
@@ -85,6 +85,6 @@ def add_up(tensors: Sequence[torch.Tensor], ranks: Ranks) -> None:
             tensor.copy_(part.view_as(tensor))
 
 
-def _meet(ranks: Ranks) -> None:
+def _wait_for_all(ranks: Ranks) -> None:
     if ranks.size > 1:
         distributed.barrier(group=ranks.control)

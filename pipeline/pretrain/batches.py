@@ -1,4 +1,4 @@
-"""Stretches of a corpus as a model reads them: drawn anew each epoch, masked, planned into batches."""
+"""Masked batches of a corpus, planned into updates; instances are drawn again each epoch."""
 
 import math
 from collections.abc import Sequence
@@ -6,65 +6,66 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.models.batches import Indices, Ragged, plan
-from pipeline.pretrain.masking import IGNORED, Mix, Words, mask
-from pipeline.pretrain.pairs import HIDE, NO_PAIR, ORDER, Instances, Layout, instances
+from pipeline.models.batches import Indices, Ragged, plan_batches
+from pipeline.pretrain.masking import IGNORED, Mix, Tokens, mask
+from pipeline.pretrain.pairs import HIDE, NO_PAIR, ORDER, CorpusLayout, Instances, draw_instances
+from pipeline.pretrain.vocabulary import Vocabulary
 from pipeline.settings.pretrain import PretrainParams
 from pipeline.train.objective import Plan, Step
 
-# The epoch whose draws measure: none that trains comes so far.
-MEASURED = 2**31
+HELD_OUT_EPOCH = 2**31  # the epoch that evaluations draw; training never reaches it
 
 
 class Corpus(NamedTuple):
-    """The documents of one split: their tokens end to end, where they lie, and what masking knows of the words."""
+    """The documents of one split: their tokens end to end, their places and ids, and the vocabulary.
 
-    tokens: np.ndarray[tuple[int], np.dtype[np.int32]]
-    layout: Layout
+    `drawn` caches the instances of an epoch.
+    """
+
+    tokens: Tokens
+    layout: CorpusLayout
     ids: Sequence[str]
-    words: Words
-    first: int
-    last: int
-    keeper: dict[int, Instances]
+    vocabulary: Vocabulary
+    drawn: dict[int, Instances]
 
 
 class Batch(NamedTuple):
-    """What the model reads of some examples, on the CPU: masked tokens, labels beside them, and one of each pair."""
+    """N instances as the model reads them, on the CPU: masked tokens, a label a token, and a label a pair, (N,)."""
 
     tokens: Ragged
     labels: Indices
     pairs: Indices
 
 
-def drawn(corpus: Corpus, params: PretrainParams, epoch: int) -> Instances:
-    """Return the examples of an epoch; the last two epochs are kept."""
-    if epoch not in corpus.keeper:
+def draw_epoch(corpus: Corpus, params: PretrainParams, epoch: int) -> Instances:
+    """Return the instances of an epoch; those of the last two epochs are cached."""
+    if epoch not in corpus.drawn:
         room = params.max_length - (2 if params.pair == "none" else 3)
-        found = instances(corpus.layout, params.pair, room=room, short=params.short, seed=params.seed, epoch=epoch)
-        for old in list(corpus.keeper)[:-1]:
-            del corpus.keeper[old]
-        corpus.keeper[epoch] = found
-    return corpus.keeper[epoch]
+        drawn = draw_instances(corpus.layout, params.pair, room=room, short=params.short, seed=params.seed, epoch=epoch)
+        for old in list(corpus.drawn)[:-1]:
+            del corpus.drawn[old]
+        corpus.drawn[epoch] = drawn
+    return corpus.drawn[epoch]
 
 
-def lengths(found: Instances) -> Indices:
-    """Return the tokens of each example, special ones included, (N,) int64."""
-    a0, a1, b0, b1 = found.spans.T
+def count_tokens(instances: Instances) -> Indices:
+    """Return the number of tokens of each instance, special tokens included, (N,) int64."""
+    a0, a1, b0, b1 = instances.spans.T
     a, b = a1 - a0, b1 - b0
-    total: Indices = a + b + np.where(b > 0, 3, 2)
-    return total
+    counts: Indices = a + b + np.where(b > 0, 3, 2)
+    return counts
 
 
-def plan_steps(train: Corpus, params: PretrainParams) -> Sequence[Step]:
-    """Return every update: `steps` of them, over as many epochs as that takes; evaluations are spread evenly over all.
+def plan_updates(train: Corpus, params: PretrainParams) -> Sequence[Step]:
+    """Return every update: `steps` in all, over as many epochs as needed; evaluations are spread evenly over all.
 
-    The rows of a step are those of the examples of its epoch.
+    The rows of a step are instances of its epoch.
     """
     marks = {math.ceil(params.steps * part / params.evaluations) for part in range(1, params.evaluations + 1)}
 
     def draw(epoch: int, done: int) -> list[Step]:
-        batches = plan(
-            lengths(drawn(train, params, epoch)),
+        batches = plan_batches(
+            count_tokens(draw_epoch(train, params, epoch)),
             batch_tokens=params.batch_tokens,
             batch_size=params.batch_tokens,
             rng=np.random.default_rng([ORDER, params.seed, epoch]),
@@ -79,35 +80,45 @@ def plan_steps(train: Corpus, params: PretrainParams) -> Sequence[Step]:
     return Plan(draw, steps=params.steps)
 
 
-def batch(corpus: Corpus, params: PretrainParams, epoch: int, rows: Indices) -> Batch:
-    """Return examples of an epoch, masked: what is hidden of one depends on (seed, epoch, example) alone."""
-    found, mix = drawn(corpus, params, epoch), Mix(params.unit, params.share, params.masked, params.random)
-    read, labels, types = [], [], []
-    first, last = np.array([corpus.first], np.int32), np.array([corpus.last], np.int32)
+def build_batch(corpus: Corpus, params: PretrainParams, epoch: int, rows: Indices) -> Batch:
+    """Return instances of an epoch, masked; the masks of one depend on (seed, epoch, its number) alone."""
+    instances, mix = draw_epoch(corpus, params, epoch), Mix(params.unit, params.share, params.masked, params.random)
+    tokens, labels, types = [], [], []
     for row in rows:
-        a0, a1, b0, b1 = found.spans[row]
-        second = (corpus.tokens[b0:b1], last) if b1 > b0 else ()
-        tokens = np.concatenate((first, corpus.tokens[a0:a1], last, *second))
+        a0, a1, b0, b1 = instances.spans[row]
+        texts = [corpus.tokens[a0:a1], *([corpus.tokens[b0:b1]] if b1 > b0 else [])]
         rng = np.random.default_rng([HIDE, params.seed, epoch, int(row)])
-        masked, label = mask(tokens, corpus.words, mix, rng)
-        read.append(masked)
+        instance = join_texts(texts, corpus.vocabulary)
+        read, label = mask(instance, corpus.vocabulary, mix, rng)
+        tokens.append(read)
         labels.append(label)
-        types.append(np.repeat(np.array([0, 1], np.int32), (a1 - a0 + 2, len(tokens) - (a1 - a0 + 2))))
-    offsets = np.concatenate([[0], np.cumsum([len(one) for one in read])]).astype(np.int64)
+        types.append(np.repeat(np.array([0, 1], np.int32), (a1 - a0 + 2, len(instance) - (a1 - a0 + 2))))
     pair = np.concatenate(types) if params.pair != "none" else None
-    return Batch(Ragged(np.concatenate(read), offsets, pair), np.concatenate(labels), found.labels[rows])
+    return Batch(pack(tokens, pair), np.concatenate(labels), instances.labels[rows])
 
 
-def chance(train: Corpus, held: Corpus, params: PretrainParams) -> dict[str, float | None]:
-    """Return what the held-out numbers would be by the frequencies of tokens and of pairs alone."""
-    counts = np.bincount(train.tokens, minlength=len(train.words.begins)).astype(np.float64) + 1
+def join_texts(texts: Sequence[Tokens], vocabulary: Vocabulary) -> Tokens:
+    """Return one or two texts as one sequence: the first special token, and the last one after each text."""
+    first, last = (np.array([index], np.int32) for index in (vocabulary.first, vocabulary.last))
+    return np.concatenate((first, *(part for text in texts for part in (text, last))))
+
+
+def pack(sequences: Sequence[Tokens], types: Tokens | None = None) -> Ragged:
+    """Return sequences of token ids end to end, with the segment of each token, if any."""
+    offsets = np.concatenate([[0], np.cumsum([len(sequence) for sequence in sequences])]).astype(np.int64)
+    return Ragged(np.concatenate(sequences), offsets, types)
+
+
+def chance_metrics(train: Corpus, held_out: Corpus, params: PretrainParams) -> dict[str, float | None]:
+    """Return the held-out metrics that the frequencies of tokens and of pair labels alone would reach."""
+    counts = np.bincount(train.tokens, minlength=len(train.vocabulary.begins)).astype(np.float64) + 1
     share = counts / counts.sum()
-    found = drawn(held, params, MEASURED)
-    given = batch(held, params, MEASURED, np.arange(len(found.labels)))
-    hidden = given.labels[given.labels != IGNORED]
-    known = found.labels[found.labels != NO_PAIR]
+    instances = draw_epoch(held_out, params, HELD_OUT_EPOCH)
+    batch = build_batch(held_out, params, HELD_OUT_EPOCH, np.arange(len(instances.labels)))
+    hidden = batch.labels[batch.labels != IGNORED]
+    pairs = instances.labels[instances.labels != NO_PAIR]
     return {
         "perplexity": float(np.exp(-np.log(share[hidden]).mean())),
         "accuracy": float((hidden == counts.argmax()).mean()),
-        "pair_accuracy": float(max((known == 0).mean(), (known == 1).mean())) if len(known) else None,
+        "pair_accuracy": float(max((pairs == 0).mean(), (pairs == 1).mean())) if len(pairs) else None,
     }

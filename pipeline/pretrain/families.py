@@ -1,4 +1,4 @@
-"""The families of encoders that can be pretrained: their classes, their sizes, and where their heads are."""
+"""The families of encoders that can be pretrained: their classes, sizes and heads."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,25 +8,29 @@ import torch
 import transformers
 from transformers import PreTrainedModel
 
-from pipeline.core.errors import UsageError
-from pipeline.models.folder import configuration, opened_whole, require_files, set_dropout
+from pipeline.core.errors import DataError, UsageError
+from pipeline.models.folder import load_config, load_whole, require_files, set_dropout
+from pipeline.models.layers import count_positions
+from pipeline.pretrain.vocabulary import Vocabulary
 from pipeline.settings.pretrain import PretrainParams
 
 
 class Family(NamedTuple):
-    """`words` are logits (M, V) of hidden states (M, H), `pair` (B, 2) of those of first tokens, where there is one.
+    """A family of encoders.
 
-    `sizes` are the arguments of the configuration that differ in name between families.
+    `word_logits` (M, V) are functions of hidden states (M, H); `pair_logits` (B, 2) of the hidden states of first
+    tokens (B, H), None if the family has no head for pairs. `sizes` are arguments of the configuration, whose names
+    differ between families.
     """
 
     config: type[Any]
     model: type[Any]
-    words: Callable[[Any, torch.Tensor], torch.Tensor]
-    pair: Callable[[Any, torch.Tensor], torch.Tensor] | None
+    word_logits: Callable[[Any, torch.Tensor], torch.Tensor]
+    pair_logits: Callable[[Any, torch.Tensor], torch.Tensor] | None
     sizes: Callable[[PretrainParams], dict[str, Any]]
 
 
-def _usual(params: PretrainParams) -> dict[str, Any]:
+def _usual_sizes(params: PretrainParams) -> dict[str, Any]:
     return {
         "hidden_size": params.hidden_size,
         "num_hidden_layers": params.layers,
@@ -36,7 +40,7 @@ def _usual(params: PretrainParams) -> dict[str, Any]:
     }
 
 
-def _distilbert(params: PretrainParams) -> dict[str, Any]:
+def _distilbert_sizes(params: PretrainParams) -> dict[str, Any]:
     return {
         "dim": params.hidden_size,
         "n_layers": params.layers,
@@ -47,128 +51,128 @@ def _distilbert(params: PretrainParams) -> dict[str, Any]:
 
 
 def _distilbert_words(model: Any, hidden: torch.Tensor) -> torch.Tensor:
-    found: torch.Tensor = model.vocab_projector(model.vocab_layer_norm(model.activation(model.vocab_transform(hidden))))
-    return found
+    states = model.vocab_layer_norm(model.activation(model.vocab_transform(hidden)))
+    logits: torch.Tensor = model.vocab_projector(states)
+    return logits
 
 
 FAMILIES: dict[str, Family] = {
     "bert": Family(
         transformers.BertConfig,
         transformers.BertForPreTraining,
-        words=lambda model, hidden: model.cls.predictions(hidden),
-        pair=lambda model, first: model.cls.seq_relationship(model.bert.pooler(first[:, None])),
-        sizes=_usual,
+        word_logits=lambda model, hidden: model.cls.predictions(hidden),
+        pair_logits=lambda model, first: model.cls.seq_relationship(model.bert.pooler(first[:, None])),
+        sizes=_usual_sizes,
     ),
     "albert": Family(
         transformers.AlbertConfig,
         transformers.AlbertForPreTraining,
-        words=lambda model, hidden: model.predictions(hidden),
-        pair=lambda model, first: model.sop_classifier(model.albert.pooler_activation(model.albert.pooler(first))),
-        sizes=lambda params: {**_usual(params), "embedding_size": params.embedding_size},
+        word_logits=lambda model, hidden: model.predictions(hidden),
+        pair_logits=lambda model, first: model.sop_classifier(
+            model.albert.pooler_activation(model.albert.pooler(first))
+        ),
+        sizes=lambda params: {**_usual_sizes(params), "embedding_size": params.embedding_size},
     ),
     "roberta": Family(
         transformers.RobertaConfig,
         transformers.RobertaForMaskedLM,
-        words=lambda model, hidden: model.lm_head(hidden),
-        pair=None,
-        # It counts positions from the padding index + 1 on.
-        sizes=lambda params: {**_usual(params), "max_position_embeddings": params.max_length + 2, "type_vocab_size": 1},
+        word_logits=lambda model, hidden: model.lm_head(hidden),
+        pair_logits=None,
+        # Its positions count from the padding index + 1.
+        sizes=lambda params: {
+            **_usual_sizes(params),
+            "max_position_embeddings": params.max_length + 2,
+            "type_vocab_size": 1,
+        },
     ),
     "distilbert": Family(
         transformers.DistilBertConfig,
         transformers.DistilBertForMaskedLM,
-        words=_distilbert_words,
-        pair=None,
-        sizes=_distilbert,
-    ),
-    "electra": Family(
-        transformers.ElectraConfig,
-        transformers.ElectraForPreTraining,
-        words=lambda model, hidden: model.generator.generator_lm_head(model.generator.generator_predictions(hidden)),
-        pair=None,
-        sizes=lambda params: {**_usual(params), "embedding_size": params.embedding_size},
+        word_logits=_distilbert_words,
+        pair_logits=None,
+        sizes=_distilbert_sizes,
     ),
     "modernbert": Family(
         transformers.ModernBertConfig,
         transformers.ModernBertForMaskedLM,
-        words=lambda model, hidden: model.decoder(model.head(hidden)),
-        pair=None,
-        sizes=_usual,
+        word_logits=lambda model, hidden: model.decoder(model.head(hidden)),
+        pair_logits=None,
+        sizes=_usual_sizes,
     ),
 }
 
 
-def new_encoder(params: PretrainParams, special: dict[str, int], *, vocabulary: int) -> PreTrainedModel:
+def open_encoder(params: PretrainParams, base: Path, vocabulary: Vocabulary) -> PreTrainedModel:
+    """Return the encoder that a pretraining starts with, in fp32 on the CPU, with eager attention.
+
+    Raises:
+        UsageError: The encoder of `base` is of another family, or takes fewer tokens than `max_length`.
+        DataError: The tokenizer has more tokens than the encoder.
+        EnvironmentFault: `base` holds no encoder that is whole and in safetensors.
+    """
+    model = build_encoder(params, vocabulary) if params.start == "scratch" else continue_encoder(base, params)
+    embeddings: Any = model.get_input_embeddings()
+    size, positions = len(vocabulary.begins), count_positions(model)
+    if size > embeddings.num_embeddings:
+        raise DataError(
+            f"encoders.{params.encoder}: the tokenizer does not fit the encoder: it has {size} tokens, the encoder "
+            f"{embeddings.num_embeddings}. Set `tokenizer: base`, or `start: scratch`."
+        )
+    if positions is not None and params.max_length > positions:
+        raise UsageError(
+            f"encoders.{params.encoder}: `max_length` is too large: the encoder takes {positions} tokens, found "
+            f"{params.max_length}. Set {positions} or less."
+        )
+    return model
+
+
+def build_encoder(params: PretrainParams, vocabulary: Vocabulary) -> PreTrainedModel:
     """Return an encoder of random weights with its pretraining heads, in fp32 on the CPU, with eager attention.
 
-    The weights depend on `seed` alone; `special` are the ids of the special tokens, as the configuration names them.
+    The weights depend on `seed` alone.
     """
     family = FAMILIES[params.family]
-    config = family.config(**{"vocab_size": vocabulary, **family.sizes(params)})
-    for name, value in special.items():
-        if hasattr(config, name):
-            setattr(config, name, value)
+    config = family.config(**{"vocab_size": len(vocabulary.begins), **family.sizes(params)})
+    special = {"pad": vocabulary.pad, "bos": vocabulary.first, "eos": vocabulary.last}
+    for name, index in {**special, "cls": vocabulary.first, "sep": vocabulary.last}.items():
+        if hasattr(config, f"{name}_token_id"):
+            setattr(config, f"{name}_token_id", index)
     set_dropout(config, params.dropout)
     with torch.random.fork_rng():
         torch.manual_seed(params.seed)
         model: PreTrainedModel = family.model._from_config(config, attn_implementation="eager", dtype=torch.float32)
-        return _with_generator(model, params)
+    return model
 
 
-def continued_encoder(base: Path, params: PretrainParams) -> PreTrainedModel:
-    """Return the encoder of a folder with its pretraining heads, which are new where the folder has none.
+def continue_encoder(base: Path, params: PretrainParams) -> PreTrainedModel:
+    """Return the encoder of a folder with its pretraining heads; those that the folder lacks are random.
 
     Raises:
-        UsageError: The folder's encoder is of another family.
+        UsageError: The encoder is of another family.
         EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
     """
     require_files(base)
-    config = configuration(base)
+    config = load_config(base)
     if config.model_type != params.family:
         raise UsageError(
-            f"`encoders.{params.encoder}.family` is {params.family}, and {base} holds one of {config.model_type!r}; "
-            "set the family to that."
+            f"encoders.{params.encoder}: `family` is not that of {base}: it is {config.model_type!r}, found "
+            f"{params.family!r}. Set `family: {config.model_type}`."
         )
     set_dropout(config, params.dropout)
     with torch.random.fork_rng():
         torch.manual_seed(params.seed)
-        return _with_generator(opened_whole(base, config, kind=FAMILIES[params.family].model), params)
+        return load_whole(base, config, kind=FAMILIES[params.family].model)
 
 
-def require_pair(params: PretrainParams) -> None:
-    """Refuse NSP and SOP for a family that has no head for pairs.
+def require_pair_head(params: PretrainParams) -> None:
+    """Refuse NSP and SOP for a family without a head for pairs.
 
     Raises:
         UsageError: The family has none.
     """
-    if params.pair != "none" and FAMILIES[params.family].pair is None:
-        able = ", ".join(name for name, family in FAMILIES.items() if family.pair is not None)
-        raise UsageError(f"{params.family} has no head for `pair: {params.pair}`; take {able}, or `pair: none`.")
-
-
-def _with_generator(model: Any, params: PretrainParams) -> PreTrainedModel:
-    """Give ELECTRA its generator, a smaller model over the same embeddings; other families need none.
-
-    Source: Clark et al. 2020, ELECTRA, section 3.2.
-    """
-    if params.family == "electra":
-        smaller = model.config.__class__.from_dict(model.config.to_dict())
-        smaller.hidden_size = max(smaller.num_attention_heads, model.config.hidden_size // params.generator)
-        smaller.hidden_size -= smaller.hidden_size % smaller.num_attention_heads
-        smaller.intermediate_size = max(1, model.config.intermediate_size // params.generator)
-        generator: Any = transformers.ElectraForMaskedLM._from_config(
-            smaller, attn_implementation="eager", dtype=torch.float32
+    if params.pair != "none" and FAMILIES[params.family].pair_logits is None:
+        able = ", ".join(name for name, family in FAMILIES.items() if family.pair_logits is not None)
+        raise UsageError(
+            f"encoders.{params.encoder}: `pair: {params.pair}` needs a head that {params.family} does not have. Set "
+            f"`family` to one of {able}, or `pair: none`."
         )
-        generator.electra.embeddings = model.electra.embeddings
-        generator.generator_lm_head.weight = model.electra.embeddings.word_embeddings.weight
-        model.generator = generator
-    whole: PreTrainedModel = model
-    return whole
-
-
-def without_generator(model: Any) -> PreTrainedModel:
-    """Return what is kept of a pretraining: ELECTRA without its generator, any other family as it is."""
-    if hasattr(model, "generator"):
-        del model.generator
-    whole: PreTrainedModel = model
-    return whole

@@ -1,30 +1,24 @@
-"""What is hidden of an example, and by what: masked language modelling as a function of (example, generator)."""
+"""Masked language modelling: an example and a generator -> what the model reads, and the labels."""
 
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from pipeline.models.batches import Indices
+from pipeline.pretrain.vocabulary import Vocabulary
 
 Tokens = np.ndarray[tuple[int], np.dtype[np.int32]]
-Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
-IGNORED = -100  # the label of a token that is not predicted, as the losses ignore it
-# SpanBERT's spans: 1 to 10 words, geometric with p = 0.2 among these; 3.8 on average.
+IGNORED = -100  # label of a token that is not predicted; the losses ignore it
+# SpanBERT's spans: 1 to 10 words, geometric with p = 0.2 within these; 3.8 on average.
 SPAN_CHANCES = np.cumsum(0.8 ** np.arange(10)) / np.sum(0.8 ** np.arange(10))
 
 
-class Words(NamedTuple):
-    """What masking knows of a vocabulary of V: the ids of special tokens, ordinary ids, and (V,) which begin a word."""
-
-    mask: int
-    special: Indices
-    ordinary: Indices
-    begins: Flags
-
-
 class Mix(NamedTuple):
-    """How much is predicted, in which units, and what stands in its place: a mask, a random token, else the token."""
+    """The share of tokens to predict, in which units, and the shares of these read as the mask or a random token.
+
+    The rest of these is read unchanged.
+    """
 
     unit: Literal["token", "word", "span"]
     share: float
@@ -32,67 +26,72 @@ class Mix(NamedTuple):
     random: float
 
 
-def mask(tokens: Tokens, words: Words, mix: Mix, rng: np.random.Generator) -> tuple[Tokens, Indices]:
-    """Return what the model reads, and the labels (T,) int64: the token where one is predicted, else `IGNORED`.
+def mask(tokens: Tokens, vocabulary: Vocabulary, mix: Mix, rng: np.random.Generator) -> tuple[Tokens, Indices]:
+    """Return what the model reads, (T,) int32, and the labels, (T,) int64: a predicted token, else `IGNORED`.
 
-    One in `1 / share` tokens, counted with the special ones as in BERT, and one at least; never a special token, nor
-    one in the place of another, where BERT draws from the whole vocabulary.
+    One token in `1 / share` is predicted, counted with the special tokens as in BERT, and at least one. A special token
+    is never predicted nor put in the place of another, whereas BERT draws from the whole vocabulary.
 
     Source: Devlin et al. 2019, BERT, section 3.1 and appendix A.1; its code's `whole_word_mask`; Joshi et al. 2020,
-    SpanBERT, section 3.1, where a whole span meets one fate.
+    SpanBERT, section 3.1: the tokens of a span are replaced together.
     """
-    ordinary = np.flatnonzero(~np.isin(tokens, words.special))
+    ordinary = np.flatnonzero(~np.isin(tokens, vocabulary.special))
     budget = min(len(ordinary), max(1, round(len(tokens) * mix.share)))
     labels = np.full(len(tokens), IGNORED, np.int64)
     if not budget:
         return tokens, labels
-    groups = CHOOSE[mix.unit](tokens, ordinary, words, budget, rng)
+    groups = CHOOSE[mix.unit](tokens, ordinary, vocabulary, budget, rng)
     places = np.concatenate(groups)
-    fates = rng.random(len(groups) if mix.unit == "span" else len(places))
-    fate = np.repeat(fates, [len(group) for group in groups]) if mix.unit == "span" else fates
-    drawn = words.ordinary[rng.integers(len(words.ordinary), size=len(places))]
-    kept = tokens[places]
+    draws = rng.random(len(groups) if mix.unit == "span" else len(places))
+    draws = np.repeat(draws, [len(group) for group in groups]) if mix.unit == "span" else draws
+    others = vocabulary.ordinary[rng.integers(len(vocabulary.ordinary), size=len(places))]
+    originals = tokens[places]
+    masked, random = draws < mix.masked, draws < mix.masked + mix.random
     read = tokens.copy()
-    read[places] = np.where(fate < mix.masked, words.mask, np.where(fate < mix.masked + mix.random, drawn, kept))
-    labels[places] = kept
+    read[places] = np.where(masked, vocabulary.mask, np.where(random, others, originals))
+    labels[places] = originals
     return read, labels
 
 
-def _single(
+def _choose_tokens(
     tokens: Tokens,  # noqa: ARG001
     ordinary: Indices,
-    words: Words,  # noqa: ARG001
+    vocabulary: Vocabulary,  # noqa: ARG001
     budget: int,
     rng: np.random.Generator,
 ) -> list[Indices]:
     return [rng.permutation(ordinary)[:budget]]
 
 
-def _whole(tokens: Tokens, ordinary: Indices, words: Words, budget: int, rng: np.random.Generator) -> list[Indices]:
-    """Return whole words in drawn order; one that is too long for what is left is passed over."""
-    found = _words(tokens, ordinary, words)
+def _choose_words(
+    tokens: Tokens, ordinary: Indices, vocabulary: Vocabulary, budget: int, rng: np.random.Generator
+) -> list[Indices]:
+    """Return whole words in random order; a word longer than what is left of the budget is skipped."""
+    words = _split_words(tokens, ordinary, vocabulary)
     chosen: list[Indices] = []
     left = budget
-    for place in rng.permutation(len(found)):
-        if len(found[place]) <= left:
-            chosen.append(found[place])
-            left -= len(found[place])
+    for place in rng.permutation(len(words)):
+        if len(words[place]) <= left:
+            chosen.append(words[place])
+            left -= len(words[place])
         if not left:
             break
-    return chosen or [found[int(rng.integers(len(found)))][:budget]]
+    return chosen or [words[int(rng.integers(len(words)))][:budget]]
 
 
-def _spans(tokens: Tokens, ordinary: Indices, words: Words, budget: int, rng: np.random.Generator) -> list[Indices]:
-    """Return spans of whole words, drawn until the budget is spent; a special token and that budget cut them."""
-    found = _words(tokens, ordinary, words)
+def _choose_spans(
+    tokens: Tokens, ordinary: Indices, vocabulary: Vocabulary, budget: int, rng: np.random.Generator
+) -> list[Indices]:
+    """Return spans of whole words until the budget is spent; a special token or the end of the budget cuts a span."""
+    words = _split_words(tokens, ordinary, vocabulary)
     free = np.zeros(len(tokens), bool)
     free[ordinary] = True
     chosen: list[Indices] = []
     left = budget
     while left:
         length = 1 + int(np.searchsorted(SPAN_CHANCES, rng.random(), side="right"))
-        start = int(rng.integers(len(found)))
-        span = np.concatenate(found[start : start + length])
+        start = int(rng.integers(len(words)))
+        span = np.concatenate(words[start : start + length])
         span = span[: 1 + int(np.argmax(np.diff(span, append=-1) != 1))]
         span = span[free[span]][:left]
         if len(span):
@@ -102,11 +101,11 @@ def _spans(tokens: Tokens, ordinary: Indices, words: Words, budget: int, rng: np
     return chosen
 
 
-def _words(tokens: Tokens, ordinary: Indices, words: Words) -> list[Indices]:
-    """Return the places of each word: a token that begins one, and those behind it that do not."""
-    broken = np.diff(ordinary, prepend=-2) != 1  # what follows a special token begins a word
-    starts = np.flatnonzero(words.begins[tokens[ordinary]] | broken)
+def _split_words(tokens: Tokens, ordinary: Indices, vocabulary: Vocabulary) -> list[Indices]:
+    """Return the places of each word: of a token that begins a word, and of those after it that do not."""
+    after_special = np.diff(ordinary, prepend=-2) != 1  # such a token begins a word in any case
+    starts = np.flatnonzero(vocabulary.begins[tokens[ordinary]] | after_special)
     return np.split(ordinary, starts[1:])
 
 
-CHOOSE = {"token": _single, "word": _whole, "span": _spans}
+CHOOSE = {"token": _choose_tokens, "word": _choose_words, "span": _choose_spans}

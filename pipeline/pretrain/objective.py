@@ -1,4 +1,4 @@
-"""Learning from text without labels: hidden words, and whether two texts belong together or in which order."""
+"""The objective of pretraining: hidden words, and pairs of texts (next sentence or sentence order)."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -8,23 +8,33 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from pipeline.models.batches import Indices, Ragged, plan
+from pipeline.models.batches import Indices, plan_batches
 from pipeline.models.device import Device
 from pipeline.models.inference import collate
-from pipeline.models.processes import ALONE, Ranks, add_up
-from pipeline.pretrain.batches import MEASURED, Batch, Corpus, batch, drawn, lengths, plan_steps
-from pipeline.pretrain.losses import firsts, hidden_states, sums
+from pipeline.models.processes import ALONE, Ranks, sum_over_ranks
+from pipeline.pretrain.batches import (
+    HELD_OUT_EPOCH,
+    Batch,
+    Corpus,
+    build_batch,
+    count_tokens,
+    draw_epoch,
+    join_texts,
+    pack,
+    plan_updates,
+)  # fmt: skip
+from pipeline.pretrain.losses import first_states, hidden_states, sum_losses
 from pipeline.pretrain.masking import IGNORED
 from pipeline.pretrain.pairs import NO_PAIR
 from pipeline.settings.pretrain import PretrainParams
 from pipeline.train.objective import Moment, Objective, Step
 
 
-class Held(NamedTuple):
-    """How the model did on held-out documents after `step` updates; `loss` is the sum of what it learns.
+class HeldOutMetrics(NamedTuple):
+    """An evaluation on the held-out documents after `step` updates; `loss` is the sum of word and pair loss.
 
-    `perplexity` is e to the mean loss of the hidden words, `accuracy` the share of them it names; `pair_accuracy` that
-    of the pairs, None where none are learned; `found_accuracy` that of the tokens that ELECTRA tells apart.
+    `perplexity` is e to the mean loss of the hidden words, `accuracy` the share of them predicted; `pair_loss` and
+    `pair_accuracy` are None if no pairs are learned.
     """
 
     step: int
@@ -37,11 +47,9 @@ class Held(NamedTuple):
     accuracy: float
     pair_loss: float | None
     pair_accuracy: float | None
-    found_loss: float | None
-    found_accuracy: float | None
 
 
-def losses(
+def _losses(
     model: PreTrainedModel,
     train: Corpus,
     prepared: None,  # noqa: ARG001
@@ -50,114 +58,103 @@ def losses(
     device: Device,
     ranks: Ranks = ALONE,
 ) -> Iterator[torch.Tensor]:
-    """Yield the loss of each micro-batch: the mean over the update's hidden words, plus that over its pairs.
+    """Yield the loss of each micro-batch: the mean over the hidden words of the update, plus that over its pairs.
 
-    Source: Devlin et al. 2019, BERT, appendix A.2: the sum of the two mean likelihoods. Clark et al. 2020, ELECTRA,
-    section 3.1, weighs what the discriminator finds: `found_weight`.
+    Source: Devlin et al. 2019, BERT, appendix A.2: the sum of the two mean likelihoods.
     """
     epoch = math.ceil(step.epoch) - 1
-    given = [batch(train, params, epoch, rows) for rows in step.parts]
-    for one in given:
-        mine = np.arange(ranks.rank, len(one.pairs), ranks.size)
-        none = not len(mine)
-        found = sums(model, one, mine if len(mine) else np.arange(1), params, device)
-        wholes = _wholes(given, params)
+    batches = [build_batch(train, params, epoch, rows) for rows in step.parts]
+    counts = _count_terms(batches, params)
+    for batch in batches:
+        mine = np.arange(ranks.rank, len(batch.pairs), ranks.size)
+        # More processes than instances: this one adds zeros, to the gradients of the same weights as the others.
+        sums = sum_losses(model, batch, mine if len(mine) else np.arange(1), params, device)
         total = torch.zeros((), device=device.device)
-        for loss, whole, weight in zip(found.losses, wholes, (1.0, *_weights(params)), strict=False):
-            total = total + loss * (0.0 if none else weight / max(1, whole))
+        for loss, count in zip(sums.losses, counts, strict=True):
+            total = total + loss * (1.0 / max(1, count) if len(mine) else 0.0)
         yield total
 
 
-def _wholes(given: Sequence[Batch], params: PretrainParams) -> tuple[int, ...]:
-    """Return what each loss of an update is a mean over."""
-    words = sum(int((one.labels != IGNORED).sum()) for one in given)
-    pairs = sum(int((one.pairs != NO_PAIR).sum()) for one in given)
-    tokens = sum(len(one.labels) for one in given)
-    return (words, *((pairs,) if params.pair != "none" else ()), *((tokens,) if params.family == "electra" else ()))
+def _count_terms(batches: Sequence[Batch], params: PretrainParams) -> tuple[int, ...]:
+    """Return the number of hidden words of an update and, if pairs are learned, that of its pairs."""
+    words = sum(int((batch.labels != IGNORED).sum()) for batch in batches)
+    pairs = sum(int((batch.pairs != NO_PAIR).sum()) for batch in batches)
+    return (words,) if params.pair == "none" else (words, pairs)
 
 
-def _weights(params: PretrainParams) -> tuple[float, ...]:
-    return (*((1.0,) if params.pair != "none" else ()), *((params.found_weight,) if params.family == "electra" else ()))
-
-
-def measure(
+def _measure(
     model: PreTrainedModel,
-    held: Corpus,
+    held_out: Corpus,
     moment: Moment,
     params: PretrainParams,
     device: Device,
     ranks: Ranks = ALONE,
     go_on: Callable[[], None] = lambda: None,
-) -> Held:
-    """Return how the model does on held-out documents, always the same examples with the same words hidden."""
+) -> HeldOutMetrics:
+    """Return the metrics on the held-out documents: always the same instances with the same hidden words."""
     model.eval()
-    found = drawn(held, params, MEASURED)
-    rounds = plan(lengths(found), batch_tokens=4 * params.batch_tokens, batch_size=10**6, rng=None)
-    totals = torch.zeros(3, 3, dtype=torch.float64, device=device.device)
+    lengths = count_tokens(draw_epoch(held_out, params, HELD_OUT_EPOCH))
+    batches = plan_batches(lengths, batch_tokens=4 * params.batch_tokens, batch_size=10**6, rng=None)
+    totals = torch.zeros(2, 3, dtype=torch.float64, device=device.device)
     with torch.inference_mode(), torch.random.fork_rng(devices=[] if device.device.type == "cpu" else None):
         torch.manual_seed(params.seed)
-        for start in range(0, len(rounds), ranks.size):
+        for start in range(0, len(batches), ranks.size):
             go_on()
-            for rows in rounds[start + ranks.rank : start + ranks.rank + 1]:
-                got = sums(model, batch(held, params, MEASURED, rows), np.arange(len(rows)), params, device)
-                for row, (loss, hits, count) in enumerate(zip(got.losses, got.hits, got.counts, strict=True)):
+            for rows in batches[start + ranks.rank : start + ranks.rank + 1]:
+                batch = build_batch(held_out, params, HELD_OUT_EPOCH, rows)
+                sums = sum_losses(model, batch, np.arange(len(rows)), params, device)
+                for row, (loss, hits, count) in enumerate(zip(*sums, strict=True)):
                     totals[row] += torch.stack([loss.double(), hits.double(), loss.new_tensor(count).double()])
-    add_up([totals], ranks)
-    return _held(moment, totals.tolist(), params)
+    sum_over_ranks([totals], ranks)
+    return _from_totals(moment, totals.tolist(), params)
 
 
-def _held(moment: Moment, totals: list[list[float]], params: PretrainParams) -> Held:
+def _from_totals(moment: Moment, totals: list[list[float]], params: PretrainParams) -> HeldOutMetrics:
+    """Return the metrics of summed losses, hits and counts: a row of the words, one of the pairs."""
     means = [(loss / count, hits / count) if count else (0.0, 0.0) for loss, hits, count in totals]
-    word_loss, accuracy = means[0]
-    other = means[1] if params.pair != "none" or params.family == "electra" else None
-    pair, apart = (None, other) if params.family == "electra" else (other, None)
-    weighed = [weight * loss for weight, (loss, _) in zip(_weights(params), means[1:], strict=False)]
-    return Held(
+    (word_loss, accuracy), pair = means
+    paired = params.pair != "none"
+    return HeldOutMetrics(
         *moment,
-        loss=word_loss + sum(weighed),
+        loss=word_loss + pair[0],
         word_loss=word_loss,
         perplexity=math.exp(min(word_loss, 700.0)),
         accuracy=accuracy,
-        pair_loss=pair and pair[0],
-        pair_accuracy=pair and pair[1],
-        found_loss=apart and apart[0],
-        found_accuracy=apart and apart[1],
+        pair_loss=pair[0] if paired else None,
+        pair_accuracy=pair[1] if paired else None,
     )
 
 
-def told(found: Held) -> str:
+def _describe(metrics: HeldOutMetrics) -> str:
     """Return an evaluation in words."""
-    pair = "" if found.pair_accuracy is None else f", pairs right {found.pair_accuracy:.4f}"
-    apart = "" if found.found_accuracy is None else f", tokens told apart {found.found_accuracy:.4f}"
-    return f"held-out perplexity {found.perplexity:.2f}, words right {found.accuracy:.4f}{pair}{apart}"
+    pair = "" if metrics.pair_accuracy is None else f", pair accuracy {metrics.pair_accuracy:.4f}"
+    return f"held-out perplexity {metrics.perplexity:.2f}, word accuracy {metrics.accuracy:.4f}{pair}"
 
 
-def outputs(model: PreTrainedModel, train: Corpus, rows: Indices, device: Device) -> torch.Tensor:
-    """Return the hidden states of the first tokens of examples of the first epoch, (B, H)."""
-    (found,) = list(train.keeper.values())[:1]
-    kept = found.spans[rows]
-    read = [np.concatenate(([train.first], train.tokens[a:b], [train.last])) for a, b, _, _ in kept]
-    offsets = np.concatenate([[0], np.cumsum([len(one) for one in read])]).astype(np.int64)
-    inputs = collate(model, Ragged(np.concatenate(read).astype(np.int32), offsets), np.arange(len(read)), device)
+def _outputs(model: PreTrainedModel, train: Corpus, rows: Indices, device: Device) -> torch.Tensor:
+    """Return the hidden states of the first tokens of the texts A of instances of the first epoch, (B, H)."""
+    instances = next(iter(train.drawn.values()))
+    texts = [join_texts([train.tokens[a0:a1]], train.vocabulary) for a0, a1, _, _ in instances.spans[rows]]
+    inputs = collate(model, pack(texts), np.arange(len(texts)), device)
     with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):
-        return firsts(hidden_states(model, inputs, plain=True), inputs).float()
+        return first_states(hidden_states(model, inputs, types=False), inputs).float()
 
 
-def names(train: Corpus, step: Step) -> Iterator[str]:
-    """Yield the ids of the documents of an update, where its epoch is still there."""
-    found = train.keeper.get(math.ceil(step.epoch) - 1)
-    return (train.ids[found.owners[row]] for row in step.rows if found is not None)
+def _document_ids(train: Corpus, step: Step) -> Iterator[str]:
+    """Yield the ids of the documents of an update if the instances of its epoch are still cached."""
+    instances = train.drawn.get(math.ceil(step.epoch) - 1)
+    return (train.ids[instances.owners[row]] for row in step.rows if instances is not None)
 
 
 TEXT = Objective(
-    plan=plan_steps,
+    plan=plan_updates,
     prepare=lambda *_: None,
-    losses=losses,
-    measure=measure,
-    evaluation=Held,
-    better=lambda found, best, params: found.loss < best.loss,  # noqa: ARG005
-    told=told,
-    outputs=outputs,
+    losses=_losses,
+    measure=_measure,
+    evaluation=HeldOutMetrics,
+    better=lambda metrics, best, params: metrics.loss < best.loss,  # noqa: ARG005
+    describe=_describe,
+    outputs=_outputs,
     scales=lambda model, params: {},  # noqa: ARG005
-    names=names,
+    name_examples=_document_ids,
 )

@@ -1,48 +1,60 @@
-"""The tokenizer of a pretraining: learned from the corpus or taken from an encoder, and what masking knows of it."""
+"""The WordPiece tokenizer of a pretraining, and the vocabulary of any tokenizer as masking sees it."""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from pipeline.core.errors import DataError, UsageError
+from pipeline.models.batches import Indices
 from pipeline.models.tokenizer import load_tokenizer
-from pipeline.pretrain.masking import Words
 
 PAD, UNKNOWN, FIRST, LAST, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-NAMES = {"pad_token": PAD, "unk_token": UNKNOWN, "cls_token": FIRST, "sep_token": LAST, "mask_token": MASK}
-ALPHABET = 1000  # characters that are told apart at most
-DIGITS = 6  # of Unigram's log probabilities: the last ones depend on an order of adding
-MASKS = (MASK, "<mask>")  # as BERT's and RoBERTa's tokenizers call it
+SPECIAL_TOKENS = {"pad_token": PAD, "unk_token": UNKNOWN, "cls_token": FIRST, "sep_token": LAST, "mask_token": MASK}
+ALPHABET_SIZE = 1000  # the most frequent characters get tokens of their own; the others are unknown
+# The names of BERT's and of RoBERTa's tokenizers.
+MASK_NAMES, PAD_NAMES = (MASK, "<mask>"), (PAD, "<pad>")
 
 
-def learned(texts: Callable[[], Iterable[str]], kind: str, *, size: int, lowercase: bool) -> Tokenizer:
-    """Return a tokenizer of `size` tokens at most, learned from the texts; same texts, same bytes.
+class Vocabulary(NamedTuple):
+    """A tokenizer's V tokens, as masking sees them.
 
-    `kind` is wordpiece (Schuster and Nakajima 2012), bpe (Sennrich et al. 2016; over bytes, so that no character is
-    unknown) or unigram (Kudo 2018). `texts` is called twice: the library numbers characters in an order that changes
-    from run to run, on which ties depend, unless it is told them before.
+    `mask`, `pad`, `first` and `last` are ids; `special` and `ordinary` the ids of all special and of all other tokens;
+    `begins` (V,) is true if a token begins a word.
+    """
+
+    mask: int
+    pad: int
+    first: int
+    last: int
+    special: Indices
+    ordinary: Indices
+    begins: np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+def learn_tokenizer(texts: Callable[[], Iterable[str]], *, size: int, lowercase: bool) -> Tokenizer:
+    """Return a WordPiece tokenizer of at most `size` tokens, learned from the texts; equal texts give equal bytes.
+
+    `texts` is called twice. The library numbers characters in an order that changes from run to run, and ties between
+    pieces depend on it, so it is given the characters in advance.
 
     Raises:
-        UsageError: The special tokens and the characters of the texts (the 256 bytes, in bpe) are more than `size`.
+        UsageError: The special tokens and the characters of the texts need more than `size` tokens.
+
+    Source: Schuster and Nakajima 2012, Japanese and Korean Voice Search.
     """
-    cased = normalizers.BertNormalizer(lowercase=lowercase) if kind == "wordpiece" else _plain(lowercase=lowercase)
-    counts = Counter(character for text in texts() for character in cased.normalize_str(text))
-    known = [character for character in counts if not character.isspace()]
-    alphabet = sorted(sorted(known, key=lambda character: (-counts[character], character))[:ALPHABET])
-    # A character begins a word or goes on with one; is made of bytes; or is a piece, as is the sign of a blank, and
-    # the library's trainer counts its pieces only behind the first longer one.
-    single = {"wordpiece": 2 * len(alphabet), "bpe": 256, "unigram": len({*counts, "▁"} - {" "}) + 1}[kind]
-    if (least := len(SPECIAL) + single) > size:
+    normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    alphabet = _count_alphabet(texts(), normalizer)
+    least = len(SPECIAL) + 2 * len(alphabet)  # each character begins a word or continues one
+    if least > size:
         raise UsageError(
-            f"`vocabulary` is {size}, and a {kind} tokenizer of these texts has {least} tokens at least; set {least} "
-            "or more."
+            f"pretrain: `vocabulary` is too small: these texts need {least} tokens, found {size}. Set {least} or more."
         )
-    tokenizer = KINDS[kind](texts(), cased, alphabet, size)
-    tokenizer.normalizer = cased
+    tokenizer = _train_wordpiece(texts(), normalizer, alphabet, size)
     tokenizer.add_special_tokens(list(SPECIAL))
     ids = {name: tokenizer.token_to_id(name) for name in SPECIAL}
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -53,108 +65,81 @@ def learned(texts: Callable[[], Iterable[str]], kind: str, *, size: int, lowerca
     return tokenizer
 
 
-def _plain(*, lowercase: bool) -> normalizers.Normalizer:
-    return normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])])
+def _count_alphabet(texts: Iterable[str], normalizer: normalizers.Normalizer) -> list[str]:
+    """Return the most frequent characters of the normalised texts, sorted."""
+    counts = Counter(character for text in texts for character in normalizer.normalize_str(text))
+    characters = [character for character in counts if not character.isspace()]
+    return sorted(sorted(characters, key=lambda character: (-counts[character], character))[:ALPHABET_SIZE])
 
 
-def _wordpiece(texts: Iterable[str], cased: normalizers.Normalizer, alphabet: Sequence[str], size: int) -> Tokenizer:
-    """Return WordPiece; what goes on with a word is told as special tokens, numbered first and then forgotten."""
+def _train_wordpiece(
+    texts: Iterable[str], normalizer: normalizers.Normalizer, alphabet: list[str], size: int
+) -> Tokenizer:
+    """Return a trained WordPiece model with its normalizer.
+
+    The characters inside words are passed as special tokens, which the library numbers first and in order; the model is
+    then built again without these.
+    """
     inside = [f"##{character}" for character in alphabet]
     trained = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
-    trained.normalizer, trained.pre_tokenizer = cased, pre_tokenizers.BertPreTokenizer()
+    trained.normalizer, trained.pre_tokenizer = normalizer, pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=[*SPECIAL, *inside], initial_alphabet=list(alphabet),
+        vocab_size=size, special_tokens=[*SPECIAL, *inside], initial_alphabet=alphabet,
         limit_alphabet=len(alphabet), show_progress=False,
     )  # fmt: skip
     trained.train_from_iterator(texts, trainer)
     tokenizer = Tokenizer(models.WordPiece(trained.get_vocab(with_added_tokens=False), unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
     return tokenizer
 
 
-def _bpe(
-    texts: Iterable[str],
-    cased: normalizers.Normalizer,
-    alphabet: Sequence[str],  # noqa: ARG001
-    size: int,
-) -> Tokenizer:
-    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
-    tokenizer.normalizer = cased
-    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=True), decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=size, special_tokens=list(SPECIAL), initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )  # fmt: skip
-    tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
-
-
-def _unigram(texts: Iterable[str], cased: normalizers.Normalizer, alphabet: Sequence[str], size: int) -> Tokenizer:
-    """Return Unigram, its pieces in an order of our own: equally likely ones come in any from the library."""
-    trained = Tokenizer(models.Unigram())
-    trained.normalizer, trained.pre_tokenizer = cased, pre_tokenizers.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=size, special_tokens=list(SPECIAL), unk_token=UNKNOWN, initial_alphabet=list(alphabet),
-        show_progress=False,
-    )  # fmt: skip
-    trained.train_from_iterator(texts, trainer)
-    pieces = [(token, round(score, DIGITS)) for token, score in json.loads(trained.to_str())["model"]["vocab"]]
-    rest = sorted(pieces[len(SPECIAL) :], key=lambda piece: (-piece[1], piece[0]))
-    tokenizer = Tokenizer(models.Unigram([*pieces[: len(SPECIAL)], *rest], unk_id=SPECIAL.index(UNKNOWN)))
-    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
-    return tokenizer
-
-
-KINDS: dict[str, Callable[[Iterable[str], normalizers.Normalizer, Sequence[str], int], Tokenizer]] = {
-    "wordpiece": _wordpiece,
-    "bpe": _bpe,
-    "unigram": _unigram,
-}
-
-
 def write_tokenizer(tokenizer: Tokenizer, folder: Path, *, max_length: int, types: bool) -> None:
-    """Write a learned tokenizer as AutoTokenizer reads it; with `types` it also tells of which text a token is."""
+    """Write a learned tokenizer for AutoTokenizer; with `types` it also returns which text of a pair a token is of."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    inputs = ["input_ids", *(["token_type_ids"] if types else []), "attention_mask"]
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": max_length,
-        "model_input_names": inputs,
-        **NAMES,
+        "model_input_names": ["input_ids", *(["token_type_ids"] if types else []), "attention_mask"],
+        **SPECIAL_TOKENS,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    (folder / "special_tokens_map.json").write_text(json.dumps(NAMES, indent=1) + "\n", encoding="utf-8")
+    (folder / "special_tokens_map.json").write_text(json.dumps(SPECIAL_TOKENS, indent=1) + "\n", encoding="utf-8")
 
 
-def words(folder: Path) -> tuple[Words, int, int, dict[str, int]]:
-    """Return what masking knows of the tokenizer of a folder, its size, and the ids of first, last and padding token.
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """Return the vocabulary of the tokenizer in a folder; `pad` is 0 if it has no padding token.
 
     Raises:
         EnvironmentFault: There is no readable tokenizer.json.
-        DataError: It has no mask token, or does not put one token before and one behind a text.
+        DataError: It has no mask token, or does not put one token before and one after a text.
     """
     tokenizer = load_tokenizer(folder, max_length=8)
-    mask = next((found for name in MASKS if (found := tokenizer.token_to_id(name)) is not None), None)
+    mask, pad = (_first_id(tokenizer, names) for names in (MASK_NAMES, PAD_NAMES))
     around = tokenizer.encode("").ids
     if mask is None or len(around) != 2:
         raise DataError(
-            f"{folder / 'tokenizer.json'} is not for pretraining: it needs {' or '.join(MASKS)} (found id {mask}) "
-            f"and one token each before and behind a text (found {around}). Take another encoder's, or train one."
+            f"{folder / 'tokenizer.json'}: not a tokenizer for pretraining: it needs {' or '.join(MASK_NAMES)}, found "
+            f"id {mask}, and one token each before and after a text, found {around}. Take another encoder's, or set "
+            "`tokenizer: wordpiece`."
         )
     size = tokenizer.get_vocab_size()
     special = np.array(sorted(tokenizer.get_added_tokens_decoder()), np.int64)
     begins = np.zeros(max(size, int(special.max()) + 1), bool)
-    begins[list(_beginning(tokenizer))] = True
+    begins[list(_list_beginnings(tokenizer))] = True
     ordinary = np.setdiff1d(np.arange(size), special)
-    pad = next((found for name in (PAD, "<pad>") if (found := tokenizer.token_to_id(name)) is not None), 0)
-    return Words(mask, special, ordinary, begins), size, pad, {"first": around[0], "last": around[1]}
+    return Vocabulary(mask, pad or 0, around[0], around[1], special, ordinary, begins)
 
 
-def _beginning(tokenizer: Tokenizer) -> Iterator[int]:
-    """Yield the ids of the tokens that begin a word: by the sign before them, or, in WordPiece, by its absence."""
+def _first_id(tokenizer: Tokenizer, names: Iterable[str]) -> int | None:
+    ids = (tokenizer.token_to_id(name) for name in names)
+    return next((index for index in ids if index is not None), None)
+
+
+def _list_beginnings(tokenizer: Tokenizer) -> Iterator[int]:
+    """Yield the ids of the tokens that begin a word: those with the sign of a blank or, in WordPiece, without `##`."""
     vocabulary = tokenizer.get_vocab()
-    kind = type(tokenizer.model).__name__
-    if kind == "WordPiece":
+    if type(tokenizer.model).__name__ == "WordPiece":
         return (index for token, index in vocabulary.items() if not token.startswith("##"))
     return (index for token, index in vocabulary.items() if token.startswith(("Ġ", "▁")))

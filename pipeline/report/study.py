@@ -1,6 +1,6 @@
-"""What the study found, in words and as a Markdown page: also where an arm does not help."""
+"""The transfer study in words and as Markdown; arms that do not help are reported like those that do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.core.document import Document
 from pipeline.core.format import (
@@ -9,185 +9,195 @@ from pipeline.core.format import (
     interval,
     markdown_table,
     p_phrase,
+    p_value,
     percent,
     plural,
     points,
+    points_interval,
     share,
 )
 from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNPROVEN
+from pipeline.report.verdict import Quote
 
-Quote = Callable[[str], str]
+Sizes = Mapping[int | str, int]  # the number of labelled training examples by `labels`, a number or "all"
 
 
-def method(document: Document, task: Document) -> str:
-    """Return how the numbers came about, one paragraph."""
+# ------------------------------------------------------------------------------------------------ words
+def describe_method(document: Document, task: Document) -> str:
+    """Return one paragraph on how the numbers were measured."""
     number = len(document["seeds"])
     seeds = plural(number, "seed")
-    chance = (
-        f"count both, other seeds and other test rows, as chance; {seeds} tell little of other seeds, even where they "
-        "agree, so the fewer there are the wider the intervals"
-        if number > 1
-        else "count other test rows as chance but not another seed: they speak of these trainings alone"
-    )
-    return (
-        f"Each point is {f'the mean of {seeds}: each' if number > 1 else 'one training: it'} draws its own examples "
-        "from the train split, nested and stratified, and its own weights and order. Checkpoints and "
-        "regularisation are chosen on at most as many examples of the validation split as there are labels, never on "
-        f"the test split, whose {plural(task['rows'], 'row')} are the same for all. The intervals "
-        f"({percent(document['confidence'])}) and tests {chance}."
-    )
-
-
-def tested(document: Document, task: Document) -> str:
-    """Return what was tested, and how it is accounted for that there are many tests."""
-    pairs = len({(one["better"], one["than"]) for one in task["comparisons"]})
-    return (
-        f"{plural(pairs, 'pair')} of arms {'was' if pairs == 1 else 'were'} named before the numbers were seen. Each "
-        "is judged twice: is the first better with equally many labels, and with fewer than the other's most? The p "
-        "values are Holm's, adjusted over the numbers of labels within each; of such families in which nothing "
-        f"differs, {percent(1 - document['confidence'])} at most are expected to show something."
-    )
-
-
-def findings(task: Document, *, quote: Quote = str) -> list[str]:
-    """Return a sentence or two for each pair of arms that was compared; `quote` makes titles safe."""
-    titles = {arm["arm"]: quote(arm["title"]) for arm in task["arms"]}
-    counts = {point["labels"]: point["train"] for point in task["arms"][0]["points"]}
-    pairs = list(dict.fromkeys((one["better"], one["than"]) for one in task["comparisons"]))
-    told = []
-    for pair in pairs:
-        equal, fewer = (
-            [one for one in task[kind] if (one["better"], one["than"]) == pair] for kind in ("comparisons", "savings")
+    if number > 1:
+        unit = f"Each point is the mean over {seeds}. Each seed draws its own"
+        cover = (
+            f"cover variation between seeds and between test rows. {seeds} say little about other seeds "
+            "even if they agree, so fewer seeds give wider intervals."
         )
-        names = titles[pair[0]], titles[pair[1]]
-        told.append(_begun(" ".join(filter(None, (_equal(equal, names, counts), _fewer(fewer, names, counts))))))
-    return told
+    else:
+        unit = "Each point is one training run. It draws its own"
+        cover = "cover variation between test rows but not between seeds, so they hold for these training runs only."
+    return (
+        f"{unit} training examples (nested and stratified), initial weights and order. Checkpoints and regularisation "
+        "are selected on at most as many examples of the validation split as there are labels, never on the test "
+        f"split, whose {plural(task['rows'], 'row')} are the same for all arms. The {percent(document['confidence'])} "
+        f"intervals and the tests {cover}"
+    )
 
 
-def _equal(found: Sequence[Document], names: tuple[str, str], counts: dict[int | str, int]) -> str:
-    """Return what a pair shows at equal labels."""
-    ours, theirs = names
-    gains, losses, rest = (
-        [one for one in found if one["outcome"] == kind] for kind in (REAL_GAIN, REAL_LOSS, UNPROVEN)
+def describe_tests(document: Document, task: Document) -> str:
+    """Return one paragraph on what was tested, and how the p values account for the number of tests."""
+    pairs = len(_list_pairs(task))
+    return (
+        f"{plural(pairs, 'pair')} of arms {'was' if pairs == 1 else 'were'} chosen before the results were seen. Each "
+        "pair is tested twice: is the first arm better with the same number of labels, and is it better with fewer "
+        "labels than the other arm's largest number? The p values are adjusted by Holm's method over the numbers of "
+        "labels within each such family; of the families without any true difference, at most "
+        f"{percent(1 - document['confidence'])} are expected to show one."
+    )
+
+
+def describe_comparisons(task: Document, *, quote: Quote = str) -> list[str]:
+    """Return a sentence or more for each pair of arms that was compared; `quote` makes titles safe."""
+    titles = {arm["arm"]: quote(arm["title"]) for arm in task["arms"]}
+    sizes = _training_sizes(task)
+    sentences = []
+    for pair in _list_pairs(task):
+        equal, fewer = (
+            [row for row in task[kind] if (row["better"], row["than"]) == pair] for kind in ("comparisons", "savings")
+        )
+        better, than = titles[pair[0]], titles[pair[1]]
+        sentences.append(_capitalize(_describe_equal(equal, better, than, sizes)) + _describe_fewer(fewer, than, sizes))
+    return sentences
+
+
+def describe_best_arms(document: Document, task: Document, *, quote: Quote = str) -> str:
+    """Return which arm is best with the fewest and with the most labels, with a warning if there is only one seed."""
+    sizes = _training_sizes(task)
+    places: dict[str, list[str]] = {}
+    for place in dict.fromkeys((0, len(sizes) - 1)):
+        best = max(task["arms"], key=lambda arm: float(arm["points"][place]["accuracy"]["value"]))
+        point = best["points"][place]
+        value = share(point["accuracy"]["value"])
+        places.setdefault(quote(best["title"]), []).append(f"with {_describe_size(point, sizes)} labels ({value})")
+    clauses = [f"{title} is the most accurate {' and '.join(words)}" for title, words in places.items()]
+    warning = "" if len(document["seeds"]) > 1 else " This is one seed; another may rank the arms differently."
+    return f"{_capitalize('; '.join(clauses))}.{warning}"
+
+
+def _describe_equal(rows: Sequence[Document], better: str, than: str, sizes: Sizes) -> str:
+    """Return a pair's results with the same number of labels."""
+    gains, losses, unproven = (
+        [row for row in rows if row["outcome"] == kind] for kind in (REAL_GAIN, REAL_LOSS, UNPROVEN)
     )
     if not gains and not losses:
-        sizes = _listed([f"{points(one['difference'])} at {_labels(one['labels'], counts)}" for one in found])
-        return f"{ours} is not proven to help over {theirs} at any number of labels ({sizes})."
-    parts = [f"is better than {theirs} {_where(gains, found, counts)}"] if gains else []
-    parts += [f"is worse than {theirs} {_where(losses, found, counts)}"] if losses else []
-    sentence = f"{ours} {' and '.join(parts)}."
-    if rest:
-        sizes = _listed([f"{_labels(one['labels'], counts)} ({points(one['difference'])})" for one in rest])
-        sentence += f" With {sizes} the difference may be chance."
+        differences = _join([f"{points(row['difference'])} at {_describe_size(row, sizes)}" for row in rows])
+        return f"{better} is not proven better than {than} at any number of labels ({differences})."
+    parts = [f"is better than {than} {_list_differences(gains, rows, sizes)}"] if gains else []
+    parts += [f"is worse than {than} {_list_differences(losses, rows, sizes)}"] if losses else []
+    sentence = f"{better} {' and '.join(parts)}."
+    if unproven:
+        differences = _join([f"{_describe_size(row, sizes)} ({points(row['difference'])})" for row in unproven])
+        sentence += f" With {differences} the difference may be due to chance."
     return sentence
 
 
-def _fewer(found: Sequence[Document], names: tuple[str, str], counts: dict[int | str, int]) -> str:
-    """Return the fewest labels with which the first arm beats the second with its most; nothing if there is none."""
-    proven = [one for one in found if one["outcome"] == REAL_GAIN]
+def _describe_fewer(rows: Sequence[Document], than: str, sizes: Sizes) -> str:
+    """Return the fewest labels with which the first arm beats the second one's most; empty if there is no such gain."""
+    proven = [row for row in rows if row["outcome"] == REAL_GAIN]
     if not proven:
         return ""
     first = proven[0]
     return (
-        f"With {_labels(first['labels'], counts)} labels it beats {names[1]} with {_labels(first['against'], counts)} "
+        f" With {_describe_size(first, sizes)} labels it beats {than} with {_describe_size(first, sizes, 'against')} "
         f"({points(first['difference'])} points, {p_phrase(first['adjusted'])})."
     )
 
 
-def _where(some: Sequence[Document], found: Sequence[Document], counts: dict[int | str, int]) -> str:
-    sizes = [
-        f"{points(one['difference'])} points with {_labels(one['labels'], counts)}, {p_phrase(one['adjusted'])}"
-        for one in some
+def _list_differences(some: Sequence[Document], rows: Sequence[Document], sizes: Sizes) -> str:
+    differences = [
+        f"{points(row['difference'])} points with {_describe_size(row, sizes)}, {p_phrase(row['adjusted'])}"
+        for row in some
     ]
-    everywhere = "at every number of labels " if len(some) == len(found) > 1 else ""
-    return f"{everywhere}({'; '.join(sizes)})"
+    everywhere = "at every number of labels " if len(some) == len(rows) > 1 else ""
+    return f"{everywhere}({'; '.join(differences)})"
 
 
-def _labels(labels: int | str, counts: dict[int | str, int]) -> str:
-    return f"all {count(counts[labels])}" if labels == "all" else count(counts[labels])
+def _list_pairs(task: Document) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((row["better"], row["than"]) for row in task["comparisons"]))
 
 
-def _listed(words: Sequence[str]) -> str:
+def _training_sizes(task: Document) -> Sizes:
+    return {point["labels"]: point["train"] for point in task["arms"][0]["points"]}
+
+
+def _describe_size(row: Document, sizes: Sizes, key: str = "labels") -> str:
+    labels = row[key]
+    return f"all {count(sizes[labels])}" if labels == "all" else count(sizes[labels])
+
+
+def _join(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def lead(document: Document, task: Document, *, quote: Quote = str) -> str:
-    """Return which arm does best with the fewest and with the most labels, and a warning where one seed says so."""
-    counts = {point["labels"]: point["train"] for point in task["arms"][0]["points"]}
-    found: dict[str, list[str]] = {}
-    for place in dict.fromkeys((0, len(counts) - 1)):
-        best = max(task["arms"], key=lambda arm: float(arm["points"][place]["accuracy"]["value"]))
-        point = best["points"][place]
-        value = share(point["accuracy"]["value"])
-        found.setdefault(quote(best["title"]), []).append(f"with {_labels(point['labels'], counts)} labels ({value})")
-    told = [f"{title} is the most accurate {' and '.join(where)}" for title, where in found.items()]
-    warning = "" if len(document["seeds"]) > 1 else " That is one seed; another may rank them otherwise."
-    return f"{_begun('; '.join(told))}.{warning}"
-
-
-def _begun(sentence: str) -> str:
-    """Return a sentence with a capital at its start."""
+def _capitalize(sentence: str) -> str:
+    """Return a sentence with a capital at its start; the rest stays, unlike with `str.capitalize`."""
     return sentence[:1].upper() + sentence[1:]
 
 
 # ------------------------------------------------------------------------------------------------ Markdown
-def markdown(document: Document, *, level: int = 2) -> str:
-    """Return a section a task: the finding in words, the table of accuracies, the tests."""
-    return "\n".join(_section(document, task, level) for task in document["tasks"])
+def study_markdown(document: Document, *, level: int = 2) -> str:
+    """Return a section per task: the results in words, the table of accuracies, the tests."""
+    return "\n".join(_task_section(document, task, level) for task in document["tasks"])
 
 
-def _section(document: Document, task: Document, level: int) -> str:
+def _task_section(document: Document, task: Document, level: int) -> str:
     quote = escape_markdown
     return "\n".join(
         (
             f"{'#' * level} What pretraining brings to {quote(task['task'])}\n",
-            f"{lead(document, task, quote=quote)}\n",
-            "".join(f"- {line}\n" for line in findings(task, quote=quote)),
+            f"{describe_best_arms(document, task, quote=quote)}\n",
+            "".join(f"- {line}\n" for line in describe_comparisons(task, quote=quote)),
             accuracy_table(task),
-            f"{method(document, task)}\n",
+            f"{describe_method(document, task)}\n",
             comparison_table(task),
-            f"{tested(document, task)}\n",
+            f"{describe_tests(document, task)}\n",
         )
     )
 
 
 def accuracy_table(task: Document) -> str:
     """Return accuracy with its interval by arm and labels, and macro-F1 with the most labels."""
-    head = [point["train"] for point in task["arms"][0]["points"]]
+    sizes = [count(point["train"]) for point in task["arms"][0]["points"]]
     rows = [
         (
             escape_markdown(arm["title"]),
-            *(
-                f"{share(point['accuracy']['value'])} "
-                f"{interval(point['accuracy']['low'], point['accuracy']['high'])}".rstrip()
-                for point in arm["points"]
-            ),
+            *(_describe_accuracy(point["accuracy"]) for point in arm["points"]),
             share(arm["points"][-1]["macro_f1"]["value"]),
         )
         for arm in task["arms"]
     ]
-    names = ("Accuracy with labels", *map(count, head), f"Macro-F1 with {count(head[-1])}")
-    return markdown_table(names, rows, right=range(1, len(head) + 2))
+    return markdown_table(
+        ("Accuracy with labels", *sizes, f"Macro-F1 with {sizes[-1]}"), rows, right=range(1, len(sizes) + 2)
+    )
+
+
+def _describe_accuracy(metric: Document) -> str:
+    return f"{share(metric['value'])} {interval(metric['low'], metric['high'])}".rstrip()
 
 
 def comparison_table(task: Document) -> str:
-    """Return every planned comparison at equal labels."""
+    """Return every planned comparison with the same number of labels."""
     titles = {arm["arm"]: escape_markdown(arm["title"]) for arm in task["arms"]}
-    counts = {point["labels"]: point["train"] for point in task["arms"][0]["points"]}
+    sizes = _training_sizes(task)
     rows = [
         (
-            titles[one["better"]],
-            titles[one["than"]],
-            count(counts[one["labels"]]),
-            f"{points(one['difference'])} {_ends(one)}".rstrip(),
-            p_phrase(one["adjusted"]).removeprefix("p ").removeprefix("= ").replace("<", "&lt;"),
-            one["outcome"],
+            titles[row["better"]],
+            titles[row["than"]],
+            count(sizes[row["labels"]]),
+            f"{points(row['difference'])} {points_interval(row['low'], row['high'])}".rstrip(),
+            p_value(row["adjusted"]).replace("<", "&lt;"),
+            row["outcome"],
         )
-        for one in task["comparisons"]
+        for row in task["comparisons"]
     ]
     return markdown_table(("Arm", "Against", "Labels", "Gain (points)", "p", "Verdict"), rows, right=(2, 3, 4))
-
-
-def _ends(one: Document) -> str:
-    low, high = one["low"], one["high"]
-    return "" if low is None or high is None else f"[{points(low)}, {points(high)}]"

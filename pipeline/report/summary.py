@@ -1,4 +1,4 @@
-"""The results as GitHub Markdown: numbers, class names and titles of checks, and no text of the data."""
+"""The results as GitHub Markdown: numbers, class names and titles of checks, but no text of the data."""
 
 from collections.abc import Sequence
 
@@ -14,133 +14,143 @@ from pipeline.core.format import (
     points_interval,
     share,
 )
+from pipeline.evaluate.estimate import Estimate
 from pipeline.evaluate.mcnemar import POWER
-from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNPROVEN, Measure
+from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNPROVEN
 from pipeline.evaluate.paired import smallest_drop
-from pipeline.report.study import markdown
-from pipeline.report.verdict import Gain, Task, gain, levels, measure, tally, verdict, warnings, worth
+from pipeline.report.study import study_markdown
+from pipeline.report.verdict import (
+    Task,
+    accuracy_gain,
+    describe_accuracy,
+    describe_checks,
+    describe_confidence,
+    describe_worth,
+    failed_checks,
+    read_estimate,
+)
 
-WORTH = {REAL_GAIN: "pays", REAL_LOSS: "does harm", UNPROVEN: "not proven"}
-DIFFERING = 0.05  # of the test rows: about what two trainings of one thing judge differently
+WORTH_CELLS = {REAL_GAIN: "pays", REAL_LOSS: "does harm", UNPROVEN: "not proven"}
+DISAGREEMENT = 0.05  # share of the test rows that two trainings with the same settings typically predict differently
 
 
 def results_table(evaluations: Sequence[Document]) -> str:
-    """Return the overview: one row a task with accuracy, macro-F1, and what is gained over TF-IDF and the probe."""
+    """Return the overview: a row per task with accuracy, macro-F1, and the gains over TF-IDF and the linear probe."""
     header = ("Task", "Classes", "Test rows", "Accuracy", "Macro-F1", "TF-IDF", "Gain (points)", "p", "Verdict",
               "Probe", "Fine-tuning")  # fmt: skip
-    return markdown_table(header, [_result(one) for one in evaluations], right=(*range(1, 8), 9))
+    return markdown_table(header, [_result_row(evaluation) for evaluation in evaluations], right=(*range(1, 8), 9))
 
 
 def summary_markdown(
     title: str, tasks: Sequence[Task], transfer: Document | None = None, encoders: Sequence[Document] = ()
 ) -> str:
-    """Return the whole summary: the overview, the study (None where there is none), a section a task, the encoders."""
-    parts = [f"# {escape_markdown(title)}\n", results_table([task.evaluation for task in tasks])]
+    """Return the whole summary: the overview, the study, a section per task, the encoders.
+
+    `transfer` is None if there is no study.
+    """
+    evaluations = [task.evaluation for task in tasks]
+    parts = [f"# {escape_markdown(title)}\n", results_table(evaluations)]
     if tasks:
-        parts.append(_note(levels([task.evaluation for task in tasks])))
-    study = [markdown(transfer)] if transfer else []
-    last = [encoders_table(encoders)] if encoders else []
-    return "\n".join([*parts, *study, *map(_section, tasks), *last])
+        parts.append(_explain(describe_confidence(evaluations)))
+    if transfer:
+        parts.append(study_markdown(transfer))
+    parts += map(_task_section, tasks)
+    if encoders:
+        parts.append(encoders_table(encoders))
+    return "\n".join(parts)
 
 
 def encoders_table(encoders: Sequence[Document]) -> str:
-    """Return what each pretrained encoder knows of held-out documents, and what frequencies alone give."""
-    header = (
-        "Encoder",
-        "Perplexity",
-        "by chance",
-        "Words right",
-        "by chance",
-        "Pairs right",
-        "by chance",
-        "Replaced found",
-    )
+    """Return the results of each pretrained encoder on held-out documents, beside those of frequencies alone."""
+    header = ("Encoder", "Perplexity", "By chance", "Word accuracy", "By chance", "Pair accuracy", "By chance")
     rows = []
-    for one in encoders:
-        best, known = one["best"], one["chance"]
-        surprise = (f"{best['perplexity']:.1f}", f"{known['perplexity']:.1f}")
-        right = (share(found[key]) for key in ("accuracy", "pair_accuracy") for found in (best, known))
-        rows.append((escape_markdown(one["encoder"]), *surprise, *right, share(best["found_accuracy"])))
-    return f"## Pretrained encoders\n\n{markdown_table(header, rows, right=range(1, 8))}"
+    for encoder in encoders:
+        best, chance = encoder["best"], encoder["chance"]
+        perplexities = (f"{best['perplexity']:.1f}", f"{chance['perplexity']:.1f}")
+        accuracies = (share(numbers[key]) for key in ("accuracy", "pair_accuracy") for numbers in (best, chance))
+        rows.append((escape_markdown(encoder["encoder"]), *perplexities, *accuracies))
+    return f"## Pretrained encoders\n\n{markdown_table(header, rows, right=range(1, 7))}"
 
 
-def _note(intervals: str) -> str:
+def _explain(confidence: str) -> str:
     return (
-        f"Brackets hold {escape_markdown(intervals)} intervals. TF-IDF is the accuracy of TF-IDF + logistic regression "
-        "on the same test rows; the gain is the model's accuracy minus it, and p is of McNemar's test. Probe is the "
-        "accuracy of a linear probe on the features of the frozen encoder; fine-tuning pays where it gains over that.\n"
+        f"Brackets hold {escape_markdown(confidence)} confidence intervals. TF-IDF is the accuracy of TF-IDF + "
+        "logistic regression on the same test rows; the gain is the model's accuracy minus that, and p is from "
+        "McNemar's test. Probe is the accuracy of a linear probe on the features of the frozen encoder; fine-tuning "
+        "pays if its gain over the probe is real.\n"
     )
 
 
-def _result(evaluation: Document) -> tuple[str, ...]:
-    model, found, probe = evaluation["model"], gain(evaluation), gain(evaluation, "probe")
+def _result_row(evaluation: Document) -> tuple[str, ...]:
+    model, gain, probe = evaluation["model"], accuracy_gain(evaluation), accuracy_gain(evaluation, "probe")
+    probe_points = _format_points(probe.difference)
     return (
         escape_markdown(evaluation["task"]),
         count(len(evaluation["labels"])),
         count(evaluation["rows"]),
-        _measured(measure(model["accuracy"])),
-        _measured(measure(model["macro_f1"])),
-        _accuracy(evaluation, "tfidf"),
-        _gained(found),
-        p_value(found.p).replace("<", "&lt;"),
-        found.outcome,
-        _accuracy(evaluation, "probe"),
-        f"{WORTH[probe.outcome]}: {_gained(probe)}" if probe.outcome in WORTH else probe.outcome,
+        _format_share(read_estimate(model["accuracy"])),
+        _format_share(read_estimate(model["macro_f1"])),
+        _baseline_accuracy(evaluation, "tfidf"),
+        _format_points(gain.difference),
+        p_value(gain.p).replace("<", "&lt;"),
+        gain.outcome,
+        _baseline_accuracy(evaluation, "probe"),
+        f"{WORTH_CELLS[probe.outcome]}: {probe_points}" if probe.outcome in WORTH_CELLS else probe.outcome,
     )
 
 
-def _accuracy(evaluation: Document, baseline: str) -> str:
-    return share(measure((evaluation["baselines"].get(baseline) or {}).get("accuracy")).value)
+def _baseline_accuracy(evaluation: Document, baseline: str) -> str:
+    return share(read_estimate((evaluation["baselines"].get(baseline) or {}).get("accuracy")).value)
 
 
-def _gained(found: Gain) -> str:
-    difference = found.difference
+def _format_points(difference: Estimate) -> str:
     return f"{points(difference.value)} {points_interval(difference.low, difference.high)}".rstrip()
 
 
-def _measured(found: Measure) -> str:
-    return f"{share(found.value)} {interval(found.low, found.high)}".rstrip()
+def _format_share(estimate: Estimate) -> str:
+    return f"{share(estimate.value)} {interval(estimate.low, estimate.high)}".rstrip()
 
 
-def _section(task: Task) -> str:
-    evaluation, best = task.evaluation, task.history["best"]
+def _task_section(task: Task) -> str:
+    evaluation, best, device = task.evaluation, task.history["best"], task.history["device"]
+    machine = f"{device['device']}, {device['precision']}"
     rows = [
-        (escape_markdown(row["label"]), *(share(measure(row[key]).value) for key in ("precision", "recall", "f1")),
-         count(row["support"]))
+        (
+            escape_markdown(row["label"]),
+            *(share(read_estimate(row[key]).value) for key in ("precision", "recall", "f1")),
+            count(row["support"]),
+        )
         for row in evaluation["model"]["classes"]
-    ]  # fmt: skip
+    ]
     return "\n".join(
         (
             f"## {escape_markdown(task.name)}\n",
-            f"{verdict(evaluation, quote=escape_markdown)}\n",
-            f"{worth(evaluation, quote=escape_markdown)}\n",
+            f"{describe_accuracy(evaluation, quote=escape_markdown)}\n",
+            f"{describe_worth(evaluation, quote=escape_markdown)}\n",
             markdown_table(("Class", "Precision", "Recall", "F1", "Test rows"), rows, right=range(1, 5)),
-            _foresight(evaluation),
-            f"Best step {count(best['step'])} of {count(task.history['steps'])}, {escape_markdown(_device(task))}. "
-            f"Checks of the data: {tally(task.findings)}.\n",
-            *_warnings(task),
+            _describe_detectable_drop(evaluation),
+            f"Best step {count(best['step'])} of {count(task.history['steps'])}, "
+            f"{escape_markdown(machine)}. "
+            f"Checks of the data: {describe_checks(task.findings)}.\n",
+            *_list_failed_checks(task),
         )
     )
 
 
-def _foresight(evaluation: Document) -> str:
-    """Return what these test rows can show of a later change: the smallest drop that a gate would see."""
+def _describe_detectable_drop(evaluation: Document) -> str:
+    """Return the smallest drop of a later model that a gate could detect on these test rows."""
     level = 1 - evaluation["confidence"]
-    smallest = smallest_drop((DIFFERING / evaluation["rows"]) ** 0.5, largest=0.0, level=level)
+    smallest = smallest_drop((DISAGREEMENT / evaluation["rows"]) ** 0.5, largest=0.0, level=level)
     return (
-        f"A later model that judges {percent(DIFFERING)} of the test rows differently shows as worse from a drop of "
-        f"{points(smallest).lstrip('+')} points on (one-sided level {percent(level)}, power {percent(POWER)}).\n"
+        f"If a later model predicts {percent(DISAGREEMENT)} of the test rows differently, a drop of "
+        f"{points(smallest).lstrip('+')} points or more can be detected (one-sided level {percent(level)}, power "
+        f"{percent(POWER)}).\n"
     )
 
 
-def _device(task: Task) -> str:
-    device = task.history["device"]
-    return f"{device['device']}, {device['precision']}"
-
-
-def _warnings(task: Task) -> list[str]:
+def _list_failed_checks(task: Task) -> list[str]:
     lines = [
         f"- {check['severity']}: {escape_markdown(check['title'])} ({count(check['count'])})\n"
-        for check in warnings(task.findings)
+        for check in failed_checks(task.findings)
     ]
     return ["".join(lines)] if lines else []

@@ -1,1 +1,1 @@
-"""All that knows DVC."""
+"""Everything that knows DVC."""

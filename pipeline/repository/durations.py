@@ -1,4 +1,4 @@
-"""How long stages took: one line a stage that ran, beside DVC's own scratch files, which no stage depends on."""
+"""The durations of stages: one line per run, beside DVC's own scratch files, on which no stage depends."""
 
 import json
 import os
@@ -7,11 +7,11 @@ from collections import defaultdict
 from pathlib import Path
 
 RECORD = Path(".dvc/tmp/durations.jsonl")
-LATELY = 5
+RECENT_RUNS = 5
 
 
-def add(root: Path, stage: str, seconds: float) -> None:
-    """Record that a stage ran for so long; the line is written in one piece, whoever else writes."""
+def record_duration(root: Path, stage: str, seconds: float) -> None:
+    """Append the duration of a run; the line is written in one piece, whoever else writes."""
     path = root / RECORD
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"stage": stage, "seconds": round(seconds, 3)}) + "\n"
@@ -22,14 +22,14 @@ def add(root: Path, stage: str, seconds: float) -> None:
         os.close(handle)
 
 
-def lately(root: Path) -> dict[str, float]:
-    """Return the median seconds of the last five runs of each stage that was timed; a torn line is no line."""
-    found: dict[str, list[float]] = defaultdict(list)
+def read_durations(root: Path) -> dict[str, float]:
+    """Return the median seconds of the last five runs of each timed stage; incomplete lines are skipped."""
+    seconds: dict[str, list[float]] = defaultdict(list)
     path = root / RECORD
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
         try:
-            record = json.loads(line)
-            found[str(record["stage"])].append(float(record["seconds"]))
+            run = json.loads(line)
+            seconds[str(run["stage"])].append(float(run["seconds"]))
         except (ValueError, KeyError, TypeError):
             continue
-    return {stage: statistics.median(seconds[-LATELY:]) for stage, seconds in found.items()}
+    return {stage: statistics.median(runs[-RECENT_RUNS:]) for stage, runs in seconds.items()}

@@ -1,4 +1,4 @@
-"""What paths will hold once the stages before have run: from the disk, and from the outputs that will have changed."""
+"""The content of files once the earlier stages have run, from the disk and from the outputs that will have changed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from dvc_data.hashfile.tree import Tree
 
 
 class Content(NamedTuple):
-    """What a path will hold: DVC's hash of it, and the object itself (a tree for a folder)."""
+    """The future content of a path: DVC's hash and metadata, the tree of a folder, the file if it was precomputed."""
 
     hash_info: Any
     meta: Any
@@ -18,54 +18,54 @@ class Content(NamedTuple):
 
 
 class Future(NamedTuple):
-    """What the stages so far will leave: by path the new content, or None where it is not known yet; who makes it."""
+    """The outputs of the stages planned so far: by path, the new content (None: not known yet) and its producer."""
 
     contents: dict[str, Content | None]
-    makers: dict[str, str]
+    producers: dict[str, str]
 
 
-def overlapping(dep: Output, future: Future) -> list[str]:
-    """Return the paths that an earlier stage will change and that are `dep`, hold it or lie in it."""
+def find_overlaps(dep: Output, future: Future) -> list[str]:
+    """Return the paths that an earlier stage will change and that equal `dep`, contain it or lie inside it."""
     return [
         path for path in future.contents if dep.fs.isin_or_eq(dep.fs_path, path) or dep.fs.isin_or_eq(path, dep.fs_path)
     ]
 
 
-def content_of(dep: Output, future: Future) -> Content | None:
-    """Return what a dependency will hold, from the disk and the outputs that will have changed; None if nothing."""
-    changed = overlapping(dep, future)
+def forecast_content(dep: Output, future: Future) -> Content | None:
+    """Return the future content of a dependency whose overlaps are all known; None if it will not exist."""
+    changed = find_overlaps(dep, future)
     for path in changed:
         content = future.contents[path]
-        assert content is not None  # noqa: S101 - the caller has looked
+        assert content is not None  # noqa: S101 - the caller has checked
         if path == dep.fs_path:
             return content
         if dep.fs.isin(dep.fs_path, path):
-            return _inside(content, dep.fs.relparts(dep.fs_path, path))
-    return _with_changes(dep, {path: content for path in changed if (content := future.contents[path])})
+            return _take_part(content, dep.fs.relparts(dep.fs_path, path))
+    return _replace_parts(dep, {path: content for path in changed if (content := future.contents[path])})
 
 
-def _inside(content: Content, key: tuple[str, ...]) -> Content | None:
-    """Return the file or folder `key` of a folder."""
-    if content.tree is None:
+def _take_part(folder: Content, key: tuple[str, ...]) -> Content | None:
+    """Return the file or subfolder `key` of a folder."""
+    if folder.tree is None:
         return None
-    entry = content.tree.get(key)
+    entry = folder.tree.get(key)
     if entry is not None:
         return Content(entry[1], entry[0], None)
     part = Tree()
-    for place, (meta, hash_info) in content.tree.iteritems():
-        if place[: len(key)] == key:
-            part.add(place[len(key) :], meta, hash_info)
-    return whole(part)
+    for parts, (meta, hash_info) in folder.tree.iteritems():
+        if parts[: len(key)] == key:
+            part.add(parts[len(key) :], meta, hash_info)
+    return _folder_content(part)
 
 
-def _with_changes(dep: Output, changed: Mapping[str, Content]) -> Content | None:
-    """Return the folder `dep` as it is on disk, with the changed outputs in place of what is there now."""
+def _replace_parts(dep: Output, changed: Mapping[str, Content]) -> Content | None:
+    """Return the folder `dep` as it is on disk, with the changed outputs in place of the present ones."""
     folder = Tree()
     if dep.exists:
-        _, _, now = dep._build(dep.cache, dep.fs_path, dep.fs, dep.hash_name, ignore=dep.dvcignore, dry_run=True)
-        inside = [dep.fs.relparts(path, dep.fs_path) for path in changed]
-        for key, (meta, hash_info) in now.iteritems() if isinstance(now, Tree) else ():
-            if not any(key[: len(parts)] == parts for parts in inside):
+        _, _, present = dep._build(dep.cache, dep.fs_path, dep.fs, dep.hash_name, ignore=dep.dvcignore, dry_run=True)
+        replaced = [dep.fs.relparts(path, dep.fs_path) for path in changed]
+        for key, (meta, hash_info) in present.iteritems() if isinstance(present, Tree) else ():
+            if not any(key[: len(parts)] == parts for parts in replaced):
                 folder.add(key, meta, hash_info)
     for path, content in changed.items():
         parts = dep.fs.relparts(path, dep.fs_path)
@@ -74,11 +74,11 @@ def _with_changes(dep: Output, changed: Mapping[str, Content]) -> Content | None
         else:
             for key, (meta, hash_info) in content.tree.iteritems():
                 folder.add((*parts, *key), meta, hash_info)
-    return whole(folder)
+    return _folder_content(folder)
 
 
-def whole(tree: Tree) -> Content | None:
-    """Return the content that is a folder, with its hash; None for an empty one."""
+def _folder_content(tree: Tree) -> Content | None:
+    """Return a folder as content, with its hash; None for an empty one."""
     if not len(tree):
         return None
     tree.digest()

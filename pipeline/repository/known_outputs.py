@@ -1,8 +1,6 @@
-"""What a stage will leave without running: what DVC takes out of its run-cache, and what is computed on the side."""
+"""Outputs known before a stage runs: those in DVC's run-cache, and those of cheap stages, precomputed on the side."""
 
-import os
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +12,22 @@ from dvc.stage.serialize import to_single_stage_lockfile
 from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
-from pipeline.repository.forecast import Content, Future, content_of, overlapping
-from pipeline.repository.reasons import dependency_changes, parameters
+from pipeline.core.command import run_program
+from pipeline.core.errors import EnvironmentFault
+from pipeline.repository.forecast import Content, Future, find_overlaps, forecast_content
+from pipeline.repository.reasons import compare_dependency, read_parameters
 
 
-def restorable(stage: Stage, future: Future) -> dict[str, Content] | None:
-    """Return by path the outputs that DVC would take out of its cache instead of running, or None."""
-    if not isinstance(stage, PipelineStage) or not _hashable(stage):
+def find_restorable(stage: Stage, future: Future) -> dict[str, Content] | None:
+    """Return by path the outputs that DVC would restore from its cache instead of running the stage, or None."""
+    if not isinstance(stage, PipelineStage) or not _has_run_cache(stage):
         return None
-    deps_changed = stage.changed_stage() or any(dependency_changes(dep, future) for dep in stage.deps)
+    deps_changed = stage.changed_stage() or any(compare_dependency(dep, future) for dep in stage.deps)
     if deps_changed or not all(bool(out.hash_info) for out in stage.outs):
         for dep in stage.deps:
-            if not _remember(dep, future):
+            if not _set_future_hash(dep, future):
                 return None
-        entry = _run_cache_entry(stage)
+        entry = _find_cached_run(stage)
     else:
         entry = to_single_stage_lockfile(stage)
     if entry is None:
@@ -35,11 +35,37 @@ def restorable(stage: Stage, future: Future) -> dict[str, Content] | None:
     cached = stage.repo.stage_cache._create_stage(entry, wdir=stage.wdir)
     if not cached.outs_cached():
         return None
-    return {out.fs_path: _of_cache(out) for out in cached.outs}
+    return {out.fs_path: _cached_content(out) for out in cached.outs}
 
 
-def _hashable(stage: Stage) -> bool:
-    """Return whether DVC keeps runs of such a stage at all (`dvc.stage.cache._can_hash`, without reading the disk)."""
+def precompute(stage: Stage, future: Future, scratch: Path) -> dict[str, Content]:
+    """Return by path the outputs of a foreseeable stage, by running its command with paths below `scratch`.
+
+    Returns {} for any other stage, for a command that fails or is not installed, and if an input is neither on disk
+    nor precomputed.
+    """
+    if not (stage.meta or {}).get("foreseeable") or not isinstance(stage.cmd, str):
+        return {}
+    paths = {out.def_path: scratch / str(len(list(scratch.iterdir()))) / Path(out.def_path).name for out in stage.outs}
+    for dep in stage.deps:
+        for path in find_overlaps(dep, future):
+            content = future.contents[path]
+            if content is None or (content.file is None and not isinstance(dep, ParamsDependency)):
+                return {}
+            if content.file is not None:
+                paths[dep.def_path] = content.file
+    words = [str(paths.get(word, word)) for word in shlex.split(stage.cmd)]
+    for out in stage.outs:
+        paths[out.def_path].parent.mkdir(parents=True, exist_ok=True)
+    try:
+        code = run_program(words, cwd=Path(stage.wdir)).returncode
+    except EnvironmentFault:
+        return {}
+    return {} if code else {out.fs_path: _file_content(out, paths[out.def_path]) for out in stage.outs}
+
+
+def _has_run_cache(stage: Stage) -> bool:
+    """Return whether DVC caches runs of such a stage (`dvc.stage.cache._can_hash`, without reading the disk)."""
     return bool(
         not (stage.is_callback or stage.always_changed)
         and stage.cmd
@@ -50,11 +76,11 @@ def _hashable(stage: Stage) -> bool:
     )
 
 
-def _remember(dep: Output, future: Future) -> bool:
-    """Give a dependency (of this plan's own repository object) the hash it will have; False where it has none."""
-    changed = overlapping(dep, future)
+def _set_future_hash(dep: Output, future: Future) -> bool:
+    """Give a dependency (of this plan's own repository object) its future hash; return False if it will have none."""
+    changed = find_overlaps(dep, future)
     if isinstance(dep, ParamsDependency):
-        values = parameters(dep, future.contents[changed[0]] if changed else None)
+        values = read_parameters(dep, future.contents[changed[0]] if changed else None)
         if values is None or set(dep.params) - set(values):
             return False
         dep.fill_values(values)
@@ -64,15 +90,15 @@ def _remember(dep: Output, future: Future) -> bool:
             return False
         dep.meta, dep.hash_info = dep._get_hash_meta()
         return True
-    content = content_of(dep, future)
+    content = forecast_content(dep, future)
     if content is None:
         return False
-    dep.hash_info, dep.meta = content.hash_info, content.meta or Meta()  # not the old one, which knows the old hash
+    dep.hash_info, dep.meta = content.hash_info, content.meta or Meta()  # not the old one, which holds the old hash
     return True
 
 
-def _run_cache_entry(stage: Stage) -> dict[str, Any] | None:
-    """Return the newest run that DVC remembers of this command on these inputs."""
+def _find_cached_run(stage: Stage) -> dict[str, Any] | None:
+    """Return the newest entry of DVC's run-cache for this command on these inputs."""
     cache = stage.repo.stage_cache
     key = _get_cache_hash(to_single_stage_lockfile(stage), key=True)
     folder = Path(cache._get_cache_dir(key))
@@ -83,33 +109,11 @@ def _run_cache_entry(stage: Stage) -> dict[str, Any] | None:
     return entry
 
 
-def _of_cache(out: Output) -> Content:
+def _cached_content(out: Output) -> Content:
     return Content(out.hash_info, out.meta, Tree.load(out.cache, out.hash_info) if out.hash_info.isdir else None)
 
 
-def foreseen(stage: Stage, future: Future, scratch: Path) -> dict[str, Content]:
-    """Return by path what a quick stage is going to write, from its own command with other paths; {} for any other.
-
-    What it will read must be there: nothing that an earlier stage is going to change, unless that was computed too.
-    """
-    if not (stage.meta or {}).get("foreseeable") or not isinstance(stage.cmd, str):
-        return {}
-    places = {out.def_path: scratch / str(len(list(scratch.iterdir()))) / Path(out.def_path).name for out in stage.outs}
-    for dep in stage.deps:
-        for path in overlapping(dep, future):
-            content = future.contents[path]
-            if content is None or (content.file is None and not isinstance(dep, ParamsDependency)):
-                return {}
-            if content.file is not None:
-                places[dep.def_path] = content.file
-    words = [str(places.get(word, word)) for word in shlex.split(stage.cmd)]
-    for out in stage.outs:
-        places[out.def_path].parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(words, cwd=stage.wdir, env=os.environ, capture_output=True, check=False)
-    return {} if done.returncode else {out.fs_path: _of_file(out, places[out.def_path]) for out in stage.outs}
-
-
-def _of_file(out: Output, file: Path) -> Content:
+def _file_content(out: Output, file: Path) -> Content:
     _, meta, computed = out._build(
         out.cache, str(file), out.fs, out.hash_name, ignore=None, dry_run=True, no_progress_bar=True
     )

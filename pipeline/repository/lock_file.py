@@ -1,4 +1,4 @@
-"""dvc.lock and DVC's table of readers and writers: repaired after a kill, and put into DVC's own order."""
+"""dvc.lock and DVC's table of readers and writers: repaired after a kill, and kept in DVC's own order."""
 
 import json
 import shutil
@@ -10,30 +10,51 @@ from dvc.repo import Repo
 from dvc.utils.serialize import dump_yaml, load_yaml
 
 from pipeline.core.files import publish
-from pipeline.repository.plan import Step
+from pipeline.repository.plan import PlannedStage
 
 
-def mend() -> list[str]:
-    """Repair what a DVC that was killed while it wrote has left, and return what was repaired.
+def repair() -> list[str]:
+    """Repair the files of a DVC that was killed while it wrote them, and return one line per repair.
 
-    DVC writes dvc.lock and its table of readers and writers in place. Both are looked at under its lock, when nobody
-    else writes. The table is emptied where it cannot be read: whoever had an entry is dead. dvc.lock, where it cannot
-    be read, becomes what it was when it last could; a stage that has ended since is then restored or runs again.
+    DVC writes dvc.lock and its table of readers and writers in place. Both are checked under its lock, while nobody
+    else writes. An unreadable table is emptied: whoever had an entry in it is dead. An unreadable dvc.lock is replaced
+    by its last readable state; a stage that has ended since then is restored or runs again.
     """
     with Repo(".", _wait_for_lock=True) as repo, repo.lock:
-        found = []
+        repairs = []
         table, lock, copy = Path(repo.tmp_dir, "rwlock"), Path("dvc.lock"), Path(repo.tmp_dir, "dvc.lock.good")
         if table.is_file() and not _is_json(table):
             table.unlink()
-            found.append(f"{table.name} could not be read and was emptied")
+            repairs.append(f"{table.name}: unreadable, emptied")
         if lock.is_file() and _is_lock(lock):
             with publish(copy) as partial:
                 shutil.copyfile(lock, partial)
         elif lock.is_file() and copy.is_file():
             with publish(lock) as partial:
                 shutil.copyfile(copy, partial)
-            found.append(f"{lock} could not be read and is again what it was before")
-        return found
+            repairs.append(f"{lock}: unreadable, replaced by its last readable state")
+        return repairs
+
+
+def list_locked_stages() -> list[str]:
+    """Return the names of the stages in dvc.lock, in its order."""
+    return list((load_yaml("dvc.lock") or {}).get("stages", {})) if Path("dvc.lock").is_file() else []
+
+
+def restore_order(before: Sequence[str], plan: Sequence[PlannedStage]) -> None:
+    """Sort dvc.lock as one `dvc repro` would have left it, if stages have ended in another order.
+
+    The stages of `before` keep their places; new ones follow in the order of the plan.
+    """
+    with Repo(".", _wait_for_lock=True) as repo, repo.lock:
+        names = list_locked_stages()
+        order = {name: place for place, name in enumerate(dict.fromkeys((*before, *(stage.name for stage in plan))))}
+        ordered = sorted(names, key=lambda name: order.get(name, len(order)))
+        if ordered != names:
+            document = load_yaml("dvc.lock")
+            document["stages"] = {name: document["stages"][name] for name in ordered}
+            with publish(Path("dvc.lock")) as partial:
+                dump_yaml(str(partial), document)
 
 
 def _is_json(path: Path) -> bool:
@@ -48,24 +69,3 @@ def _is_lock(path: Path) -> bool:
         return isinstance(load_yaml(str(path)), dict) and bool(load_yaml(str(path)).get("schema"))
     except (DvcException, ValueError):
         return False
-
-
-def locked_stages() -> list[str]:
-    """Return the names of the stages in dvc.lock, in its order."""
-    return list((load_yaml("dvc.lock") or {}).get("stages", {})) if Path("dvc.lock").is_file() else []
-
-
-def settle(before: Sequence[str], plan: Sequence[Step]) -> None:
-    """Give dvc.lock the order that one `dvc repro` would have left, where stages have ended in another.
-
-    Those of `before` keep their places, new ones follow as the plan has them.
-    """
-    with Repo(".", _wait_for_lock=True) as repo, repo.lock:
-        names = locked_stages()
-        wanted = {name: place for place, name in enumerate(dict.fromkeys((*before, *(step.name for step in plan))))}
-        ordered = sorted(names, key=lambda name: wanted.get(name, len(wanted)))
-        if ordered != names:
-            document = load_yaml("dvc.lock")
-            document["stages"] = {name: document["stages"][name] for name in ordered}
-            with publish(Path("dvc.lock")) as partial:
-                dump_yaml(str(partial), document)

@@ -1,4 +1,4 @@
-"""What a run brings and leaves: imports, the files that Git keeps, metrics and pages."""
+"""The inputs and outputs of a run: imports to refresh, files that Git keeps, metrics and pages."""
 
 from pathlib import Path
 from typing import Any
@@ -9,21 +9,21 @@ from dvc.repo import Repo
 from pipeline.core.errors import EnvironmentFault
 
 
-def refresh() -> None:
-    """Bring the newest version of each import (`dvc import`, `dvc import-url`); its .dvc file then names that one.
+def refresh_imports() -> None:
+    """Fetch the newest version of each import (`dvc import`, `dvc import-url`); its .dvc file then names that version.
 
     Raises:
         EnvironmentFault: A source cannot be reached.
     """
     repo = Repo(".", _wait_for_lock=True)
-    for stage in [found for found in repo.index.stages if found.is_import]:
+    for stage in [stage for stage in repo.index.stages if stage.is_import]:
         try:
             repo.update([stage.addressing])
         except DvcException as error:
-            raise EnvironmentFault(f"{stage.addressing} could not be refreshed: {error}. Run again later.") from error
+            raise EnvironmentFault(f"{stage.addressing}: cannot be refreshed, {error}. Run again later.") from error
 
 
-def tracked_by_git() -> list[str]:
+def list_git_paths() -> list[str]:
     """Return the paths that a run changes and Git keeps: dvc.lock, outputs outside of DVC's cache, `.dvc` files."""
     repo = Repo(".")
     outs = [str(Path(out.fs_path).relative_to(repo.root_dir)) for out in repo.index.outs if not out.use_cache]
@@ -31,20 +31,20 @@ def tracked_by_git() -> list[str]:
     return sorted({"dvc.lock", *outs, *entries})
 
 
-def metrics() -> list[dict[str, Any]]:
-    """Return a row for each metrics file: its name, and its values that are numbers."""
-    shown = Repo(".").metrics.show().get("", {}).get("data", {})
+def read_metrics() -> list[dict[str, Any]]:
+    """Return a row for each metrics file: its name as `file`, and its top-level numbers."""
+    files = Repo(".").metrics.show().get("", {}).get("data", {})
     return [
         {
             "file": Path(name).stem,
-            **{key: value for key, value in found["data"].items() if isinstance(value, int | float)},
+            **{key: value for key, value in content["data"].items() if isinstance(value, int | float)},
         }
-        for name, found in shown.items()
-        if isinstance(found.get("data"), dict)
+        for name, content in files.items()
+        if isinstance(content.get("data"), dict)
     ]
 
 
-def reports() -> list[Path]:
-    """Return the pages among the outputs that are there."""
+def list_pages() -> list[Path]:
+    """Return the HTML pages among the outputs that exist."""
     outs = (Path(out.fs_path) for out in Repo(".").index.outs)
     return sorted(out for out in outs if out.suffix == ".html" and out.is_file())

@@ -1,9 +1,9 @@
-"""DVC's repository (3.67.1) read as a plan: what a run would do with each stage, and why.
+"""The planner: DVC's repository (3.67.1) read as a plan of what a run would do with each stage, and why.
 
 The verdicts follow `dvc.stage.Stage.reproduce` and `dvc.stage.cache.StageCache.restore` step by step, with one
-difference: where an earlier stage of the plan is going to change a file, the content that it will have is compared, not
-the content on disk. That of a restored output stands in DVC's run-cache. That of a stage whose entry in dvc.yaml has
-`meta: {foreseeable: true}` is computed on the side. That of any other is not known before it has run.
+difference: if an earlier stage of the plan is going to change a file, its future content is compared, not the content
+on disk. The content of a restored output is in DVC's run-cache. That of a stage whose entry in dvc.yaml has
+`meta: {foreseeable: true}` is computed in a scratch folder. That of any other stage is unknown until it has run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.stage import Stage
 
 from pipeline.core.errors import EnvironmentFault, UsageError
-from pipeline.repository.durations import lately
+from pipeline.repository.durations import read_durations
 from pipeline.repository.forecast import Content, Future
-from pipeline.repository.known_outputs import foreseen, restorable
-from pipeline.repository.plan import Reason, Resource, Step, Verdict
-from pipeline.repository.reasons import changes
+from pipeline.repository.known_outputs import find_restorable, precompute
+from pipeline.repository.plan import PlannedStage, Resource, StageReason, StageVerdict
+from pipeline.repository.reasons import find_reasons
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
 
-def plan(targets: Sequence[str] = ()) -> list[Step]:
-    """Return a step for each stage that a `dvc repro` of the targets (all, if none is named) looks at, in its order.
+def plan_stages(targets: Sequence[str] = ()) -> list[PlannedStage]:
+    """Return the stages that `dvc repro` of the targets (of everything, if none is named) would visit, in its order.
 
-    The repository is the one of the working directory, as DVC has it: names of stages are relative to that. Nothing is
-    changed. DVC's lock is held meanwhile, so a stage that is being recorded is seen before or after.
+    The repository is the one of the working directory, and names of stages are relative to that, as in DVC. Nothing is
+    changed. DVC's lock is held while planning, so a stage that is being recorded is seen either before or after.
 
     Raises:
         UsageError: A target is unknown, or dvc.yaml or dvc.lock cannot be read.
@@ -39,61 +39,66 @@ def plan(targets: Sequence[str] = ()) -> list[Step]:
     try:
         repo = Repo(".", _wait_for_lock=True)
     except DvcException as error:
-        raise EnvironmentFault(f"{Path.cwd()} is no DVC repository: {error}. Run in the project's folder.") from error
+        raise EnvironmentFault(f"{Path.cwd()}: not a DVC repository, {error}. Run in the project's folder.") from error
     try:
         with repo, repo.lock, TemporaryDirectory() as scratch:
-            return _steps(repo, targets, Path(scratch))
+            return _plan(repo, targets, Path(scratch))
     except DvcException as error:
         raise UsageError(f"{error}{f' ({error.__cause__})' if error.__cause__ else ''}") from error
 
 
-def _steps(repo: Repo, targets: Sequence[str], scratch: Path) -> list[Step]:
+def _plan(repo: Repo, targets: Sequence[str], scratch: Path) -> list[PlannedStage]:
     graph = get_active_graph(repo.index.graph)
-    chosen = collect_stages(repo, targets or ["dvc.yaml"])
-    seconds = lately(Path(repo.root_dir))
+    selected = collect_stages(repo, targets or ["dvc.yaml"])
+    seconds = read_durations(Path(repo.root_dir))
     future = Future({}, {})
-    found = []
-    for stage in plan_repro(graph, chosen):
-        verdict, reasons = _verdict(stage, future, scratch)
+    plan = []
+    for stage in plan_repro(graph, selected):
+        verdict, reasons = _judge(stage, future, scratch)
         needs = tuple(sorted(other.addressing for other in graph.successors(stage)))
+        resource, timeout = _read_meta(stage)
         name = stage.addressing
-        found.append(Step(name, verdict, tuple(reasons), needs, *_meta(stage, seconds.get(name))))
-    return found
+        plan.append(PlannedStage(name, verdict, tuple(reasons), needs, resource, seconds.get(name), timeout))
+    return plan
 
 
-def _meta(stage: Stage, seconds: float | None) -> tuple[Resource, float | None, float | None]:
-    """Return what dvc.yaml says of a stage for those who run it: its resource and its timeout, `seconds` between them.
+def _read_meta(stage: Stage) -> tuple[Resource, float | None]:
+    """Return the resource and the timeout that dvc.yaml gives a stage.
 
     Raises:
-        UsageError: A value is not one of those allowed.
+        UsageError: A value is not allowed.
     """
     meta = stage.meta or {}
     resource, timeout = meta.get("resource", "cpu"), meta.get("timeout")
     if resource not in RESOURCES:
-        raise UsageError(f"{stage.addressing} has meta.resource {resource!r}; allowed: {', '.join(RESOURCES)}")
+        raise UsageError(
+            f"dvc.yaml, {stage.addressing}: meta.resource is {resource!r}. Set one of {', '.join(RESOURCES)}."
+        )
     if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
-        raise UsageError(f"{stage.addressing} has meta.timeout {timeout!r}; it must be a number of seconds above 0")
-    return resource, seconds, timeout
+        raise UsageError(
+            f"dvc.yaml, {stage.addressing}: meta.timeout is {timeout!r}. Set a number of seconds greater than 0."
+        )
+    return resource, timeout
 
 
-def _verdict(stage: Stage, future: Future, scratch: Path) -> tuple[Verdict, list[Reason]]:
-    """Return what a run would do with a stage, and why; add to `future` what it will leave."""
-    reasons, unknown = changes(stage, future)
+def _judge(stage: Stage, future: Future, scratch: Path) -> tuple[StageVerdict, list[StageReason]]:
+    """Return the verdict on a stage and its reasons; add its future outputs to `future`."""
+    reasons, unknown = find_reasons(stage, future)
     if not reasons and not unknown:
         return "unchanged", []
     if not reasons:
-        _leave(stage, future, {})
-        return "maybe", [Reason("upstream", name) for name in unknown]
-    restored = None if unknown or stage.frozen else restorable(stage, future)
+        _add_outputs(future, stage, {})
+        return "maybe", [StageReason("upstream", name) for name in unknown]
+    restored = None if unknown or stage.frozen else find_restorable(stage, future)
     if restored is not None:
-        _leave(stage, future, restored)
+        _add_outputs(future, stage, restored)
         return "restore", reasons
-    if not stage.frozen and (stage.cmd or stage.is_import):  # data that somebody changed are there already
-        _leave(stage, future, foreseen(stage, future, scratch) if not unknown else {})
-    return "run", [*reasons, *(Reason("upstream", name) for name in unknown)]
+    if not stage.frozen and (stage.cmd or stage.is_import):  # data that somebody edited are on disk already
+        _add_outputs(future, stage, precompute(stage, future, scratch) if not unknown else {})
+    return "run", [*reasons, *(StageReason("upstream", name) for name in unknown)]
 
 
-def _leave(stage: Stage, future: Future, contents: Mapping[str, Content]) -> None:
+def _add_outputs(future: Future, stage: Stage, contents: Mapping[str, Content]) -> None:
     for out in stage.outs:
         future.contents[out.fs_path] = contents.get(out.fs_path)
-        future.makers[out.fs_path] = stage.addressing
+        future.producers[out.fs_path] = stage.addressing

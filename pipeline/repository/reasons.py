@@ -1,5 +1,6 @@
-"""What has changed for a stage, as DVC sees it; what an earlier stage of the plan is going to change counts too."""
+"""The reasons for which DVC considers a stage changed, with those that earlier stages of the plan will cause."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -8,78 +9,87 @@ from dvc.dependency.param import ParamsDependency, read_param_file
 from dvc.output import Output
 from dvc.stage import PipelineStage, Stage
 
-from pipeline.repository.forecast import Content, Future, content_of, overlapping
-from pipeline.repository.plan import Reason, parameter_reasons
+from pipeline.repository.forecast import Content, Future, find_overlaps, forecast_content
+from pipeline.repository.plan import StageReason
 
 
-def changes(stage: Stage, future: Future) -> tuple[list[Reason], list[str]]:
-    """Return why a stage is changed for certain, and the stages whose output has to be seen first."""
-    reasons: list[Reason] = []
+def find_reasons(stage: Stage, future: Future) -> tuple[list[StageReason], list[str]]:
+    """Return why a stage is certainly changed, and the names of the stages whose output must be known first."""
+    reasons: list[StageReason] = []
     unknown: list[str] = []
     if stage.changed_stage():
-        reasons.append(Reason("command", "", old=True))
+        reasons.append(StageReason("command", "", old=True))
     if (stage.is_callback or stage.always_changed) and not stage.frozen:
-        reasons.append(Reason("output", "always", new="changes"))
+        reasons.append(StageReason("output", "always", new="changes"))
     if isinstance(stage, PipelineStage) and not stage.frozen and _never_ran(stage):
-        return [Reason("command", "", old=False)], _makers_not_known(stage, future)
+        unknown = [name for dep in stage.deps for name in _unknown_producers(dep, future)]
+        return [StageReason("command", "", old=False)], list(dict.fromkeys(unknown))
     for dep in () if stage.frozen else stage.deps:
-        found = dependency_changes(dep, future)
-        if found is None:
-            unknown.extend(future.makers[path] for path in overlapping(dep, future) if not future.contents[path])
+        differences = compare_dependency(dep, future)
+        if differences is None:
+            unknown.extend(_unknown_producers(dep, future))
         else:
-            reasons.extend(found)
+            reasons.extend(differences)
     for out in stage.outs:
-        reasons.extend(Reason("output", str(name), new=word) for name, word in out.status().items())
+        reasons.extend(StageReason("output", str(name), new=word) for name, word in out.status().items())
     return reasons, list(dict.fromkeys(unknown))
 
 
-def _never_ran(stage: Stage) -> bool:
-    """Return whether dvc.lock has nothing of the stage."""
-    return bool(stage.outs or stage.deps) and not any(item.hash_info for item in (*stage.outs, *stage.deps))
-
-
-def _makers_not_known(stage: Stage, future: Future) -> list[str]:
-    paths = [path for dep in stage.deps for path in overlapping(dep, future) if not future.contents[path]]
-    return list(dict.fromkeys(future.makers[path] for path in paths))
-
-
-def dependency_changes(dep: Output, future: Future) -> list[Reason] | None:
-    """Return how a dependency will differ from what dvc.lock has, or None where that is not known yet."""
-    changed = overlapping(dep, future)
+def compare_dependency(dep: Output, future: Future) -> list[StageReason] | None:
+    """Return how a dependency will differ from dvc.lock, or None if that is not known yet."""
+    changed = find_overlaps(dep, future)
     if any(future.contents[path] is None for path in changed):
         return None
     if isinstance(dep, ParamsDependency):
-        return _parameter_changes(dep, future.contents[changed[0]] if changed else None)
+        return _compare_parameter_file(dep, future.contents[changed[0]] if changed else None)
     if not changed:
-        return [Reason("dependency", str(name), new=str(word)) for name, word in dep.status().items()]
-    content = content_of(dep, future)
+        return [StageReason("dependency", str(name), new=str(word)) for name, word in dep.status().items()]
+    content = forecast_content(dep, future)
     if content is None:
-        return [Reason("dependency", str(dep), new="deleted")]
-    same = bool(dep.hash_info) and content.hash_info == dep.hash_info
-    return [] if same else [Reason("dependency", str(dep), new="modified" if dep.hash_info else "new")]
+        return [StageReason("dependency", str(dep), new="deleted")]
+    equal = bool(dep.hash_info) and content.hash_info == dep.hash_info
+    return [] if equal else [StageReason("dependency", str(dep), new="modified" if dep.hash_info else "new")]
 
 
-def _parameter_changes(dep: ParamsDependency, content: Content | None) -> list[Reason]:
-    """Return the parameters that differ, with old and new value, as `ParamsDependency.workspace_status` does."""
-    actual = parameters(dep, content)
-    if actual is None:
-        return [Reason("dependency", str(dep), new="deleted")]
-    recorded = dep.hash_info.value if dep.hash_info and dep.hash_info.value is not None else {}
-    found = []
-    for name in dep.params or dict.fromkeys((*actual, *recorded)):
-        if name not in actual or name not in recorded or actual[name] != recorded[name]:
-            found += parameter_reasons(name, recorded.get(name), actual.get(name)) or [Reason("parameter", name)]
-    return found
+def compare_parameters(name: str, old: Any, new: Any) -> list[StageReason]:
+    """Return one reason for each leaf below `name` that differs; None stands for an absent value."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = dict.fromkeys((*old, *new))
+        return [reason for key in keys for reason in compare_parameters(f"{name}.{key}", old.get(key), new.get(key))]
+    return [] if old == new else [StageReason("parameter", name, old, new)]
 
 
-def parameters(dep: ParamsDependency, content: Content | None) -> dict[str, Any] | None:
-    """Return the values that a stage will read, or None where there is no file."""
+def read_parameters(dep: ParamsDependency, content: Content | None) -> dict[str, Any] | None:
+    """Return the values that a stage will read, from `content` or else from disk; None if there is no file."""
     if content is None:
         return dict(dep.read_params()) if dep.exists else None
     if content.file is None:
         path = dep.repo.cache.local.oid_to_path(content.hash_info.value)
-        with TemporaryDirectory() as folder:  # DVC tells the format of a file by its name
+        with TemporaryDirectory() as folder:  # DVC takes the format of a file from its name
             named = Path(folder) / Path(dep.fs_path).name
             named.symlink_to(path)
             return dict(read_param_file(dep.repo.fs, str(named), list(dep.params) or None, flatten=True))
     return dict(read_param_file(dep.repo.fs, str(content.file), list(dep.params) or None, flatten=True))
+
+
+def _never_ran(stage: Stage) -> bool:
+    """Return whether dvc.lock has no entry for the stage."""
+    return bool(stage.outs or stage.deps) and not any(item.hash_info for item in (*stage.outs, *stage.deps))
+
+
+def _unknown_producers(dep: Output, future: Future) -> list[str]:
+    return [future.producers[path] for path in find_overlaps(dep, future) if not future.contents[path]]
+
+
+def _compare_parameter_file(dep: ParamsDependency, content: Content | None) -> list[StageReason]:
+    """Return the parameters that differ, with old and new value, as `ParamsDependency.workspace_status` does."""
+    actual = read_parameters(dep, content)
+    if actual is None:
+        return [StageReason("dependency", str(dep), new="deleted")]
+    recorded = dep.hash_info.value if dep.hash_info and dep.hash_info.value is not None else {}
+    reasons = []
+    for name in dep.params or dict.fromkeys((*actual, *recorded)):
+        if name not in actual or name not in recorded or actual[name] != recorded[name]:
+            leaves = compare_parameters(name, recorded.get(name), actual.get(name))
+            reasons += leaves or [StageReason("parameter", name)]
+    return reasons

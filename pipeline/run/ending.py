@@ -1,79 +1,80 @@
-"""How a stage ended, from DVC's words, and how to show it: values only."""
+"""The end of a stage, read from DVC's output, and its presentation: values only."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from pipeline.core.errors import Busy, EnvironmentFault
-from pipeline.repository.plan import Step, cell, duration
+from pipeline.core.format import escape_markdown, markdown_table
+from pipeline.repository.plan import PlannedStage, format_duration
 
-End = Literal["Ran", "Restored", "Unchanged", "Blocked", "Failed", "Cancelled"]
-# DVC exits with 255 whatever happened; what it says tells more.
+EndState = Literal["Ran", "Restored", "Unchanged", "Blocked", "Failed", "Cancelled"]
+# DVC's exit code is 255 after any failure; its output says more.
 RESTORED = re.compile(r"^Stage '.*' is cached - skipping run, checking out outputs")
 UNCHANGED = re.compile(r"^(Stage )?'.*' didn't change, skipping")
 EXITED = re.compile(r"^ERROR: failed to reproduce .* exited with (-?\d+)")
 BUSY = re.compile(r" is busy, it is being blocked by:|^ERROR: Unable to acquire lock")
-AGAIN = frozenset({EnvironmentFault.exit_code, Busy.exit_code})
+RETRYABLE_CODES = frozenset({EnvironmentFault.exit_code, Busy.exit_code})
 
 
-class Ended(NamedTuple):
-    """How a stage ended; `code` is its command's exit code where that failed, `why` a line for people."""
+class StageEnd(NamedTuple):
+    """The end of a stage; if its command failed, `code` is its exit code; `why` is a line for people."""
 
-    end: End
+    state: EndState
     code: int = 0
     why: str = ""
     seconds: float = 0.0
 
     @property
-    def good(self) -> bool:
-        """Whether the stages after it can run."""
-        return self.end in ("Ran", "Restored", "Unchanged")
+    def succeeded(self) -> bool:
+        """Whether the stages that depend on it can run."""
+        return self.state in ("Ran", "Restored", "Unchanged")
 
     @property
-    def again(self) -> bool:
-        """Whether trying again may help."""
-        return self.end == "Failed" and self.code in AGAIN
+    def retryable(self) -> bool:
+        """Whether a retry may help."""
+        return self.state == "Failed" and self.code in RETRYABLE_CODES
 
 
-def heard(line: str, before: Ended) -> Ended:
-    """Return what is known of the end after one more line of DVC's."""
+def parse_line(line: str, before: StageEnd) -> StageEnd:
+    """Return the end as known after one more line of DVC's output."""
     if RESTORED.search(line):
-        return Ended("Restored")
+        return StageEnd("Restored")
     if UNCHANGED.search(line):
-        return Ended("Unchanged")
-    if found := EXITED.search(line):
-        code = int(found[1])
-        return Ended("Failed", code, f"its command ended with {code}")
+        return StageEnd("Unchanged")
+    if exited := EXITED.search(line):
+        code = int(exited[1])
+        return StageEnd("Failed", code, f"its command failed with exit code {code}")
     if BUSY.search(line):
-        return Ended("Failed", Busy.exit_code, "another run has its files")
-    if line.startswith("ERROR: ") and before.end != "Failed":
-        return Ended("Failed", before.code or 1, line.removeprefix("ERROR: "))
+        return StageEnd("Failed", Busy.exit_code, "another run holds its files")
+    if line.startswith("ERROR: ") and before.state != "Failed":
+        return StageEnd("Failed", before.code or 1, line.removeprefix("ERROR: "))
     return before
 
 
-def told(name: str, ended: Ended) -> str:
+def describe_end(name: str, end: StageEnd) -> str:
     """Return one line about the end of a stage."""
-    took = f"in {duration(ended.seconds)}" if ended.seconds else ""
-    return " ".join(filter(None, (name, ended.end.lower(), took))) + (f": {ended.why}" if ended.why else "")
+    duration = f"in {format_duration(end.seconds)}" if end.seconds else ""
+    return " ".join(filter(None, (name, end.state.lower(), duration))) + (f": {end.why}" if end.why else "")
 
 
-def results(plan: Sequence[Step], ends: Mapping[str, Ended]) -> str:
-    """Return the ends of all stages that were not unchanged as a table of GitHub's Markdown, and a line of totals."""
+def ends_to_markdown(plan: Sequence[PlannedStage], ends: Mapping[str, StageEnd]) -> str:
+    """Return the ends of all stages that were not unchanged as a GitHub table, then a line of totals."""
     rows = [
-        (step.name, ends[step.name].end, _took(ends[step.name].seconds), _took(step.seconds), ends[step.name].why)
-        for step in plan
-        if ends[step.name].end != "Unchanged"
+        [escape_markdown(text) for text in _row(stage, ends[stage.name])]
+        for stage in plan
+        if ends[stage.name].state != "Unchanged"
     ]
-    head = ["| Stage | End | Took | Lately | |", "| --- | --- | ---: | ---: | --- |"]
-    lines = [f"| {' | '.join(map(cell, row))} |" for row in rows]
-    return "\n".join([*(head if rows else []), *lines, *([""] if rows else []), totals(ends)])
+    table = markdown_table(("Stage", "End", "Took", "Recent", "Why"), rows, right=(2, 3))
+    return f"{table}\n{summarize_ends(ends)}" if rows else summarize_ends(ends)
 
 
-def totals(ends: Mapping[str, Ended]) -> str:
-    """Return how many stages ended how."""
-    found = [ended.end for ended in ends.values()]
-    return ", ".join(f"{found.count(end)} {end.lower()}" for end in dict.fromkeys(found)) or "no stages"
+def summarize_ends(ends: Mapping[str, StageEnd]) -> str:
+    """Return the number of stages of each end."""
+    states = [end.state for end in ends.values()]
+    return ", ".join(f"{states.count(state)} {state.lower()}" for state in dict.fromkeys(states)) or "no stages"
 
 
-def _took(seconds: float | None) -> str:
-    return duration(seconds) if seconds else ""
+def _row(stage: PlannedStage, end: StageEnd) -> tuple[str, str, str, str, str]:
+    took, recent = (format_duration(seconds) if seconds else "" for seconds in (end.seconds, stage.seconds))
+    return stage.name, end.state, took, recent, end.why

@@ -1,116 +1,117 @@
-"""The way through a plan: which steps wait, run and have ended; and the stages that run, which end when asked to."""
+"""The execution of a plan: which stages wait, run and have ended; and the running stages, which stop on request."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 
-from pipeline.repository.plan import Step
-from pipeline.run.ending import End, Ended
-from pipeline.run.process import Running
-from pipeline.run.slots import Grant, Slots, by_urgency, grant
+from pipeline.repository.plan import PlannedStage
+from pipeline.run.ending import EndState, StageEnd
+from pipeline.run.process import StageProcess
+from pipeline.run.slots import Grant, Slots, grant, sort_by_urgency
 
 
-class Runs:
-    """The stages that run now, by name; all of them end when asked to, at any moment and from any thread."""
+class RunningStages:
+    """The stages that run now; all of them can be stopped at any moment and from any thread."""
 
     def __init__(self, root: Path) -> None:
-        """Start with none."""
+        """Nothing runs yet; `root` is the project's folder."""
         self.root = root
-        self.ended: SimpleQueue[tuple[Step, Ended]] = SimpleQueue()
+        self.ended: SimpleQueue[tuple[PlannedStage, StageEnd]] = SimpleQueue()
         self.stopped = Event()
-        self._running: dict[str, Running] = {}
+        self._processes: dict[str, StageProcess] = {}
 
-    def reproduce(self, step: Step, environment: Mapping[str, str], say: Callable[[str], None]) -> Ended:
+    def reproduce(
+        self, stage: PlannedStage, environment: Mapping[str, str], print_line: Callable[[str], None]
+    ) -> StageEnd:
         """Run a stage to its end, within its timeout."""
-        running = Running(step.name, self.root, environment, timeout=step.timeout)
-        self._running[step.name] = running
+        process = StageProcess(stage.name, self.root, environment, timeout=stage.timeout)
+        self._processes[stage.name] = process
         if self.stopped.is_set():
-            running.release()
+            process.stop()
         try:
-            return running.follow(say)
+            return process.follow(print_line)
         finally:
-            del self._running[step.name]
+            del self._processes[stage.name]
 
     def stop(self) -> None:
-        """Let everything go; nothing that is started later runs."""
+        """Stop everything; a stage that is started later is stopped at once."""
         self.stopped.set()
-        for running in list(self._running.values()):
-            running.release()
+        for process in list(self._processes.values()):
+            process.stop()
 
 
-class Walk:
-    """The way through a plan: which steps wait, run and have ended, and how."""
+class Execution:
+    """The execution of a plan: the stages that wait and run, and how the others ended."""
 
     def __init__(
         self,
-        plan: Sequence[Step],
+        plan: Sequence[PlannedStage],
         slots: Slots,
         *,
-        begin: Callable[[Step, Mapping[str, str]], None],
-        show: Callable[[Step, Ended], None],
+        begin: Callable[[PlannedStage, Mapping[str, str]], None],
+        show: Callable[[PlannedStage, StageEnd], None],
         stop: Callable[[], None],
     ) -> None:
-        """Stand before the first step.
+        """Nothing has started.
 
-        `begin` starts a step with variables of its environment, `show` is told of one that ends without having run, and
-        `stop` lets go of all that runs.
+        `begin(stage, environment)` starts a stage with additional environment variables, `show(stage, end)` reports one
+        that ended without running, and `stop()` stops all running stages.
         """
-        self.waiting = {step.name: step for step in by_urgency(plan)}
-        self.running: dict[str, Step] = {}
-        self.ends: dict[str, Ended] = {}
-        self._known = {step.name for step in plan}
+        self.waiting = {stage.name: stage for stage in sort_by_urgency(plan)}
+        self.running: dict[str, PlannedStage] = {}
+        self.ends: dict[str, StageEnd] = {}
+        self._planned = {stage.name for stage in plan}
         self._held: dict[str, Grant] = {}
-        self._slots, self._begin, self._tell, self._stop = slots, begin, show, stop
+        self._slots, self._begin, self._show, self._stop = slots, begin, show, stop
 
     @property
     def failed(self) -> bool:
-        """Whether a stage failed so far."""
-        return any(ended.end == "Failed" for ended in self.ends.values())
+        """Whether a stage has failed so far."""
+        return any(end.state == "Failed" for end in self.ends.values())
 
-    def start(self, plan_again: Callable[[], Sequence[Step]]) -> None:
-        """Start or end all that can be, until nothing moves."""
+    def start(self, plan_again: Callable[[], Sequence[PlannedStage]]) -> None:
+        """Start or end all stages that are ready, until none is; plan again before a stage that is `maybe`."""
         while True:
-            ready = [step for step in self.waiting.values() if self._known & set(step.needs) <= self.ends.keys()]
-            if any(step.verdict == "maybe" and self._free(step) for step in ready):
-                fresh = {step.name: step for step in plan_again()}
-                self.waiting = {name: fresh.get(name, step) for name, step in self.waiting.items()}
-                ready = [self.waiting[step.name] for step in ready]
-            if not [step for step in ready if self._advance(step)]:
+            ready = [stage for stage in self.waiting.values() if self._planned & set(stage.needs) <= self.ends.keys()]
+            if any(stage.verdict == "maybe" and not self._blockers(stage) for stage in ready):
+                fresh = {stage.name: stage for stage in plan_again()}
+                self.waiting = {name: fresh.get(name, stage) for name, stage in self.waiting.items()}
+                ready = [self.waiting[stage.name] for stage in ready]
+            if not [stage for stage in ready if self._advance(stage)]:
                 return
 
-    def _free(self, step: Step) -> bool:
-        return all(self.ends[need].good for need in step.needs if need in self._known)
+    def end(self, stage: PlannedStage, end: StageEnd) -> None:
+        """Record the end of a stage that ran."""
+        del self.running[stage.name], self._held[stage.name]
+        self.ends[stage.name] = end
 
-    def _advance(self, step: Step) -> bool:
-        """Move a step on; return whether it ended at once, so that others may follow."""
-        if not self._free(step):
-            bad = [need for need in step.needs if need in self._known and not self.ends[need].good]
-            return self._show(step, Ended("Blocked", why=f"behind {', '.join(bad)}"))
-        if step.verdict == "unchanged":
-            return self._show(step, Ended("Unchanged"))
-        granted = grant(step, self._slots, self._held, self.running)
+    def give_up(self, state: EndState) -> None:
+        """Stop the running stages; those that have not started end in `state`."""
+        self._stop()
+        for stage in list(self.waiting.values()):
+            self._skip(stage, StageEnd(state, why="the run was given up"))
+
+    def _blockers(self, stage: PlannedStage) -> list[str]:
+        return [need for need in stage.needs if need in self._planned and not self.ends[need].succeeded]
+
+    def _advance(self, stage: PlannedStage) -> bool:
+        """Start a ready stage, end it, or leave it waiting for a slot; return whether it ended."""
+        if blockers := self._blockers(stage):
+            return self._skip(stage, StageEnd("Blocked", why=f"behind {', '.join(blockers)}"))
+        if stage.verdict == "unchanged":
+            return self._skip(stage, StageEnd("Unchanged"))
+        granted = grant(stage, self._slots, self._held, self.running)
         if granted is not None:
-            del self.waiting[step.name]
-            self.running[step.name] = step
-            self._held[step.name] = granted
+            del self.waiting[stage.name]
+            self.running[stage.name] = stage
+            self._held[stage.name] = granted
             environment = {"CUDA_VISIBLE_DEVICES": ",".join(granted.devices)} if granted.devices else {}
-            self._begin(step, environment)
+            self._begin(stage, environment)
         return False
 
-    def _show(self, step: Step, ended: Ended) -> bool:
-        del self.waiting[step.name]
-        self.ends[step.name] = ended
-        self._tell(step, ended)
+    def _skip(self, stage: PlannedStage, end: StageEnd) -> bool:
+        del self.waiting[stage.name]
+        self.ends[stage.name] = end
+        self._show(stage, end)
         return True
-
-    def end(self, step: Step, ended: Ended) -> None:
-        """Note the end of a step that ran."""
-        del self.running[step.name], self._held[step.name]
-        self.ends[step.name] = ended
-
-    def give_up(self, end: End) -> None:
-        """Stop what runs; what has not begun ends like that."""
-        self._stop()
-        for step in list(self.waiting.values()):
-            self._show(step, Ended(end, why="the run was given up"))

@@ -1,4 +1,4 @@
-"""One stage by `dvc repro --single-item`, in a process group of its own that ends when it is let go."""
+"""One stage as `dvc repro --single-item`, in a process group of its own that ends when it is stopped."""
 
 import os
 import signal
@@ -9,30 +9,24 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 
-from pipeline.run import leash
-from pipeline.run.ending import Ended, heard
+from pipeline.run.ending import StageEnd, parse_line
 
 STOPPED = "stopped"
+LEASH = Path(__file__).with_name("leash.py")
+# With -P, since the modules beside a script would otherwise shadow those of the standard library.
 COMMAND = (
-    sys.executable,
-    "-P",
-    leash.__file__,
-    sys.executable,
-    "-m",
-    "dvc",
-    "--wait-for-lock",
-    "repro",
-    "--single-item",
+    *(sys.executable, "-P", str(LEASH)),
+    *(sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item"),
 )
 
 
-class Running:
-    """A stage that runs. It ends, whatever it started, when it is let go or when this process dies."""
+class StageProcess:
+    """A running stage. It ends, with everything it started, when it is stopped or when this process dies."""
 
     def __init__(self, stage: str, root: Path, environment: Mapping[str, str], *, timeout: float | None) -> None:
-        """Start it; its words come line by line through `follow`. `timeout` seconds later it is let go."""
+        """Start it; `follow` then hands over its output. It is stopped after `timeout` seconds, if that is not None."""
         self._why = ""
-        self._timer = Timer(timeout or 0.0, self.release, [f"took longer than its timeout of {timeout} s"])
+        self._timer = Timer(timeout or 0.0, self.stop, [f"took longer than its timeout of {timeout} s"])
         self._process = subprocess.Popen(
             [*COMMAND, stage], cwd=root, env={**_environment(), **environment}, start_new_session=True, bufsize=1,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -42,23 +36,23 @@ class Running:
             self._timer.daemon = True
             self._timer.start()
 
-    def release(self, why: str = STOPPED) -> None:
-        """Have it end within ten seconds; a second call does nothing."""
+    def stop(self, why: str = STOPPED) -> None:
+        """Make it end within ten seconds; a second call does nothing."""
         self._why = self._why or why
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
 
-    def follow(self, say: Callable[[str], None]) -> Ended:
-        """Hand on each line it says, and return how it ended, once nothing of it is left."""
-        found = Ended("Ran")
+    def follow(self, print_line: Callable[[str], None]) -> StageEnd:
+        """Hand over each line of its output, and return its end once nothing of it is left."""
+        end = StageEnd("Ran")
         with self._process as process:
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             for line in process.stdout:
                 text = line.rstrip()
-                found = heard(text, found)
+                end = parse_line(text, end)
                 if text:
-                    say(text)
+                    print_line(text)
             # Until it is reaped, no other group can have its number.
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             with suppress(ProcessLookupError, PermissionError):
@@ -66,12 +60,12 @@ class Running:
             code = process.wait()
         self._timer.cancel()
         if code == 0:
-            return found
+            return end
         if self._why:
-            return Ended("Cancelled", why=self._why) if self._why == STOPPED else Ended("Failed", 1, self._why)
-        return found if found.end == "Failed" else Ended("Failed", code, f"dvc ended with {code}")
+            return StageEnd("Cancelled", why=self._why) if self._why == STOPPED else StageEnd("Failed", 1, self._why)
+        return end if end.state == "Failed" else StageEnd("Failed", code, f"dvc failed with exit code {code}")
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment in which `python` in a stage's command is the Python of this process."""
+    """Return an environment in which `python` in a stage's command is the Python of this process."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}

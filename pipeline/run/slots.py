@@ -1,70 +1,73 @@
-"""Which of the stages that could start may start now: values only."""
+"""Slots of the machine (CPU cores, GPUs, downloads), and the order in which stages get them."""
 
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pipeline.repository.plan import Step
+from pipeline.core.command import run_program
+from pipeline.repository.plan import PlannedStage
+
+DOWNLOADS = 4
 
 
 class Slots(NamedTuple):
-    """What the machine offers: CPU slots, and the numbers of its GPUs."""
+    """The slots of the machine: the number of CPU slots, and the identifiers of its GPUs."""
 
     workers: int
     devices: tuple[str, ...] = ()
 
 
 class Grant(NamedTuple):
-    """What a running stage holds: CPU slots and GPUs."""
+    """The slots that a running stage holds: the number of CPU slots, and the identifiers of GPUs."""
 
     workers: int
     devices: tuple[str, ...] = ()
 
 
-DOWNLOADS = 4
+def grant(
+    stage: PlannedStage, slots: Slots, held: Mapping[str, Grant], running: Mapping[str, PlannedStage]
+) -> Grant | None:
+    """Return the slots that `stage` gets beside those that are `held` by name, or None if it has to wait.
 
-
-def grant(step: Step, slots: Slots, held: Mapping[str, Grant], running: Mapping[str, Step]) -> Grant | None:
-    """Return what `step` gets beside what is held by name, or None if it has to wait.
-
-    A GPU stage takes one GPU and one CPU slot; on a machine without a GPU it computes on all cores, so it takes all the
-    slots and runs alone among those that compute. A download computes nothing: only its like are counted, four at most.
+    A GPU stage takes one GPU and one CPU slot. On a machine without a GPU it computes on all cores, so it takes all CPU
+    slots and runs alone among the stages that compute. A download computes nothing and takes no slot; at most four
+    downloads run at a time.
     """
-    if step.resource == "network":
-        beside = sum(other.resource == "network" for other in running.values())
-        return Grant(0) if beside < DOWNLOADS else None
+    if stage.resource == "network":
+        downloads = sum(other.resource == "network" for other in running.values())
+        return Grant(0) if downloads < DOWNLOADS else None
     free = slots.workers - sum(other.workers for other in held.values())
-    if step.resource == "gpu" and slots.devices:
+    if stage.resource == "gpu" and slots.devices:
         taken = {device for other in held.values() for device in other.devices}
         device = next((device for device in slots.devices if device not in taken), None)
         return Grant(1, (device,)) if device is not None and free >= 1 else None
-    wanted = slots.workers if step.resource == "gpu" else 1
-    return Grant(wanted) if free >= wanted else None
+    needed = slots.workers if stage.resource == "gpu" else 1
+    return Grant(needed) if free >= needed else None
 
 
-def by_urgency(plan: Sequence[Step]) -> list[Step]:
-    """Return the steps by the time from their start to the end of all that waits for them, longest first.
+def sort_by_urgency(plan: Sequence[PlannedStage]) -> list[PlannedStage]:
+    """Return the stages sorted by the time from their start to the end of all that depends on them, longest first.
 
-    A stage that was never timed counts a second, so that long chains still go first; equals keep their order.
+    A stage that was never timed counts as one second, so that long chains still go first; equals keep their order.
     """
     left: dict[str, float] = {}
-    for step in reversed(plan):  # a plan has the stages before their dependents
-        left[step.name] = left.get(step.name, 0.0) + (1.0 if step.seconds is None else step.seconds)
-        for need in step.needs:
-            left[need] = max(left.get(need, 0.0), left[step.name])
-    return sorted(plan, key=lambda step: -left[step.name])
+    for stage in reversed(plan):  # a plan lists the stages before their dependents
+        left[stage.name] = left.get(stage.name, 0.0) + (1.0 if stage.seconds is None else stage.seconds)
+        for need in stage.needs:
+            left[need] = max(left.get(need, 0.0), left[stage.name])
+    return sorted(plan, key=lambda stage: -left[stage.name])
 
 
-def devices() -> tuple[str, ...]:
-    """Return the numbers or names that CUDA_VISIBLE_DEVICES may have, one a GPU; what it allows now is all there is."""
+def detect_devices() -> tuple[str, ...]:
+    """Return a value for CUDA_VISIBLE_DEVICES per usable GPU: those it allows now, else those nvidia-smi lists."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
         return tuple(part.strip() for part in allowed.split(",") if part.strip() not in ("", "-1"))
     command = shutil.which("nvidia-smi")
     if command is None:
         return ()
-    told = subprocess.run([command, "-L"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    return tuple(re.findall(r"^GPU (\d+):", told.stdout, flags=re.MULTILINE)) if told.returncode == 0 else ()
+    listing = run_program([command, "-L"])
+    devices = re.findall(r"^GPU (\d+):", listing.stdout.decode("utf-8", "replace"), flags=re.MULTILINE)
+    return tuple(devices) if listing.returncode == 0 else ()

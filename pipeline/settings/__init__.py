@@ -1,1 +1,1 @@
-"""params.yaml, checked and resolved."""
+"""The parameters: params.yaml, checked and resolved to the sections that stages read."""

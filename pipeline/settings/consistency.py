@@ -1,79 +1,77 @@
-"""What the keys of `ingest` promise one another: each rule returns what is wrong, in words, or nothing."""
+"""Rules between the keys of one section: each function yields the violations as text."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-_COLUMNS = ("id", "split", "text", "label", "row")
+_OWN_COLUMNS = ("id", "split", "text", "label", "row")  # of the examples
 
 
-def columns(*, text: str, label: str, group: str | None, split: str | None, keep: Sequence[str]) -> Iterator[str]:
-    """Yield what is wrong with the names of the columns."""
+def check_columns(*, text: str, label: str, group: str | None, split: str | None, keep: Sequence[str]) -> Iterator[str]:
+    """Yield the conflicts between the names of columns."""
     if text == label:
-        yield f"`text` and `label` are both {text!r}; they must be two columns"
+        yield f"`text` and `label` must be two columns, both are {text!r}"
     for name, value in (("group", group), ("split", split)):
         if value is not None and value in (text, label):
-            yield f"`{name}` is {value!r}, which is the text or the label; it must be a column of its own"
+            yield f"`{name}` must be a column other than the text and the label, found {value!r}"
     if group is not None and split is not None:
-        yield "give either `group` (equal groups stay together) or `split` (the file says it all)"
+        yield "give either `group` (equal groups stay together) or `split` (the file has the splits)"
     for value, count in Counter(keep).items():
         if count > 1:
-            yield f"`keep` names {value!r} {count} times"
-        if value in _COLUMNS:
-            yield f"`keep` names {value!r}, which the examples have of their own; rename the file's column"
+            yield f"`keep` names {value!r} {count} times; name it once"
+        if value in _OWN_COLUMNS:
+            yield f"`keep` names {value!r}, a column that all examples have; rename the column of the file"
 
 
-def classes(labels: Mapping[str, str] | Sequence[str] | None, sides: Sequence[str] | None) -> Iterator[str]:
-    """Yield what is wrong with the classes, given as `labels` or as the two `sides` of a threshold."""
-    given = labels or sides or ()
-    names = list(dict.fromkeys(given.values())) if isinstance(given, Mapping) else list(given)
-    where = "threshold" if labels is None else "labels"
+def check_classes(labels: Mapping[str, str] | Sequence[str] | None, sides: Sequence[str] | None) -> Iterator[str]:
+    """Yield the errors of the classes, which are given as `labels` or as the two `sides` of a threshold."""
+    source = labels or sides or ()
+    names = list(dict.fromkeys(source.values())) if isinstance(source, Mapping) else list(source)
+    key = "threshold" if labels is None else "labels"
     if len(set(names)) < 2:
-        yield f"`{where}` has the one class {names[0]!r}; there must be at least two"
+        yield f"`{key}` must have at least two classes, found only {names[0]!r}"
     for folded, count in Counter(name.strip().casefold() for name in names).items():
         if count > 1:
-            yield f"`{where}` has {count} classes that are {folded!r} up to case and space; name each once"
-    for name in dict.fromkeys((*given, *names)):
+            yield f"`{key}` has {count} classes that differ from {folded!r} only in case or space; name each once"
+    for name in dict.fromkeys((*source, *names)):
         if name != name.strip() or not name:
-            yield f"`{where}` has {name!r}; labels are read without white space at the ends"
+            yield f"`{key}` has {name!r}; labels are read without surrounding white space"
 
 
-def characters(*, delimiter: str, quote: str) -> Iterator[str]:
-    """Yield what is wrong with the characters between and around cells."""
+def check_characters(*, delimiter: str, quote: str) -> Iterator[str]:
+    """Yield the errors of the characters between and around cells."""
     for name, value in (("delimiter", delimiter), ("quote", quote)):
         if value and value in "\r\n":
-            yield f"`{name}` is {value!r}, which ends a line"
+            yield f"`{name}` must not end a line, found {value!r}"
     if delimiter == quote:
-        yield f"`delimiter` and `quote` are both {quote!r}"
+        yield f"`delimiter` and `quote` must differ, both are {quote!r}"
 
 
-def codec(encoding: str) -> Iterator[str]:
-    """Yield what is wrong with the name of a codec."""
+def check_codec(encoding: str) -> Iterator[str]:
+    """Yield the error of a codec that Python does not have."""
     try:
         b"text".decode(encoding, "ignore")
     except (LookupError, UnicodeError, ValueError):
-        yield f"`encoding` is {encoding!r}, which is no codec of Python; common are utf-8, utf-16, cp1252, latin-1"
+        yield f"`encoding` must be a codec of Python, such as utf-8, utf-16, cp1252 or latin-1, found {encoding!r}"
 
 
-def lines_of_bytes(encoding: str) -> Iterator[str]:
-    """Yield what is wrong with a codec whose files are read line by line: one that has no byte for a line's end."""
-    problems = list(codec(encoding))
-    if not problems and "\n".encode(encoding) != b"\n":
-        problems.append(
-            f"`encoding` is {encoding!r}, whose lines cannot be told apart by bytes; save the file as UTF-8"
-        )
-    yield from problems
+def check_line_codec(encoding: str) -> Iterator[str]:
+    """Yield the error of a codec whose files cannot be read line by line, since a line does not end in one byte."""
+    errors = list(check_codec(encoding))
+    if not errors and "\n".encode(encoding) != b"\n":
+        errors.append(f"`encoding` must end a line with a single byte, found {encoding!r}; save the file as UTF-8")
+    yield from errors
 
 
-def expression(pattern: str | None, *, wanted: Sequence[str]) -> Iterator[str]:
-    """Yield what is wrong with a pattern whose named groups are the columns."""
+def check_pattern(pattern: str | None, *, wanted: Sequence[str]) -> Iterator[str]:
+    """Yield the errors of a regular expression whose named groups are the columns."""
     if pattern is None:
         return
     try:
-        names = re.compile(pattern).groupindex
+        groups = re.compile(pattern).groupindex
     except re.error as error:
         yield f"`pattern` is not a regular expression: {error}"
         return
-    missing = [name for name in wanted if name not in names]
+    missing = [f"(?P<{name}>...)" for name in wanted if name not in groups]
     if missing:
-        yield f"`pattern` has no group {', '.join(f'(?P<{name}>...)' for name in missing)}"
+        yield f"`pattern` has no group {', '.join(missing)}"

@@ -1,38 +1,39 @@
-"""What may stand in the section `ingest` of params.yaml: how a file is read, labelled and split."""
+"""The section `ingest` of params.yaml: reading, labelling and splitting a file."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from pipeline.settings import consistency as rules
-from pipeline.settings.fields import Count, FilePath, Name, Section, Text
+from pipeline.core.document import Strict
+from pipeline.settings import consistency
+from pipeline.settings.fields import Count, FilePath, Name, Text
 
 
-class Threshold(Section):
-    """Numeric labels: above `at` is class `above`, everything else class `otherwise`."""
+class Threshold(Strict):
+    """Classes from numeric labels: `above` if the label is above `at`, else `otherwise`."""
 
     at: float
     above: Text
     otherwise: Text
 
 
-class Shares(Section):
-    """Share of each split, summing to 1."""
+class Shares(Strict):
+    """The share of each split; the shares sum to 1."""
 
     train: Annotated[float, Field(gt=0, le=1)]
     validation: Annotated[float, Field(gt=0, le=1)]
     test: Annotated[float, Field(gt=0, le=1)]
 
     @model_validator(mode="after")
-    def _sum_to_one(self) -> Self:
+    def _check_sum(self) -> Self:
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-9:
-            raise ValueError(f"the shares sum to {total:g}; they must sum to 1")
+            raise ValueError(f"the shares must sum to 1, found {total:g}")
         return self
 
 
-class IngestParams(Section):
-    """How a task's file becomes examples."""
+class IngestParams(Strict):
+    """The parameters that turn a task's file into examples."""
 
     task: Name
     file: FilePath
@@ -57,20 +58,23 @@ class IngestParams(Section):
     max_file_bytes: Annotated[int, Field(ge=1, le=10**12)]
 
     @model_validator(mode="after")
-    def _one_rule(self) -> Self:
+    def _check_consistency(self) -> Self:
         if (self.labels is None) == (self.threshold is None):
             raise ValueError("give either `labels` (the classes) or `threshold` (for numeric labels)")
         if (self.format == "pattern") != (self.pattern is not None):
-            raise ValueError("`pattern` goes with `format: pattern`, and with no other")
-        problems = [
-            *rules.columns(text=self.text, label=self.label, group=self.group, split=self.split, keep=self.keep),
-            *rules.classes(self.labels, (self.threshold.otherwise, self.threshold.above) if self.threshold else None),
-            *rules.characters(delimiter=self.delimiter, quote=self.quote),
-            *rules.codec(self.encoding),
-            *rules.expression(self.pattern, wanted=self.columns()),
+            raise ValueError("`pattern` belongs to `format: pattern` alone; give both or neither")
+        sides = (self.threshold.otherwise, self.threshold.above) if self.threshold else None
+        errors = [
+            *consistency.check_columns(
+                text=self.text, label=self.label, group=self.group, split=self.split, keep=self.keep
+            ),
+            *consistency.check_classes(self.labels, sides),
+            *consistency.check_characters(delimiter=self.delimiter, quote=self.quote),
+            *consistency.check_codec(self.encoding),
+            *consistency.check_pattern(self.pattern, wanted=self.columns()),
         ]
-        if problems:
-            raise ValueError("; ".join(problems))
+        if errors:
+            raise ValueError("; ".join(errors))
         return self
 
     def columns(self) -> tuple[str, ...]:

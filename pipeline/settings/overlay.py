@@ -1,44 +1,46 @@
-"""Params with some values replaced for every task: how a full run becomes a small one."""
+"""A small profile over params.yaml: some values replaced for every task, so that a full run becomes a small one."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
-from pipeline.settings.resolve import parse
+from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.task import PER_TASK
 
-Raw = dict[str, Any]
 
+def overlay_params(text: str, small: str, other: str) -> str:
+    """Return the params.yaml `text` with the values of `small` for every task; comments stay.
 
-def overlaid(text: str, small: str, other: str) -> str:
-    """Return a params.yaml in which what `small` says of a stage holds for every task; comments stay.
-
-    A task's own value for the same key gives way. But where `other`, the params of the revision this one is compared
-    with, has another value for a key, both keep theirs: what a change changes must not be hidden by the overlay.
-    Whether the values are allowed, `resolve` tells.
+    A task's own value for such a key is removed. The exception: if `other`, the params.yaml of the revision to compare
+    with, has another value for a key, both revisions keep theirs, since the overlay must not hide what a change
+    changes. The values are not checked here, but by `resolve_params`.
 
     Raises:
-        UsageError: One is not YAML, or `small` names what is no stage with params of its own.
+        UsageError: A text is not YAML, or `small` has a key that is no stage with parameters of its own.
     """
-    mine, theirs, sections = parse(text)[0], parse(other)[0], parse(small)[0]
+    mine, theirs, sections = (parse_params(yaml)[0] for yaml in (text, other, small))
     for stage, section in sections.items():
         if stage not in PER_TASK or not isinstance(section, dict):
-            raise UsageError(f"the overlay has {stage!r}: {section!r}; allowed are maps under {', '.join(PER_TASK)}")
+            raise UsageError(
+                f"the overlay may have only maps under {', '.join(PER_TASK)}, found {stage!r}: {section!r}. "
+                "Correct the file."
+            )
 
-    def replace(values: Raw) -> None:
+    def replace(values: Document) -> None:
         for stage, section in sections.items():
             for key, value in section.items():
-                if _given(mine, theirs, stage, key) == _given(theirs, mine, stage, key):
+                if _values_of(mine, theirs, stage, key) == _values_of(theirs, mine, stage, key):
                     _set(values, stage, key, value)
 
-    return edited(text, replace)
+    return edit_yaml(text, replace)
 
 
-def edited(text: str, change: Callable[[Raw], None]) -> str:
-    """Return a YAML map after `change` was made to its values; comments and quotes stay."""
+def edit_yaml(text: str, change: Callable[[Document], None]) -> str:
+    """Return a YAML map after `change` has edited its values in place; comments and quotes stay."""
     yaml = YAML(typ="rt")
     yaml.width = 10_000  # characters: a line of params.yaml stays one
     yaml.preserve_quotes = True  # without them a pattern like `(?P<name>` is not YAML to DVC's reader
@@ -49,32 +51,17 @@ def edited(text: str, change: Callable[[Raw], None]) -> str:
     return stream.getvalue()
 
 
-def _given(values: Raw, other: Raw, stage: str, key: str) -> list[Any]:
-    """Return what the common section and each task that is in both say of a key."""
-    both = [task for task in _tasks(values) if task in _tasks(other)]
-    return [
-        _section(values, stage).get(key),
-        *(_section(_tasks(values)[task], stage).get(key) for task in sorted(both)),
-    ]
+def _values_of(values: Document, other: Document, stage: str, key: str) -> list[Any]:
+    """Return the values of a key in the common section and in each task that `other` has too."""
+    tasks = submap(values, "tasks")
+    shared = sorted(tasks.keys() & submap(other, "tasks").keys())
+    return [submap(values, stage).get(key), *(submap(tasks[task], stage).get(key) for task in shared)]
 
 
-def _set(values: Raw, stage: str, key: str, value: Any) -> None:
+def _set(values: Document, stage: str, key: str, value: Any) -> None:
     values.setdefault(stage, {})[key] = value
-    for task, own in _with(values, stage):
-        own[stage].pop(key, None)
-        if not own[stage]:
-            del values["tasks"][task][stage]
-
-
-def _with(values: Raw, stage: str) -> Iterator[tuple[str, Raw]]:
-    """Yield the tasks that have values of their own for a stage."""
-    yield from [(task, own) for task, own in _tasks(values).items() if _section(own, stage)]
-
-
-def _tasks(values: Raw) -> Raw:
-    return _section(values, "tasks")
-
-
-def _section(values: Any, name: str) -> Raw:
-    found = values.get(name) if isinstance(values, dict) else None
-    return found if isinstance(found, dict) else {}
+    for own in submap(values, "tasks").values():
+        if submap(own, stage):
+            own[stage].pop(key, None)
+            if not own[stage]:
+                del own[stage]

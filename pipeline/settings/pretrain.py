@@ -1,16 +1,17 @@
-"""What may stand in the sections of params.yaml that make a corpus and learn from it without labels."""
+"""The sections `corpus` and `pretrain` of params.yaml: the texts, and learning from them without labels."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from pipeline.settings import consistency as rules
-from pipeline.settings.fields import Count, FilePath, Name, Section, Share, Text
+from pipeline.core.document import Strict
+from pipeline.settings import consistency
+from pipeline.settings.fields import Count, FilePath, Name, Share, Text
 from pipeline.settings.task import TrainingParams
 
 
-class TextParams(Section):
-    """How a file of running text becomes documents of sentences."""
+class TextParams(Strict):
+    """The parameters that turn a file of running text into documents of sentences."""
 
     file: FilePath
     format: Literal["text", "delimited", "jsonl", "parquet"]
@@ -23,19 +24,19 @@ class TextParams(Section):
     rows: Count
 
     @model_validator(mode="after")
-    def _readable(self) -> Self:
-        problems = [
-            *rules.characters(delimiter=self.delimiter, quote=self.quote),
-            *rules.lines_of_bytes(self.encoding),
-            *rules.expression(self.pattern, wanted=("document",)),
+    def _check_consistency(self) -> Self:
+        errors = [
+            *consistency.check_characters(delimiter=self.delimiter, quote=self.quote),
+            *consistency.check_line_codec(self.encoding),
+            *consistency.check_pattern(self.pattern, wanted=("document",)),
         ]
-        if problems:
-            raise ValueError("; ".join(problems))
+        if errors:
+            raise ValueError("; ".join(errors))
         return self
 
 
-class CorpusParams(Section):
-    """Which texts become the corpus; `protected` are all tasks, whose validation and test texts stay out."""
+class CorpusParams(Strict):
+    """The texts of the corpus; `protected` are all tasks, and their validation and test texts stay out of it."""
 
     texts: dict[Name, TextParams]
     tasks: tuple[Name, ...]
@@ -46,20 +47,18 @@ class CorpusParams(Section):
 
 
 class PretrainParams(TrainingParams):
-    """How an encoder learns from the corpus."""
+    """The parameters of pretraining an encoder on the corpus."""
 
     encoder: Name
     base: FilePath
     start: Literal["scratch", "base"]
-    family: Literal["bert", "albert", "roberta", "distilbert", "electra", "modernbert"]
+    family: Literal["bert", "albert", "roberta", "distilbert", "modernbert"]
     hidden_size: Annotated[int, Field(ge=4, le=16384)]
     layers: Annotated[int, Field(ge=1, le=200)]
     heads: Annotated[int, Field(ge=1, le=256)]
     intermediate_size: Annotated[int, Field(ge=4, le=65536)]
     embedding_size: Annotated[int, Field(ge=4, le=16384)]
-    generator: Annotated[int, Field(ge=1, le=64)]
-    found_weight: Annotated[float, Field(ge=0, le=1000)]
-    tokenizer: Literal["base", "wordpiece", "bpe", "unigram"]
+    tokenizer: Literal["base", "wordpiece"]
     vocabulary: Annotated[int, Field(ge=32, le=10**6)]
     lowercase: bool
     max_length: Annotated[int, Field(ge=8, le=8192)]
@@ -73,15 +72,15 @@ class PretrainParams(TrainingParams):
     evaluations: Annotated[int, Field(ge=1, le=1000)]
 
     @model_validator(mode="after")
-    def _belongs_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.start == "base" and self.tokenizer != "base":
             raise ValueError(
-                f"`start: base` goes on with the words it knows; `tokenizer` is {self.tokenizer}, set base"
+                f"`start: base` keeps the vocabulary of `base`, found `tokenizer: {self.tokenizer}`; set base"
             )
         if self.hidden_size % self.heads:
-            raise ValueError(f"`hidden_size` {self.hidden_size} is no multiple of `heads` {self.heads}")
+            raise ValueError(f"`hidden_size` must be a multiple of `heads`, found {self.hidden_size} and {self.heads}")
         if self.masked + self.random > 1:
-            raise ValueError(f"`masked` and `random` sum to {self.masked + self.random:g}; they are shares of a whole")
+            raise ValueError(f"`masked` and `random` must sum to at most 1, found {self.masked + self.random:g}")
         if self.evaluations > self.steps:
-            raise ValueError(f"`evaluations` {self.evaluations} is above `steps` {self.steps}")
+            raise ValueError(f"`evaluations` must be at most `steps`, found {self.evaluations} and {self.steps}")
         return self

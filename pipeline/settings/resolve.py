@@ -1,189 +1,157 @@
-"""params.yaml, checked as a whole and resolved to the section each stage of each task reads."""
+"""All of params.yaml, checked and resolved to the section that each stage of each task reads."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
+from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
-from pipeline.settings.fields import Section
+from pipeline.settings.parse import parse_params
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
+from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import (
-    Raw,
     check_encoder,
     check_keys,
     check_name,
+    check_section,
     check_text_keys,
-    mapped,
-    section,
-    unknown,
+    merge,
+    require_map,
 )
 from pipeline.settings.sources import FetchParams, HubSource, PackageSource
-from pipeline.settings.study_cells import study_sections
+from pipeline.settings.study_cells import resolve_study
 from pipeline.settings.task import PER_TASK, ReportParams
 
-KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
+SOURCE_KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
 TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "corpus", "pretrain", "study", "report", "sources", "encoders", "tasks")
 
 
-def parse(text: str) -> tuple[Raw, dict[str, int]]:
-    """Return the values of a YAML 1.2 document and the line (from 1) of each dotted key.
-
-    Raises:
-        UsageError: The text is not YAML, repeats a key, or is not a map.
-    """
-    try:
-        marked = YAML(typ="rt").load(text)
-        plain = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise UsageError(f"params.yaml is not valid YAML: {error}") from error
-    if not isinstance(plain, dict):
-        raise UsageError("params.yaml must be a map of sections")
-    return plain, dict(_lines(marked, ""))
-
-
-def resolve(text: str, profiles: Mapping[str, Raw]) -> dict[str, Any]:
+def resolve_params(text: str, profiles: Mapping[str, Document]) -> Document:
     """Return the sections of a whole params.yaml as the stages read them.
 
-    `{stage: {name: section}}` for stages that are one a source, task, encoder, arm or cell: `fetch`, those of a task,
-    `pretrain`, `start`, `rival` and `study`; `{stage: section}` for `corpus`, `transfer` and `report`.
+    `{stage: {name: section}}` for stages that run once for each source, task, encoder, arm or cell: `fetch`, the stages
+    of a task, `pretrain`, `start`, `rival` and `study`; `{stage: section}` for `corpus`, `transfer` and `report`.
 
-    A task's section is the stage's section with the task's own keys in place of the common ones, `task` with its
-    name, and, for `validate`, `reference` with its profile (None where `profiles` has none).
+    A task's section is the stage's section, with the task's own keys in place of the common ones, `task` with its
+    name, and, for `validate`, `reference` with its profile (None if `profiles` has none).
 
     Raises:
         UsageError: Anything is wrong; the message lists every error with its line and the nearest valid key.
     """
-    raw, lines = parse(text)
-    problems: dict[str, str] = {}
-    check_text_keys(raw, "", problems)
-    check_keys(raw, TOP_LEVEL, "", problems)
+    raw, lines = parse_params(text)
+    problems = Problems()
+    check_text_keys(raw, problems)
+    check_keys(raw, TOP_LEVEL, problems)
     check_encoder(raw.get("encoder"), "encoder", raw, problems)
-    resolved: dict[str, Any] = {"fetch": _sources(raw, problems)}
-    tasks = mapped(raw, "tasks", problems)
-    for task, overrides in tasks.items():
-        check_name(task, f"tasks.{task}", problems)
-        check_keys(overrides if isinstance(overrides, dict) else {}, tuple(PER_TASK), f"tasks.{task}.", problems)
-    tasks = {task: own for task, own in tasks.items() if f"tasks.{task}" not in problems}
-    for stage, model in PER_TASK.items():
-        resolved[stage] = {task: _task_section(raw, stage, model, task, profiles, problems) for task in tasks}
-    resolved["corpus"] = _corpus(raw, tuple(tasks), problems)
-    resolved["pretrain"] = _encoders(raw, problems)
-    resolved |= study_sections(raw, resolved, problems)
-    resolved["report"] = section(
-        ReportParams,
-        {**mapped(raw, "report", problems), "tasks": list(tasks), "encoders": list(resolved["pretrain"])},
-        lambda key: f"report.{key}",
-        problems,
-    )
+    resolved: Document = {"fetch": _resolve_sources(raw, problems)}
+    tasks = dict(_check_tasks(raw, problems))
+    for stage in PER_TASK:
+        resolved[stage] = {
+            task: _resolve_task(raw, stage, task, own, profiles, problems) for task, own in tasks.items()
+        }
+    resolved["corpus"] = _resolve_corpus(raw, tuple(tasks), problems)
+    resolved["pretrain"] = _resolve_encoders(raw, problems)
+    resolved |= resolve_study(raw, resolved, problems)
+    report = {**require_map(raw, "report", problems), "tasks": list(tasks), "encoders": list(resolved["pretrain"])}
+    resolved["report"] = check_section(ReportParams, report, problems.within("report"))
     for task in tasks:
-        _check_slices(resolved["ingest"][task], resolved["evaluate"][task], f"tasks.{task}.evaluate.slices", problems)
-    if problems:
-        listed = "\n".join(f"  {_place(path, lines)}{path}: {problem}" for path, problem in problems.items())
-        raise UsageError(f"params.yaml has {len(problems)} error(s):\n{listed}")
+        slices = problems.within(f"tasks.{task}.evaluate.slices")
+        _check_slices(resolved["ingest"][task], resolved["evaluate"][task], slices)
+    if problems.errors:
+        raise UsageError(f"params.yaml has {len(problems.errors)} error(s):\n{problems.listing(lines)}")
     return resolved
 
 
-def _encoders(raw: Raw, problems: dict[str, str]) -> Raw:
-    """Return the section of each encoder: that of `pretrain` with its own keys in place of the common ones."""
-    common, resolved = mapped(raw, "pretrain", problems), {}
-    encoders = {} if raw.get("encoders") == {} else mapped(raw, "encoders", problems)  # one may want none
-    for name, own in encoders.items():
-        path = f"encoders.{name}"
-        check_name(name, path, problems)
-        if not isinstance(own, dict):
-            problems[path] = f"found {own!r}; it must be a map with `base` and what differs from `pretrain`"
+def _resolve_sources(raw: Document, problems: Problems) -> Document:
+    """Return the section of each source: its own keys, and the common ones of `fetch`."""
+    common, resolved = require_map(raw, "fetch", problems), {}
+    for name, own in require_map(raw, "sources", problems).items():
+        at = f"sources.{name}"
+        check_name(name, problems.within(at))
+        kind = own.get("kind") if isinstance(own, dict) else None
+        model = SOURCE_KINDS.get(kind) if isinstance(kind, str) else None
+        if model is None:
+            problems.add(f"{at}.kind", f"must be one of {', '.join(SOURCE_KINDS)}, found {kind!r}")
             continue
-        check_encoder(own.get("base"), f"{path}.base", raw, problems)
-        if own.get("base") == f"encoder/{name}":
-            problems[f"{path}.base"] = f"found {own['base']!r}: the encoder is made of itself; name another"
-        place = _either("pretrain", common, path, own)
-        resolved[name] = section(PretrainParams, {**common, **own, "encoder": name}, place, problems)
+        values, places = merge(("fetch", common), (at, own))
+        resolved[name] = check_section(model, {**values, "source": name}, problems.within(at, places))
     return resolved
 
 
-def _corpus(raw: Raw, tasks: tuple[str, ...], problems: dict[str, str]) -> Raw:
-    """Return the section of the corpus: each of its texts has the section's own keys in place of those it lacks."""
-    common = dict(mapped(raw, "corpus", problems))
+def _check_tasks(raw: Document, problems: Problems) -> Iterator[tuple[str, Document]]:
+    """Yield the tasks of valid name with their own keys."""
+    for task, own in require_map(raw, "tasks", problems).items():
+        within = problems.within(f"tasks.{task}")
+        if not isinstance(own, dict):
+            within.add("", f"must be a map from stages to parameters, found {own!r}")
+        elif check_name(task, within):
+            check_keys(own, tuple(PER_TASK), within)
+            yield task, own
+
+
+def _resolve_task(
+    raw: Document, stage: str, task: str, task_values: Document, profiles: Mapping[str, Document], problems: Problems
+) -> Document:
+    """Return the section of a stage and a task: the task's own keys in place of the stage's."""
+    at = f"tasks.{task}.{stage}"
+    own = task_values.get(stage, {})
+    if not isinstance(own, dict):
+        problems.add(at, f"must be a map of {stage} parameters, found {own!r}")
+        own = {}
+    values, places = merge((stage, require_map(raw, stage, problems)), (at, own))
+    values["task"] = task
+    if stage == "validate":
+        values["reference"] = profiles.get(task)
+    model = PER_TASK[stage]
+    missing = {key: f"{stage}.{key}" for key in model.model_fields if key != "file"}  # from the section for all tasks
+    return check_section(model, values, problems.within(at, {**missing, **places}))
+
+
+def _resolve_corpus(raw: Document, tasks: tuple[str, ...], problems: Problems) -> Document:
+    """Return the section of the corpus: each of its texts takes the keys it lacks from the section itself."""
+    common = dict(require_map(raw, "corpus", problems))
+    within = problems.within("corpus")
     texts = common.pop("texts", {})
     shared = {name: common.pop(name) for name in TextParams.model_fields if name in common}
     if not isinstance(texts, dict):
-        problems["corpus.texts"] = f"found {texts!r}; it must be a map from a name to a file"
+        within.add("texts", f"must be a map from names to files, found {texts!r}")
         texts = {}
     resolved = {}
     for name, own in texts.items():
-        path = f"corpus.texts.{name}"
-        check_name(name, path, problems)
+        at = f"corpus.texts.{name}"
+        check_name(name, problems.within(at))
         if not isinstance(own, dict):
-            problems[path] = f"found {own!r}; it must be a map with `file`"
+            problems.add(at, f"must be a map with `file`, found {own!r}")
             continue
-        resolved[name] = section(TextParams, {**shared, **own}, _either("corpus", shared, path, own), problems)
-    for task in common.get("tasks") or ():
+        values, places = merge(("corpus", shared), (at, own))
+        resolved[name] = check_section(TextParams, values, problems.within(at, places))
+    named = common.get("tasks")
+    for task in named if isinstance(named, list) else ():
         if task not in tasks:
-            problems.setdefault("corpus.tasks", unknown(str(task), tasks, what="task"))
+            within.add("tasks", describe_unknown(str(task), tasks, kind="task"))
     values = {**common, "texts": resolved if all(resolved.values()) else {}, "protected": list(tasks)}
-    return section(CorpusParams, values, lambda key: f"corpus.{key}", problems)
+    return check_section(CorpusParams, values, within)
 
 
-def _task_section(
-    raw: Raw, stage: str, model: type[Section], task: str, profiles: Mapping[str, Raw], problems: dict[str, str]
-) -> Raw:
-    common = mapped(raw, stage, problems)
-    task_map = mapped(raw, "tasks", problems).get(task)
-    own = task_map.get(stage, {}) if isinstance(task_map, dict) else {}
-    if not isinstance(own, dict):
-        problems[f"tasks.{task}.{stage}"] = f"found {own!r}; it must be a map of {stage} parameters"
-        own = {}
-    values = {**common, **own, "task": task}
-    if stage == "validate":
-        values["reference"] = profiles.get(task)
-    is_own = {*own, "file", ""}  # what concerns a section as a whole has no key, and is the task's to mend
-    return section(
-        model, values, lambda key: f"tasks.{task}.{stage}.{key}" if key in is_own else f"{stage}.{key}", problems
-    )
-
-
-def _check_slices(ingest: Raw, evaluate: Raw, path: str, problems: dict[str, str]) -> None:
-    """Find a slice by a column that will not be there before a model is trained to find it."""
-    kept = (*ingest.get("keep", ()), "label")
-    for column in evaluate.get("slices", ()):
-        if ingest and column not in kept:
-            problems.setdefault(path, f"found {column!r}; a slice is by a column of `ingest.keep`: {', '.join(kept)}")
-
-
-def _sources(raw: Raw, problems: dict[str, str]) -> Raw:
-    common, resolved = mapped(raw, "fetch", problems), {}
-    for name, own in mapped(raw, "sources", problems).items():
-        path = f"sources.{name}"
-        check_name(name, path, problems)
-        kind = own.get("kind") if isinstance(own, dict) else None
-        model = KINDS.get(kind) if isinstance(kind, str) else None
-        if model is None:
-            problems[f"{path}.kind"] = f"found {kind!r}; allowed: {', '.join(KINDS)}"
+def _resolve_encoders(raw: Document, problems: Problems) -> Document:
+    """Return the section of each encoder: its own keys in place of those of `pretrain`."""
+    common, resolved = require_map(raw, "pretrain", problems), {}
+    encoders = {} if raw.get("encoders") == {} else require_map(raw, "encoders", problems)  # {}: none are wanted
+    for name, own in encoders.items():
+        at = f"encoders.{name}"
+        check_name(name, problems.within(at))
+        if not isinstance(own, dict):
+            problems.add(at, f"must be a map with `base` and what differs from `pretrain`, found {own!r}")
             continue
-        place = _either("fetch", common, path, own)
-        resolved[name] = section(model, {**common, **own, "source": name}, place, problems)
+        check_encoder(own.get("base"), f"{at}.base", raw, problems)
+        if own.get("base") == f"encoder/{name}":
+            problems.add(f"{at}.base", f"an encoder cannot start from itself, found {own['base']!r}; name another")
+        values, places = merge(("pretrain", common), (at, own))
+        resolved[name] = check_section(PretrainParams, {**values, "encoder": name}, problems.within(at, places))
     return resolved
 
 
-def _either(shared: str, common: Raw, path: str, own: Raw) -> Callable[[str], str]:
-    """Return where a key stands: below `shared` if it is of the common ones and not overridden, else below `path`."""
-    return lambda key: f"{shared}.{key}" if key in common and key not in own else f"{path}.{key}"
-
-
-def _lines(node: Any, prefix: str) -> list[tuple[str, int]]:
-    found: list[tuple[str, int]] = []
-    if isinstance(node, dict) and hasattr(node, "lc"):
-        for key, value in node.items():
-            path = f"{prefix}{key}"
-            found.append((path, node.lc.key(key)[0] + 1))
-            found.extend(_lines(value, f"{path}."))
-    return found
-
-
-def _place(path: str, lines: Mapping[str, int]) -> str:
-    """Return `line N: ` of the nearest key at or above `path`."""
-    while path and path not in lines:
-        path = path.rpartition(".")[0]
-    return f"line {lines[path]}: " if path else ""
+def _check_slices(ingest: Document, evaluate: Document, problems: Problems) -> None:
+    """Add an error for a slice by a column that the examples will not have: now, and not after hours of training."""
+    kept = (*ingest.get("keep", ()), "label")
+    for column in evaluate.get("slices", ()):
+        if ingest and column not in kept:
+            problems.add("", f"must be columns of `ingest.keep` ({', '.join(kept)}), found {column!r}")

@@ -1,4 +1,4 @@
-"""What may stand below `sources`: where data come from, pinned so that the same bytes come or none."""
+"""The section `sources` of params.yaml: downloads, pinned so that they bring the same bytes or fail."""
 
 from collections import Counter
 from pathlib import PurePosixPath
@@ -6,29 +6,30 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from pipeline.settings.fields import FilePath, Name, Section, Split
+from pipeline.core.document import Strict
+from pipeline.settings.fields import FilePath, Name, Split
 
 
-def plain(path: str) -> str:
-    """Return `path` if its suffix says text, table or tensors: nothing that runs, or is unpickled, when it is read.
+def require_plain_suffix(path: str) -> str:
+    """Return `path` if its suffix means text, a table or tensors: nothing that runs, or is unpickled, when it is read.
 
     Raises:
-        ValueError: The suffix (the one before `.gz`, if it ends so) is not in `SUFFIXES`.
+        ValueError: The suffix (the one before `.gz`, if there is that) is not in `SUFFIXES`.
     """
     if not path.lower().removesuffix(".gz").endswith(SUFFIXES):
-        raise ValueError(f"found {path!r}; files that may hold code are refused, allowed are {' '.join(SUFFIXES)}")
+        raise ValueError(f"files that can hold code are refused, found {path!r}; allowed: {' '.join(SUFFIXES)}")
     return path
 
 
 SUFFIXES = (".csv", ".json", ".jsonl", ".md", ".model", ".parquet", ".safetensors", ".tsv", ".txt")
-PlainPath = Annotated[FilePath, AfterValidator(plain)]
+PlainPath = Annotated[FilePath, AfterValidator(require_plain_suffix)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+CommitHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Globs = Annotated[tuple[FilePath, ...], Field(min_length=1)]
 
 
-class FetchParams(Section):
-    """What every source has in common."""
+class FetchParams(Strict):
+    """The parameters of every source."""
 
     source: Name
     timeout: Annotated[int, Field(ge=1, le=86_400)]
@@ -45,40 +46,40 @@ class PackageSource(FetchParams):
     members: Annotated[dict[FilePath, PlainPath], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _one_place_each(self) -> Self:
-        # Some file systems do not tell case apart.
+    def _check_targets(self) -> Self:
+        # Some file systems ignore case.
         places = Counter(target.casefold() for target in self.members.values())
         folders = {str(parent) for place in places for parent in PurePosixPath(place).parents}
         if clash := sorted(place for place, count in places.items() if count > 1 or place in folders):
-            raise ValueError(f"two members would be written to {clash[0]!r}; give each file its own name")
+            raise ValueError(f"each member needs a file of its own, found two at {clash[0]!r}")
         return self
 
 
 def _shape(files: object) -> str:
-    """Return which of the two forms of `files` is meant, so that only its errors are shown."""
+    """Return which of the two forms `files` has, so that pydantic reports the errors of that form alone."""
     return "map" if isinstance(files, dict) else "list"
 
 
 class HubSource(FetchParams):
     """A dataset or model of the Hugging Face Hub at one commit.
 
-    `files` are the names to bring as they are (globs allowed); for a dataset it may be a map from split to its
+    `files` are the names to download as they are (globs allowed); for a dataset it may be a map from split to its
     Parquet files, which become one file `dataset.parquet` with a column `split`.
     """
 
     kind: Literal["hub"]
     type: Literal["dataset", "model"]
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
-    revision: Revision
+    revision: CommitHash
     files: Annotated[
         Annotated[Globs, Tag("list")] | Annotated[dict[Split, Globs], Field(min_length=1), Tag("map")],
         Discriminator(_shape),
     ]
 
     @model_validator(mode="after")
-    def _splits_of_datasets(self) -> Self:
+    def _check_splits(self) -> Self:
         if isinstance(self.files, dict) and self.type != "dataset":
-            raise ValueError("`files` is a map of splits, and only a dataset has splits; give a list")
+            raise ValueError("only a dataset has splits, found a map of splits as `files` of a model; give a list")
         return self
 
 

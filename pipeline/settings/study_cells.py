@@ -1,75 +1,76 @@
-"""The sections of the study's stages: what each cell is trained by."""
+"""The sections of the study's stages: the parameters of each cell."""
 
 import json
-from typing import Any
 
-from pipeline.settings.fields import Section
-from pipeline.settings.section import Raw, check_encoder, mapped, section, unknown
-from pipeline.settings.study import RivalParams, Study, StudyParams, TransferParams, cells_of
+from pipeline.core.document import Document
+from pipeline.settings.problems import Problems, describe_unknown
+from pipeline.settings.section import check_encoder, check_section, merge, require_map
+from pipeline.settings.study import Cell, RivalParams, Study, StudyParams, TransferParams, list_cells
 from pipeline.settings.task import ProbeParams
 
-# What of `finetune` keeps weights as they are, and the value with which all of them learn.
-LEARNING: Raw = {"freeze_embeddings": False, "freeze_layers": 0, "lora": None}
+# Keys of `finetune` that can keep weights as they are, each with the value that lets all weights learn.
+_LEARNING: Document = {"freeze_embeddings": False, "freeze_layers": 0, "lora": None}
 
 
-def study_sections(raw: Raw, resolved: Raw, problems: dict[str, str]) -> Raw:
+def resolve_study(raw: Document, resolved: Document, problems: Problems) -> Document:
     """Return the sections of the study's stages: `rival` and `study` by cell, `start` by arm, `transfer` as a whole."""
-    found = section(Study, mapped(raw, "study", problems), lambda key: f"study.{key}".rstrip("."), problems)
-    if not found:
+    section = check_section(Study, require_map(raw, "study", problems), problems.within("study"))
+    if not section:
         return {}
-    study = Study.model_validate_json(json.dumps(found))
-    if strange := [task for task in study.tasks if task not in resolved["ingest"]]:
-        problems["study.tasks"] = unknown(strange[0], tuple(resolved["ingest"]), what="task")
+    study = Study.model_validate_json(json.dumps(section))
+    if unknown := [task for task in study.tasks if task not in resolved["ingest"]]:
+        problems.add("study.tasks", describe_unknown(unknown[0], tuple(resolved["ingest"]), kind="task"))
         return {}
     for name, arm in study.arms.items():
         check_encoder(arm.encoder, f"study.arms.{name}.encoder", raw, problems)
         if arm.initial == "random":
-            kept = {**mapped(raw, "finetune", problems), **study.finetune, **arm.finetune}
-            _check_random(kept, f"study.arms.{name}.finetune", problems)
-
-    def of_cell(model: type[Section], cell: Any, **values: Any) -> Raw:
-        group = "rivals" if cell.arm in study.rivals else "arms"
-        place = f"study.{group}.{cell.arm}"
-        return section(model, {**cell._asdict(), **values}, lambda key: f"{place}.{key}".rstrip("."), problems)
-
-    def baseline(cell: Any) -> Raw | None:
-        own = {**resolved["baseline"][cell.task], **study.rivals[cell.arm].baseline}
-        return own if cell.arm == "tfidf" else None
-
-    def trained(cell: Any) -> Raw:
-        arm, common = study.arms[cell.arm], mapped(raw, "finetune", problems)
-        own = {**common, **study.finetune, **arm.finetune, "task": cell.task, "seed": cell.seed}
-        probed = arm.kind == "probe"
-        strengths = {key: resolved["baseline"][cell.task].get(key) for key in ProbeParams.model_fields}
-        return {
-            "initial": arm.initial,
-            "max_length": resolved["tokenize"][cell.task].get("max_length"),
-            "min_steps": arm.min_steps,
-            "extract": resolved["extract"][cell.task] if probed else None,
-            "probe": strengths if probed else None,
-            "finetune": None if probed else own,
-        }
-
+            finetune = {**require_map(raw, "finetune", problems), **study.finetune, **arm.finetune}
+            _check_random(finetune, problems.within(f"study.arms.{name}.finetune"))
+    rivals, arms = list_cells(study, study.rivals), list_cells(study, study.arms)
     return {
-        "rival": {
-            name: of_cell(RivalParams, cell, baseline=baseline(cell)) for name, cell in cells_of(study, study.rivals)
-        },
+        "rival": {name: _resolve_rival(study, cell, resolved, problems) for name, cell in rivals},
         "start": {name: {"arm": name, "initial": arm.initial} for name, arm in study.arms.items()},
-        "study": {name: of_cell(StudyParams, cell, **trained(cell)) for name, cell in cells_of(study, study.arms)},
+        "study": {name: _resolve_arm(study, cell, raw, resolved, problems) for name, cell in arms},
         "transfer": {
-            **{key: found[key] for key in TransferParams.model_fields if key in found},
-            "arms": {name: arm["title"] for name, arm in {**found["rivals"], **found["arms"]}.items()},
+            **{key: section[key] for key in TransferParams.model_fields if key in section},
+            "arms": {name: arm["title"] for name, arm in {**section["rivals"], **section["arms"]}.items()},
             "encoders": {name: arm.encoder for name, arm in study.arms.items()},
         },
     }
 
 
-def _check_random(finetune: Raw, path: str, problems: dict[str, str]) -> None:
-    """Find random weights that would never learn."""
-    for key, learning in LEARNING.items():
+def _resolve_rival(study: Study, cell: Cell, resolved: Document, problems: Problems) -> Document:
+    """Return the section of a cell without an encoder; the largest class has no parameters."""
+    baseline = {**resolved["baseline"][cell.task], **study.rivals[cell.arm].baseline}
+    values = {**cell._asdict(), "baseline": baseline if cell.arm == "tfidf" else None}
+    return check_section(RivalParams, values, problems.within(f"study.rivals.{cell.arm}"))
+
+
+def _resolve_arm(study: Study, cell: Cell, raw: Document, resolved: Document, problems: Problems) -> Document:
+    """Return the section of a cell with an encoder."""
+    arm, at = study.arms[cell.arm], f"study.arms.{cell.arm}"
+    common = require_map(raw, "finetune", problems)
+    finetune, places = merge(
+        ("finetune", common), ("study.finetune", study.finetune), (f"{at}.finetune", arm.finetune)
+    )  # fmt: skip
+    strengths = {key: resolved["baseline"][cell.task].get(key) for key in ProbeParams.model_fields}
+    is_probe = arm.kind == "probe"
+    values = {
+        **cell._asdict(),
+        "initial": arm.initial,
+        "max_length": resolved["tokenize"][cell.task].get("max_length"),
+        "min_steps": arm.min_steps,
+        "extract": resolved["extract"][cell.task] if is_probe else None,
+        "probe": strengths if is_probe else None,
+        "finetune": None if is_probe else {**finetune, "task": cell.task, "seed": cell.seed},
+    }
+    within = problems.within(at, {f"finetune.{key}": place for key, place in places.items()})
+    return check_section(StudyParams, values, within)
+
+
+def _check_random(finetune: Document, problems: Problems) -> None:
+    """Add an error for random weights that would never learn."""
+    for key, learning in _LEARNING.items():
         if finetune.get(key, learning) != learning:
-            problems.setdefault(
-                f"{path}.{key}",
-                f"found {finetune[key]!r}, and `initial` is random: weights that never learn would stay random; "
-                f"set {json.dumps(learning)}",
-            )
+            wrong = f"would keep random weights as they are (`initial` is random), found {finetune[key]!r}"
+            problems.add(key, f"{wrong}; set {json.dumps(learning)}")

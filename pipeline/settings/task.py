@@ -1,32 +1,33 @@
-"""What may stand in the sections of params.yaml: one frozen, strict class a stage, without defaults."""
+"""The sections of params.yaml that tasks may override: one strict class for each stage, without defaults."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.settings.fields import Count, Name, Positive, Section, Seed, Share, Text
+from pipeline.core.document import Strict
+from pipeline.settings.fields import Count, Name, Positive, Seed, Share, Text
 from pipeline.settings.ingest import IngestParams
 
 
-class Profile(Section):
-    """How a task's train split looked: what drift is measured against."""
+class Profile(Strict):
+    """The profile of a task's train split: the reference of drift."""
 
     rows: Count
     label_shares: dict[str, Share]
     length_counts: tuple[Annotated[int, Field(ge=0)], ...]
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_consistency(self) -> Self:
         total = sum(self.label_shares.values())
         if abs(total - 1) > 1e-9:
-            raise ValueError(f"the label shares sum to {total:g}; they must sum to 1")
+            raise ValueError(f"the label shares must sum to 1, found {total:g}")
         if sum(self.length_counts) != self.rows:
-            raise ValueError(f"the lengths sum to {sum(self.length_counts)}; they must sum to `rows`, {self.rows}")
+            raise ValueError(f"the lengths must sum to `rows`, {self.rows}, found {sum(self.length_counts)}")
         return self
 
 
-class ValidateParams(Section):
-    """What the examples must look like."""
+class ValidateParams(Strict):
+    """The thresholds of the checks of the examples."""
 
     task: Name
     min_rows: Count
@@ -48,22 +49,22 @@ class ValidateParams(Section):
     reference: Profile | None
 
     @model_validator(mode="after")
-    def _some_length(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.min_chars > self.max_chars:
-            raise ValueError(f"`min_chars` {self.min_chars} is above `max_chars` {self.max_chars}")
+            raise ValueError(f"`min_chars` must be at most `max_chars`, found {self.min_chars} and {self.max_chars}")
         return self
 
 
-class TokenizeParams(Section):
-    """How examples become token ids."""
+class TokenizeParams(Strict):
+    """The parameters that turn examples into token ids."""
 
     task: Name
     max_length: Annotated[int, Field(ge=4, le=8192)]
     batch_texts: Annotated[int, Field(ge=1, le=10**6)]
 
 
-class ExtractParams(Section):
-    """How the frozen encoder turns an example into a vector."""
+class ExtractParams(Strict):
+    """The parameters that turn an example into a vector of the frozen encoder."""
 
     task: Name
     pooling: Literal["cls", "mean", "max"]
@@ -75,15 +76,15 @@ class ExtractParams(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
 
 
-class ProbeParams(Section):
-    """A linear model on frozen features: the strengths tried on validation, and the solver's patience."""
+class ProbeParams(Strict):
+    """A linear model on frozen features: the strengths tried on validation, and the limit of the solver."""
 
     probe_strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
     max_iter: Annotated[int, Field(ge=1, le=10**6)]
 
 
 class BaselineParams(ProbeParams):
-    """The models a transformer has to beat."""
+    """The parameters of the models that a transformer has to beat."""
 
     task: Name
     ngrams: Annotated[int, Field(ge=1, le=5)]
@@ -91,8 +92,8 @@ class BaselineParams(ProbeParams):
     strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
-class TrainingParams(Section):
-    """What any training by gradients has."""
+class TrainingParams(Strict):
+    """The parameters of any training by gradients."""
 
     batch_tokens: Annotated[int, Field(ge=16, le=10**7)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
@@ -110,7 +111,7 @@ class TrainingParams(Section):
 
 
 class FinetuneParams(TrainingParams):
-    """How the encoder is trained on a task."""
+    """The parameters of training the encoder on a task."""
 
     task: Name
     epochs: Annotated[int, Field(ge=1, le=1000)]
@@ -125,8 +126,8 @@ class FinetuneParams(TrainingParams):
     evaluations: Annotated[int, Field(ge=1, le=100)]
 
 
-class EvaluateParams(Section):
-    """What is measured on the test split."""
+class EvaluateParams(Strict):
+    """The parameters of the measurements on the test split."""
 
     task: Name
     confidence: Annotated[float, Field(gt=0, lt=1)]
@@ -142,33 +143,33 @@ class EvaluateParams(Section):
     seed: Seed
 
     @model_validator(mode="after")
-    def _rising(self) -> Self:
+    def _check_edges(self) -> Self:
         if any(left >= right for left, right in zip(self.length_edges, self.length_edges[1:], strict=False)):
-            raise ValueError(f"`length_edges` must rise: {list(self.length_edges)}")
+            raise ValueError(f"`length_edges` must rise, found {list(self.length_edges)}")
         return self
 
 
-class Gate(Section):
-    """How much worse a metric may become before a change is refused; for losses and errors, worse is more."""
+class MetricGate(Strict):
+    """The largest allowed worsening of a metric; of losses and errors, more is worse."""
 
     largest_drop: Annotated[float, Field(ge=0, le=100)]
     level: Annotated[float, Field(gt=0, le=0.5)]
     floor: Annotated[float, Field(ge=0, le=100)] | None
 
 
-class Gates(Section):
-    """The gates of a task, one a metric; no stage reads them, so no edit of them runs a model again."""
+class Gates(Strict):
+    """The gates of a task, one for each metric; no stage reads them, so an edit of them reruns no model."""
 
     task: Name
-    accuracy: Gate | None
-    macro_f1: Gate | None
-    log_loss: Gate | None
-    brier: Gate | None
-    ece: Gate | None
+    accuracy: MetricGate | None
+    macro_f1: MetricGate | None
+    log_loss: MetricGate | None
+    brier: MetricGate | None
+    ece: MetricGate | None
 
 
-class ReportParams(Section):
-    """What the page shows."""
+class ReportParams(Strict):
+    """The parameters of the page."""
 
     title: Text
     worst: Annotated[int, Field(ge=0, le=1000)]
@@ -176,7 +177,7 @@ class ReportParams(Section):
     encoders: tuple[Name, ...]
 
 
-PER_TASK: dict[str, type[Section]] = {
+PER_TASK: dict[str, type[Strict]] = {
     "ingest": IngestParams,
     "validate": ValidateParams,
     "tokenize": TokenizeParams,

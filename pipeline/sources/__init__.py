@@ -1,1 +1,1 @@
-"""What the network brings, pinned by version and checksum."""
+"""Files from the network, pinned by version and checksum."""

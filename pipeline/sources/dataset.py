@@ -1,4 +1,4 @@
-"""The Parquet files of a dataset's splits as one file, the form that `ingest` reads."""
+"""The Parquet files of a dataset's splits joined to one file, the form that `ingest` reads."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,31 +9,31 @@ import pyarrow.parquet as pq
 from pipeline.core.errors import DataError
 from pipeline.settings.fields import Split
 
-COLUMN = "split"
-BATCH_ROWS = 65_536
-DAMAGE = (pa.ArrowException, OSError)
+_COLUMN = "split"
+_BATCH_ROWS = 65_536
+_DAMAGE = (pa.ArrowException, OSError)
 
 
-def join(splits: Mapping[Split, Sequence[Path]], out: Path) -> None:
+def join_splits(splits: Mapping[Split, Sequence[Path]], out: Path) -> None:
     """Write the rows of all files, in the order given, to `out` with their split in a last column `split`.
 
-    One batch is in memory at a time. The schema's metadata are left out: they describe the files, not the whole.
+    One batch is in memory at a time. The metadata of the schema are left out: they describe the files, not the whole.
 
     Raises:
         DataError: A file is not Parquet, has a column `split` of its own, or other columns than the first file.
     """
     files = [(split, path) for split, paths in splits.items() for path in paths]
     schema = _schema(files[0][1])
-    if COLUMN in schema.names:
+    if _COLUMN in schema.names:
         raise DataError(
-            f"{files[0][1].name} has a column {COLUMN!r} of its own; list its files instead of mapping splits."
+            f"{files[0][1].name} has a column {_COLUMN!r} of its own. List its files instead of mapping splits."
         )
-    with pq.ParquetWriter(out, schema.append(pa.field(COLUMN, pa.string())), compression="zstd") as writer:
+    with pq.ParquetWriter(out, schema.append(pa.field(_COLUMN, pa.string())), compression="zstd") as writer:
         for split, path in files:
-            if not (found := _schema(path)).equals(schema):
+            if not (other := _schema(path)).equals(schema):
                 raise DataError(
-                    f"{path.name} has the columns\n{found}\nand {files[0][1].name} has\n{schema}\n"
-                    "Files that are joined must have the same columns; name only such files."
+                    f"{path.name} has the columns\n{other}\nand {files[0][1].name} has\n{schema}\n"
+                    "Joined files must have the same columns. Name only such files."
                 )
             for batch in _batches(path):
                 column = pa.repeat(split, batch.num_rows)
@@ -43,14 +43,14 @@ def join(splits: Mapping[Split, Sequence[Path]], out: Path) -> None:
 def _schema(path: Path) -> pa.Schema:
     try:
         return pq.read_schema(path).remove_metadata()
-    except DAMAGE as error:
+    except _DAMAGE as error:
         raise DataError(
-            f"{path.name} is not a Parquet file: {error}. A map of splits takes Parquet files only."
+            f"{path.name} is not a Parquet file, found {error}. Name only Parquet files in a map of splits."
         ) from error
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     try:
-        yield from pq.ParquetFile(path).iter_batches(batch_size=BATCH_ROWS)
-    except DAMAGE as error:
+        yield from pq.ParquetFile(path).iter_batches(batch_size=_BATCH_ROWS)
+    except _DAMAGE as error:
         raise DataError(f"{path.name} is damaged: {error}. Pin another revision.") from error

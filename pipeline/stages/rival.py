@@ -1,28 +1,28 @@
 """rival: examples -> a cell of the study, a model without an encoder."""
 
 from pipeline.core.files import write_json
-from pipeline.core.stage import In, Out
-from pipeline.core.tables import read_parquet
-from pipeline.evaluate.baselines import majority, tfidf
+from pipeline.core.stage import Gate, In, Out
+from pipeline.core.tables import read_parquet, write_parquet
+from pipeline.evaluate.baselines import predict_majority, predict_tfidf
 from pipeline.settings.study import RivalParams
-from pipeline.study.budget import budget
-from pipeline.study.cell import NO_TRAINING, document
+from pipeline.study.budget import draw_budget
+from pipeline.study.cell import NO_TRAINING, cell_document, predictions_table
 
 
-def run(params: RivalParams, *, examples: In, findings: In, cell: Out) -> None:  # noqa: ARG001
-    """Fit the largest class, or TF-IDF with logistic regression, on the labels of the cell.
-
-    `findings` is not read: that it is there says that validate let the examples pass.
-    """
-    given = budget(read_parquet(examples), labels=params.labels, seed=params.seed)
+def run(params: RivalParams, *, examples: In, findings: Gate, cell: Out, predictions: Out) -> None:
+    """Fit the largest class, or TF-IDF with logistic regression, on the labels of the cell."""
+    budget = draw_budget(read_parquet(examples), labels=params.labels, seed=params.seed)
+    train, validation, classes = budget.train, budget.validation, len(budget.class_names)
     if params.baseline is None:
-        found = majority(given.train.classes, classes=len(given.labels), rows=len(given.test.ids))
+        probabilities = predict_majority(train.classes, classes=classes, rows=len(budget.test.ids))
     else:
-        found = tfidf(
+        probabilities = predict_tfidf(
             params.baseline,
-            train=(given.train.texts, given.train.classes),
-            validation=(given.validation.texts, given.validation.classes),
-            texts=given.test.texts,
-            classes=len(given.labels),
+            train=(train.texts, train.classes),
+            validation=(validation.texts, validation.classes),
+            texts=budget.test.texts,
+            classes=classes,
         )
-    write_json(cell, document(params, given, found.argmax(axis=1), NO_TRAINING))
+    predicted = probabilities.argmax(axis=1)
+    write_json(cell, cell_document(params, budget, predicted, NO_TRAINING))
+    write_parquet(predictions, predictions_table(params.task, budget, predicted))

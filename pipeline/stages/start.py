@@ -8,16 +8,20 @@ from pipeline.core.stage import In, Out
 from pipeline.models.tokenizer import TOKENIZER_FILES
 from pipeline.settings.study import StartParams
 
-SHAPE = "config.json"
+CONFIG = "config.json"
 
 
 def run(params: StartParams, *, encoder: In, start: Out) -> None:
-    """Copy the encoder, or its shape and tokenizer alone: other pretrained weights then rerun no random start."""
-    kept = [path for path in sorted(encoder.iterdir()) if path.name in (SHAPE, *TOKENIZER_FILES)]
-    kept += sorted(encoder.glob("*.safetensors")) if params.initial == "pretrained" else []
-    if not any(path.name == SHAPE for path in kept):
-        raise EnvironmentFault(f"{encoder} has no {SHAPE}, so it is no encoder. Run `dvc repro`, which makes it again.")
+    """Copy the encoder, or its configuration and tokenizer alone, so that other weights rerun no random arm.
+
+    Raises:
+        EnvironmentFault: The folder holds no encoder.
+    """
+    files = [path for path in sorted(encoder.iterdir()) if path.name in (CONFIG, *TOKENIZER_FILES)]
+    files += sorted(encoder.glob("*.safetensors")) if params.initial == "pretrained" else []
+    if not any(path.name == CONFIG for path in files):
+        raise EnvironmentFault(f"start: {encoder}: not an encoder, no {CONFIG}. Run `dvc repro` to create it again.")
     with publish(start) as partial:
         partial.mkdir()
-        for path in kept:
+        for path in files:
             shutil.copyfile(path, partial / path.name)

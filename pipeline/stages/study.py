@@ -2,27 +2,29 @@
 
 from pipeline.core.errors import UsageError
 from pipeline.core.files import write_json
-from pipeline.core.stage import In, Out
-from pipeline.core.tables import read_parquet
+from pipeline.core.stage import Gate, In, Out
+from pipeline.core.tables import read_parquet, write_parquet
 from pipeline.settings.study import StudyParams
-from pipeline.study.budget import budget
-from pipeline.study.cell import NO_TRAINING, document
-from pipeline.study.fewshot import finetuned, probed
+from pipeline.study.budget import draw_budget
+from pipeline.study.cell import NO_TRAINING, cell_document, predictions_table
+from pipeline.study.fewshot import finetune_arm, probe_arm
 
 
-def run(params: StudyParams, *, examples: In, findings: In, start: In, cell: Out) -> None:  # noqa: ARG001
-    """Train what the arm says on the labels of the cell, and keep its answers to the test rows.
-
-    `findings` is not read: that it is there says that validate let the examples pass.
+def run(params: StudyParams, *, examples: In, findings: Gate, start: In, cell: Out, predictions: Out) -> None:
+    """Fine-tune or probe the arm's encoder on the labels of the cell, and predict the test rows.
 
     Raises:
-        UsageError: The cell says neither how to fine-tune nor how to probe.
+        UsageError: The cell has neither `finetune` nor `probe`.
     """
-    given = budget(read_parquet(examples), labels=params.labels, seed=params.seed)
+    budget = draw_budget(read_parquet(examples), labels=params.labels, seed=params.seed)
     if params.finetune is not None:
-        found = finetuned(params, params.finetune, start, given)
+        predicted, effort = finetune_arm(params, params.finetune, start, budget)
     elif params.probe is not None and params.extract is not None:
-        found = probed(params, params.extract, params.probe, start, given), NO_TRAINING
+        predicted, effort = probe_arm(params, params.extract, params.probe, start, budget), NO_TRAINING
     else:
-        raise UsageError(f"the cell {params.task}-{params.arm} has neither `finetune` nor `probe`; run `dvc repro`")
-    write_json(cell, document(params, given, *found))
+        raise UsageError(
+            f"study: {params.task}-{params.arm} has neither `finetune` nor `probe`. Run `dvc repro` to resolve its "
+            "params again."
+        )
+    write_json(cell, cell_document(params, budget, predicted, effort))
+    write_parquet(predictions, predictions_table(params.task, budget, predicted))

@@ -1,9 +1,9 @@
-"""validate: examples -> findings, the gate before everything that learns."""
+"""validate: examples -> findings, the gate before any stage that learns."""
 
-from pipeline.checks.expectations import verdicts
-from pipeline.checks.findings import gate, judge, summary
-from pipeline.checks.measures import frames, measured, schema_frames, train_profile
-from pipeline.checks.suite import checks, schema_checks
+from pipeline.checks.expectations import run_checks
+from pipeline.checks.findings import collect_findings, require_passed, summarize_findings
+from pipeline.checks.measures import build_frames, build_schema_frames, measure_examples, profile_train
+from pipeline.checks.suite import list_checks, list_schema_checks
 from pipeline.core.files import read_json, write_json
 from pipeline.core.stage import In, Out
 from pipeline.core.tables import labels_of, read_parquet
@@ -11,19 +11,19 @@ from pipeline.settings.task import ValidateParams
 
 
 def run(params: ValidateParams, *, examples: In, intake: In, findings: Out) -> None:
-    """Judge the examples; a critical failure stops here and leaves no findings, a warning goes on."""
+    """Check the examples; a critical failure stops here and leaves no findings, a warning does not."""
     table, source = read_parquet(examples), read_json(intake)
     file = str(source.get("file", examples.name))
 
-    schema, header = schema_checks(table.column_names), schema_frames(table)
-    found = judge(schema, verdicts(schema, header), header, {})
-    gate(found, schema, task=params.task, file=file)
+    schema, header = list_schema_checks(table.column_names), build_schema_frames(table)
+    checked = collect_findings(schema, run_checks(schema, header), header, {})
+    require_passed(checked, schema, task=params.task, file=file)
 
-    present = train_profile(table)
-    measures = measured(table, source, params, present)
-    suite, facts = checks(params, labels_of(table)), frames(table, present, measures)
-    found += judge(suite, verdicts(suite, facts), facts, measures)
-    gate(found, suite, task=params.task, file=file)
+    present = profile_train(table)
+    measures = measure_examples(table, source, params, present)
+    suite, frames = list_checks(params, labels_of(table)), build_frames(table, present, measures)
+    checked += collect_findings(suite, run_checks(suite, frames), frames, measures)
+    require_passed(checked, suite, task=params.task, file=file)
 
-    write_json(findings, {"task": params.task, "checks": found, "profile": present})
-    print(summary(found))
+    write_json(findings, {"task": params.task, "checks": checked, "profile": present})
+    print(summarize_findings(checked))

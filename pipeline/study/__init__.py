@@ -1,1 +1,1 @@
-"""The transfer study: what pretraining brings, with few labels."""
+"""The transfer study: the gain from pretraining if labels are few."""

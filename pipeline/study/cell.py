@@ -1,16 +1,20 @@
-"""One model of the study: what it may learn from, and the document of how it did on the test split."""
+"""A cell of the study, one model: the document of its numbers and the table of its predictions on the test split."""
 
 from typing import Any, NamedTuple
 
-import numpy as np
+import pyarrow as pa
 
+from pipeline.core.document import Document
 from pipeline.core.errors import DataError
+from pipeline.core.tables import class_indices, describe, labels_of
 from pipeline.evaluate.metrics import Ints, accuracy, confusion_matrix, macro_f1
 from pipeline.study.budget import Budget
 
+_AGAIN = "Run `dvc repro` to create it again."
+
 
 class Effort(NamedTuple):
-    """What a training took, in numbers that no clock knows: its updates, and the tokens that went through it."""
+    """The cost of a training, independent of any clock: its updates, and the tokens of all their batches."""
 
     steps: int
     tokens: int
@@ -19,40 +23,54 @@ class Effort(NamedTuple):
 NO_TRAINING = Effort(0, 0)
 
 
-_AGAIN = "Run `dvc repro` to make it again."
+class Answers(NamedTuple):
+    """The predictions of a cell: the ids of N test rows, and their actual and predicted class indices, (N,)."""
+
+    classes: int
+    ids: list[str]
+    actual: Ints
+    predicted: Ints
 
 
-def document(cell: Any, given: Budget, predicted: Ints, effort: Effort) -> dict[str, Any]:
-    """Return what is kept of a cell, ready for strict JSON.
-
-    `actual` and `predicted` are the class indices of the test rows in the order of their ids, as words of one line.
-    """
-    matrix = confusion_matrix(given.test.classes, predicted, len(given.labels))
+def cell_document(cell: Any, budget: Budget, predicted: Ints, effort: Effort) -> Document:
+    """Return the numbers of a cell, ready for strict JSON; `predicted` (N,) are class indices of the test rows."""
+    matrix = confusion_matrix(budget.test.classes, predicted, len(budget.class_names))
     return {
         "task": cell.task,
         "arm": cell.arm,
         "labels": cell.labels,
         "seed": cell.seed,
-        "rows": {name: len(getattr(given, name).ids) for name in ("train", "validation", "test")},
-        "classes": len(given.labels),
+        "rows": {split: len(getattr(budget, split).ids) for split in ("train", "validation", "test")},
+        "classes": len(budget.class_names),
         "accuracy": accuracy(matrix),
         "macro_f1": macro_f1(matrix),
         **effort._asdict(),
-        "actual": " ".join(map(str, given.test.classes)),
-        "predicted": " ".join(map(str, predicted)),
     }
 
 
-def indices(words: str, *, classes: int, rows: int) -> Ints:
-    """Return the class indices of a document's `actual` or `predicted`, (rows,).
+def predictions_table(task: str, budget: Budget, predicted: Ints) -> pa.Table:
+    """Return the predictions of a cell as `evaluate` writes them, without probabilities; the test rows are by id."""
+    columns = {"id": budget.test.ids, "label": budget.test.classes, "predicted": predicted}
+    return describe(pa.table(columns), task=task, labels=budget.class_names)
+
+
+def read_answers(table: pa.Table, document: Document) -> Answers:
+    """Return the predictions of the cell of a document.
 
     Raises:
-        DataError: It is something else.
+        DataError: The table is not such a table, or not of this cell.
     """
+    where = "study: predictions of {task}-{arm}-{labels}-{seed}".format(**document)
     try:
-        found = np.array([int(word) for word in words.split(" ")], np.int64)
-    except ValueError as error:
-        raise DataError(f"a cell's predictions are no class indices: {error}. {_AGAIN}") from error
-    if len(found) != rows or not ((found >= 0) & (found < classes)).all():
-        raise DataError(f"a cell has {len(found)} predictions for {rows} rows and {classes} classes. {_AGAIN}")
-    return found
+        answers = Answers(
+            len(labels_of(table)), table["id"].to_pylist(), class_indices(table), class_indices(table, "predicted")
+        )
+    except (KeyError, TypeError, ValueError) as error:  # no such column, no metadata, or metadata that is not JSON
+        raise DataError(f"{where}: not a table of predictions: {error!r}. {_AGAIN}") from error
+    wanted = document["classes"], document["rows"]["test"]
+    if (answers.classes, len(answers.ids)) != wanted:
+        raise DataError(
+            f"{where}: {len(answers.ids)} rows of {answers.classes} classes, in the cell {wanted[1]} of {wanted[0]}. "
+            f"{_AGAIN}"
+        )
+    return answers

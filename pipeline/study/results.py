@@ -1,4 +1,4 @@
-"""The cells of the study joined: what each arm reaches with so many labels, and which arm is better than which."""
+"""The results of the study: the accuracy of each arm by the number of labels, and the tests of arm against arm."""
 
 import csv
 import io
@@ -10,33 +10,46 @@ import numpy.typing as npt
 
 from pipeline.core.document import Document
 from pipeline.core.errors import DataError
-from pipeline.evaluate.bootstrap import estimate
+from pipeline.evaluate.bootstrap import percentile_interval
+from pipeline.evaluate.estimate import Estimate
 from pipeline.evaluate.metrics import Ints
-from pipeline.evaluate.outcome import Measure, outcome
-from pipeline.evaluate.paired import holm
-from pipeline.settings.study import TransferParams
-from pipeline.study.cell import indices
+from pipeline.evaluate.outcome import classify_difference
+from pipeline.evaluate.paired import adjust_p_values
+from pipeline.settings.study import Cell, TransferParams
+from pipeline.study.cell import Answers
 from pipeline.study.seed_means import Mean, crossed_macro_f1, crossed_mean, mean_macro_f1
 
-_DIFFERENT = "the cells of {} have different test rows. Run `dvc repro` to make them again."
-Cells = Mapping[tuple[str, str, int | str, int], Document]
+
+class CellResult(NamedTuple):
+    """What the study keeps of a cell: the document of its numbers, and its predictions."""
+
+    document: Document
+    answers: Answers
 
 
-class Answers(NamedTuple):
-    """What one arm answered with so many labels: `predicted` (S, N) class indices by seed and test row."""
+_Cells = Mapping[Cell, CellResult]
 
+
+class Point(NamedTuple):
+    """The cells of one arm with so many labels, one a seed: `predicted` (S, N) class indices of N test rows."""
+
+    documents: tuple[Document, ...]
     classes: int
+    ids: list[str]
     actual: Ints
     predicted: npt.NDArray[np.int64]
 
     @property
     def right(self) -> npt.NDArray[np.float64]:
-        """Whether each answer is right, (S, N), 1.0 or 0.0."""
+        """Whether each prediction is right, (S, N), 1.0 or 0.0."""
         return np.equal(self.predicted, self.actual).astype(np.float64)
 
 
-def joined(params: TransferParams, cells: Cells) -> Document:
-    """Return all that the study found, ready for strict JSON; `cells` are by (task, arm, labels, seed).
+_Points = Mapping[tuple[str, int | str], Point]  # of one task, by arm and labels
+
+
+def join_cells(params: TransferParams, cells: _Cells) -> Document:
+    """Return the results of the study, ready for strict JSON.
 
     Raises:
         DataError: Two cells of a task have different test rows.
@@ -44,16 +57,16 @@ def joined(params: TransferParams, cells: Cells) -> Document:
     return {
         "confidence": params.confidence,
         "seeds": list(params.seeds),
-        "tasks": [_task(params, task, cells) for task in params.tasks],
+        "tasks": [_task_document(params, task, cells) for task in params.tasks],
     }
 
 
-def curves_csv(document: Document) -> str:
-    """Return a line a task, arm and number of labels, for plots: means over seeds and the interval of accuracy."""
+def curves_csv(results: Document) -> str:
+    """Return a row for each task, arm and number of labels: means over seeds, and the interval of the accuracy."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(("task", "arm", "labels", "accuracy", "low", "high", "macro_f1"))
-    for task in document["tasks"]:
+    for task in results["tasks"]:
         for arm in task["arms"]:
             for point in arm["points"]:
                 accuracy = point["accuracy"]
@@ -64,15 +77,15 @@ def curves_csv(document: Document) -> str:
     return stream.getvalue()
 
 
-def _task(params: TransferParams, task: str, cells: Cells) -> Document:
-    answers: dict[tuple[str, int | str], Answers] = {
-        (arm, labels): _answers([cells[task, arm, labels, seed] for seed in params.seeds])
+def _task_document(params: TransferParams, task: str, cells: _Cells) -> Document:
+    points: dict[tuple[str, int | str], Point] = {
+        (arm, labels): _join_seeds([cells[Cell(task, arm, labels, seed)] for seed in params.seeds])
         for arm in params.arms
         for labels in params.labels
     }
-    if len({found.actual.tobytes() for found in answers.values()}) > 1:
-        raise DataError(_DIFFERENT.format(task))
-    first = next(iter(answers.values()))
+    first, *others = points.values()
+    for point in others:
+        _require_same_rows(task, (first.ids, first.actual), (point.ids, point.actual))
     return {
         "task": task,
         "classes": first.classes,
@@ -82,92 +95,90 @@ def _task(params: TransferParams, task: str, cells: Cells) -> Document:
                 "arm": arm,
                 "title": title,
                 "encoder": params.encoders.get(arm),
-                "points": [
-                    _point(params, [cells[task, arm, labels, seed] for seed in params.seeds], answers[arm, labels])
-                    for labels in params.labels
-                ],
+                "points": [_point_document(params, points[arm, labels]) for labels in params.labels],
             }
             for arm, title in params.arms.items()
         ],
-        **_tests(params, answers),
+        **_test_arms(params, points),
     }
 
 
-def _answers(cells: Sequence[Document]) -> Answers:
-    """Return the answers of an arm's cells, one a seed."""
-    classes, rows = cells[0]["classes"], cells[0]["rows"]["test"]
-    actual, *others = [indices(cell["actual"], classes=classes, rows=rows) for cell in cells]
-    if any((actual != other).any() for other in others):
-        raise DataError(_DIFFERENT.format(cells[0]["task"]))
-    predicted = np.stack([indices(cell["predicted"], classes=classes, rows=rows) for cell in cells])
-    return Answers(classes, actual, predicted)
+def _join_seeds(cells: Sequence[CellResult]) -> Point:
+    documents, answers = zip(*cells, strict=True)
+    first, *others = answers
+    for other in others:
+        _require_same_rows(documents[0]["task"], (first.ids, first.actual), (other.ids, other.actual))
+    return Point(documents, first.classes, first.ids, first.actual, np.stack([cell.predicted for cell in answers]))
 
 
-def _point(params: TransferParams, cells: Sequence[Document], found: Answers) -> Document:
-    """Return a point of a curve: accuracy and macro-F1 over the seeds, and what the training took."""
-    accuracy = crossed_mean(found.right, confidence=params.confidence)
+def _require_same_rows(task: str, rows: tuple[list[str], Ints], others: tuple[list[str], Ints]) -> None:
+    if rows[0] != others[0] or not np.array_equal(rows[1], others[1]):
+        raise DataError(f"study: cells of {task} have different test rows. Run `dvc repro` to create them again.")
+
+
+def _point_document(params: TransferParams, point: Point) -> Document:
+    """Return accuracy and macro-F1 over the seeds, and the mean cost of the trainings."""
+    accuracy = crossed_mean(point.right, confidence=params.confidence)
     draws = crossed_macro_f1(
-        found.actual,
-        found.predicted,
-        classes=found.classes,
+        point.actual,
+        point.predicted,
+        classes=point.classes,
         resamples=params.resamples,
         rng=np.random.default_rng(0),
     )
-    f1 = estimate(
-        mean_macro_f1(found.actual, found.predicted, classes=found.classes), draws, confidence=params.confidence
-    )
+    value = mean_macro_f1(point.actual, point.predicted, classes=point.classes)
+    f1 = percentile_interval(value, draws, confidence=params.confidence)
     low, high = (None if end is None else min(max(end, 0.0), 1.0) for end in (accuracy.low, accuracy.high))
+    first = point.documents[0]
     return {
-        "labels": cells[0]["labels"],
-        "train": cells[0]["rows"]["train"],
-        "validation": cells[0]["rows"]["validation"],
+        "labels": first["labels"],
+        "train": first["rows"]["train"],
+        "validation": first["rows"]["validation"],
         "accuracy": {"value": accuracy.value, "low": low, "high": high},
-        "by_seed": [float(one) for one in found.right.mean(axis=1)],
+        "by_seed": [float(share) for share in point.right.mean(axis=1)],
         "macro_f1": {"value": f1.value, "low": f1.low, "high": f1.high},
-        "steps": round(float(np.mean([cell["steps"] for cell in cells]))),
-        "tokens": round(float(np.mean([cell["tokens"] for cell in cells]))),
+        "steps": round(float(np.mean([document["steps"] for document in point.documents]))),
+        "tokens": round(float(np.mean([document["tokens"] for document in point.documents]))),
     }
 
 
-def _tests(params: TransferParams, answers: Mapping[tuple[str, int | str], Answers]) -> Document:
-    """Return the planned comparisons at equal labels, and those of fewer labels against the other arm's most.
+def _test_arms(params: TransferParams, points: _Points) -> Document:
+    """Return the planned comparisons at equal labels, and those of fewer labels with the most labels of the other arm.
 
-    Each pair is a question of its own, and so are its two kinds: p values are adjusted over the labels within them.
+    Each pair is a question of its own, and so are its two kinds of comparison: p values are adjusted over the labels of
+    one pair and kind.
     """
     most = params.labels[-1]
     equal = [(labels, labels) for labels in params.labels]
     fewer = [(labels, most) for labels in params.labels[:-1]]
     return {
-        "comparisons": [one for pair in params.comparisons for one in _family(params, answers, pair, equal)],
-        "savings": [one for pair in params.comparisons for one in _family(params, answers, pair, fewer)],
+        "comparisons": [test for pair in params.comparisons for test in _compare(params, points, pair, equal)],
+        "savings": [test for pair in params.comparisons for test in _compare(params, points, pair, fewer)],
     }
 
 
-def _family(
-    params: TransferParams,
-    answers: Mapping[tuple[str, int | str], Answers],
-    pair: tuple[str, str],
-    wanted: Sequence[tuple[int | str, int | str]],
+def _compare(
+    params: TransferParams, points: _Points, pair: tuple[str, str], labels: Sequence[tuple[int | str, int | str]]
 ) -> list[Document]:
-    """Return a pair of arms at several numbers of labels, `(of the first, of the second)`."""
+    """Return the tests of a pair of arms at several `labels`: of the first arm, of the second."""
     means = [
-        crossed_mean(answers[pair[0], own].right - answers[pair[1], other].right, confidence=params.confidence)
-        for own, other in wanted
+        crossed_mean(points[pair[0], own].right - points[pair[1], other].right, confidence=params.confidence)
+        for own, other in labels
     ]
-    adjusted = holm([found.p_value for found in means])
+    adjusted = adjust_p_values([mean.p_value for mean in means])
     return [
-        {"better": pair[0], "than": pair[1], "labels": own, "against": other, **_difference(params, found, p)}
-        for (own, other), found, p in zip(wanted, means, adjusted, strict=True)
+        {"better": pair[0], "than": pair[1], "labels": own, "against": other, **_test_document(params, mean, p)}
+        for (own, other), mean, p in zip(labels, means, adjusted, strict=True)
     ]
 
 
-def _difference(params: TransferParams, found: Mean, adjusted: float) -> Document:
-    ends = Measure(found.value, found.low, found.high)
+def _test_document(params: TransferParams, mean: Mean, adjusted: float) -> Document:
+    difference = Estimate(mean.value, mean.low, mean.high)
     return {
-        "difference": found.value,
-        "low": found.low,
-        "high": found.high,
-        "p_value": found.p_value,
+        "difference": mean.value,
+        "low": mean.low,
+        "high": mean.high,
+        "p_value": mean.p_value,
         "adjusted": adjusted,
-        "outcome": outcome(ends, adjusted, alpha=1 - params.confidence),
+        "outcome": classify_difference(difference, adjusted, alpha=1 - params.confidence),
     }

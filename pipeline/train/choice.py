@@ -1,9 +1,8 @@
-"""What a model computes with where its parameters leave that open: threads, precision, attention."""
+"""The compute choice of a training: made once, kept beside its checkpoints, part of their key."""
 
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,86 +11,97 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.document import json_text
-from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import read_json, write_json
-from pipeline.models import device as devices
 from pipeline.models.batches import Indices
-from pipeline.models.compute import ROWS, Choice, decide, equal, using
-from pipeline.models.device import Device, choose
-from pipeline.models.processes import Ranks, first_then_others
+from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute, matches_eager, with_attention
+from pipeline.models.device import Device, choose_device, keep_memory
+from pipeline.models.processes import ALONE, Ranks, first_then_others
 from pipeline.settings.task import TrainingParams
-from pipeline.train.objective import Objective
+from pipeline.train.objective import Objective, require_steps
 
 
-@contextmanager
-def chosen(
-    model: PreTrainedModel,
-    train: Any,
-    params: TrainingParams,
-    path: Path,
-    identity: str,
-    ranks: Ranks,
-    objective: Objective,
-) -> Iterator[tuple[Choice, Device]]:
-    """Make the model compute with what is chosen for the training `identity`, kept at `path`, inside the block."""
-    with first_then_others(ranks):
-        choice = settled(path, identity, lambda: for_training(model, train, params, objective))
-    devices.keep_memory()
-    torch.set_num_threads(max(1, choice.threads // ranks.size) if params.threads == "auto" else choice.threads)
-    device = choose(choice.precision)
-    if ranks.first:
-        print(f"{device.device.type}, {', '.join(map(str, choice[:3]))} ({choice.reason})", flush=True)
-    with using(model, choice.attention):
-        yield choice, device
-
-
-def settled(path: Path, identity: str, make: Callable[[], Choice]) -> Choice:
-    """Return the choice kept at `path` for the training `identity`, or make one and keep it there.
-
-    So a training that goes on after a kill goes on with what it began with.
-    """
-    with contextlib.suppress(EnvironmentFault, AttributeError, KeyError, TypeError):  # not there, or of another shape
-        kept = read_json(path)
-        choice = Choice(**kept["choice"])
-        if (kept["identity"], kept["key"]) == (identity, key(identity, choice)):
-            return choice
-    choice = make()
-    write_json(path, {"identity": identity, "key": key(identity, choice), "choice": choice._asdict()})
-    return choice
-
-
-def key(identity: str, choice: Choice, *, processes: int = 1) -> str:
-    """Return 64 hexadecimal digits of a training, of what was chosen for it, and of how many processes share it."""
-    deciding = [choice.threads, choice.precision, choice.attention, processes]
-    return hashlib.sha256(json_text([identity, deciding]).encode()).hexdigest()
-
-
-def for_training(model: PreTrainedModel, train: Any, params: TrainingParams, objective: Objective) -> Choice:
-    """Return what a training by `params` runs with; see `decide`.
+def choose_for_training(model: PreTrainedModel, train: Any, params: TrainingParams, objective: Objective) -> Choice:
+    """Return the compute choice of a training, attentions compared on some of its first rows; see `choose_compute`.
 
     Raises:
         UsageError: There is nothing to train on.
     """
+    steps = objective.plan(train, params)
+    require_steps(steps)
     rows: list[int] = []
-    for step in objective.plan(train, params):
+    for step in steps:
         rows.extend(step.rows.tolist())
-        if len(rows) >= ROWS or step.epoch >= 1:  # the last of its epoch: to ask for another would draw the next one
+        if len(rows) >= ROWS_COMPARED or step.epoch >= 1:  # at the end of an epoch, asking on would draw the next one
             break
-    if not rows:
-        raise UsageError("there is nothing to train on")
-    some = np.array(rows[:ROWS], np.int64)
-    return decide(
-        model, params, lambda name, device: agrees(model, name, train, some, device, objective), dropout=params.dropout
-    )
+    compared = np.array(rows[:ROWS_COMPARED], np.int64)
+
+    def works(attention: str, device: Device) -> bool:
+        return attention_agrees(model, attention, train, compared, device, objective)
+
+    return choose_compute(model, params, works, dropout=params.dropout)
 
 
-def agrees(
+def attention_agrees(
     model: PreTrainedModel, attention: str, train: Any, rows: Indices, device: Device, objective: Objective
 ) -> bool:
-    """Return whether the model gives the outputs of eager attention with this one, each example apart from the others.
+    """Return whether the model's outputs in fp32 are the same with this attention as with eager attention.
 
-    A family that does not hand its arguments down to the attention would let the examples of a flat batch see each
+    A family that does not pass its arguments on to the attention would let the examples of a flat batch see each
     other.
     """
     exact = device._replace(precision="fp32")
-    return equal(model, attention, lambda: objective.outputs(model, train, rows, exact))
+    return matches_eager(model, attention, lambda: objective.outputs(model, train, rows, exact))
+
+
+def restore_choice(
+    model: PreTrainedModel,
+    train: Any,
+    params: TrainingParams,
+    objective: Objective,
+    *,
+    path: Path,
+    identity: str,
+    ranks: Ranks = ALONE,
+) -> Choice:
+    """Return the choice kept at `path` for the training `identity`; if it is missing, the first rank makes it."""
+    with first_then_others(ranks):
+        return load_or_choose(path, identity, lambda: choose_for_training(model, train, params, objective))
+
+
+def load_or_choose(path: Path, identity: str, choose: Callable[[], Choice]) -> Choice:
+    """Return the choice kept at `path` for the training `identity`, or choose and keep it there.
+
+    So a training that resumes after a kill continues with the choice it started with.
+    """
+    with contextlib.suppress(EnvironmentFault, AttributeError, KeyError, TypeError):  # missing, or of another shape
+        record = read_json(path)
+        choice = Choice(**record["choice"])
+        if (record["identity"], record["key"]) == (identity, checkpoint_key(identity, choice)):
+            return choice
+    choice = choose()
+    write_json(path, {"identity": identity, "key": checkpoint_key(identity, choice), "choice": choice._asdict()})
+    return choice
+
+
+def checkpoint_key(identity: str, choice: Choice, *, processes: int = 1) -> str:
+    """Return 64 hexadecimal digits of a training, its compute choice, and the number of processes that share it."""
+    deciding = [choice.threads, choice.precision, choice.attention, processes]
+    return hashlib.sha256(json_text([identity, deciding]).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def with_choice(
+    model: PreTrainedModel, choice: Choice, params: TrainingParams, ranks: Ranks = ALONE
+) -> Iterator[Device]:
+    """Make the model compute by `choice` inside the block, print it, and yield the device.
+
+    Ranks share the threads of the machine unless `params` sets their number.
+    """
+    keep_memory()
+    torch.set_num_threads(max(1, choice.threads // ranks.size) if params.threads == "auto" else choice.threads)
+    device = choose_device(choice.precision)
+    if ranks.first:
+        print(choice.describe(device), flush=True)
+    with with_attention(model, choice.attention):
+        yield device

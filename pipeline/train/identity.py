@@ -1,4 +1,4 @@
-"""What the bytes of a training depend on, as one hash: a checkpoint may be used by the very same training alone."""
+"""The identity of a training: one hash of all that its bytes depend on, so that only the same training resumes."""
 
 import hashlib
 import platform
@@ -13,21 +13,21 @@ from pipeline.core.document import json_text
 from pipeline.core.files import sha256
 from pipeline.core.fingerprint import fingerprint
 from pipeline.core.modules import Definition, parse_package
-from pipeline.core.versions import normalised
+from pipeline.core.versions import normalise_distribution
 from pipeline.settings.task import TrainingParams
 
 
-def identity(params: TrainingParams, inputs: Sequence[Path], *, stage: str) -> str:
+def identify_training(params: TrainingParams, inputs: Sequence[Path], *, stage: str) -> str:
     """Return 64 hexadecimal digits of the inputs' bytes, the params, the code that `stage` reaches, and the machine.
 
     An input is a file or a folder. The versions are those installed, of Python and of every package the code reaches.
-    What is chosen (threads, precision, attention) is not in it: see `choice.key`.
+    The compute choice (threads, precision, attention) is not included: see `choice.checkpoint_key`.
     """
     files = [sorted(path.rglob("*")) if path.is_dir() else [path] for path in inputs]
-    versions = {normalised(found.name): found.version for found in distributions()}
+    versions = {normalise_distribution(distribution.name): distribution.version for distribution in distributions()}
     modules = parse_package(Path(pipeline.__file__).parent)
-    said = {
-        "inputs": [[(path.name, sha256(path)) for path in found if path.is_file()] for found in files],
+    record = {
+        "inputs": [[(path.name, sha256(path)) for path in paths if path.is_file()] for paths in files],
         "params": params.model_dump(mode="json"),
         "code": fingerprint(modules, [Definition(f"pipeline.stages.{stage}", "run")], versions),
         "machine": [
@@ -38,4 +38,4 @@ def identity(params: TrainingParams, inputs: Sequence[Path], *, stage: str) -> s
             else [torch.backends.cpu.get_cpu_capability(), dict(sorted(torch.cpu.get_capabilities().items()))],
         ],
     }
-    return hashlib.sha256(json_text(said).encode()).hexdigest()
+    return hashlib.sha256(json_text(record).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What any training is made of: its planned updates, what it learns, and one update."""
+"""The objective of a training, its planned updates, and the plan that draws them an epoch at a time."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, overload
@@ -7,13 +7,17 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from pipeline.core.errors import UsageError
 from pipeline.models.batches import Indices
 from pipeline.models.device import Device
 from pipeline.models.processes import Ranks
 
 
 class Step(NamedTuple):
-    """One planned update: its number from 1, the rows of its micro-batches, and how many epochs are done after it."""
+    """One planned update: its number from 1, the rows of its micro-batches, and the epochs that end with it.
+
+    `epoch` counts the epochs done after the update, with fractions; `evaluate` tells whether an evaluation follows.
+    """
 
     number: int
     parts: tuple[Indices, ...]
@@ -27,7 +31,7 @@ class Step(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """Where a training stands when it is measured: updates and epochs done, the rate, the mean loss since last time."""
+    """The moment of an evaluation: updates and epochs done, the learning rate, the mean loss since the last one."""
 
     step: int
     epoch: float
@@ -36,17 +40,18 @@ class Moment(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """What a training learns: everything in which one differs from another, as functions of its own kind of data.
+    """Everything in which one objective differs from another, as functions of its own kind of data.
 
-    `plan(train, params)` is every update. `prepare(model, train, params, device)` is what each `losses` is given, made
-    once. `losses(model, train, prepared, step, params, device, ranks)` yields the loss of each micro-batch of an
-    update, on the device, so weighted that they add up to the loss of all of them. `measure(model, held_out, moment,
-    params, device, ranks, go_on)` is an `evaluation`; it calls `go_on` between batches, which raises where it shall end
-    early. `better(found, best, params)` says whether its weights are kept; `told` puts it into words.
+    `plan(train, params)` is every update. `prepare(model, train, params, device)` is computed once and passed to every
+    `losses`. `losses(model, train, prepared, step, params, device, ranks)` yields the loss of each micro-batch of an
+    update, on the device, weighted so that they add up to the loss of all of them. `measure(model, held_out, moment,
+    params, device, ranks, go_on)` returns an `evaluation`; it calls `go_on` between batches, which raises to end it
+    early. `better(evaluation, best, params)` tells whether its weights are kept; `describe(evaluation)` is its line in
+    the log.
 
-    `outputs(model, train, rows, device)` are the numbers by which one attention is held against another, `scales(model,
-    params)` the factors of the learning rates by weight, and `names(train, step)` what the examples of an update are
-    called.
+    `outputs(model, train, rows, device)` are the numbers by which an attention is compared with eager attention,
+    `scales(model, params)` the factors of the learning rates by weight, and `name_examples(train, step)` the names of
+    the examples of an update for an error message.
     """
 
     plan: Callable[[Any, Any], Sequence[Step]]
@@ -55,23 +60,23 @@ class Objective(NamedTuple):
     measure: Callable[[PreTrainedModel, Any, Moment, Any, Device, Ranks, Callable[[], None]], Any]
     evaluation: Any
     better: Callable[[Any, Any, Any], bool]
-    told: Callable[[Any], str]
+    describe: Callable[[Any], str]
     outputs: Callable[[PreTrainedModel, Any, Indices, Device], torch.Tensor]
     scales: Callable[[PreTrainedModel, Any], dict[str, float]]
-    names: Callable[[Any, Step], Iterable[str]]
+    name_examples: Callable[[Any, Step], Iterable[str]]
 
 
 class Plan(Sequence[Step]):
     """The updates of a training, drawn an epoch at a time: at most two epochs are in memory."""
 
     def __init__(self, draw: Callable[[int, int], list[Step]], *, epochs: int | None = None, steps: int = 0) -> None:
-        """Take `draw(epoch, done)`, the updates of an epoch that begins after `done`; it depends on nothing else.
+        """Take `draw(epoch, done)`, the updates of an epoch that starts after `done`; it depends on nothing else.
 
         The plan ends after `epochs` epochs, each of which has as many updates, or else after `steps` updates.
         """
         self._draw = draw
         self._starts = [0]
-        self._kept: dict[int, list[Step]] = {}
+        self._drawn: dict[int, list[Step]] = {}
         self._length = steps if epochs is None else epochs * len(self._epoch(0))
 
     def __len__(self) -> int:
@@ -91,15 +96,25 @@ class Plan(Sequence[Step]):
 
     def _at(self, place: int) -> Step:
         epoch = next(e for e in range(len(self._starts) - 1, -1, -1) if self._starts[e] <= place)
-        while place - self._starts[epoch] >= len(drawn := self._epoch(epoch)):
+        while place - self._starts[epoch] >= len(steps := self._epoch(epoch)):
             epoch += 1
-        return drawn[place - self._starts[epoch]]
+        return steps[place - self._starts[epoch]]
 
     def _epoch(self, epoch: int) -> list[Step]:
-        if epoch not in self._kept:
-            self._kept = {other: steps for other, steps in self._kept.items() if other == epoch - 1}
-            self._kept[epoch] = self._draw(epoch, self._starts[epoch])
-        drawn = self._kept[epoch]
+        if epoch not in self._drawn:
+            self._drawn = {other: steps for other, steps in self._drawn.items() if other == epoch - 1}
+            self._drawn[epoch] = self._draw(epoch, self._starts[epoch])
+        steps = self._drawn[epoch]
         if epoch + 1 == len(self._starts):
-            self._starts.append(self._starts[epoch] + len(drawn))
-        return drawn
+            self._starts.append(self._starts[epoch] + len(steps))
+        return steps
+
+
+def require_steps(steps: Sequence[Step]) -> None:
+    """Refuse a plan without updates.
+
+    Raises:
+        UsageError: It has none.
+    """
+    if not steps:
+        raise UsageError("there is nothing to train on: the train split has no rows. Add some.")

@@ -1,4 +1,4 @@
-"""AdamW as BERT uses it, and how its learning rate moves."""
+"""AdamW as used by BERT, and the schedule of its learning rate."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 
-def build(
+def build_optimizer(
     model: nn.Module, *, learning_rate: float, weight_decay: float, scales: Mapping[str, float]
 ) -> torch.optim.AdamW:
     """Return fused AdamW over the parameters that learn; weights of one dimension (biases, norms) do not decay.
@@ -28,10 +28,10 @@ def build(
     return optimizer
 
 
-def rate(step: int, *, steps: int, warmup: float, schedule: Literal["linear", "cosine"]) -> float:
+def schedule_rate(step: int, *, steps: int, warmup: float, schedule: Literal["linear", "cosine"]) -> float:
     """Return the share of the peak learning rate at update `step`, 0 to `steps` - 1: in (0, 1], rising, then falling.
 
-    The first `warmup` of the steps rise by equal amounts to 1; the others fall to 0, which would be reached at `steps`.
+    Over the first `warmup` of the steps it rises by equal amounts to 1; then it falls towards 0 at `steps`.
     """
     rising = math.ceil(warmup * steps)
     if step < rising:

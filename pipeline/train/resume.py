@@ -1,4 +1,4 @@
-"""A training from the newest good checkpoint to its end, whatever kills it in between."""
+"""A training run to its end: from the newest good checkpoint, with new ones on the way, whatever kills it."""
 
 import signal
 import time
@@ -10,75 +10,85 @@ from types import FrameType
 from pipeline.core.errors import EnvironmentFault, Stopped
 from pipeline.core.files import remove
 from pipeline.core.progress import Progress
-from pipeline.models.processes import agree, any_of, first_then_others
-from pipeline.train.checkpoints import Checkpoint, read, tidy, write
-from pipeline.train.training import Snapshot, Trained, Training
+from pipeline.models.processes import any_rank, first_then_others, ranks_agree
+from pipeline.train.checkpoints import Checkpoint, read_checkpoints, remove_partial, write_checkpoint
+from pipeline.train.training import Trained, Training, TrainingState
 
-# One of the default encoder costs about a second and 165 MB, so this often it costs a percent.
+# One of the default encoder takes about a second and 165 MB, so at this interval checkpoints cost about a percent.
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
-class Request:
-    """Whether somebody asked this process to stop."""
+class StopRequest:
+    """Whether this process was asked to stop."""
 
     made = False
 
 
-def to_the_end(training: Training, folder: Path, *, key: str, seconds: float = SECONDS_BETWEEN_CHECKPOINTS) -> Trained:
+def run_to_end(training: Training, folder: Path, *, key: str, seconds: float = SECONDS_BETWEEN_CHECKPOINTS) -> Trained:
     """Train to the end, from the newest checkpoint below `folder` that is whole and has this `key`.
 
-    A checkpoint is written every `seconds`, and when SIGTERM or SIGINT asks to stop. One that cannot be written is told
-    and the training goes on. `key` stands for all that the result depends on; checkpoints of another key are removed.
+    A checkpoint is written every `seconds`, and when SIGTERM or SIGINT asks to stop. If one cannot be written, a
+    message reports it and the training continues. `key` stands for all that the result depends on; checkpoints with
+    another key are removed.
 
     Raises:
         Stopped: The process was asked to stop; a checkpoint is there.
         UsageError: A loss is not finite.
+        EnvironmentFault: The ranks see different checkpoints.
     """
-    mine = folder / key
-    _start(training, mine)
+    own = folder / key
+    _resume(training, own)
     written = time.monotonic()
     with _stop_request() as request, Progress(len(training.steps), shown=training.ranks.first) as progress:
-        training.asked = lambda: any_of(request.made, training.ranks)
+        training.stop_asked = lambda: any_rank(request.made, training.ranks)
         while not training.finished:
             training.advance()
-            _tell(training, progress)
-            stop = any_of(request.made, training.ranks)
+            _report(training, progress)
+            stop = any_rank(request.made, training.ranks)
             if stop or time.monotonic() - written >= seconds:
-                _write(training, mine, progress)
+                _write(training, own, progress)
                 written = time.monotonic()
             if stop and not training.finished:
-                raise Stopped(f"stopped after step {training.done}; `dvc repro` goes on from there")
+                raise Stopped(f"stopped after step {training.done}. Run `dvc repro` to resume.")
     return training.result()
 
 
-def _start(training: Training, folder: Path) -> None:
-    """Bring the training to where the newest good checkpoint left it, and say so.
+def _resume(training: Training, folder: Path) -> None:
+    """Restore the newest good checkpoint, remove foreign and half-written ones, and print what was done.
 
     Raises:
-        EnvironmentFault: The processes of one training see different checkpoints.
+        EnvironmentFault: The ranks see different checkpoints.
     """
     with first_then_others(training.ranks):
-        for other in folder.parent.iterdir() if training.ranks.first and folder.parent.is_dir() else ():
-            if other != folder and other.is_dir():
-                print(f"{other} is of another training (data, parameters, code or device) and goes", flush=True)
-                remove(other)
         if training.ranks.first:
-            tidy(folder)
-    for said in _restored(training, folder):
+            _remove_foreign(folder)
+            remove_partial(folder)
+    for message in _restore(training, folder):
         if training.ranks.first:
-            print(said, flush=True)
-    if not agree(training.done, training.ranks):
-        raise EnvironmentFault(f"the processes of this training see different checkpoints in {folder}. Run again.")
+            print(message, flush=True)
+    if not ranks_agree(training.done, training.ranks):
+        raise EnvironmentFault(f"{folder}: the processes of this training see different checkpoints. Run it again.")
 
 
-def _restored(training: Training, folder: Path) -> Iterator[str]:
-    """Restore the newest good checkpoint and yield what there is to say about it and those before it."""
-    for found in read(folder, key=folder.name):
-        if isinstance(found, Checkpoint):
-            training.restore(Snapshot(found.tensors, found.record))
-            yield f"going on after step {found.step} of {len(training.steps)}, from {folder}"
+def _remove_foreign(folder: Path) -> None:
+    """Remove the checkpoints beside `folder`, which have other keys."""
+    for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
+        if other != folder and other.is_dir():
+            print(
+                f"Removing {other}: it belongs to a different training (data, parameters, code or device changed).",
+                flush=True,
+            )
+            remove(other)
+
+
+def _restore(training: Training, folder: Path) -> Iterator[str]:
+    """Restore the newest good checkpoint; yield the reasons why newer ones are refused, and the outcome."""
+    for checkpoint in read_checkpoints(folder, key=folder.name):
+        if isinstance(checkpoint, Checkpoint):
+            training.restore(TrainingState(checkpoint.tensors, checkpoint.record))
+            yield f"resuming after step {checkpoint.step} of {len(training.steps)}, from {folder}"
             return
-        yield found
+        yield checkpoint
     if folder.is_dir():
         yield "no checkpoint is good: starting over"
 
@@ -86,31 +96,32 @@ def _restored(training: Training, folder: Path) -> Iterator[str]:
 def _write(training: Training, folder: Path, progress: Progress) -> None:
     if not training.ranks.first:
         return
-    snapshot = training.snapshot()
+    state = training.state()
     try:
-        write(folder, Checkpoint(training.done, *snapshot), key=folder.name)
+        write_checkpoint(folder, Checkpoint(training.done, *state), key=folder.name)
     except EnvironmentFault as error:
-        progress.say(f"no checkpoint at step {training.done}, the training goes on: {error}")
+        progress.say(f"no checkpoint at step {training.done}, the training continues: {error}")
 
 
-def _tell(training: Training, progress: Progress) -> None:
+def _report(training: Training, progress: Progress) -> None:
+    """Report the last step and, if it was evaluated, its evaluation."""
     step = training.steps[training.done - 1]
-    measured = step.evaluate and not training.due
-    loss = training.evaluations[-1].train_loss if measured else training.loss
+    evaluated = step.evaluate and not training.due
+    loss = training.evaluations[-1].train_loss if evaluated else training.loss
     if loss is not None:
-        progress.reached(training.done, step.epoch, loss)
-    if measured:
-        found = training.evaluations[-1]
+        progress.report(training.done, step.epoch, loss)
+    if evaluated:
+        evaluation = training.evaluations[-1]
         progress.say(
-            f"step {found.step}/{len(training.steps)}, epoch {found.epoch:.2f}: train loss {found.train_loss:.4f}, "
-            f"{training.objective.told(found)}"
+            f"step {evaluation.step}/{len(training.steps)}, epoch {evaluation.epoch:.2f}: "
+            f"train loss {evaluation.train_loss:.4f}, {training.objective.describe(evaluation)}"
         )
 
 
 @contextmanager
-def _stop_request() -> Iterator[Request]:
-    """Turn SIGTERM and SIGINT into a request inside the block: the step under way is finished first."""
-    request = Request()
+def _stop_request() -> Iterator[StopRequest]:
+    """Turn SIGTERM and SIGINT into a request inside the block, so that the current step is finished first."""
+    request = StopRequest()
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
         request.made = True

@@ -1,14 +1,16 @@
-"""One optimizer update, and the check that its losses are finite."""
+"""One optimizer update: its random state, its gradients, and the check that its losses are finite."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import UsageError, listed
 from pipeline.models.device import Device
-from pipeline.models.processes import ALONE, Ranks, add_up
+from pipeline.models.processes import ALONE, Ranks, sum_over_ranks
 from pipeline.train.objective import Step
 
 
@@ -23,7 +25,7 @@ def update(
 ) -> torch.Tensor:
     """Make one optimizer update with the losses of its micro-batches; return their sum, a scalar left on the device.
 
-    Each of the processes `ranks` computes its share of every micro-batch; the gradients add up.
+    Each rank computes its share of every micro-batch; the gradients add up.
     """
     model.train()
     total = torch.zeros((), device=device.device)
@@ -31,35 +33,50 @@ def update(
         loss.backward()
         total += loss.detach()
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    add_up([*(parameter.grad for parameter in learning if parameter.grad is not None), total], ranks)
+    sum_over_ranks([*(parameter.grad for parameter in learning if parameter.grad is not None), total], ranks)
     torch.nn.utils.clip_grad_norm_(learning, max_grad_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return total
 
 
-def look(
-    steps: Sequence[Step], waiting: list[torch.Tensor], names: Callable[[Step], Iterable[str]], learning_rate: float
+def read_losses(
+    steps: Sequence[Step],
+    pending: list[torch.Tensor],
+    name_examples: Callable[[Step], Iterable[str]],
+    learning_rate: float,
 ) -> list[float]:
-    """Return the losses of the steps as numbers.
+    """Return the pending losses of the steps as numbers; it waits for the device.
 
     Raises:
         UsageError: One is not finite; the message names the first, its step and its examples.
     """
-    losses: list[float] = torch.stack(waiting).tolist()
+    losses: list[float] = torch.stack(pending).tolist()
     for step, loss in zip(steps, losses, strict=True):
         if not math.isfinite(loss):
             raise UsageError(
-                f"the loss at step {step.number} is {loss}, on the examples {listed(names(step))}."
-                f" Lower `learning_rate` (now {learning_rate:g}) or look at these examples."
+                f"the loss at step {step.number} is {loss}, on the examples {listed(name_examples(step))}. "
+                f"Lower `learning_rate` (now {learning_rate:g}) or correct these examples."
             )
     return losses
 
 
-def require_finite(loss: float, step: int, learning_rate: float) -> None:
-    """Raise when the weights have become useless in the very last update before an evaluation."""
+def require_finite_loss(loss: float, step: int, learning_rate: float) -> None:
+    """Refuse a validation loss that is not finite: the last update before the evaluation broke the weights.
+
+    Raises:
+        UsageError: It is infinite or NaN.
+    """
     if not math.isfinite(loss):
         raise UsageError(
-            f"the validation loss after step {step} is {loss}: the last update broke the weights. Lower "
-            f"`learning_rate` (now {learning_rate:g})."
+            f"the validation loss after step {step} is {loss}: the last update broke the weights. "
+            f"Lower `learning_rate` (now {learning_rate:g})."
         )
+
+
+@contextmanager
+def seed_step(seed: int, step: int, device: Device, *, rank: int = 0) -> Iterator[None]:
+    """Make the global generators of the block depend on (seed, step, rank) alone, and restore them afterwards."""
+    with torch.random.fork_rng(devices=[] if device.device.type == "cpu" else [torch.cuda.current_device()]):
+        torch.manual_seed(int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0]))
+        yield

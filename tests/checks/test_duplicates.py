@@ -7,7 +7,7 @@ from datasketch import MinHash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.checks.duplicates import RECALL, bands, jaccard, near_duplicates, shared, shingles
+from pipeline.checks.duplicates import RECALL, choose_bands, find_near_duplicates, jaccard, mark_shared, shingles
 
 SETTINGS = {"similarity": 0.8, "permutations": 128, "shingle": 3, "seed": 0}
 WORDS = ["river", "stone", "cloud", "amber", "light", "field", "north", "glass"]
@@ -21,13 +21,13 @@ def _random_texts(count: int, seed: int) -> list[str]:
 def test_shared_marks_every_row_of_a_key_in_several_splits() -> None:
     keys = ["a", "b", "a", "c", "c", None, None]
     splits = ["train", "train", "test", "test", "test", "train", "test"]
-    assert shared(keys, splits) == [True, False, True, False, False, False, False]
+    assert mark_shared(keys, splits) == [True, False, True, False, False, False, False]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["train", "test"]))))
 def test_shared_is_what_pairs_of_rows_say(rows: list[tuple[str, str]]) -> None:
     expected = [any(key == other and split != side for other, side in rows) for key, split in rows]
-    assert shared([key for key, _ in rows], [split for _, split in rows]) == expected
+    assert mark_shared([key for key, _ in rows], [split for _, split in rows]) == expected
 
 
 def test_shingles_are_runs_of_the_folded_text() -> None:
@@ -49,12 +49,12 @@ def test_near_duplicates_are_found_and_others_not() -> None:
         "a third sentence",
         "AN ENTIRELY different sentence about rivers",
     ]
-    assert near_duplicates(train, test, **SETTINGS) == [0, 2]
+    assert find_near_duplicates(train, test, **SETTINGS) == [0, 2]
 
 
 def test_nothing_has_no_near_duplicates() -> None:
-    assert near_duplicates([], ["a b c"], **SETTINGS) == []
-    assert near_duplicates(["a b c"], [], **SETTINGS) == []
+    assert find_near_duplicates([], ["a b c"], **SETTINGS) == []
+    assert find_near_duplicates(["a b c"], [], **SETTINGS) == []
 
 
 @pytest.mark.parametrize("similarity", [0.5, 0.85, 1.0])
@@ -70,17 +70,17 @@ def test_near_duplicates_agree_with_all_pairs(similarity: float) -> None:
     assert 1 <= len(exact) < 100
     for seed in (0, 1, 2**32 - 1):
         settings = {**SETTINGS, "similarity": similarity, "seed": seed}
-        found = near_duplicates(train, test, **settings)
+        found = find_near_duplicates(train, test, **settings)
         assert set(found) <= exact  # never a false one
         assert len(found) >= RECALL * len(exact) - 1
-        assert found == near_duplicates(train, test, **settings)
+        assert found == find_near_duplicates(train, test, **settings)
 
 
 def test_order_of_train_is_no_matter() -> None:
     train, test = _random_texts(80, 3), _random_texts(80, 4)
-    found = near_duplicates(train, test, **{**SETTINGS, "similarity": 0.5})
+    found = find_near_duplicates(train, test, **{**SETTINGS, "similarity": 0.5})
     assert found
-    assert found == near_duplicates(train[::-1], test, **{**SETTINGS, "similarity": 0.5})
+    assert found == find_near_duplicates(train[::-1], test, **{**SETTINGS, "similarity": 0.5})
 
 
 def test_sketches_estimate_the_exact_jaccard_similarity() -> None:
@@ -94,7 +94,7 @@ def test_sketches_estimate_the_exact_jaccard_similarity() -> None:
 
 @given(st.floats(0.01, 1), st.integers(16, 512))
 def test_bands_fit_and_recall(similarity: float, permutations: int) -> None:
-    count, rows = bands(similarity, permutations)
+    count, rows = choose_bands(similarity, permutations)
     assert count >= 2
     assert rows >= 1
     assert count * rows <= permutations
@@ -102,6 +102,6 @@ def test_bands_fit_and_recall(similarity: float, permutations: int) -> None:
 
 
 def test_bands_of_the_defaults() -> None:
-    assert bands(0.85, 128) == (16, 8)
-    assert bands(1.0, 16) == (2, 8)
-    assert bands(0.05, 16) == (16, 1)
+    assert choose_bands(0.85, 128) == (16, 8)
+    assert choose_bands(1.0, 16) == (2, 8)
+    assert choose_bands(0.05, 16) == (16, 1)

@@ -6,8 +6,8 @@ import sys
 import pyarrow as pa
 import pytest
 
-from pipeline.checks.expectations import UNANSWERED, error, verdicts
-from pipeline.checks.findings import Verdict
+from pipeline.checks.expectations import NO_RESULT, describe_error, run_checks
+from pipeline.checks.findings import CheckResult
 from pipeline.checks.suite import BROKEN, Check
 
 FRAME = pa.table(
@@ -27,7 +27,7 @@ def ask(expectation: str, **kwargs: object) -> Check:
 
 
 @pytest.fixture(scope="module")
-def answers() -> dict[str, Verdict]:
+def answers() -> dict[str, CheckResult]:
     """Every question at once: what matters is each answer, and a run costs more than a question."""
     questions = {
         "null": ask("column_values_to_not_be_null", column="text"),
@@ -45,31 +45,31 @@ def answers() -> dict[str, Verdict]:
         "flat": ask("column_values_to_be_of_type", column="missing", type_="str"),
         "unknown": ask("column_values_to_be_lovely", column="text"),
     }
-    return dict(zip(questions, verdicts(list(questions.values()), {"frame": FRAME}), strict=True))
+    return dict(zip(questions, run_checks(list(questions.values()), {"frame": FRAME}), strict=True))
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("null", Verdict(False, 7, 7, 1, (2,))),
-        ("unique", Verdict(False, 6, 7, 2, (0, 4))),
-        ("set", Verdict(False, 7, 7, 1, (1,))),
-        ("flag", Verdict(False, 7, 7, 1, (2,))),
-        ("short", Verdict(False, 6, 7, 3, (0, 4, 5))),
-        ("regex", Verdict(False, 6, 7, 2, (5, 6))),
-        ("between", Verdict(False, 6, 7, 2, (5, 6))),
-        ("pair", Verdict(False, 7, 7, 7, (0, 1, 2, 3, 4))),
-        ("columns", Verdict(True)),
-        ("wrong columns", Verdict(False, failures=1)),
-        ("vacuous", Verdict(True, 0, 7)),
-        ("unknown", UNANSWERED),
+        ("null", CheckResult(False, 7, 7, 1, (2,))),
+        ("unique", CheckResult(False, 6, 7, 2, (0, 4))),
+        ("set", CheckResult(False, 7, 7, 1, (1,))),
+        ("flag", CheckResult(False, 7, 7, 1, (2,))),
+        ("short", CheckResult(False, 6, 7, 3, (0, 4, 5))),
+        ("regex", CheckResult(False, 6, 7, 2, (5, 6))),
+        ("between", CheckResult(False, 6, 7, 2, (5, 6))),
+        ("pair", CheckResult(False, 7, 7, 7, (0, 1, 2, 3, 4))),
+        ("columns", CheckResult(True)),
+        ("wrong columns", CheckResult(False, failures=1)),
+        ("vacuous", CheckResult(True, 0, 7)),
+        ("unknown", NO_RESULT),
     ],
 )
-def test_each_answer(answers: dict[str, Verdict], name: str, expected: Verdict) -> None:
+def test_each_answer(answers: dict[str, CheckResult], name: str, expected: CheckResult) -> None:
     assert answers[name] == expected
 
 
-def test_a_check_that_raised_is_an_error_in_both_shapes(answers: dict[str, Verdict]) -> None:
+def test_a_check_that_raised_is_an_error_in_both_shapes(answers: dict[str, CheckResult]) -> None:
     assert answers["nested"].error == repr('Error: The column "missing" in BatchData does not exist.')
     assert answers["flat"].error == "'list index out of range'"
     assert [name for name, answer in answers.items() if answer.error] == ["nested", "flat", "unknown"]
@@ -78,13 +78,13 @@ def test_a_check_that_raised_is_an_error_in_both_shapes(answers: dict[str, Verdi
 def test_error_messages_are_escaped_and_short() -> None:
     raised = {"raised_exception": True, "exception_message": "\x1b[31m" + "x" * 1000, "exception_traceback": ""}
     for shape in (raised, {"metric": raised, "other": {**raised, "raised_exception": False}}):
-        message = error(shape)
+        message = describe_error(shape)
         assert message is not None
         assert message.isprintable()
         assert message.startswith(r"'\x1b[31m")
         assert len(message) == 300
-    assert error({"raised_exception": False, "exception_message": None}) is None
-    assert error({}) is None
+    assert describe_error({"raised_exception": False, "exception_message": None}) is None
+    assert describe_error({}) is None
 
 
 def test_answers_come_in_the_order_of_the_questions_over_frames() -> None:
@@ -95,22 +95,24 @@ def test_answers_come_in_the_order_of_the_questions_over_frames() -> None:
         )
         for name, frame, most in [("a", "one", 0), ("b", "two", 1), ("c", "one", 1), ("d", "two", 0)]
     ]
-    found = verdicts(questions, {"one": small, "two": small})
+    found = run_checks(questions, {"one": small, "two": small})
     assert [answer.success for answer in found] == [False, True, True, False]
 
 
 def test_an_empty_frame_is_judged_and_nothing_was_there() -> None:
     questions = [ask("column_values_to_not_be_null", column="text"), ask("column_values_to_be_unique", column="text")]
-    assert verdicts(questions, {"frame": FRAME.slice(0, 0)}) == [Verdict(True, 0, 0), Verdict(True, 0, 0)]
+    assert run_checks(questions, {"frame": FRAME.slice(0, 0)}) == [CheckResult(True, 0, 0), CheckResult(True, 0, 0)]
 
 
-def test_nothing_is_said_and_nobody_called(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_printed_and_no_connection_made(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*address: object) -> None:
         raise AssertionError(f"the network was tried: {address}")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    verdicts([ask("column_values_to_be_unique", column="text")], {"frame": FRAME})
+    run_checks([ask("column_values_to_be_unique", column="text")], {"frame": FRAME})
     out = capfd.readouterr()
     assert out.out == out.err == ""
 
@@ -125,7 +127,7 @@ def test_import_is_quiet_without_network_and_warnings() -> None:
         "import pyarrow as pa\n"
         "from pipeline.checks.suite import Check\n"
         "check = Check('a', '', 'critical', 'f', '', '', 'expect_column_values_to_not_be_null', {'column': 'n'})\n"
-        "assert pipeline.expectations.verdicts([check], {'f': pa.table({'n': [1]})})[0].success\n"
+        "assert pipeline.checks.expectations.run_checks([check], {'f': pa.table({'n': [1]})})[0].success\n"
         "print(json.dumps(tried))\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)

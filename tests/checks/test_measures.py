@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.checks.measures import NO_REFERENCE, Measurement, frames, measured, ratio, schema_frames, train_profile
+from pipeline.checks.measures import (
+    NO_REFERENCE,
+    Measure,
+    build_frames,
+    build_schema_frames,
+    measure_examples,
+    profile_train,
+    ratio,
+)
 from pipeline.core.errors import EnvironmentFault
 from pipeline.settings.task import Profile
 from tests.given.validating import good_rows, make_intake, make_params, make_row, make_table
@@ -11,7 +19,7 @@ from tests.given.validating import good_rows, make_intake, make_params, make_row
 
 def test_schema_frames_say_what_is_there_and_what_should_be() -> None:
     table = pa.table({"id": ["a"], "row": ["1"], "fine": [0.5]})
-    found = schema_frames(table)
+    found = build_schema_frames(table)
     assert found["header"].column_names == ["id", "row", "fine"]
     assert found["header"].num_rows == 0
     assert found["schema"].to_pydict() == {
@@ -23,8 +31,8 @@ def test_schema_frames_say_what_is_there_and_what_should_be() -> None:
 
 def test_frames_count_splits_and_classes() -> None:
     table = make_table(good_rows(train=5, validation=2, test=0), labels=("negative", "positive", "never"))
-    present = train_profile(table)
-    found = frames(table, present, {"one": Measurement(0.5), "none": Measurement(None, reason="why")})
+    present = profile_train(table)
+    found = build_frames(table, present, {"one": Measure(0.5), "none": Measure(None, reason="why")})
     assert found["splits"].to_pydict() == {"name": ["train", "validation", "test"], "rows": [5, 2, 0]}
     assert found["classes"].to_pydict() == {
         "name": ["negative", "positive", "never"],
@@ -40,19 +48,19 @@ def test_leaks_are_seen_by_text_and_by_id() -> None:
     rows[3]["text"] = rows[0]["text"].upper() + "  "  # another id
     rows[4]["id"] = rows[1]["id"]  # another text
     table = make_table(rows)
-    leaked = frames(table, train_profile(table), {})["examples"]["leaked"].to_pylist()
+    leaked = build_frames(table, profile_train(table), {})["examples"]["leaked"].to_pylist()
     assert leaked == [True, True, False, True, True, False]
 
 
 def test_measures_of_good_examples_are_zero() -> None:
     table = make_table(good_rows())
-    found = measured(table, make_intake(), make_params(), train_profile(table))
-    nothing = Measurement(None, reason=NO_REFERENCE)
+    found = measure_examples(table, make_intake(), make_params(), profile_train(table))
+    nothing = Measure(None, reason=NO_REFERENCE)
     assert found == {
-        "broken_share": Measurement(0.0),
-        "conflict_share": Measurement(0.0),
-        "duplicate_share": Measurement(0.0),
-        "near_share": Measurement(0.0),
+        "broken_share": Measure(0.0),
+        "conflict_share": Measure(0.0),
+        "duplicate_share": Measure(0.0),
+        "near_share": Measure(0.0),
         "label_drift": nothing,
         "length_drift": nothing,
     }
@@ -68,13 +76,13 @@ def test_measures_have_the_rows_behind_them() -> None:
     )
     table = make_table(rows)
     reference = Profile(rows=1, label_shares={"negative": 1.0, "positive": 0.0}, length_counts=(1, *[0] * 20))
-    found = measured(table, intake, make_params(reference=reference), train_profile(table))
-    assert found["broken_share"] == Measurement(1 / 35, 1, (5,))
-    assert found["conflict_share"] == Measurement(8 / 40, 8, (1, 2, 3, 4, 5))
-    assert found["duplicate_share"] == Measurement(10 / 40, 10)
-    assert found["near_share"] == Measurement(2 / 15, 2, (24, 32))
-    assert found["label_drift"] == Measurement(0.5)
-    assert found["length_drift"] == Measurement(1.0)
+    found = measure_examples(table, intake, make_params(reference=reference), profile_train(table))
+    assert found["broken_share"] == Measure(1 / 35, 1, (5,))
+    assert found["conflict_share"] == Measure(8 / 40, 8, (1, 2, 3, 4, 5))
+    assert found["duplicate_share"] == Measure(10 / 40, 10)
+    assert found["near_share"] == Measure(2 / 15, 2, (24, 32))
+    assert found["label_drift"] == Measure(0.5)
+    assert found["length_drift"] == Measure(1.0)
 
 
 def test_missing_values_are_no_match_and_no_crash() -> None:
@@ -82,8 +90,8 @@ def test_missing_values_are_no_match_and_no_crash() -> None:
     for name in ("id", "split", "text", "label", "row"):
         rows[0][name] = rows[1][name] = rows[7][name] = None
     table = make_table(rows)
-    present = train_profile(table)
-    found = frames(table, present, measured(table, make_intake(), make_params(), present))
+    present = profile_train(table)
+    found = build_frames(table, present, measure_examples(table, make_intake(), make_params(), present))
     assert found["splits"]["rows"].to_pylist() == [2, 2, 1]
     assert found["examples"]["leaked"].to_pylist() == [False] * 8
 
@@ -91,7 +99,7 @@ def test_missing_values_are_no_match_and_no_crash() -> None:
 def test_shares_of_nothing_are_one() -> None:
     assert ratio(0, 0) == 1.0
     table = make_table([])
-    found = measured(table, make_intake(rows=0), make_params(), train_profile(table))
+    found = measure_examples(table, make_intake(rows=0), make_params(), profile_train(table))
     assert [found[name].value for name in ("broken_share", "conflict_share", "duplicate_share", "near_share")] == [
         1.0
     ] * 4
@@ -113,5 +121,5 @@ def test_share_is_a_quotient(part: int, whole: int) -> None:
 )
 def test_intake_of_another_shape_is_a_fault_of_the_files(intake: dict[str, object]) -> None:
     table = make_table(good_rows())
-    with pytest.raises(EnvironmentFault, match="the intake lacks what ingest writes"):
-        measured(table, intake, make_params(), train_profile(table))
+    with pytest.raises(EnvironmentFault, match=r"intake: .*Error.*dvc repro"):
+        measure_examples(table, intake, make_params(), profile_train(table))

@@ -171,7 +171,7 @@ def test_canonical_tells_constants_of_different_type_apart():
 @pytest.mark.parametrize("package", ["torch", "no_such_package"])
 def test_a_package_without_a_locked_version_is_refused(package):
     sources = modules(p__deep=f"def inner(value):\n    import {package}\n    return {package}.f(value)")
-    with pytest.raises(EnvironmentFault, match=rf"the code imports {package}, .*`make lock`"):
+    with pytest.raises(EnvironmentFault, match=rf"lock: {package} .*`make lock`"):
         fingerprint(sources, [Definition("p.stages.one", "run")], {"numpy": "1.0"})
 
 
@@ -259,6 +259,42 @@ def test_editing_a_definition_changes_the_fingerprint_of_all_that_reach_it_and_n
 def test_different_code_never_shares_a_fingerprint(before, after):
     prints = [fingerprint({"q": parse_module("q", text)}, [Definition("q", "run")], {}) for text in (before, after)]
     assert prints[0] != prints[1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def run(work): return work",
+        "def run(x):\n    work = x\n    return work",
+        "def run(x):\n    for work in x: print(work)",
+    ],
+)
+def test_a_local_name_is_no_use_of_the_modules_name(body):
+    prints = [
+        fingerprint({"q": parse_module("q", f"{other}\n{body}")}, [Definition("q", "run")], {})
+        for other in ("", "def work(): return 1", "def work(): return 2")
+    ]
+    assert len(set(prints)) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def run(work=work): return work",
+        "def run(work: work): return work",
+        "@work\ndef run(work): return work",
+        "def run():\n    global work\n    work = work\n    return work",
+        "def run():\n    def inner(work): return work\n    return inner(work)",
+        "def run(): return work(work for work in 'ab')",
+        "class run:\n    work = work",
+    ],
+)
+def test_a_use_of_the_modules_name_beside_a_local_one_counts(body):
+    prints = [
+        fingerprint({"q": parse_module("q", f"{other}\n{body}")}, [Definition("q", "run")], {})
+        for other in ("def work(x): return 1", "def work(x): return 2")
+    ]
+    assert len(set(prints)) == 2
 
 
 def test_an_import_through_another_module_is_followed():

@@ -1,4 +1,7 @@
-"""A stage ends with its parent and writes alone: real processes, real kills, real `dvc repro`."""
+"""A stage ends with its parent and has its outputs to itself: real processes, real kills, real `dvc repro`.
+
+`core/parent.py` is tested here too.
+"""
 
 import os
 import signal
@@ -14,7 +17,7 @@ import psutil
 import pytest
 
 from pipeline.core.errors import Busy, EnvironmentFault, Stopped
-from pipeline.core.guard import alone, bound
+from pipeline.core.guard import end_with_parent, lock_outputs
 from tests.given.projects import ENVIRONMENT, PATIENCE, Project, gone, until
 
 
@@ -42,8 +45,8 @@ def start(tmp_path):
 
 HOLD = """
     import sys, pathlib
-    from pipeline.core.guard import alone
-    with alone([pathlib.Path(word) for word in sys.argv[1:]]):
+    from pipeline.core.guard import lock_outputs
+    with lock_outputs([pathlib.Path(word) for word in sys.argv[1:]]):
         print("held", flush=True)
         sys.stdin.read()
 """
@@ -52,35 +55,35 @@ HOLD = """
 def test_two_writers_of_one_output_exclude_each_other_and_the_first_is_named(repository, start):
     first = start(HOLD, "a", "data/b")
     assert first.stdout.readline() == "held\n"
-    told = rf"data/b is being written .*: process {first.pid}, since \d{{4}}-\d\d-\d\d \d\d:"
-    with pytest.raises(Busy, match=told), alone([repository / "c", repository / "data" / "b"]):
+    holder = rf"data/b: .*process {first.pid}, since \d{{4}}-\d\d-\d\d \d\d:"
+    with pytest.raises(Busy, match=holder), lock_outputs([repository / "c", repository / "data" / "b"]):
         pass
-    with alone([repository / "c"]):  # what the refused one had taken is free again
+    with lock_outputs([repository / "c"]):  # the locks of the refused one are free again
         pass
     first.kill()
     first.wait()
-    with alone([repository / "a", repository / "data" / "b"]):  # the kernel has taken the locks back
+    with lock_outputs([repository / "a", repository / "data" / "b"]):  # the kernel has taken the locks back
         pass
 
 
 def test_a_link_to_an_output_is_the_output_and_a_removed_output_stays_locked(repository):
     (repository / "real").mkdir()
     (repository / "link").symlink_to("real")
-    with alone([repository / "real/x"]):
+    with lock_outputs([repository / "real/x"]):
         (repository / "real/x").touch()
         (repository / "real/x").unlink()
-        with pytest.raises(Busy, match="link/x"), alone([repository / "link/x"]):
+        with pytest.raises(Busy, match="link/x"), lock_outputs([repository / "link/x"]):
             pass
 
 
 def test_an_output_outside_of_a_repository_is_not_locked(tmp_path):
-    with alone([tmp_path / "x"]), alone([tmp_path / "x"]):
+    with lock_outputs([tmp_path / "x"]), lock_outputs([tmp_path / "x"]):
         assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_made_is_an_environment_fault(repository):
     (repository / ".dvc/tmp").touch()
-    with pytest.raises(EnvironmentFault, match="could not be locked"), alone([repository / "x"]):
+    with pytest.raises(EnvironmentFault, match=r"/x: .*tmp/guard"), lock_outputs([repository / "x"]):
         pass
 
 
@@ -96,7 +99,7 @@ def ask_twice(number: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_body_like_an_error_once_and_leaves_no_handler(number):
     before = [signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)]
-    with pytest.raises(Stopped, match=number.name), bound():
+    with pytest.raises(Stopped, match=number.name), end_with_parent():
         ask_twice(number)
     assert [signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)] == before
     until(lambda: "guard" not in {thread.name for thread in threading.enumerate()})
@@ -108,11 +111,17 @@ FAMILY = """
     print(child.pid, flush=True)
     sys.stdin.read()
 """
-OBEYS = "import time; from pipeline.core.guard import bound\nwith bound(): print('bound', flush=True); time.sleep(600)"
+OBEYS = """
+import time
+from pipeline.core.guard import end_with_parent
+with end_with_parent():
+    print('bound', flush=True)
+    time.sleep(600)
+"""
 REFUSES = """
 import pipeline.core.guard, signal, time
 pipeline.core.guard.SECONDS_TO_END = 0.5
-with pipeline.core.guard.bound():
+with pipeline.core.guard.end_with_parent():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print('bound', flush=True)
     time.sleep(600)
@@ -145,11 +154,11 @@ def test_a_parent_that_died_before_anybody_looked_is_noticed(start):
 SLOW = """
 import pathlib, sys, time
 from pipeline.core.errors import Busy
-from pipeline.core.guard import alone, bound
+from pipeline.core.guard import end_with_parent, lock_outputs
 
 out = pathlib.Path("out")
 try:
-    with bound(), alone([out]):
+    with end_with_parent(), lock_outputs([out]):
         pathlib.Path("begun").touch()
         while not pathlib.Path("go").exists():
             time.sleep(0.02)

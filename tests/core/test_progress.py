@@ -1,7 +1,7 @@
 import io
 import sys
 
-from pipeline.core.progress import Progress, counting
+from pipeline.core.progress import Progress, show_progress
 
 
 class Terminal(io.StringIO):
@@ -13,9 +13,9 @@ def test_without_a_terminal_plain_lines_come_now_and_then(capsys, monkeypatch):
     clock = iter((0.0, 20.0, 80.0))
     monkeypatch.setattr("pipeline.core.progress.time.monotonic", lambda: next(clock))
     with Progress(40, between=0.0) as progress:
-        progress.reached(10, 0.5, 0.75)
+        progress.report(10, 0.5, 0.75)
         progress.say("validation loss 0.5")
-        progress.reached(40, 2.0, 0.25)
+        progress.report(40, 2.0, 0.25)
     out, err = capsys.readouterr()
     first, said, last = out.splitlines()
     assert first == "step 10/40, epoch 0.50: loss 0.7500, 0:01:00 left"
@@ -27,7 +27,7 @@ def test_without_a_terminal_plain_lines_come_now_and_then(capsys, monkeypatch):
 def test_lines_keep_their_distance(capsys):
     with Progress(40, between=3600.0) as progress:
         for step in range(1, 41):
-            progress.reached(step, 0.1, 0.5)
+            progress.report(step, 0.1, 0.5)
     assert capsys.readouterr().out == ""
 
 
@@ -35,16 +35,16 @@ def test_on_a_terminal_there_is_a_bar_and_lines_stay_above_it(capsys, monkeypatc
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with Progress(40, between=0.0) as progress:
-        progress.reached(10, 0.5, 0.75)
+        progress.report(10, 0.5, 0.75)
         progress.say("validation loss 0.5")
-        progress.reached(40, 2.0, 0.25)
+        progress.report(40, 2.0, 0.25)
     assert "40/40" in terminal.getvalue()
     assert "loss=0.2500" in terminal.getvalue()
     assert capsys.readouterr().out == "validation loss 0.5\n"
 
 
 def test_counting_tells_how_much_is_left(capsys):
-    with counting(4, "example", between=0.0) as done:
+    with show_progress(4, "example", between=0.0) as done:
         done(1)
         done(3)
     assert [line.partition(",")[0] for line in capsys.readouterr().out.splitlines()] == ["1/4 examples", "4/4 examples"]

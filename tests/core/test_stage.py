@@ -9,16 +9,16 @@ import pytest
 from pipeline import CPU
 from pipeline.__main__ import main
 from pipeline.core.errors import EnvironmentFault, UsageError
-from pipeline.core.stage import STAGES, In, Out, command_line, declaration, load, section
+from pipeline.core.stage import STAGES, Gate, In, Out, Parser, command_line, load, read_declaration, stage_params
 from pipeline.settings.task import ReportParams, TokenizeParams
 
 TOKENIZE = {"task": "t", "max_length": 8, "batch_texts": 2}
 
 
 def test_a_signature_is_a_declaration():
-    def run(params: TokenizeParams, *, examples: In, findings: In, tokens: Out) -> None: ...
+    def run(params: TokenizeParams, *, examples: In, findings: Gate, tokens: Out) -> None: ...
 
-    assert declaration(run) == (TokenizeParams, ("examples", "findings"), ("tokens",))
+    assert read_declaration(run) == (TokenizeParams, ("examples", "findings"), ("tokens",))
 
 
 def test_another_shape_is_refused():
@@ -30,46 +30,46 @@ def test_another_shape_is_refused():
 
     for run in (returns, positional, text):
         with pytest.raises(TypeError, match="stage"):
-            declaration(run)
+            read_declaration(run)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_has_the_shape_and_a_first_line(stage):
     run = load(stage)
-    declared = declaration(run)
-    assert declared.outputs
+    declaration = read_declaration(run)
+    assert declaration.outputs
     assert run.__doc__
     assert sys.modules[run.__module__].__doc__.startswith(f"{stage}: ")
 
 
 def test_the_section_of_a_name_is_typed():
-    assert section({"tokenize": {"t": TOKENIZE}}, "tokenize", "t", TokenizeParams) == TokenizeParams(**TOKENIZE)
+    assert stage_params({"tokenize": {"t": TOKENIZE}}, "tokenize", "t", TokenizeParams) == TokenizeParams(**TOKENIZE)
     report = {"title": "T", "worst": 3, "tasks": ["t"], "encoders": []}
-    assert section({"report": report}, "report", None, ReportParams).tasks == ("t",)
+    assert stage_params({"report": report}, "report", None, ReportParams).tasks == ("t",)
 
 
 @pytest.mark.parametrize(
     ("stage", "name", "words"),
     [
-        ("tokenize", None, "needs the name"),
-        ("report", "t", "takes no name"),
-        ("tokenize", "x", "has no 'x'; there are t"),
+        ("tokenize", None, r"missing.*\bt\b"),
+        ("report", "t", "'t'"),
+        ("tokenize", "x", r"'x'.*\bt\b"),
     ],
 )
 def test_a_wrong_name_is_a_usage_error(stage, name, words):
     with pytest.raises(UsageError, match=words):
-        section({"tokenize": {"t": TOKENIZE}, "report": {}}, stage, name, TokenizeParams)
+        stage_params({"tokenize": {"t": TOKENIZE}, "report": {}}, stage, name, TokenizeParams)
 
 
 def test_resolved_params_that_do_not_fit_are_a_usage_error():
     with pytest.raises(UsageError, match=r"max_length.*Run `dvc repro`"):
-        section({"tokenize": {"t": {**TOKENIZE, "max_length": 1}}}, "tokenize", "t", TokenizeParams)
+        stage_params({"tokenize": {"t": {**TOKENIZE, "max_length": 1}}}, "tokenize", "t", TokenizeParams)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nothing"], "there is no stage 'nothing'"),
+        (["nothing"], "'nothing'.*tokenize"),
         (["params", "--settings", "params.yaml"], "--profiles"),
         (["params", "--wrong", "x"], "required"),
     ],
@@ -80,8 +80,13 @@ def test_wrong_words_are_a_usage_error(words, message):
 
 
 def test_an_absent_input_is_named(tmp_path):
-    with pytest.raises(EnvironmentFault, match=r"params reads --settings .*absent, and it is not there"):
+    with pytest.raises(EnvironmentFault, match=r"--settings not found: .*/absent\. .*`dvc repro`"):
         command_line("params", ["--settings", str(tmp_path / "absent"), "--profiles", "params.yaml", "--resolved", "x"])
+
+
+def test_a_wrong_option_of_any_parser_is_a_usage_error():
+    with pytest.raises(UsageError, match=r"--wrong(?s:.*)usage: a"):
+        Parser(prog="a").parse_args(["--wrong"])
 
 
 def test_help_and_exit_codes(capsys):
@@ -89,7 +94,7 @@ def test_help_and_exit_codes(capsys):
     assert main(["--help"]) == 0
     assert "ingest" in capsys.readouterr().out
     assert main(["nothing"]) == 2
-    assert capsys.readouterr().err.startswith("nothing: there is no stage")
+    assert capsys.readouterr().err.startswith("nothing: no stage 'nothing'")
 
 
 def test_the_command_line_runs_a_stage(tmp_path):
@@ -116,30 +121,32 @@ def test_loading_a_stage_leaves_the_collection_of_garbage_as_it_was():
     assert gc.get_freeze_count() > 0  # nor is what was loaded looked through again
 
 
-def set_by_the_package(variable: str, said: dict[str, str], shown: str = "os.environ.get(sys.argv[1])") -> str:
-    """Return a variable, or what is to be `shown`, in a process that was told `said` and imports the package."""
+def set_by_the_package(variable: str, given: dict[str, str], shown: str = "os.environ.get(sys.argv[1])") -> str:
+    """Return a variable, or the value of `shown`, in a process with variables `given` that imports the package."""
     environment = {key: value for key, value in os.environ.items() if key != variable}
     code = f"import os, sys, pipeline, scipy.linalg; from threadpoolctl import threadpool_info; print({shown})"
     return subprocess.run(
-        [sys.executable, "-c", code, variable], env={**environment, **said}, check=True, capture_output=True, text=True
+        [sys.executable, "-c", code, variable], env={**environment, **given}, check=True, capture_output=True, text=True
     ).stdout.strip()
 
 
-@pytest.mark.parametrize(("said", "expected"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
-def test_threads_that_wait_sleep_unless_the_environment_says_otherwise(said, expected):
-    assert set_by_the_package("OMP_WAIT_POLICY", said) == expected
+@pytest.mark.parametrize(("given", "expected"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_threads_that_wait_sleep_unless_the_environment_says_otherwise(given, expected):
+    assert set_by_the_package("OMP_WAIT_POLICY", given) == expected
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"), [({}, 1), ({"OMP_NUM_THREADS": "3"}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)]
+    ("given", "expected"), [({}, 1), ({"OMP_NUM_THREADS": "3"}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)]
 )
-def test_numpy_and_scipy_multiply_on_one_thread_unless_the_environment_says_otherwise(said, expected):
-    threads = "{one['num_threads'] for one in threadpool_info() if one['internal_api'] == 'openblas'}"
-    assert set_by_the_package("OPENBLAS_NUM_THREADS", said, threads) == str({expected})
+def test_numpy_and_scipy_multiply_on_one_thread_unless_the_environment_says_otherwise(given, expected):
+    threads = "{pool['num_threads'] for pool in threadpool_info() if pool['internal_api'] == 'openblas'}"
+    assert set_by_the_package("OPENBLAS_NUM_THREADS", given, threads) == str({expected})
 
 
 @pytest.mark.skipif(not CPU.is_file() or "avx2" not in CPU.read_text().split(), reason="the kernels need AVX2")
-@pytest.mark.parametrize(("said", "expected"), [({}, "Haswell"), ({"OPENBLAS_CORETYPE": "Sandybridge"}, "Sandybridge")])
-def test_numpy_and_scipy_multiply_by_one_set_of_kernels_unless_the_environment_says_otherwise(said, expected):
-    kernels = "{one['architecture'] for one in threadpool_info() if one['internal_api'] == 'openblas'}"
-    assert set_by_the_package("OPENBLAS_CORETYPE", said, kernels) == str({expected})
+@pytest.mark.parametrize(
+    ("given", "expected"), [({}, "Haswell"), ({"OPENBLAS_CORETYPE": "Sandybridge"}, "Sandybridge")]
+)
+def test_numpy_and_scipy_multiply_by_one_set_of_kernels_unless_the_environment_says_otherwise(given, expected):
+    kernels = "{pool['architecture'] for pool in threadpool_info() if pool['internal_api'] == 'openblas'}"
+    assert set_by_the_package("OPENBLAS_CORETYPE", given, kernels) == str({expected})

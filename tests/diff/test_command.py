@@ -1,4 +1,7 @@
-"""`python -m pipeline diff` on a clone with a branch a case; results lie in Git, DVC's cache and a DVC remote."""
+"""`python -m pipeline diff` on a clone with a branch a case; results lie in Git, DVC's cache and a DVC remote.
+
+Module read is tested here as well.
+"""
 
 import html
 import json
@@ -14,10 +17,13 @@ import pyarrow as pa
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.diff.comment import MOST
+from pipeline.core.tables import read_parquet, write_parquet
+from pipeline.diff import read
+from pipeline.diff.comment import MOST_COMMENT_BYTES
 from pipeline.diff.document import read_difference
-from pipeline.repository.durations import add
-from pipeline.settings.resolve import parse, resolve
+from pipeline.repository.durations import record_duration
+from pipeline.settings.parse import parse_params
+from pipeline.settings.resolve import resolve_params
 from tests.given.revisions import (
     LABELS,
     ROOT,
@@ -25,6 +31,7 @@ from tests.given.revisions import (
     examples,
     flipped,
     model,
+    name_classes,
     new_project,
     settings,
     write_params,
@@ -63,9 +70,9 @@ def changed_test_set(project: Project) -> None:
     """Ten rows go, ten come, and two have another class."""
     kept, new = TABLE.slice(10), examples(10, seed=5, text="new {}").slice(0, 10)
     table = pa.concat_tables([new, kept])
-    names = table["label"].to_pylist()
-    names[20:22] = ["positive" if one == "negative" else "negative" for one in names[20:22]]
-    table = table.set_column(table.column_names.index("label"), "label", [names])
+    classes = table["label"].to_pylist()
+    classes[20:22] = [1 - index for index in classes[20:22]]
+    table = table.set_column(table.column_names.index("label"), "label", [classes])
     write_task(project.root, "reviews", table, model(table, LABELS))
 
 
@@ -124,6 +131,13 @@ def high_floor(project: Project) -> None:
     change_params(project, settings(TASK, accuracy={"largest_drop": 0.01, "level": 0.05, "floor": 0.99}))
 
 
+def older_tables(project: Project) -> None:
+    """Tables as an older version wrote them: with the names of the classes in place of their indices."""
+    for folder in ("examples", "predictions"):
+        path = project.root / f"data/{folder}/reviews.parquet"
+        write_parquet(path, name_classes(read_parquet(path)))
+
+
 CASES = {
     # branch: (what it does, its start, tasks to record)
     "harmless": (harmless, "main", ()),
@@ -141,6 +155,7 @@ CASES = {
     "hostileworse": (hostile_and_worse, "hostile", ("texts",)),
     "floor": (high_floor, "main", ()),
     "laxer": (laxer_gate, "main", ("reviews",)),
+    "older": (older_tables, "main", ("reviews",)),
 }
 
 
@@ -173,8 +188,8 @@ def diff(clone, capsys, monkeypatch):
 
     def run(*words: str) -> tuple[int, str, str]:
         code = main(["diff", *words])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        output = capsys.readouterr()
+        return code, output.out, output.err
 
     return run
 
@@ -182,32 +197,38 @@ def diff(clone, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("branch", "code", "title", "words"),
     [
-        ("harmless", 0, "✅ Metric diff: passed", "Both models are right on the same of the 600 common test examples"),
+        ("harmless", 0, "✅ Metric diff: passed", "Of 600 common test examples, the change fixes none and breaks none"),
         ("improvement", 0, "✅ Metric diff: passed", "the change fixes 40 and breaks 5"),
         ("noise", 0, "⚠️ Metric diff: passed, with a drop that may be chance", "accuracy fell by 1.7 points, more than"),
         (
             "regression",
             1,
-            "❌ Metric diff: the change fails its gates",
+            "❌ Metric diff: failed",
             "accuracy fell by 7.3 points, more than",
         ),
-        ("testset", 0, "Metric diff: passed", "600 rows in the base, 600 in the head, 590 in both, 2 rows of them"),
+        (
+            "testset",
+            0,
+            "Metric diff: passed",
+            "600 rows in the base, 600 in the head, 590 in both, 2 of them relabelled",
+        ),
         ("othertestset", 0, "❔ Metric diff: not judged", "of the 600 test examples of the base, 0 are left"),
-        ("newtask", 0, "❔ Metric diff: not judged", "The task is new: there is nothing to compare it with"),
+        ("newtask", 0, "❔ Metric diff: not judged", "the task is new"),
         ("removedtask", 0, "❔ Metric diff: not judged", "The head has no such task"),
-        ("nan", 1, "❌ Metric diff", "NaN in data/metrics/reviews.json, which is no number"),
+        ("nan", 1, "❌ Metric diff", "NaN in data/metrics/reviews.json"),
         ("embellished", 1, "❌ Metric diff", "metrics are not those that its dvc.lock records"),
         ("nometrics", 1, "❌ Metric diff", "the head has no accuracy"),
         ("laxer", 0, "✅ Metric diff: passed", "**The gates changed**"),
+        ("older", 0, "❔ Metric diff: not judged", "The head has no usable predictions"),
     ],
 )
 def test_each_change_gets_its_words_and_its_exit_code(diff, branch, code, title, words):
-    found, told, wrong = diff("main", branch)
-    assert found == code, told + wrong
-    assert title in told
-    assert words in plain(told)
-    assert bool(wrong) == (code == 1)
-    assert len(told.encode()) <= MOST
+    actual, comment, errors = diff("main", branch)
+    assert actual == code, comment + errors
+    assert title in comment
+    assert words in plain(comment)
+    assert bool(errors) == (code == 1)
+    assert len(comment.encode()) <= MOST_COMMENT_BYTES
 
 
 def plain(markdown: str) -> str:
@@ -215,31 +236,48 @@ def plain(markdown: str) -> str:
 
 
 def test_a_base_without_metrics_is_no_pass_and_no_crash(diff):
-    code, told, _ = diff("empty", "main")
+    code, comment, _ = diff("empty", "main")
     assert code == 0
-    assert "not judged in full" in told
-    assert "no data/metrics/reviews.json" in plain(told)
-    assert "✅" not in told.split("<sub>")[0]
-    code, told, _ = diff("empty", "empty")
+    assert "not judged in full" in comment
+    assert "no data/metrics/reviews.json" in plain(comment)
+    assert "✅" not in comment.split("<sub>")[0]
+    code, comment, _ = diff("empty", "empty")
     assert code == 0
-    assert "No task has a metric." in told
+    assert "No task has a metric." in comment
+
+
+def test_tables_of_an_older_version_are_noted_on_either_side(diff):
+    """Their bytes differ, so nothing proves that the committed metrics are of the same examples."""
+    for words, side in ((("older", "main"), "base"), (("main", "older"), "head")):
+        code, comment, errors = diff(*words)
+        assert (code, errors) == (0, "")
+        assert f"The {side} has no usable predictions" in comment
+        assert f"The {side} has no usable examples" in comment
+        assert plain(comment).count("`label` holds string") == 2
+        assert "Not paired" in comment
+        assert "not judged in full" in comment
+        assert "0.865" in comment
+    code, comment, _ = diff("older", "older")
+    assert code == 0
+    assert "Metric diff: passed" in comment
+    assert plain(comment).count("`label` holds string") == 4
 
 
 def test_a_head_below_the_floor_fails_even_without_a_base(diff):
-    code, _, wrong = diff("empty", "floor")
+    code, _, errors = diff("empty", "floor")
     assert code == 1
-    assert "reviews: accuracy is 0.865, below the floor of 0.990" in wrong
+    assert "reviews: accuracy is 0.865, below the floor of 0.990" in errors
 
 
 def test_the_working_tree_is_the_head_by_default(diff, clone):
     clone.git("checkout", "--quiet", "regression")
     try:
-        code, told, _ = diff("main")
+        code, comment, _ = diff("main")
     finally:
         clone.git("checkout", "--quiet", "main")
     assert code == 1
-    assert "the working tree" in told
-    assert "accuracy fell by 7.3 points" in told
+    assert "the working tree" in comment
+    assert "accuracy fell by 7.3 points" in comment
 
 
 def test_nothing_of_the_working_tree_is_touched(diff, clone):
@@ -254,24 +292,24 @@ def test_nothing_of_the_working_tree_is_touched(diff, clone):
 
 
 def test_json_is_strict_and_gives_the_same_comment(diff, capsys, tmp_path):
-    code, told, _ = diff("main", "regression", "--json")
+    code, comment, _ = diff("main", "regression", "--json")
     assert code == 1
-    found = read_difference(told.encode())
-    assert found.outcome == "failed"
-    assert found.tasks[0].flips is not None
-    assert (found.tasks[0].flips.fixed, found.tasks[0].flips.broken) == (6, 50)
-    assert {one.kind for one in found.tasks[0].groups} == {"class", "length", "kind"}
-    (tmp_path / "diff.json").write_text(told)
+    difference = read_difference(comment.encode())
+    assert difference.outcome == "failed"
+    assert difference.tasks[0].flips is not None
+    assert (difference.tasks[0].flips.fixed, difference.tasks[0].flips.broken) == (6, 50)
+    assert {group.kind for group in difference.tasks[0].groups} == {"class", "length", "kind"}
+    (tmp_path / "diff.json").write_text(comment)
     assert main(["comment", str(tmp_path / "diff.json")]) == 0
     assert capsys.readouterr().out == diff("main", "regression")[1]
 
 
 def test_nothing_hostile_survives(diff):
     """No text of the data is there at all, and class names do nothing, by GitHub's own renderer."""
-    code, told, wrong = diff("hostile", "hostileworse")
+    code, comment, errors = diff("hostile", "hostileworse")
     assert code == 1
-    assert wrong.isascii()
-    page = cmarkgfm.github_flavored_markdown_to_html(told, options=cmarkgfm.cmark.Options.CMARK_OPT_UNSAFE)
+    assert errors.isascii()
+    page = cmarkgfm.github_flavored_markdown_to_html(comment, options=cmarkgfm.cmark.Options.CMARK_OPT_UNSAFE)
     assert "<script" not in page
     assert "<a " not in page
     assert "<img" not in page
@@ -285,19 +323,19 @@ def test_nothing_hostile_survives(diff):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ((), 2, "usage"),
-        (("a", "b", "c"), 2, "usage"),
-        (("main", "--html"), 2, "usage"),
-        (("--json",), 2, "usage"),
-        (("nowhere",), 2, "'nowhere' is no commit"),
-        (("--output=x",), 2, "usage"),
+        ((), 2, "found no word"),
+        (("a", "b", "c"), 2, "'a', 'b', 'c'"),
+        (("main", "--html"), 2, "'--html'"),
+        (("--json",), 2, "found '--json'"),
+        (("nowhere",), 2, "'nowhere'"),
+        (("--output=x",), 2, "'--output=x'"),
     ],
 )
 def test_wrong_words_are_refused(diff, words, code, message):
-    found, told, wrong = diff(*words)
-    assert found == code
-    assert message in wrong
-    assert told == ""
+    actual, comment, errors = diff(*words)
+    assert actual == code
+    assert message in errors
+    assert comment == ""
 
 
 def test_a_head_with_wrong_params_is_refused(diff, clone):
@@ -305,11 +343,11 @@ def test_a_head_with_wrong_params_is_refused(diff, clone):
     text = path.read_text()
     path.write_text(text.replace("largest_drop", "largest_dorp", 1))
     try:
-        code, _, wrong = diff("main")
+        code, _, errors = diff("main")
     finally:
         path.write_text(text)
     assert code == 2
-    assert "did you mean `largest_drop`?" in wrong
+    assert "did you mean `largest_drop`?" in errors
 
 
 def test_predictions_that_are_nowhere_leave_the_committed_metrics(origin, tmp_path, monkeypatch, capsys):
@@ -317,13 +355,13 @@ def test_predictions_that_are_nowhere_leave_the_committed_metrics(origin, tmp_pa
     config = lonely.root / ".dvc/config"
     config.write_text(config.read_text().replace("url = ", "url = /nowhere"))  # the working tree's settings hold
     monkeypatch.chdir(lonely.root)
-    said = {}
+    codes = {}
     for branch in ("regression", "noise", "improvement", "testset"):
-        said[branch] = main(["diff", "main", branch])
-        told = capsys.readouterr().out
-        assert "predictions in neither DVC's cache nor a remote" in plain(told), told
-        assert ("Not paired" in told) or branch == "testset"
-    assert said == {"regression": 1, "noise": 1, "improvement": 0, "testset": 0}
+        codes[branch] = main(["diff", "main", branch])
+        comment = capsys.readouterr().out
+        assert "no usable predictions: in neither DVC's cache nor a remote" in plain(comment), comment
+        assert ("Not paired" in comment) or branch == "testset"
+    assert codes == {"regression": 1, "noise": 1, "improvement": 0, "testset": 0}
 
 
 def test_a_revision_that_knew_no_remote_is_read_from_the_one_there_is_now(origin, tmp_path, monkeypatch, capsys):
@@ -353,7 +391,7 @@ def test_a_project_in_a_folder_of_a_repository_is_read_too(origin, tmp_path, mon
     whole.git("commit", "--quiet", "--message", "Begin")
     monkeypatch.chdir(inner)
     assert main(["diff", "HEAD"]) == 0
-    assert "Both models are right on the same of the 600" in capsys.readouterr().out
+    assert "Of 600 common test examples, the change fixes none and breaks none" in capsys.readouterr().out
 
 
 def environment() -> dict[str, str]:
@@ -361,20 +399,18 @@ def environment() -> dict[str, str]:
 
 
 def test_the_paths_are_those_of_dvc_yaml():
-    from pipeline.diff import compare as module
-
     text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
-    for path in (module.METRICS, module.FINDINGS, module.HISTORY, module.PREDICTIONS, module.EXAMPLES):
+    for path in (read.METRICS_FILE, read.FINDINGS_FILE, read.HISTORY_FILE, read.PREDICTIONS_FILE, read.EXAMPLES_FILE):
         assert path.format("${key}") in text
-    for path in (module.SETTINGS, module.PROFILES, module.PACKAGES, module.CODE):
+    for path in (read.PARAMS_FILE, read.PROFILES_FILE, read.PACKAGES_FILE, read.CODE_FILE):
         assert path in text
 
 
 def test_editing_a_gate_changes_the_section_of_no_stage():
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    values, _ = parse(text)
+    values, _ = parse_params(text)
     values["gates"]["accuracy"] = {"largest_drop": 0.5, "level": 0.01, "floor": 0.2}
-    before, after = resolve(text, {}), resolve(dump(values), {})
+    before, after = resolve_params(text, {}), resolve_params(dump(values), {})
     assert before.pop("gates") != after.pop("gates")
     assert before == after
 
@@ -385,20 +421,22 @@ def test_the_docs_say_what_each_change_is_told(diff):
     )
     assert len(rows) == 12
     for branch, code, words in rows:
-        found, told, _ = diff("main", branch)
-        assert found == int(code), branch
-        assert words in plain(told).replace("**", ""), (branch, words, plain(told)[:1500])
+        actual, comment, _ = diff("main", branch)
+        assert actual == int(code), branch
+        assert words in plain(comment).replace("**", ""), (branch, words, plain(comment)[:1500])
 
 
 def test_stage_times_are_told_where_both_revisions_ran_in_a_worktree(diff, clone, tmp_path):
     times = {"main": {"finetune@reviews": 40.0, "report": 3.0}, "regression": {"finetune@reviews": 61.5, "report": 3.1}}
     for branch, seconds in times.items():
         clone.git("worktree", "add", "--quiet", "--detach", str(tmp_path / branch), branch)
-        for stage, one in seconds.items():
-            add(tmp_path / branch, stage, one)
-    _, told, _ = diff("main", "regression", "--json")
-    found = read_difference(told.encode())
-    assert [(one.name, one.base, one.head) for one in found.times] == [("finetune@reviews", "40.0 s", "61.5 s")]
+        for stage, duration in seconds.items():
+            record_duration(tmp_path / branch, stage, duration)
+    _, comment, _ = diff("main", "regression", "--json")
+    difference = read_difference(comment.encode())
+    assert [(change.name, change.base, change.head) for change in difference.times] == [
+        ("finetune@reviews", "40.0 s", "61.5 s")
+    ]
     assert "finetune@reviews" in plain(diff("main", "regression")[1])
     for branch in times:
         clone.git("worktree", "remove", "--force", str(tmp_path / branch))
@@ -407,7 +445,7 @@ def test_stage_times_are_told_where_both_revisions_ran_in_a_worktree(diff, clone
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("{", "a data/metrics/reviews.json that is not JSON"), ("[]", "a data/metrics/reviews.json that is no map"),
+    [("{", "data/metrics/reviews.json: not JSON"), ("[]", "data/metrics/reviews.json: not a JSON object"),
      ("\xff", "no data/metrics/reviews.json"), ('{"accuracy": "high"}', "metrics are not those that")],
 )  # fmt: skip
 def test_metrics_that_cannot_be_read_fail_the_head(diff, clone, content, words):
@@ -415,11 +453,11 @@ def test_metrics_that_cannot_be_read_fail_the_head(diff, clone, content, words):
     whole = path.read_bytes()
     path.write_bytes(content.encode("latin-1"))
     try:
-        code, told, _ = diff("main")
+        code, comment, _ = diff("main")
     finally:
         path.write_bytes(whole)
     assert code == 1
-    assert words in plain(told)
+    assert words in plain(comment)
 
 
 def test_a_base_with_params_of_another_time_still_has_its_metrics(diff, clone):
@@ -428,9 +466,9 @@ def test_a_base_with_params_of_another_time_still_has_its_metrics(diff, clone):
     (clone.root / "params.yaml").write_text(text.replace("gates:", "gatings:", 1))
     clone.git("-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--quiet", "--all", "--message", "Older")
     clone.git("checkout", "--quiet", "main")
-    code, told, _ = diff("older", "main")
+    code, comment, _ = diff("older", "main")
     assert code == 0
-    assert "Metric diff: passed" in told
-    code, _, wrong = diff("main", "older")
+    assert "Metric diff: passed" in comment
+    code, _, errors = diff("main", "older")
     assert code == 2
-    assert "did you mean `gates`?" in wrong
+    assert "did you mean `gates`?" in errors

@@ -1,3 +1,4 @@
+# Modules comment_task and document are tested here as well.
 import html
 import re
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.document import json_text
 from pipeline.core.errors import DataError
-from pipeline.diff.comment import MOST, comment
+from pipeline.diff.comment import MOST_COMMENT_BYTES, render_comment
 from pipeline.diff.document import (
     MOST_BYTES,
     Change,
@@ -72,7 +73,7 @@ def task(name="reviews", text="x", *, examples=2, groups=2, outcome="failed", no
     )
 
 
-def document(*tasks: TaskDifference, text="x", changes=1) -> Difference:
+def document(*tasks: TaskDifference, text="x", changes=1, left_out=0) -> Difference:
     change = (Change(name=text, base=text, head=text),) * changes
     return Difference(
         version=1,
@@ -85,7 +86,7 @@ def document(*tasks: TaskDifference, text="x", changes=1) -> Difference:
         packages=change,
         code=("finetune",),
         times=change,
-        left_out=0,
+        left_out=left_out,
     )
 
 
@@ -97,7 +98,7 @@ def tags(page: str) -> dict[str, int]:
     return {tag: page.count(f"<{tag}") for tag in ("table", "tr", "td", "li", "details", "h3")}
 
 
-QUIET = tags(rendered(comment(document(task()))))
+QUIET = tags(rendered(render_comment(document(task()))))
 GATES = QUIET | {"li": QUIET["li"] + 1}  # a parameter that is so called is said to be one
 
 
@@ -106,7 +107,7 @@ GATES = QUIET | {"li": QUIET["li"] + 1}  # a parameter that is so called is said
 @example("gates.")
 @example("a.gates.<li>")
 def test_no_text_does_anything_in_githubs_own_renderer(text):
-    page = rendered(comment(document(task(text=text), text=text)))
+    page = rendered(render_comment(document(task(text=text), text=text)))
     assert tags(page) == (GATES if text.startswith("gates.") or ".gates." in text else QUIET)
     assert {*re.findall(r"<([a-z0-9]+)", page)} <= {
         "h3", "p", "strong", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "code",
@@ -121,18 +122,23 @@ def test_no_text_does_anything_in_githubs_own_renderer(text):
 def test_the_largest_document_fits_a_comment_and_says_what_it_left_out(examples, groups, changes, tasks):
     text = "<|@" * 60
     several = [task(f"t{at}", text, examples=examples, groups=groups) for at in range(tasks)]
-    found = comment(document(*several, text=text, changes=changes))
-    assert len(found.encode()) <= MOST < 65_536
-    assert found.startswith("### ❌")
-    assert found.endswith("</sub>\n")
-    assert found.count("<details>") == found.count("</details>")
-    whole = found.count("<details>") == tasks + 3 * bool(changes) + 1
-    assert whole or "did not fit here" in found
+    comment = render_comment(document(*several, text=text, changes=changes))
+    assert len(comment.encode()) <= MOST_COMMENT_BYTES < 65_536
+    assert comment.startswith("### ❌")
+    assert comment.endswith("</sub>\n")
+    assert comment.count("<details>") == comment.count("</details>")
+    whole = comment.count("<details>") == tasks + 3 * bool(changes) + 1
+    assert whole or "did not fit here" in comment
+
+
+def test_what_the_document_left_out_is_counted():
+    assert "7 tasks, parameters or packages" in render_comment(document(task(), left_out=7))
+    assert "parameters or packages" not in render_comment(document(task()))
 
 
 def test_a_document_survives_its_json():
-    found = document(task())
-    assert read_difference(json_text(found.model_dump(mode="json")).encode()) == found
+    difference = document(task())
+    assert read_difference(json_text(difference.model_dump(mode="json")).encode()) == difference
 
 
 @pytest.mark.parametrize(

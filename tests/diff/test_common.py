@@ -1,3 +1,4 @@
+# Module snapshot only holds the values that test_compare.py makes.
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -5,77 +6,99 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
-from pipeline.core.tables import described
-from pipeline.diff.common import matched, predictions
-from pipeline.evaluate.metrics import headline
+from pipeline.core.tables import describe
+from pipeline.diff.common import find_common_examples, match_predictions, parse_predictions
+from pipeline.evaluate.metrics import compute_headline
 
 LABELS = ("a", "b", "c")
 
 
 def table(rows: dict[str, tuple[str, str]], labels=LABELS, **more) -> pa.Table:
     """Return predictions of `{id: (label, predicted)}`."""
-    probabilities = [[0.8 if one == said else 0.2 / (len(labels) - 1) for one in labels] for _, said in rows.values()]
-    columns = {"id": list(rows), "label": [label for label, _ in rows.values()], "probabilities": probabilities} | more
-    return described(pa.table(columns), task="t", labels=labels)
+    wrong = 0.2 / (len(labels) - 1)
+    columns = {
+        "id": list(rows),
+        "label": pa.array([labels.index(label) for label, _ in rows.values()], pa.int64()),
+        "probabilities": [[0.8 if label == predicted else wrong for label in labels] for _, predicted in rows.values()],
+    }
+    return describe(pa.table(columns | more), task="t", labels=labels)
+
+
+def common(base: pa.Table, head: pa.Table, bins: int = 10):
+    return find_common_examples(parse_predictions(base, bins=bins), parse_predictions(head, bins=bins), bins=bins)
 
 
 def test_common_examples_are_found_by_their_ids_in_any_order():
-    base = predictions(table({"1": ("a", "a"), "2": ("b", "a"), "3": ("c", "c")}))
-    head = predictions(table({"3": ("c", "b"), "4": ("a", "a"), "2": ("b", "b")}))
-    found = matched(base, head, bins=10)
-    assert found is not None
-    assert found.ids == ["3", "2"]
-    assert found.pair.base.right.tolist() == [True, False]
-    assert found.pair.head.right.tolist() == [False, True]
-    assert found.relabelled == 0
+    shared = common(
+        table({"1": ("a", "a"), "2": ("b", "a"), "3": ("c", "c")}),
+        table({"3": ("c", "b"), "4": ("a", "a"), "2": ("b", "b")}),
+    )
+    assert shared is not None
+    assert shared.ids == ["3", "2"]
+    assert shared.pair.base.right.tolist() == [True, False]
+    assert shared.pair.head.right.tolist() == [False, True]
+    assert shared.relabelled == 0
 
 
 def test_both_are_judged_by_the_classes_of_the_head():
-    base = predictions(table({"1": ("a", "a"), "2": ("b", "b")}))
-    head = predictions(table({"1": ("b", "b"), "2": ("b", "b")}))
-    found = matched(base, head, bins=10)
-    assert found is not None
-    assert found.relabelled == 1
-    assert found.pair.base.right.tolist() == [False, True]
+    shared = common(table({"1": ("a", "a"), "2": ("b", "b")}), table({"1": ("b", "b"), "2": ("b", "b")}))
+    assert shared is not None
+    assert shared.relabelled == 1
+    assert shared.pair.base.right.tolist() == [False, True]
 
 
 def test_a_class_that_is_new_or_gone_has_its_place():
-    base = predictions(table({"1": ("a", "a"), "2": ("old", "old")}, ("a", "old")))
-    head = predictions(table({"1": ("new", "new"), "2": ("a", "a")}, ("new", "a")))
-    found = matched(base, head, bins=10)
-    assert found is not None
-    assert found.labels == ("new", "a", "old")
-    assert found.relabelled == 2
-    assert found.pair.base.right.tolist() == [False, False]
-    assert np.isfinite(headline(found.pair.base, np.ones(2))).all()
+    shared = common(
+        table({"1": ("a", "a"), "2": ("old", "old")}, ("a", "old")),
+        table({"1": ("new", "new"), "2": ("a", "a")}, ("new", "a")),
+    )
+    assert shared is not None
+    assert shared.labels == ("new", "a", "old")
+    assert shared.relabelled == 2
+    assert shared.pair.base.right.tolist() == [False, False]
+    assert np.isfinite(compute_headline(shared.pair.base, np.ones(2))).all()
 
 
 def test_nothing_in_common_is_nothing():
-    assert matched(predictions(table({"1": ("a", "a")})), predictions(table({"2": ("a", "a")})), bins=2) is None
+    base, head = table({"1": ("a", "a")}), table({"2": ("a", "a"), "3": ("a", "a")})
+    assert common(base, head, bins=2) is None
+    match = match_predictions(base, head, bins=2)
+    assert (match.common, match.faults) == (None, (None, None))
+    assert match.rows is not None
+    assert (match.rows.base, match.rows.head, match.rows.common, match.rows.relabelled) == (1, 2, 0, 0)
 
 
 @given(st.dictionaries(st.sampled_from("pqrstuv"), st.tuples(*[st.sampled_from(LABELS)] * 2), min_size=1))
 def test_a_revision_matches_itself(rows):
-    one = predictions(table(rows))
-    found = matched(one, one, bins=10)
-    assert found is not None
-    assert found.ids == list(rows)
-    assert (
-        found.pair.base.right.tolist() == found.pair.head.right.tolist() == [one == two for one, two in rows.values()]
-    )
+    shared = common(table(rows), table(rows))
+    assert shared is not None
+    assert shared.ids == list(rows)
+    right = [label == predicted for label, predicted in rows.values()]
+    assert shared.pair.base.right.tolist() == shared.pair.head.right.tolist() == right
+
+
+NAMED = pa.table({"id": ["1"], "label": ["a"], "predicted": ["a"], "probabilities": [[0.8, 0.1, 0.1]]})
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("wrong", "facts"),
     [
-        (pa.table({"id": ["1"]}), "not what `evaluate` writes"),
-        (table({"1": ("z", "a")}), "1 predictions are none of the classes"),
-        (table({"1": ("a", "a"), "2": ("a", "a")}, id=["1", "1"]), "repeat the ids '1'"),
-        (table({"1": ("a", "a")}, probabilities=[[float("nan"), 0.5, 0.5]]), "not numbers in [0, 1]"),
-        (table({"1": ("a", "a")}, probabilities=[[0.5, 0.5]]), "not what `evaluate` writes"),
+        (pa.table({"id": ["1"]}), "`evaluate`"),
+        (pa.table({"id": ["1"], "label": [0], "probabilities": [[0.8, 0.1, 0.1]]}), "`evaluate`"),
+        (describe(NAMED, task="t", labels=LABELS), "`label` holds string"),
+        (table({"1": ("a", "a")}, label=[3]), "from 0 to 2"),
+        (table({"1": ("a", "a"), "2": ("a", "a")}, id=["1", "1"]), "duplicate ids: '1'"),
+        (table({"1": ("a", "a")}, probabilities=[[float("nan"), 0.5, 0.5]]), "1 of 1 rows"),
+        (table({"1": ("a", "a")}, probabilities=[[0.5, 0.5]]), "`evaluate`"),
     ],
 )
-def test_what_are_no_predictions_is_refused(wrong, message):
+def test_what_are_no_predictions_is_refused_and_a_fault_of_its_side(wrong, facts):
     with pytest.raises(DataError) as caught:
-        predictions(wrong)
-    assert message in str(caught.value)
+        parse_predictions(wrong, bins=2)
+    assert facts in str(caught.value)
+    match = match_predictions(wrong, table({"1": ("a", "a")}), bins=2)
+    assert (match.base, match.rows, match.common) == (None, None, None)
+    assert match.head is not None
+    assert facts in (match.faults[0] or "")
+    assert match.faults[1] is None
+    assert facts in (match_predictions(None, wrong, bins=2).faults[1] or "")

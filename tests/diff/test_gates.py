@@ -4,15 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.diff.document import OUTCOMES, Metric, worst
-from pipeline.diff.gates import METRICS, judge
-from pipeline.settings.task import Gate, Gates
+from pipeline.diff.document import METRIC_NAMES, OUTCOMES, Judgement, Metric, worst_outcome
+from pipeline.diff.evidence import Measurement
+from pipeline.diff.gates import judge_change
+from pipeline.settings.task import Gates, MetricGate
 
-NO_GATES = dict.fromkeys(METRICS)
+NO_GATES = dict.fromkeys(METRIC_NAMES)
 
 
-def gates(**given) -> Gates:
-    return Gates(task="t", **{**NO_GATES, **{name: Gate(**values) for name, values in given.items()}})
+def gates(**own) -> Gates:
+    return Gates(task="t", **{**NO_GATES, **{name: MetricGate(**values) for name, values in own.items()}})
 
 
 def metric(name="accuracy", base=0.9, head=0.9, p_worse=0.5, **more) -> Metric:
@@ -21,10 +22,11 @@ def metric(name="accuracy", base=0.9, head=0.9, p_worse=0.5, **more) -> Metric:
     return Metric(metric=name, base=base, head=head, p_worse=p_worse if both else None, **values)
 
 
-def one(found, gate, *, spread=0.005, missing="the task is new"):
-    name = found.metric if found else "accuracy"
+def judge(change: Metric | None, gate, *, spread=0.005, missing="the task is new", doubt=None) -> Judgement:
+    name = change.metric if change else "accuracy"
     spreads = {} if spread is None else {name: spread}
-    return judge(gates(**{name: gate}), {name: found} if found else {}, spreads=spreads, missing=missing)[0]
+    measurement = Measurement({name: change} if change else {}, spreads, missing, doubt)
+    return judge_change(gates(**{name: gate}), measurement).judgements[0]
 
 
 STRICT = {"largest_drop": 0.01, "level": 0.05, "floor": None}
@@ -32,56 +34,70 @@ FLOOR = STRICT | {"floor": 0.8}
 
 
 @pytest.mark.parametrize(
-    ("found", "gate", "outcome", "reason"),
+    ("change", "gate", "outcome", "facts"),
     [
-        (metric(head=0.91), STRICT, "passed", "accuracy did not get worse"),
-        (metric(head=0.89), STRICT, "passed", "accuracy fell by 1.0 point; 1.0 point may be lost"),
+        (metric(head=0.91), STRICT, "passed", ()),
+        (metric(head=0.89), STRICT, "passed", ("by 1.0 point;", "1.0 point is allowed")),
         (
             metric(head=0.889, p_worse=0.051),
             STRICT,
             "unproven",
-            "chance (one-sided p = 0.051); a drop of 1.4 points",
+            ("1.1 points", "1.0 point ", "p = 0.051", "1.4 points"),
         ),
-        (metric(head=0.889, p_worse=0.049), STRICT, "failed", "accuracy fell by 1.1 points, more than the 1.0 point"),
-        (metric(head=0.70, p_worse=0.0), STRICT, "failed", "and that is not chance (one-sided p < 0.001)"),
-        (metric(head=0.79, p_worse=0.9), FLOOR, "failed", "accuracy is 0.790, below the floor of 0.800"),
-        (metric(base=None, head=0.81), FLOOR, "unjudged", "accuracy has nothing to be compared with: the task is new"),
-        (metric(base=None, head=0.79), FLOOR, "failed", "below the floor"),
-        (metric(base=0.9, head=None), STRICT, "failed", "the head has no accuracy"),
-        (None, FLOOR, "failed", "the head has no accuracy"),
-        (None, STRICT, "unjudged", "the head has no accuracy"),
-        (metric("log_loss", 0.3, 0.33, 0.01), STRICT, "failed", "log loss rose by 0.030, more than the 0.010 that may"),
-        (metric("log_loss", 0.3, 0.2, 0.99), STRICT, "passed", "log loss did not get worse"),
-        (metric("ece", 0.3, 0.2, 0.99), STRICT | {"floor": 0.1}, "failed", "ECE is 0.200, above the floor of 0.100"),
+        (metric(head=0.889, p_worse=0.049), STRICT, "failed", ("accuracy fell by 1.1 points", "1.0 point ", "0.049")),
+        (metric(head=0.70, p_worse=0.0), STRICT, "failed", ("20.0 points", "one-sided p < 0.001")),
+        (metric(head=0.79, p_worse=0.9), FLOOR, "failed", ("accuracy is 0.790", "below", "0.800")),
+        (metric(base=None, head=0.81), FLOOR, "unjudged", ("accuracy", "the task is new")),
+        (metric(base=None, head=0.79), FLOOR, "failed", ("0.790", "below", "0.800")),
+        (metric(base=0.9, head=None), STRICT, "failed", ("head has no accuracy",)),
+        (None, FLOOR, "failed", ("head has no accuracy",)),
+        (None, STRICT, "unjudged", ("head has no accuracy",)),
+        (metric("log_loss", 0.3, 0.33, 0.01), STRICT, "failed", ("log loss rose by 0.030", "0.010", "p = 0.010")),
+        (metric("log_loss", 0.3, 0.2, 0.99), STRICT, "passed", ("log loss",)),
+        (metric("ece", 0.3, 0.2, 0.99), STRICT | {"floor": 0.1}, "failed", ("ECE is 0.200", "above", "0.100")),
     ],
 )
-def test_a_gate_says(found, gate, outcome, reason):
-    said = one(found, gate)
-    assert said.outcome == outcome
-    assert reason in said.reason
+def test_a_gate_judges(change, gate, outcome, facts):
+    judgement = judge(change, gate)
+    assert judgement.outcome == outcome
+    assert all(fact in judgement.reason for fact in facts), judgement.reason
 
 
 def test_what_was_not_compared_example_by_example_passes_only_within_the_allowance():
     unpaired = {"p_worse": None}
-    beyond = one(metric(head=0.88).model_copy(update=unpaired), STRICT, spread=None)
-    within = one(metric(head=0.895).model_copy(update=unpaired), STRICT, spread=None)
+    beyond = judge(metric(head=0.88).model_copy(update=unpaired), STRICT, spread=None)
+    within = judge(metric(head=0.895).model_copy(update=unpaired), STRICT, spread=None)
     assert (beyond.outcome, within.outcome) == ("failed", "passed")
-    assert "cannot be told from chance" in beyond.reason
+    assert "2.0 points" in beyond.reason
+    assert "predictions" in beyond.reason
     assert beyond.sees is None
 
 
 def test_there_is_a_judgement_a_gate():
-    assert judge(gates(), {"accuracy": metric()}, spreads={}, missing="") == []
-    both = gates(accuracy=STRICT, brier=STRICT)
-    assert [said.metric for said in judge(both, {}, spreads={}, missing="")] == ["accuracy", "brier"]
+    nothing = Measurement({}, {}, "", None)
+    assert judge_change(gates(), nothing._replace(metrics={"accuracy": metric()})) == ("unjudged", ())
+    both = judge_change(gates(accuracy=STRICT, brier=STRICT), nothing)
+    assert [judgement.metric for judgement in both.judgements] == ["accuracy", "brier"]
+
+
+def test_a_head_in_doubt_fails_every_gate_and_a_task_without_gates_too():
+    doubtful = Measurement({"accuracy": metric(head=0.99)}, {}, "", "metrics are made up")
+    verdict = judge_change(gates(accuracy=STRICT, brier=STRICT), doubtful)
+    assert verdict.outcome == "failed"
+    assert {(judgement.outcome, judgement.reason) for judgement in verdict.judgements} == {
+        ("failed", "the head's metrics are made up")
+    }
+    assert judge_change(gates(), doubtful) == ("failed", ())
+    assert judge_change(None, doubtful) == ("unjudged", ())
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 0.2), st.floats(0.001, 0.5), st.floats(0, 1))
 def test_a_failure_is_a_drop_beyond_the_allowance_and_beyond_chance(base, head, largest, level, p_worse):
-    said = one(metric(base=base, head=head, p_worse=p_worse), {"largest_drop": largest, "level": level, "floor": None})
+    gate = {"largest_drop": largest, "level": level, "floor": None}
+    outcome = judge(metric(base=base, head=head, p_worse=p_worse), gate).outcome
     beyond = base - head > largest + 1e-9
-    assert (said.outcome == "failed") == (beyond and p_worse < level) or abs(base - head - largest) < 1e-8
-    assert (said.outcome == "unproven") == (beyond and p_worse >= level) or abs(base - head - largest) < 1e-8
+    assert (outcome == "failed") == (beyond and p_worse < level) or abs(base - head - largest) < 1e-8
+    assert (outcome == "unproven") == (beyond and p_worse >= level) or abs(base - head - largest) < 1e-8
 
 
 def test_a_change_for_neither_better_nor_worse_is_refused_at_most_at_the_level():
@@ -90,13 +106,13 @@ def test_a_change_for_neither_better_nor_worse_is_refused_at_most_at_the_level()
     refused = 0
     for broken, fixed, _ in rng.multinomial(rows, [0.05, 0.05, 0.9], size=trials):
         p_worse = stats.binom.cdf(fixed, broken + fixed, 0.5) - stats.binom.pmf(fixed, broken + fixed, 0.5) / 2
-        found = metric(base=0.9, head=0.9 + (fixed - broken) / rows, p_worse=float(p_worse))
-        refused += one(found, STRICT | {"largest_drop": 0.0, "level": level}).outcome == "failed"
+        change = metric(base=0.9, head=0.9 + (fixed - broken) / rows, p_worse=float(p_worse))
+        refused += judge(change, STRICT | {"largest_drop": 0.0, "level": level}).outcome == "failed"
     assert stats.binom.ppf(0.001, trials, level) <= refused <= stats.binom.ppf(0.999, trials, level)
 
 
 def test_the_worst_outcome_counts():
-    assert worst(()) == "unjudged"
-    assert worst(("passed", "unjudged")) == "unjudged"
-    assert worst(("passed", "failed", "unproven")) == "failed"
+    assert worst_outcome(()) == "unjudged"
+    assert worst_outcome(("passed", "unjudged")) == "unjudged"
+    assert worst_outcome(("passed", "failed", "unproven")) == "failed"
     assert {*OUTCOMES} == {"passed", "unproven", "failed", "unjudged"}

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.core.errors import DataError, UsageError
-from pipeline.evaluate.baselines import majority, probe, tfidf
+from pipeline.evaluate.baselines import predict_majority, predict_probe, predict_tfidf
 from pipeline.evaluate.metrics import Floats
 from pipeline.settings.task import BaselineParams
 
@@ -35,12 +35,12 @@ TRAIN, VALIDATION, TEST = texts(90, 0), texts(40, 1), texts(30, 2)
 
 
 def fitted(params: BaselineParams = PARAMS, *, test: Sequence[str] = TEST[0]) -> Floats:
-    return tfidf(params, train=TRAIN, validation=VALIDATION, texts=test, classes=3)
+    return predict_tfidf(params, train=TRAIN, validation=VALIDATION, texts=test, classes=3)
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=50), st.integers(0, 9))
 def test_majority_gives_the_train_shares_to_every_row(labels: list[int], rows: int) -> None:
-    found = majority(np.array(labels), classes=4, rows=rows)
+    found = predict_majority(np.array(labels), classes=4, rows=rows)
     assert found.shape == (rows, 4)
     for row in found:
         assert row.tolist() == [labels.count(index) / len(labels) for index in range(4)]
@@ -48,7 +48,7 @@ def test_majority_gives_the_train_shares_to_every_row(labels: list[int], rows: i
 
 
 def test_majority_of_equal_classes_is_the_first() -> None:
-    assert majority(np.array([2, 1, 1, 2]), classes=3, rows=1).argmax() == 1
+    assert predict_majority(np.array([2, 1, 1, 2]), classes=3, rows=1).argmax() == 1
 
 
 def test_tfidf_is_the_best_of_the_reference_models_on_validation() -> None:
@@ -64,8 +64,8 @@ def test_tfidf_is_the_best_of_the_reference_models_on_validation() -> None:
 def test_of_equal_strengths_the_smaller_wins() -> None:
     clear = texts(60, 3, noise=0)
     arguments = {"train": clear, "validation": clear, "texts": TEST[0], "classes": 3}
-    both = tfidf(PARAMS.model_copy(update={"strengths": (30.0, 3.0)}), **arguments)
-    small = tfidf(PARAMS.model_copy(update={"strengths": (3.0,)}), **arguments)
+    both = predict_tfidf(PARAMS.model_copy(update={"strengths": (30.0, 3.0)}), **arguments)
+    small = predict_tfidf(PARAMS.model_copy(update={"strengths": (3.0,)}), **arguments)
     assert (both == small).all()
 
 
@@ -86,35 +86,35 @@ def test_words_of_validation_and_test_are_no_features() -> None:
     plain = fitted(test=["good soup"])
     assert fitted(test=["good soup unheard unseen"]) == pytest.approx(plain, abs=1e-15)
     known = (["good zebra", *VALIDATION[0][1:]], VALIDATION[1])
-    beside = tfidf(PARAMS, train=TRAIN, validation=known, texts=["good soup zebra"], classes=3)
+    beside = predict_tfidf(PARAMS, train=TRAIN, validation=known, texts=["good soup zebra"], classes=3)
     assert beside == pytest.approx(plain, abs=1e-15)
 
 
 def test_a_class_without_train_rows_gets_no_probability() -> None:
-    found = tfidf(PARAMS, train=TRAIN, validation=VALIDATION, texts=TEST[0], classes=5)
+    found = predict_tfidf(PARAMS, train=TRAIN, validation=VALIDATION, texts=TEST[0], classes=5)
     assert (found[:, 3:] == 0).all()
     assert found.sum(axis=1) == pytest.approx(1)
 
 
 def test_one_class_is_refused() -> None:
-    with pytest.raises(DataError, match=r"train split of 2 rows holds 1 class.*ingest\.salt"):
-        tfidf(PARAMS, train=(["a b", "b c"], np.zeros(2, np.int64)), validation=VALIDATION, texts=[], classes=3)
+    with pytest.raises(DataError, match=r"train split: 2 rows of 1 class.*ingest\.salt"):
+        predict_tfidf(PARAMS, train=(["a b", "b c"], np.zeros(2, np.int64)), validation=VALIDATION, texts=[], classes=3)
 
 
 @pytest.mark.parametrize("train", [["good film", "bad soup"], ["!", "?"]])
 def test_no_frequent_word_is_refused(train: list[str]) -> None:
     params = PARAMS.model_copy(update={"min_df": 2})
-    with pytest.raises(DataError, match=r"baseline\.min_df = 2 of the 2 train texts"):
-        tfidf(params, train=(train, np.array([0, 1])), validation=VALIDATION, texts=[], classes=3)
+    with pytest.raises(DataError, match=r"baseline\.min_df: .* in 2 of 2 train texts"):
+        predict_tfidf(params, train=(train, np.array([0, 1])), validation=VALIDATION, texts=[], classes=3)
 
 
 def test_min_df_above_the_number_of_texts_is_refused() -> None:
-    with pytest.raises(DataError, match=r"baseline\.min_df = 91 "):
+    with pytest.raises(DataError, match=r"baseline\.min_df: .* in 91 of 90 train texts"):
         fitted(PARAMS.model_copy(update={"min_df": 91}))
 
 
 def test_a_model_cut_short_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"strength 0\.1 did not converge in baseline\.max_iter = 1 iterations"):
+    with pytest.raises(UsageError, match=r"baseline\.max_iter: .*strength 0\.1 .* 1 iterations"):
         fitted(PARAMS.model_copy(update={"max_iter": 1}))
 
 
@@ -139,7 +139,7 @@ CLOUDS = clouds(120, 0), clouds(80, 1), clouds(30, 2)
 
 
 def probed(params: BaselineParams = PARAMS, *, test: Floats = CLOUDS[2][0]) -> Floats:
-    return probe(params, train=CLOUDS[0], validation=CLOUDS[1], features=test, classes=3)
+    return predict_probe(params, train=CLOUDS[0], validation=CLOUDS[1], features=test, classes=3)
 
 
 def test_the_probe_is_the_best_of_the_reference_models_on_validation() -> None:
@@ -155,7 +155,7 @@ def test_the_probe_is_the_best_of_the_reference_models_on_validation() -> None:
 def test_the_unit_of_a_feature_moves_nothing() -> None:
     units = np.array([1e-4, 3.0, 1.0, 1e3, 1.0, 7.0, 2.0])
     train, validation, test = ((points * units, labels) for points, labels in CLOUDS)
-    found = probe(PARAMS, train=train, validation=validation, features=test[0], classes=3)
+    found = predict_probe(PARAMS, train=train, validation=validation, features=test[0], classes=3)
     assert found == pytest.approx(probed(), abs=1e-6)
 
 
@@ -165,9 +165,9 @@ def test_the_test_rows_teach_the_probe_nothing() -> None:
 
 
 def test_the_probe_needs_two_classes_and_spreads_over_all() -> None:
-    found = probe(PARAMS, train=CLOUDS[0], validation=CLOUDS[1], features=CLOUDS[2][0], classes=5)
+    found = predict_probe(PARAMS, train=CLOUDS[0], validation=CLOUDS[1], features=CLOUDS[2][0], classes=5)
     assert (found[:, 3:] == 0).all()
     assert found.sum(axis=1) == pytest.approx(1)
     one = (CLOUDS[0][0], np.zeros(120, np.int64))
-    with pytest.raises(DataError, match="holds 1 class"):
-        probe(PARAMS, train=one, validation=CLOUDS[1], features=CLOUDS[2][0], classes=3)
+    with pytest.raises(DataError, match="120 rows of 1 class"):
+        predict_probe(PARAMS, train=one, validation=CLOUDS[1], features=CLOUDS[2][0], classes=3)

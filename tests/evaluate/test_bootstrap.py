@@ -4,8 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.evaluate.bootstrap import NO_SPREAD, UNDEFINED, bootstrap, bootstrap_macro_f1, estimate, summary, wilson
-from pipeline.evaluate.metrics import HEADLINE, Scored, confusion_matrix, headline, scored, subset
+from pipeline.evaluate.bootstrap import bootstrap, bootstrap_macro_f1, estimate_headline, percentile_interval
+from pipeline.evaluate.estimate import NO_SPREAD, UNDEFINED
+from pipeline.evaluate.metrics import (
+    HEADLINE_METRICS,
+    Scored,
+    compute_headline,
+    confusion_matrix,
+    score_predictions,
+    select_rows,
+)
 
 
 def sample(rows: int, classes: int, seed: int, *, skill: float = 2.0) -> Scored:
@@ -13,7 +21,7 @@ def sample(rows: int, classes: int, seed: int, *, skill: float = 2.0) -> Scored:
     rng = np.random.default_rng(seed)
     actual = rng.integers(classes, size=rows)
     raw = rng.gamma(1, size=(rows, classes)) + skill * np.eye(classes)[actual] * rng.random((rows, 1))
-    return scored(actual, raw / raw.sum(1, keepdims=True), bins=10)
+    return score_predictions(actual, raw / raw.sum(1, keepdims=True), bins=10)
 
 
 @given(st.integers(1, 40), st.integers(2, 5), st.integers(0, 10**6))
@@ -22,8 +30,8 @@ def test_each_draw_is_the_metrics_of_a_resample(rows: int, classes: int, seed: i
     draws = bootstrap([data], resamples=3, rng=np.random.default_rng(seed))
     rng = np.random.default_rng(seed)
     for draw in draws:
-        resample = subset(data, rng.integers(rows, size=rows))
-        assert draw[0] == pytest.approx(headline(resample, np.ones(rows)))
+        resample = select_rows(data, rng.integers(rows, size=rows))
+        assert draw[0] == pytest.approx(compute_headline(resample, np.ones(rows)))
 
 
 def test_models_share_their_resamples() -> None:
@@ -43,7 +51,7 @@ def test_the_seed_decides() -> None:
 def test_intervals_agree_with_scipy() -> None:
     data = sample(300, 3, seed=3)
     draws = bootstrap([data], resamples=4000, rng=np.random.default_rng(0))[:, 0]
-    found = summary(data, draws, confidence=0.9)
+    found = estimate_headline(data, draws, confidence=0.9)
     columns = {"accuracy": data.right.astype(float), "log_loss": data.losses, "brier": data.squares}
     for name, column in columns.items():
         wanted = stats.bootstrap(
@@ -59,7 +67,7 @@ def test_intervals_agree_with_scipy() -> None:
 def test_macro_f1_from_the_matrix_is_the_same_bootstrap() -> None:
     data = sample(120, 4, seed=4)
     matrix = confusion_matrix(data.actual, data.predicted, data.classes)
-    by_rows = bootstrap([data], resamples=3000, rng=np.random.default_rng(0))[:, 0, HEADLINE.index("macro_f1")]
+    by_rows = bootstrap([data], resamples=3000, rng=np.random.default_rng(0))[:, 0, HEADLINE_METRICS.index("macro_f1")]
     by_cells = bootstrap_macro_f1(matrix, resamples=3000, rng=np.random.default_rng(0))
     spread = by_rows.std()
     levels = (0.025, 0.25, 0.5, 0.75, 0.975)
@@ -71,8 +79,8 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     for _ in range(trials):
         right = (rng.random(150) < 0.7).astype(np.int64)
         one_hot = np.where(right[:, None] == 1, [1.0, 0.0], [0.0, 1.0])
-        data = scored(np.zeros(150, np.int64), one_hot, bins=2)
-        found = summary(data, bootstrap([data], resamples=120, rng=rng)[:, 0], confidence=0.9)["accuracy"]
+        data = score_predictions(np.zeros(150, np.int64), one_hot, bins=2)
+        found = estimate_headline(data, bootstrap([data], resamples=120, rng=rng)[:, 0], confidence=0.9)["accuracy"]
         hits += found.low <= 0.7 <= found.high  # type: ignore[operator]
     low, high = stats.binom.interval(0.999, trials, 0.9)
     assert low <= hits <= high
@@ -80,8 +88,10 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
 
 def test_one_class_has_no_macro_f1() -> None:
     probabilities = np.tile([0.6, 0.4], (30, 1))
-    data = scored(np.zeros(30, np.int64), probabilities, bins=10)
-    found = summary(data, bootstrap([data], resamples=100, rng=np.random.default_rng(0))[:, 0], confidence=0.95)
+    data = score_predictions(np.zeros(30, np.int64), probabilities, bins=10)
+    found = estimate_headline(
+        data, bootstrap([data], resamples=100, rng=np.random.default_rng(0))[:, 0], confidence=0.95
+    )
     assert found["macro_f1"] == UNDEFINED
     assert found["macro_f1"].reason == "all rows are of one class, and a mean over classes needs two"
     assert found["accuracy"] == (1.0, None, None, NO_SPREAD)
@@ -90,18 +100,10 @@ def test_one_class_has_no_macro_f1() -> None:
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=50), st.floats(0.5, 0.99))
 def test_an_interval_lies_within_its_draws(values: list[float], confidence: float) -> None:
     draws = np.array(values)
-    found = estimate(0.5, draws, confidence=confidence)
+    found = percentile_interval(0.5, draws, confidence=confidence)
     if found.low is None or found.high is None:
         assert len(set(values)) == 1
     else:
         assert draws.min() <= found.low <= found.high <= draws.max()
         tails = ((1 - confidence) / 2, (1 + confidence) / 2)
         assert (found.low, found.high) == pytest.approx(tuple(stats.mstats.mquantiles(draws, tails, 1, 1)))
-
-
-@given(st.integers(1, 500).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows))), st.floats(0.5, 0.99))
-def test_wilson_agrees_with_scipy(case: tuple[int, int], confidence: float) -> None:
-    found = wilson(*case, confidence=confidence)
-    wanted = stats.binomtest(*case).proportion_ci(confidence, method="wilson")
-    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
-    assert found.value == case[0] / case[1]

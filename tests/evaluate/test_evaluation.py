@@ -1,20 +1,18 @@
-import csv
-import io
+# `pipeline.evaluate.flat_metrics` is tested here too, on the documents of `evaluate`.
 import json
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 from statsmodels.stats.contingency_tables import mcnemar
 
 from pipeline.core.document import json_text
-from pipeline.evaluate.align import Rows
-from pipeline.evaluate.bootstrap import NO_SPREAD, UNDEFINED, wilson
-from pipeline.evaluate.evaluation import confusion_csv, evaluate, headline_numbers
-from pipeline.evaluate.metrics import HEADLINE, Floats
+from pipeline.evaluate.align import EvaluationRows
+from pipeline.evaluate.estimate import NO_SPREAD, UNDEFINED, wilson_interval
+from pipeline.evaluate.evaluation import evaluate
+from pipeline.evaluate.flat_metrics import flatten_metrics
+from pipeline.evaluate.metrics import HEADLINE_METRICS, Floats
 from pipeline.settings.task import EvaluateParams
 
 PARAMS = EvaluateParams(
@@ -25,13 +23,13 @@ LABELS = ("ham", "spam")
 SIZE = 80
 
 
-def toy(rows: int = SIZE) -> tuple[Rows, dict[str, Floats]]:
+def toy(rows: int = SIZE) -> tuple[EvaluationRows, dict[str, Floats]]:
     """Rows of which the model gets more right than the baselines do."""
     rng = np.random.default_rng(0)
     actual = rng.integers(2, size=rows)
     texts = ["word " * (1 + row % 6) for row in range(rows)]
     kinds: list[str | None] = [("a", "b", None)[row % 3] if row else "rare" for row in range(rows)]
-    data = Rows([f"{row:016x}" for row in range(rows)], texts, actual, {"kind": kinds})
+    data = EvaluationRows([f"{row:016x}" for row in range(rows)], texts, actual, {"kind": kinds})
     found = {}
     for name, skill in (("model", 0.9), ("tfidf", 0.7), ("probe", 0.6)):
         sure = rng.uniform(0.5, 1, rows)
@@ -59,7 +57,7 @@ def test_values_are_those_of_scikit_learn_with_intervals_around_them(document: d
         assert block["macro_f1"]["value"] == pytest.approx(f1_score(actual, predicted(name), average="macro"))
         for metric in ("accuracy", "macro_f1", "log_loss", "brier"):
             assert block[metric]["low"] < block[metric]["value"] < block[metric]["high"]
-        assert set(HEADLINE) <= set(block)
+        assert set(HEADLINE_METRICS) <= set(block)
 
 
 def test_comparisons_are_paired(document: dict[str, Any]) -> None:
@@ -90,7 +88,7 @@ def test_slices_are_evaluations_of_their_rows(document: dict[str, Any]) -> None:
     kind = np.flatnonzero([value == "b" for value in rows.columns["kind"]])
     found = document["slices"][4]
     assert found["rows"] == len(kind)
-    assert found["accuracy"] == wilson(int(right[kind].sum()), len(kind), confidence=0.95)._asdict()
+    assert found["accuracy"] == wilson_interval(int(right[kind].sum()), len(kind), confidence=0.95)._asdict()
     f1 = f1_score(rows.actual[kind], predicted("model")[kind], average="macro")
     assert found["macro_f1"]["value"] == pytest.approx(f1)
     assert found["macro_f1"]["low"] < f1 < found["macro_f1"]["high"]
@@ -123,7 +121,7 @@ def test_equally_sure_errors_come_in_the_order_of_the_rows() -> None:
 
 
 def test_flat_metrics_are_the_headline(document: dict[str, Any]) -> None:
-    found = headline_numbers(document)
+    found = flatten_metrics(document)
     assert list(found) == [
         "accuracy",
         "accuracy_low",
@@ -153,7 +151,7 @@ def test_flat_metrics_are_the_headline(document: dict[str, Any]) -> None:
     assert found["gain_p_value"] == pytest.approx(document["comparisons"][0]["mcnemar"]["p_value"], rel=1e-5)
     assert found["probe_gain_p_value"] == pytest.approx(document["comparisons"][1]["mcnemar"]["p_value"], rel=1e-5)
     assert found["gain_over_probe"] == pytest.approx(found["accuracy"] - found["probe_accuracy"], rel=1e-4)
-    for name in HEADLINE:
+    for name in HEADLINE_METRICS:
         assert found[name] == pytest.approx(document["model"][name]["value"], rel=1e-5)
 
 
@@ -178,25 +176,7 @@ def test_one_class_leaves_nulls_with_reasons() -> None:
     assert tfidf["macro_f1"]["reason"] == UNDEFINED.reason
     assert majority["accuracy"] == {"difference": 0, "low": None, "high": None, "reason": NO_SPREAD, "detectable": None}
     assert majority["mcnemar"]["p_value"] == 1
-    flat = headline_numbers(found)
+    flat = flatten_metrics(found)
     assert (flat["macro_f1"], flat["macro_f1_reason"]) == (None, UNDEFINED.reason)
     assert (flat["accuracy_low"], flat["accuracy_reason"]) == (None, NO_SPREAD)
     json_text(found), json_text(flat)
-
-
-@given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=6))
-def test_confusion_csv_reads_back_without_formulas(names: list[str]) -> None:
-    text = confusion_csv(names, names[::-1])
-    header, *rows = csv.reader(io.StringIO(text, newline=""))
-    assert header == ["actual", "predicted"]
-    assert len(rows) == len(names)
-    for cells, wanted in zip(rows, zip(names, names[::-1], strict=True), strict=True):
-        for cell, name in zip(cells, wanted, strict=True):
-            assert cell in (name, f"'{name}")
-            assert cell.lstrip()[:1] not in {"=", "+", "-", "@", "＝", "＋", "－", "＠"}
-
-
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", "\tplain"])
-def test_formulas_are_made_inert(name: str) -> None:
-    rows = list(csv.reader(io.StringIO(confusion_csv([name, "plain"], ["a-b", 'quo"te']), newline="")))
-    assert rows[1:] == [[f"'{name}", "a-b"], ["plain", 'quo"te']]

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
-from pipeline.evaluate.bootstrap import bootstrap, estimate
-from pipeline.evaluate.mcnemar import McNemar, detectable, mcnemar, paired_p_value
-from pipeline.evaluate.metrics import HEADLINE, scored
+from pipeline.evaluate.bootstrap import bootstrap, percentile_interval
+from pipeline.evaluate.mcnemar import McNemar, detectable_difference, mcnemar, paired_p_value
+from pipeline.evaluate.metrics import HEADLINE_METRICS, score_predictions
 
 Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -46,6 +46,15 @@ def test_mcnemar_of_many_rows_stays_accurate() -> None:
     assert mcnemar(*pair(0, 100_000, 0, 0)).p_value == 0.0  # 2 ** -99999 is below the smallest number
 
 
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_mcnemar_agrees_with_the_binomial_test_of_scipy(model_only: int, baseline_only: int) -> None:
+    found = mcnemar(*pair(0, model_only, baseline_only, 1))
+    discordant = model_only + baseline_only
+    wanted = stats.binomtest(model_only, discordant).pvalue if discordant else 1.0
+    assert found.p_value == pytest.approx(wanted, rel=1e-9, abs=1e-300)
+    assert 0 <= found.mid_p <= found.p_value <= 1
+
+
 def test_mcnemar_keeps_its_level_under_no_difference() -> None:
     rng, trials = np.random.default_rng(0), 2000
     tests = [mcnemar(*(rng.random((2, 80)) < 0.6)) for _ in range(trials)]
@@ -71,15 +80,15 @@ def test_paired_intervals_cover_the_true_difference() -> None:
         data = []
         for skill in (0.8, 0.65):
             predicted = np.where(rng.random(rows) < skill, actual, 1 - actual)
-            data.append(scored(actual, np.eye(2)[predicted], bins=2))
+            data.append(score_predictions(actual, np.eye(2)[predicted], bins=2))
         draws = bootstrap(data, resamples=120, rng=rng)
         gaps = draws[:, 0] - draws[:, 1]
         for name in ("accuracy", "macro_f1"):
-            one = estimate(0.0, gaps[:, HEADLINE.index(name)], confidence=0.9)
+            one = percentile_interval(0.0, gaps[:, HEADLINE_METRICS.index(name)], confidence=0.9)
             assert one.low is not None
             assert one.high is not None
             hits += one.low <= 0.15 <= one.high
-            found_real += paired_p_value(gaps[:, HEADLINE.index(name)]) < 0.05
+            found_real += paired_p_value(gaps[:, HEADLINE_METRICS.index(name)]) < 0.05
     low, high = stats.binom.interval(0.999, trials, 0.9)
     assert low <= hits / 2 <= high
     assert found_real > trials  # more than half of the 2 * trials differences of 15 points show at 200 rows
@@ -88,7 +97,7 @@ def test_paired_intervals_cover_the_true_difference() -> None:
 @given(st.integers(20, 5000), st.floats(0.05, 0.6), st.floats(0.6, 0.99), st.floats(0.55, 0.95))
 def test_detectable_solves_connors_equation(rows: int, share: float, confidence: float, power: float) -> None:
     discordant = max(1, round(rows * share))
-    found = detectable(rows, discordant, confidence=confidence, power=power)
+    found = detectable_difference(rows, discordant, confidence=confidence, power=power)
     share = discordant / rows
     if found is not None:
         alpha, beta = stats.norm.ppf((1 + confidence) / 2), stats.norm.ppf(power)
@@ -99,7 +108,7 @@ def test_detectable_solves_connors_equation(rows: int, share: float, confidence:
 
 def test_a_detectable_difference_is_detected_as_often_as_promised() -> None:
     rows, share, trials = 1000, 0.2, 1500
-    smallest = detectable(rows, round(share * rows), confidence=0.95)
+    smallest = detectable_difference(rows, round(share * rows), confidence=0.95)
     assert smallest is not None
     shares = [(share + smallest) / 2, (share - smallest) / 2, 1 - share]
     counts = np.random.default_rng(0).multinomial(rows, shares, size=trials)
@@ -108,5 +117,5 @@ def test_a_detectable_difference_is_detected_as_often_as_promised() -> None:
 
 
 def test_too_few_rows_detect_nothing() -> None:
-    assert detectable(10, 1, confidence=0.95) is None
-    assert detectable(10, 0, confidence=0.95) is None
+    assert detectable_difference(10, 1, confidence=0.95) is None
+    assert detectable_difference(10, 0, confidence=0.95) is None

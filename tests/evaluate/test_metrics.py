@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
 from pipeline.evaluate.metrics import (
-    HEADLINE,
+    HEADLINE_METRICS,
     Floats,
     Ints,
     calibration,
     class_table,
+    compute_headline,
     confusion_matrix,
-    headline,
     macro_f1,
-    scored,
-    subset,
+    score_predictions,
+    select_rows,
 )
 
 
@@ -33,8 +33,8 @@ def predictions(draw: st.DrawFn) -> tuple[Ints, Floats]:
 
 
 def named(actual: Ints, probabilities: Floats, bins: int = 10) -> dict[str, float]:
-    values = headline(scored(actual, probabilities, bins=bins), np.ones(len(actual)))
-    return dict(zip(HEADLINE, values.tolist(), strict=True))
+    values = compute_headline(score_predictions(actual, probabilities, bins=bins), np.ones(len(actual)))
+    return dict(zip(HEADLINE_METRICS, values.tolist(), strict=True))
 
 
 @given(predictions())
@@ -67,7 +67,7 @@ def test_class_table_agrees_with_scikit_learn(case: tuple[Ints, Floats]) -> None
 @given(predictions(), st.integers(2, 20))
 def test_calibration_error_is_what_its_bins_say(case: tuple[Ints, Floats], bins: int) -> None:
     actual, probabilities = case
-    table: list[Any] = calibration(scored(actual, probabilities, bins=bins), bins=bins)
+    table: list[Any] = calibration(score_predictions(actual, probabilities, bins=bins), bins=bins)
     gaps = [one["count"] * abs(one["confidence"] - one["accuracy"]) for one in table if one["count"]]
     assert named(actual, probabilities, bins)["ece"] == pytest.approx(sum(gaps) / len(actual))
     assert sum(one["count"] for one in table) == len(actual)
@@ -80,9 +80,11 @@ def test_weights_are_repetitions(case: tuple[Ints, Floats], random: Any) -> None
     actual, probabilities = case
     counts = np.array([random.randint(0, 3) for _ in actual])
     counts[0] = 1
-    whole = scored(actual, probabilities, bins=7)
-    repeated = subset(whole, np.repeat(np.arange(len(actual)), counts))
-    assert headline(whole, counts.astype(float)) == pytest.approx(headline(repeated, np.ones(counts.sum())))
+    whole = score_predictions(actual, probabilities, bins=7)
+    repeated = select_rows(whole, np.repeat(np.arange(len(actual)), counts))
+    assert compute_headline(whole, counts.astype(float)) == pytest.approx(
+        compute_headline(repeated, np.ones(counts.sum()))
+    )
 
 
 @given(predictions(), st.randoms(use_true_random=False))
@@ -107,7 +109,7 @@ def test_by_hand() -> None:
 def test_an_edge_belongs_to_the_bin_below_it() -> None:
     for tenths in range(6, 10):
         one = np.array([[tenths / 10, 1 - tenths / 10]])
-        table = calibration(scored(np.array([0]), one, bins=10), bins=10)
+        table = calibration(score_predictions(np.array([0]), one, bins=10), bins=10)
         assert [row["count"] for row in table].index(1) == tenths - 1
 
 
@@ -126,9 +128,9 @@ def test_classes_that_neither_occur_nor_are_predicted_do_not_count() -> None:
 @pytest.mark.parametrize("row", [[math.nan, 1.0], [0.5, 0.6], [1.5, -0.5], [math.inf, 0.0]])
 def test_refuses_what_is_no_distribution(row: list[float]) -> None:
     with pytest.raises(DataError, match=r"1 of 2 rows .*\(rows from 0: 1\).*learning_rate"):
-        scored(np.array([0, 0]), np.array([[0.5, 0.5], row]), bins=10)
+        score_predictions(np.array([0, 0]), np.array([[0.5, 0.5], row]), bins=10)
 
 
 def test_refuses_no_rows() -> None:
     with pytest.raises(DataError, match="no row"):
-        scored(np.zeros(0, np.int64), np.zeros((0, 2)), bins=10)
+        score_predictions(np.zeros(0, np.int64), np.zeros((0, 2)), bins=10)

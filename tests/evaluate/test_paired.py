@@ -5,9 +5,17 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from pipeline.evaluate.mcnemar import POWER, detectable, mcnemar
-from pipeline.evaluate.metrics import scored
-from pipeline.evaluate.paired import Pair, evidence, flip_test, holm, mid_p_worse, share_not_worse, smallest_drop
+from pipeline.evaluate.mcnemar import POWER, detectable_difference, mcnemar
+from pipeline.evaluate.metrics import score_predictions
+from pipeline.evaluate.paired import (
+    ScoredPair,
+    adjust_p_values,
+    compare_pair,
+    flip_test,
+    mid_p_worse,
+    share_not_worse,
+    smallest_drop,
+)
 
 TRIALS = 400
 
@@ -19,16 +27,16 @@ def predicted(actual, right, rng):
     return np.where(np.arange(2) == said[:, None], top[:, None], 1 - top[:, None])
 
 
-def pair(base_only: int, head_only: int, both: int, neither: int, seed: int = 0) -> Pair:
+def pair(base_only: int, head_only: int, both: int, neither: int, seed: int = 0) -> ScoredPair:
     """Return two models that are right on so many examples each alone, both, neither."""
     rng = np.random.default_rng(seed)
     counts = (base_only, head_only, both, neither)
     actual = rng.integers(2, size=sum(counts))
     rights = (np.repeat(side, counts) for side in ([True, False, True, False], [False, True, True, False]))
-    return Pair(*(scored(actual, predicted(actual, right, rng), bins=10) for right in rights))
+    return ScoredPair(*(score_predictions(actual, predicted(actual, right, rng), bins=10) for right in rights))
 
 
-def drawn(rows: int, shares: tuple[float, float], rng) -> Pair:
+def drawn(rows: int, shares: tuple[float, float], rng) -> ScoredPair:
     """Return two models, right alone with these shares (base, head), on random examples."""
     base_only, head_only = (int(one) for one in rng.multinomial(rows, [*shares, 1 - sum(shares)])[:2])
     rest = rows - base_only - head_only
@@ -55,15 +63,15 @@ def test_no_p_value_is_above_one(broken, fixed):
 @settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_agrees_with_statsmodels(values):
-    assert holm(values) == pytest.approx(multipletests(values, method="holm")[1], abs=1e-12)
-    assert holm([]) == []
+    assert adjust_p_values(values) == pytest.approx(multipletests(values, method="holm")[1], abs=1e-12)
+    assert adjust_p_values([]) == []
 
 
 def test_the_bootstrap_agrees_with_that_of_scipy_on_macro_f1():
     from sklearn.metrics import f1_score
 
     found = pair(40, 20, 300, 60)
-    one = evidence(found, confidence=0.9, resamples=3000, rng=np.random.default_rng(0))["macro_f1"]
+    one = compare_pair(found, confidence=0.9, resamples=3000, rng=np.random.default_rng(0))["macro_f1"]
     columns = (found.base.actual, found.base.predicted, found.head.predicted)
 
     def difference(actual, base, head):
@@ -77,7 +85,7 @@ def test_the_bootstrap_agrees_with_that_of_scipy_on_macro_f1():
     assert one.low == pytest.approx(wanted.confidence_interval.low, abs=0.004)
     assert one.high == pytest.approx(wanted.confidence_interval.high, abs=0.004)
     assert one.spread == pytest.approx(wanted.standard_error, rel=0.06)
-    assert evidence(found, confidence=0.9, resamples=200, rng=np.random.default_rng(0))["accuracy"].p_value == (
+    assert compare_pair(found, confidence=0.9, resamples=200, rng=np.random.default_rng(0))["accuracy"].p_value == (
         mcnemar(found.head.right, found.base.right).p_value
     )
 
@@ -85,10 +93,10 @@ def test_the_bootstrap_agrees_with_that_of_scipy_on_macro_f1():
 def test_intervals_cover_the_true_difference_at_the_nominal_rate():
     """The truth is that of a hundred thousand examples of the same kind."""
     rng, trials, names = np.random.default_rng(2), 250, ("accuracy", "macro_f1", "log_loss", "brier")
-    truth = evidence(drawn(100_000, (0.1, 0.06), rng), confidence=0.9, resamples=2, rng=rng)
+    truth = compare_pair(drawn(100_000, (0.1, 0.06), rng), confidence=0.9, resamples=2, rng=rng)
     hits = dict.fromkeys(names, 0)
     for _ in range(trials):
-        found = evidence(drawn(300, (0.1, 0.06), rng), confidence=0.9, resamples=200, rng=rng)
+        found = compare_pair(drawn(300, (0.1, 0.06), rng), confidence=0.9, resamples=200, rng=rng)
         for name in names:
             hits[name] += found[name].low <= truth[name].difference <= found[name].high
     low, high = stats.binom.interval(0.999, trials, 0.9)
@@ -106,7 +114,7 @@ def test_equal_models_are_called_worse_at_the_stated_level(rows):
 def test_equal_models_are_called_worse_at_the_stated_level_by_the_bootstrap():
     rng, level, alarms, trials = np.random.default_rng(4), 0.05, 0, 300
     for _ in range(trials):
-        one = evidence(drawn(300, (0.05, 0.05), rng), confidence=0.95, resamples=200, rng=rng)["macro_f1"]
+        one = compare_pair(drawn(300, (0.05, 0.05), rng), confidence=0.95, resamples=200, rng=rng)["macro_f1"]
         alarms += one.p_worse < level
     assert alarms <= stats.binom.ppf(0.999, trials, level)
     assert alarms >= 1
@@ -121,7 +129,7 @@ def test_the_share_that_is_no_loss_by_counting(values):
 def test_without_an_allowance_the_gate_sees_what_connor_says(rows, share):
     lone = round(rows * share)
     seen = smallest_drop(((lone / rows) / rows) ** 0.5, largest=0.0, level=0.05)
-    wanted = detectable(rows, lone, confidence=0.9)
+    wanted = detectable_difference(rows, lone, confidence=0.9)
     assert seen is not None
     assert wanted is None or seen == pytest.approx(wanted, rel=0.05)
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evaluate.slices import MISSING, Slice, by_column, by_length
+from pipeline.evaluate.slices import MISSING, Slice, slice_by_column, slice_by_length
 
 
 def plain(parts: list[Slice]) -> list[tuple[str, str, list[int]]]:
@@ -12,19 +12,19 @@ def plain(parts: list[Slice]) -> list[tuple[str, str, list[int]]]:
 
 def test_lengths_by_hand() -> None:
     texts = ["one", "one two", "a b c", "a b c d", "  spaced\tout \n words  ", "a b c d e f"]
-    assert plain(by_length(texts, [1, 3, 5])) == [
+    assert plain(slice_by_length(texts, [1, 3, 5])) == [
         ("length", "1", [0]),
         ("length", "2-3", [1, 2, 4]),
         ("length", "4-5", [3]),
         ("length", "6+", [5]),
     ]
-    assert plain(by_length(texts, [])) == [("length", "all", [0, 1, 2, 3, 4, 5])]
-    assert [part.value for part in by_length(["a b c"], [1, 2])] == ["3+"]
+    assert plain(slice_by_length(texts, [])) == [("length", "all", [0, 1, 2, 3, 4, 5])]
+    assert [part.value for part in slice_by_length(["a b c"], [1, 2])] == ["3+"]
 
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.sets(st.integers(1, 25), max_size=5))
 def test_every_row_is_in_the_one_slice_its_name_says(counts: list[int], edges: set[int]) -> None:
-    parts = by_length(["word " * count for count in counts], sorted(edges))
+    parts = slice_by_length(["word " * count for count in counts], sorted(edges))
     rows = [row for part in parts for row in part.rows]
     assert sorted(rows) == list(range(len(counts)))
     for part in parts:
@@ -36,7 +36,7 @@ def test_every_row_is_in_the_one_slice_its_name_says(counts: list[int], edges: s
 
 @given(st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "", MISSING])), max_size=30))
 def test_column_slices_divide_the_rows(values: list[str | None]) -> None:
-    parts = by_column("kind", values)
+    parts = slice_by_column("kind", values)
     assert sorted(np.concatenate([part.rows for part in parts]).tolist() if parts else []) == list(range(len(values)))
     for part in parts:
         found = {values[row] for row in part.rows}
@@ -47,4 +47,4 @@ def test_column_slices_divide_the_rows(values: list[str | None]) -> None:
 
 @pytest.mark.parametrize("values", [["b", "a", None, "b"]])
 def test_column_slices_are_in_order_with_missing_last(values: list[str | None]) -> None:
-    assert plain(by_column("kind", values)) == [("kind", "a", [1]), ("kind", "b", [0, 3]), ("kind", MISSING, [2])]
+    assert plain(slice_by_column("kind", values)) == [("kind", "a", [1]), ("kind", "b", [0, 3]), ("kind", MISSING, [2])]

@@ -1,5 +1,6 @@
 import csv
 import io
+import tracemalloc
 
 import pandas as pd
 import pytest
@@ -7,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
-from pipeline.examples.delimited import parse, rows
-from pipeline.examples.records import Records
+from pipeline.examples.delimited import Dialect, read_delimited, split_rows
+from pipeline.examples.records import Oversized, RawRow
+from tests.given.ingesting import split_lines
 
 CELL = st.text(alphabet=st.sampled_from("ab \"',;\t\n\r\\é\u2028\x00\x85")) | st.text(
     st.characters(exclude_categories=["Cs"])
@@ -16,14 +18,21 @@ CELL = st.text(alphabet=st.sampled_from("ab \"',;\t\n\r\\é\u2028\x00\x85")) | s
 TABLE = st.integers(2, 4).flatmap(lambda width: st.lists(st.lists(CELL, min_size=width, max_size=width), max_size=8))
 
 
-def read(
-    content: str, *, delimiter: str = ",", quote: str = '"', columns: tuple[str, ...] = ("text", "label")
-) -> Records:
-    return parse(content, file="f.csv", columns=columns, delimiter=delimiter, quote=quote)
+def read(content: str, *, columns: tuple[str, ...] = ("text", "label"), cap: int = 10**6) -> list[RawRow]:
+    lines = split_lines(content)
+    return [
+        (line, tuple(cells))
+        for line, cells in read_delimited(lines, file="f.csv", columns=columns, dialect=Dialect(",", '"', cap))
+    ]
 
 
-def all_rows(content: str, delimiter: str = ",", quote: str = '"') -> list[list[str]]:
-    return [row.cells for row in rows(content, file="f.csv", delimiter=delimiter, quote=quote)]
+def all_rows(content: str, delimiter: str = ",", quote: str = '"') -> list[list[object]]:
+    rows = split_rows(split_lines(content), file="f.csv", dialect=Dialect(delimiter, quote, 10**6))
+    return [list(cells) for _, cells, _ in rows]
+
+
+def texts(content: str) -> list[object]:
+    return [cells[0] for _, cells in read(content)]
 
 
 @given(TABLE, st.sampled_from(",;\t|^]-\\"), st.sampled_from("\"'"), st.sampled_from(["\n", "\r\n", "\r"]))
@@ -44,13 +53,13 @@ def test_well_formed_files_read_as_csv_and_pandas_read_them(table: list[list[str
     # The writer of Python 3.11 quotes a line end only if it is the file's own.
     writer.writerows([[f"c{n}" for n in range(width)], *([cell.replace("\r", "") for cell in row] for row in table)])
     content = stream.getvalue()
-    found = all_rows(content)
-    assert found == [row for row in csv.reader(io.StringIO(content, newline=""), strict=True) if row]
+    rows = all_rows(content)
+    assert rows == [row for row in csv.reader(io.StringIO(content, newline=""), strict=True) if row]
     if "\x00" not in content:
         frame = pd.read_csv(
             io.StringIO(content, newline=""), dtype=str, keep_default_na=False, na_values=[], skip_blank_lines=True
         )
-        assert found[1:] == frame.to_numpy().tolist()
+        assert rows[1:] == frame.to_numpy().tolist()
 
 
 @given(st.lists(st.text(alphabet=st.sampled_from("ab\"' é")), min_size=2, max_size=4))
@@ -59,26 +68,47 @@ def test_without_a_quote_character_quotes_are_ordinary_text(cells: list[str]) ->
 
 
 def test_rows_know_the_line_they_start_in() -> None:
-    records = read('text,label\n"two\nlines",a\n\n"with\r\nCRLF and\rCR",b\nlast,c')
-    assert records.lines == [2, 5, 8]
-    assert records.columns == {"text": ["two\nlines", "with\r\nCRLF and\rCR", "last"], "label": ["a", "b", "c"]}
+    assert read('text,label\n"two\nlines",a\n\n"with\r\nCRLF and\rCR",b\nlast,c') == [
+        (2, ("two\nlines", "a")),
+        (5, ("with\r\nCRLF and\rCR", "b")),
+        (8, ("last", "c")),
+    ]
+
+
+# What the reader of whole files, which these rows come from no more, made of them.
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ('""\n\n"",x', [[""], ["", "x"]]),
+        ('a"b",c""\n"d""",""""', [['a"b"', 'c""'], ['d"', '"']]),
+        (' "a",b\n  \n', [[' "a"', "b"], ["  "]]),
+        ('"a\n\n""b\r\n"",",c,\n', [['a\n\n"b\r\n",', "c", ""]]),
+        ('"a\rb"\r"c"\r\r', [["a\rb"], ["c"]]),
+        ('a,"b\nc","d\ne",f\n', [["a", "b\nc", "d\ne", "f"]]),
+        ('"\n"\n', [["\n"]]),
+        (",\n", [["", ""]]),
+    ],
+)
+def test_rows_of_the_strict_grammar(content: str, rows: list[list[str]]) -> None:
+    assert all_rows(content) == rows
 
 
 def test_only_wanted_columns_are_kept_and_unnamed_ones_may_repeat() -> None:
-    assert read(",,label,text\n1,2,a,NA\n").columns == {"text": ["NA"], "label": ["a"]}
+    assert read(",,label,text\n1,2,a,NA\n") == [(2, ("NA", "a"))]
+    assert read("a,text\n1,NA\n", columns=("text",)) == [(2, ("NA",))]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_each_line_end_alone_ends_rows(end: str) -> None:
-    assert read(end.join(["text,label", "one,a", "two,b", ""])).columns["text"] == ["one", "two"]
+    assert texts(end.join(["text,label", "one,a", "two,b", ""])) == ["one", "two"]
 
 
 def test_lf_and_crlf_may_be_mixed() -> None:
-    assert read("text,label\r\none,a\ntwo,b\r\n").lines == [2, 3]
+    assert [line for line, _ in read("text,label\r\none,a\ntwo,b\r\n")] == [2, 3]
 
 
 def test_words_for_missing_are_text() -> None:
-    assert read("text,label\nNA,null\nNone,nan\n").columns == {"text": ["NA", "None"], "label": ["null", "nan"]}
+    assert read("text,label\nNA,null\nNone,nan\n") == [(2, ("NA", "null")), (3, ("None", "nan"))]
 
 
 FAULTS = [
@@ -128,3 +158,26 @@ def test_an_unclosed_quote_costs_one_pass() -> None:
     # Quadratic matching would take hours for this.
     with pytest.raises(DataError, match="unclosed quote"):
         read('text,label\n"' + '""a,\n' * 300_000)
+
+
+@pytest.mark.parametrize(("cap", "kept"), [(7, True), (6, False)])
+def test_a_cell_of_several_lines_above_the_cap_is_counted_and_not_kept(cap: int, kept: bool) -> None:
+    cell = 'é\n""b\n' if kept else Oversized(7)
+    assert read('text,label\n"é\n""""b\n",x\ny,z\n', cap=cap) == [(2, (cell, "x")), (5, ("y", "z"))]
+
+
+def test_an_unclosed_quote_does_not_keep_the_rest_of_the_file() -> None:
+    lines = (line for part in (["text,label\n", '"open\n'], ["x,y\n"] * 300_000) for line in part)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"f\.csv:2: .*'\"open.*unclosed quote: the file ends in it"):
+        list(read_delimited(lines, file="f.csv", columns=("text",), dialect=Dialect(",", '"', 1000)))
+    assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    tracemalloc.stop()
+
+
+def test_ten_thousand_ragged_rows_are_counted_and_five_are_shown() -> None:
+    with pytest.raises(DataError) as caught:
+        read("text,label\n" + "".join(f"{',' * (number % 9 + 2)}\n" for number in range(10_000)))
+    assert "10000 row(s)" in str(caught.value)
+    assert "line 2, 3, 4, 5, 6 and 9995 more" in str(caught.value)
+    assert "'3 cells', '4 cells', '5 cells', '6 cells', '7 cells' and more" in str(caught.value)

@@ -9,8 +9,8 @@ from pipeline.core.errors import DataError
 from pipeline.core.tables import labels_of, task_of
 from pipeline.examples.intake import Intake, take_in
 from pipeline.examples.records import Records
-from pipeline.examples.text import identity, key, normalise
-from tests.given.ingesting import ingest_params
+from pipeline.examples.text import normalise, text_id, text_key
+from tests.given.ingesting import ingest_params, make_records
 
 FILLER = [("good one", "pos"), ("bad one", "neg")]
 TEXTS = st.text(alphabet=st.sampled_from("aAb é\u0301\x00\t\u200b"), max_size=5)
@@ -18,12 +18,8 @@ ROWS = st.lists(st.tuples(TEXTS, st.sampled_from(["pos", "neg"]), st.sampled_fro
 
 
 def records(rows: list[tuple[str | None, ...]], *more: str) -> Records:
-    names = ("text", "label", *more)
-    return Records(
-        "f.csv",
-        [10 * n for n in range(1, len(rows) + 1)],
-        {name: [row[n] for row in rows] for n, name in enumerate(names)},
-    )
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(("text", "label", *more))}
+    return make_records(columns, range(10, 10 * len(rows) + 1, 10))
 
 
 def take(rows: list[Any], *more: str, **own: Any) -> Intake:
@@ -34,11 +30,13 @@ def test_examples_hold_what_later_stages_read() -> None:
     taken = take([(" Cafe\u0301\x92 ", "pos", "x"), ("bad", "neg", None)], "topic", keep=["topic"])
     names = ["id", "split", "text", "label", "row", "topic"]
     assert taken.examples.schema.names == names
-    assert [str(taken.examples.schema.field(name).type) for name in names] == ["string"] * 4 + ["int64", "string"]
+    kinds = ["string", "string", "string", "int64", "int64", "string"]
+    assert [str(taken.examples.schema.field(name).type) for name in names] == kinds
+    assert all(taken.examples.column(name).num_chunks == 1 for name in names)
     assert (task_of(taken.examples), labels_of(taken.examples)) == ("tiny", ("neg", "pos"))
     first = taken.examples.to_pylist()[0]
-    assert (first["text"], first["label"], first["row"], first["topic"]) == ("Caf\u00e9", "pos", 10, "x")
-    assert first["id"] == identity("caf\u00e9")
+    assert (first["text"], first["label"], first["row"], first["topic"]) == ("Caf\u00e9", 1, 10, "x")
+    assert first["id"] == text_id("caf\u00e9")
     assert taken.examples.column("topic").to_pylist() == ["x", None]
     assert taken.counts["changed"] == {"normalised": 1, "controls": 1}
 
@@ -62,7 +60,7 @@ def test_majority_keeps_the_text_with_its_commonest_label() -> None:
     rows = [*FILLER, ("odd", "pos"), ("odd", "neg"), ("Odd", "neg")]
     taken = take(rows, conflicts="majority")
     assert taken.examples.to_pylist()[2] | {"split": ""} == {
-        "id": identity("odd"), "split": "", "text": "odd", "label": "neg", "row": 40,
+        "id": text_id("odd"), "split": "", "text": "odd", "label": 0, "row": 40,
     }  # fmt: skip
     assert taken.counts["dropped"] == {"empty": 0, "duplicates": 1, "conflicts": 1, "leaks": 0}
 
@@ -75,7 +73,7 @@ def test_no_text_is_there_twice_and_all_rows_are_accounted_for(rows: list[tuple[
     assert len({row["id"] for row in kept}) == len(kept) == taken.counts["kept"]
     assert taken.counts["rows"] == len(rows) == taken.counts["kept"] + sum(taken.counts["dropped"].values())
     assert [row["row"] for row in kept] == sorted(row["row"] for row in kept)
-    assert all(row["id"] == identity(key(row["text"])) and row["text"] == normalise(row["text"]) for row in kept)
+    assert all(row["id"] == text_id(text_key(row["text"])) and row["text"] == normalise(row["text"]) for row in kept)
     if grouped:
         by_row = dict(zip(range(10, 10 * len(rows) + 1, 10), (row[2] for row in rows), strict=True))
         sides = {(by_row[row["row"]], row["split"]) for row in kept}
@@ -90,7 +88,7 @@ def test_a_text_never_changes_its_id_or_side_when_other_rows_come_or_go(
         return {row["id"]: row["split"] for row in take([*FILLER, *(row[:2] for row in rows)]).examples.to_pylist()}
 
     few, many = sides(list(rows)), sides([*others, *reversed(rows)])
-    assert all(many[text_id] == few[text_id] for text_id in few.keys() & many.keys())
+    assert all(many[name] == few[name] for name in few.keys() & many.keys())
 
 
 def test_a_text_in_two_groups_stays_where_it_comes_first() -> None:

@@ -1,24 +1,31 @@
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
-from pipeline.examples.jsonlines import parse
-from pipeline.examples.records import Records
+from pipeline.examples.jsonlines import as_texts, read_json_lines
+from tests.given.ingesting import split_lines
+
+COLUMNS = ("text", "label")
 
 
-def read(content: str) -> Records:
-    return parse(content, file="f.jsonl", columns=("text", "label"), text="text")
+def read(content: str) -> list[tuple[int, list[Any]]]:
+    rows = read_json_lines(split_lines(content), file="f.jsonl", columns=COLUMNS)
+    return [(line, list(cells)) for line, cells in as_texts(rows, file="f.jsonl", columns=COLUMNS, text="text")]
+
+
+def read_raw(content: str) -> list[list[Any]]:
+    rows = read_json_lines(split_lines(content), file="f.jsonl", columns=COLUMNS, complete=True)
+    return [list(cells) for _, cells in rows]
 
 
 @given(st.lists(st.text(), min_size=1), st.booleans(), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_what_json_writes_reads_back_equal(texts: list[str], ascii_only: bool, end: str) -> None:
     content = end.join(json.dumps({"label": "a", "text": text}, ensure_ascii=ascii_only) for text in texts)
-    records = read(content)
-    assert records.columns == {"text": texts, "label": ["a"] * len(texts)}
-    assert records.lines == list(range(1, len(texts) + 1))
+    assert read(content) == [(line, [text, "a"]) for line, text in enumerate(texts, start=1)]
 
 
 @pytest.mark.parametrize(
@@ -37,12 +44,20 @@ def test_what_json_writes_reads_back_equal(texts: list[str], ascii_only: bool, e
     ],
 )
 def test_labels_are_the_text_in_the_file(written: str, expected: str | None) -> None:
-    assert read('{"text": "x", "label": ' + written + "}").columns["label"] == [expected]
+    assert read('{"text": "x", "label": ' + written + "}") == [(1, ["x", expected])]
 
 
 def test_a_key_that_some_rows_lack_is_null_there_and_blank_lines_are_skipped() -> None:
-    records = read('{"text": "a", "label": "x"}\n\n{"text": "b"}\n')
-    assert (records.lines, records.columns["label"]) == ([1, 3], ["x", None])
+    assert read('{"text": "a", "label": "x"}\n\n{"text": "b"}\n') == [(1, ["a", "x"]), (3, ["b", None])]
+
+
+def test_values_may_be_lists_where_nobody_needs_texts() -> None:
+    assert read_raw('{"text": ["a", "b"], "label": null}\n{"text": [], "label": 1}') == [[["a", "b"], None], [[], "1"]]
+
+
+def test_each_line_must_have_each_key_where_all_are_needed() -> None:
+    with pytest.raises(DataError, match=r"f\.jsonl:2: 2 row\(s\) without a key \(line 2, 4\): 'label', 'text'"):
+        read_raw('{"text": "a", "label": "x"}\n{"text": "b"}\n\n{"label": "x"}\n')
 
 
 GOOD = '{"text": "a", "label": "b"}\n'
@@ -62,7 +77,7 @@ FAULTS = [
         + '{"text": 5, "label": "b"}\n{"text": null, "label": "b"}\n{"label": "b"}\n{"text": true, "label": "b"}\n',
         [
             "f.jsonl:2: column 'text': 4 row(s) whose text is not a string (line 2, 3, 4, 5)",
-            "'null or no such key', True",
+            "5, 'null or no such key', True",
         ],
     ),
     (

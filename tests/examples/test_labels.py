@@ -3,15 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
-from pipeline.examples.labels import names, read_labels
+from pipeline.examples.labels import list_classes, read_labels
 from pipeline.examples.records import Records
 from pipeline.settings.ingest import Threshold
+from tests.given.ingesting import make_records
 
 SIDES = Threshold(at=0, above="pos", otherwise="neg")
 
 
 def column(*cells: str | None) -> Records:
-    return Records("f.csv", list(range(2, len(cells) + 2)), {"c": list(cells)})
+    return make_records({"c": list(cells)}, range(2, len(cells) + 2))
 
 
 def read(*cells: str | None, labels: dict[str, str] | tuple[str, ...] | None = None) -> list[str]:
@@ -19,9 +20,9 @@ def read(*cells: str | None, labels: dict[str, str] | tuple[str, ...] | None = N
 
 
 def test_classes_keep_the_order_of_their_first_appearance() -> None:
-    assert names({"0": "ham", "1": "spam", "2": "ham"}, None) == ("ham", "spam")
-    assert names(("b", "a"), None) == ("b", "a")
-    assert names(None, SIDES) == ("neg", "pos")
+    assert list_classes({"0": "ham", "1": "spam", "2": "ham"}, None) == ("ham", "spam")
+    assert list_classes(("b", "a"), None) == ("b", "a")
+    assert list_classes(None, SIDES) == ("neg", "pos")
 
 
 def test_labels_are_stripped_and_mapped_as_text() -> None:

@@ -2,6 +2,7 @@ import gzip
 import io
 import os
 import stat
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
-from pipeline.examples.read import read, read_bytes
+from pipeline.examples.read import Layout, Limits, open_file, open_rows, read_records
 from tests.given.ingesting import ingest_params
 
 CSV = b"text,label,topic\ngood,pos,a\nbad,neg,\n"
 JSONL = b'{"text": "good", "label": "pos", "topic": "a"}\n{"text": "bad", "label": "neg", "topic": ""}\n'
 PATTERN = {"format": "pattern", "pattern": "(?P<text>[^|]*)[|](?P<label>[^|]*)[|](?P<topic>.*)"}
+
+
+def read_bytes(path: Path, *, max_bytes: int | None) -> bytes:
+    with open_file(path, max_bytes=max_bytes) as stream:
+        return stream.read()
 
 
 def parquet_bytes() -> bytes:
@@ -41,9 +47,13 @@ FORMATS: list[tuple[bytes, dict[str, Any]]] = [
 def test_every_format_gives_the_same_columns(tmp_path: Path, content: bytes, own: dict[str, Any], packed: bool) -> None:
     path = tmp_path / ("raw #1; é.gz" if packed else "raw #1; é")
     path.write_bytes(gzip.compress(content) if packed else content)
-    records = read(path, ingest_params(**own, keep=["topic"]))
+    records = read_records(path, ingest_params(**own, keep=["topic"]))
     assert records.file == str(path)
-    assert records.columns == {"text": ["good", "bad"], "label": ["pos", "neg"], "topic": ["a", ""]}
+    assert {name: records.texts(name) for name in records.columns} == {
+        "text": ["good", "bad"],
+        "label": ["pos", "neg"],
+        "topic": ["a", ""],
+    }
 
 
 @given(content=st.binary(), cap=st.integers(1, 40), packed=st.booleans())
@@ -91,7 +101,7 @@ def loop(path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_a_fault_of_the_machine(tmp_path: Path, make: Any) -> None:
     make(tmp_path / "raw.csv")
     with pytest.raises(EnvironmentFault, match=r"raw\.csv could not be read"):
-        read(tmp_path / "raw.csv", ingest_params())
+        read_records(tmp_path / "raw.csv", ingest_params())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -100,7 +110,7 @@ def test_a_file_without_permission_is_a_fault_of_the_machine(tmp_path: Path) -> 
     path.write_bytes(CSV)
     path.chmod(stat.S_IWUSR)
     with pytest.raises(EnvironmentFault, match="permissions"):
-        read(path, ingest_params())
+        read_records(path, ingest_params())
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +126,59 @@ def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path, mon
 
     monkeypatch.setattr(os, "fstat", swap)
     with pytest.raises(EnvironmentFault, match="changed while it was read"):
-        read(path, ingest_params())
-    assert len(read(path, ingest_params()).lines) == 2
+        read_records(path, ingest_params())
+    assert len(read_records(path, ingest_params()).lines) == 2
+
+
+def read_while_it_is_written(path: Path, fault: Exception | None) -> None:
+    path.write_bytes(CSV)
+    with open_file(path, max_bytes=None) as stream:
+        assert stream.read(1) == CSV[:1]
+        path.write_bytes(CSV * 2)
+        if fault is not None:
+            raise fault
+
+
+@pytest.mark.parametrize("fault", [None, DataError("an unclosed quote"), EOFError("the end of a gzip file")])
+def test_a_file_that_changes_is_refused_for_that_and_not_for_its_content(
+    tmp_path: Path, fault: Exception | None
+) -> None:
+    with pytest.raises(EnvironmentFault, match=r"raw\.csv changed while it was read"):
+        read_while_it_is_written(tmp_path / "raw.csv", fault)
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_read_to_its_end() -> None:
+    # The kernel gives bytes without end, and a size of 0.
+    with pytest.raises(EnvironmentFault, match="changed while it was read"):
+        read_bytes(Path("/dev/zero"), max_bytes=None)
+
+
+LAYOUTS: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("delimited", "text,label\n{}", '"a {0}\nb",x\n', {}),
+    ("jsonl", "{}", '{{"text": "a {0}", "label": "x"}}\n', {}),
+    ("pattern", "{}", "x|a {0}\n", {"pattern": "(?P<label>x)[|](?P<text>.*)"}),
+    ("text", "{}", "a {0}\n", {}),
+]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("form", "file", "row", "own"), LAYOUTS)
+def test_memory_does_not_grow_with_the_file(
+    tmp_path: Path, form: Any, file: str, row: str, own: dict[str, Any], packed: bool
+) -> None:
+    layout = Layout(form, "utf-8", ",", '"', **own)
+    peaks = []
+    for count in (20_000, 100_000):
+        content = file.format("".join(row.format(number) for number in range(count))).encode()
+        path = tmp_path / ("raw.gz" if packed else "raw")
+        path.write_bytes(gzip.compress(content, 1) if packed else content)
+        del content
+        tracemalloc.start()
+        with open_rows(path, layout, ("text", "label"), Limits(None, None, 1000)) as rows:
+            assert sum(1 for _ in rows) == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 # The whole malformed corpus through the door a stage uses: file, own params, error, and the words it must hold.
@@ -143,6 +204,6 @@ def test_the_malformed_corpus(
     path = tmp_path / "raw.csv"
     path.write_bytes(content)
     with pytest.raises(kind) as caught:
-        read(path, ingest_params(**own))
+        read_records(path, ingest_params(**own))
     for word in (str(path), *words):
         assert word in str(caught.value)

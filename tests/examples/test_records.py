@@ -1,26 +1,69 @@
+import tracemalloc
+
+import pyarrow as pa
 import pytest
 
 from pipeline.core.errors import DataError
-from pipeline.examples.records import Records, check_cells, choose, fault
+from pipeline.examples.records import Oversized, Records, RowFault, collect_records, find_columns
+from tests.given.ingesting import make_records
+
+
+def collect(cells: list[str | Oversized | None], max_cell_bytes: int = 1000) -> Records:
+    rows = ((line, (cell, "x")) for line, cell in enumerate(cells, start=2))
+    return collect_records(rows, file="f", columns=("c", "d"), max_cell_bytes=max_cell_bytes)
 
 
 def test_a_fault_names_place_count_five_lines_and_distinct_values() -> None:
-    error = fault(
-        "f.csv", "with a fault", [(line, "x" if line < 9 else "y") for line in range(3, 11)], "Mend them.", column="c"
-    )
-    assert str(error) == (
+    fault = RowFault("f.csv", "with a fault", column="c")
+    for line in range(3, 11):
+        fault.add(line, "x" if line < 9 else "y")
+    with pytest.raises(DataError) as caught:
+        fault.check("Mend them.")
+    assert str(caught.value) == (
         "f.csv:3: column 'c': 8 row(s) with a fault (line 3, 4, 5, 6, 7 and 3 more): 'x', 'y'. Mend them."
     )
-    assert str(fault("f", "bad", [(1, None)], "Mend.")) == "f:1: 1 row(s) bad (line 1). Mend."
 
 
-def test_columns_are_chosen_by_name() -> None:
-    assert choose("f", ["b", "a"], ["a", "x", "b", "x"]) == [2, 0]
+def test_a_fault_without_column_and_values() -> None:
+    fault = RowFault("f", "bad")
+    fault.check("Mend.")
+    fault.add(1)
+    assert str(fault.error("Mend.")) == "f:1: 1 row(s) bad (line 1). Mend."
+
+
+def test_a_fault_shows_five_values_and_holds_no_more() -> None:
+    fault = RowFault("f", "bad")
+    for line in range(1, 1001):
+        fault.add(line, "x" * line)
+    assert "'xxxxx' and more. " in str(fault.error("Mend."))
+    assert "1000 row(s) bad (line 1, 2, 3, 4, 5 and 995 more)" in str(fault.error("Mend."))
+
+
+def test_columns_are_found_by_name() -> None:
+    assert find_columns("f", ["b", "a"], ["a", "x", "b", "x"]) == [2, 0]
+
+
+def test_rows_become_columns() -> None:
+    count = 10_000
+    records = collect(["a", None, *("b" * (n % 7) for n in range(count))])
+    assert records.columns["c"].type == pa.large_string()
+    assert records.columns["c"].to_pylist() == ["a", None, *("b" * (n % 7) for n in range(count))]
+    assert records.texts("c")[:2] == ["a", ""]
+    assert records.columns["d"].to_pylist() == ["x"] * (count + 2)
+    assert records.lines.to_pylist() == list(range(2, count + 4))
+    assert records.lines_of([0, 5000, 2]) == [2, 5002, 4]
+
+
+def test_rows_are_named_by_their_lines() -> None:
+    records = make_records({"c": ["a", "b", "c"]}, [10, 20, 30])
+    error = records.fault("odd", [(1, "b"), (2, None)], "Mend.", column="c")
+    assert str(error) == "f.csv:20: column 'c': 2 row(s) odd (line 20, 30): 'b'. Mend."
+    assert records.lines_of([]) == []
 
 
 @pytest.mark.parametrize("size", [999, 1000])
 def test_cells_up_to_the_cap_pass(size: int) -> None:
-    check_cells(Records("f", [1], {"c": ["é" * (size // 2)]}), max_cell_bytes=1000)
+    assert collect(["é" * (size // 2)]).texts("c") == ["é" * (size // 2)]
 
 
 @pytest.mark.parametrize(
@@ -28,14 +71,29 @@ def test_cells_up_to_the_cap_pass(size: int) -> None:
     [
         ([], "f: found no rows"),
         (["a", "b" * 1001], "f:3: column 'c': 1 row(s) with more than 1000 bytes (line 3): '1001 bytes'"),
+        (["a", Oversized(2002)], "f:3: column 'c': 1 row(s) with more than 1000 bytes (line 3): '2002 bytes'"),
         (["é" * 501, None], "'1002 bytes'"),
         (
             ["a", "\ud800", "x\udfff"],
             "f:3: column 'c': 2 row(s) with a lone surrogate (half a character) (line 3, 4): '\\ud800'",
         ),
+        (
+            [*("a" for _ in range(5000)), "b" * 2000, *("a" for _ in range(5000)), "b" * 3000],
+            "f:5002: column 'c': 2 row(s) with more than 1000 bytes (line 5002, 10003): '2000 bytes', '3000 bytes'",
+        ),
     ],
 )
-def test_cells_that_cannot_be_kept_are_refused(cells: list[str | None], words: str) -> None:
+def test_cells_that_cannot_be_kept_are_refused(cells: list[str | Oversized | None], words: str) -> None:
     with pytest.raises(DataError) as caught:
-        check_cells(Records("f", list(range(2, len(cells) + 2)), {"c": cells}), max_cell_bytes=1000)
+        collect(cells)
     assert words in str(caught.value)
+
+
+def test_memory_is_that_of_the_columns() -> None:
+    count, cell = 50_000, "some words of a text that is not short at all, and more of them"
+    rows = ((line, (cell, "x")) for line in range(1, count + 1))
+    tracemalloc.start()
+    records = collect_records(rows, file="f", columns=("c", "d"), max_cell_bytes=1000)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+    assert records.columns["c"].nbytes > count * len(cell)

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.examples.repeats import Policy, Settled, settle
+from pipeline.examples.repeats import Policy, Repeats, resolve_repeats
 from pipeline.settings.fields import SPLITS, Split
 
 TEST_FIRST: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}
 ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.sampled_from(SPLITS)))
 
 
-def settled(rows: list[tuple[str, str, Split]], policy: Policy = "drop") -> Settled:
+def resolve(rows: list[tuple[str, str, Split]], policy: Policy = "drop") -> Repeats:
     ids, labels, sides = ([row[place] for row in rows] for place in range(3))
-    return settle(range(len(rows)), ids=ids, labels=labels, sides=sides, policy=policy, rank=TEST_FIRST)  # type: ignore[arg-type]
+    return resolve_repeats(range(len(rows)), ids=ids, labels=labels, sides=sides, policy=policy, rank=TEST_FIRST)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -27,32 +27,32 @@ def settled(rows: list[tuple[str, str, Split]], policy: Policy = "drop") -> Sett
     ],
 )
 def test_a_text_with_several_labels_follows_the_policy(labels: str, policy: Policy, stays: int | None) -> None:
-    result = settled([("a", label, "train") for label in labels], policy)
+    result = resolve([("a", label, "train") for label in labels], policy)
     assert [row for row in range(len(labels)) if row not in result.dropped] == ([] if stays is None else [stays])
     assert result.conflicts == [list(range(len(labels)))]
 
 
 def test_majority_counts_losers_as_conflicts_and_the_rest_as_duplicates() -> None:
-    result = settled([("a", "y", "train"), ("a", "x", "train"), ("a", "x", "train")], "majority")
+    result = resolve([("a", "y", "train"), ("a", "x", "train"), ("a", "x", "train")], "majority")
     assert result.dropped == {0: "conflicts", 2: "duplicates"}
 
 
 def test_of_a_text_on_several_sides_test_keeps_it_and_train_loses_it_first() -> None:
     rows: list[tuple[str, str, Split]] = [("a", "x", side) for side in ("train", "validation", "test", "test")]
-    assert settled(rows).dropped == {0: "leaks", 1: "leaks", 3: "duplicates"}
-    assert settled(rows[:2]).dropped == {0: "leaks"}
+    assert resolve(rows).dropped == {0: "leaks", 1: "leaks", 3: "duplicates"}
+    assert resolve(rows[:2]).dropped == {0: "leaks"}
 
 
 def test_rows_left_out_take_no_part() -> None:
-    result = settle([1], ids="aa", labels="xy", sides=["train", "test"], policy="drop", rank=TEST_FIRST)
-    assert result == Settled({}, [])
+    result = resolve_repeats([1], ids="aa", labels="xy", sides=["train", "test"], policy="drop", rank=TEST_FIRST)
+    assert result == Repeats({}, [])
 
 
 @given(ROWS, st.sampled_from(["drop", "majority"]))
 def test_every_text_stays_once_at_most_with_its_commonest_label(
     rows: list[tuple[str, str, Split]], policy: Policy
 ) -> None:
-    result = settled(rows, policy)
+    result = resolve(rows, policy)
     by_text: dict[str, list[int]] = defaultdict(list)
     for row, (text, _, _) in enumerate(rows):
         by_text[text].append(row)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.examples.text import CONTROLS, identity, is_empty, key, normalise
+from pipeline.examples.text import CONTROLS, is_empty, normalise, text_id, text_key
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_a_text_with_a_visible_character_is_not_empty(text: str) -> None:
 
 @pytest.mark.parametrize("other", ["STRASSE  nach\tRom", " straße nach Rom ", "Stra\u00dfe\nnach ROM"])
 def test_texts_equal_up_to_case_and_space_share_a_key(other: str) -> None:
-    assert key(normalise(other)) == key("Straße nach Rom")
+    assert text_key(normalise(other)) == text_key("Straße nach Rom")
 
 
 @given(st.text(), st.text(alphabet=" \t\n", min_size=1))
 def test_the_key_has_no_double_or_outer_blanks_and_ignores_added_ones(text: str, blanks: str) -> None:
-    once = key(normalise(text))
+    once = text_key(normalise(text))
     assert once == " ".join(once.split())
-    assert key(blanks + normalise(text) + blanks) == once
+    assert text_key(blanks + normalise(text) + blanks) == once
     assert unicodedata.is_normalized("NFC", once)
 
 
 def test_the_id_is_stable_and_names_the_key() -> None:
-    assert identity("good film") == "952317a5f018c671" == hashlib.sha256(b"good film").hexdigest()[:16]
+    assert text_id("good film") == "952317a5f018c671" == hashlib.sha256(b"good film").hexdigest()[:16]

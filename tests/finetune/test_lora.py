@@ -4,30 +4,30 @@ from transformers import AutoModelForSequenceClassification
 
 from pipeline.core.errors import UsageError
 from pipeline.finetune.classification import CLASSES
-from pipeline.finetune.lora import low_rank
-from pipeline.models.inference import logits
-from pipeline.models.layers import only_what_the_head_reads
-from pipeline.report.cards import save
+from pipeline.finetune.lora import with_adapters
+from pipeline.models.folder import save_model
+from pipeline.models.inference import compute_logits
+from pipeline.models.layers import shorten_last_layer
 from pipeline.train.training import Training
 from tests.given.training import DEVICE, fit, model, rows, with_params
 
 PARAMS = with_params(lora=4, epochs=1, dropout=0.1, metric="loss", freeze_layers=1, layer_decay=0.9)
 
 
-def found(classifier):
-    return logits(classifier, rows(20, seed=1).tokens, DEVICE, batch_tokens=64, batch_size=8)
+def predict(classifier):
+    return compute_logits(classifier, rows(20, seed=1).tokens, DEVICE, batch_tokens=64, batch_size=8)
 
 
 def test_what_is_saved_is_a_stock_model_with_the_adapters_in_its_weights(encoder, tmp_path):
     classifier, before = model(encoder, PARAMS), model(encoder, PARAMS)
-    with low_rank(classifier, 4, seed=0), only_what_the_head_reads(classifier):
+    with with_adapters(classifier, 4, seed=0), shorten_last_layer(classifier):
         fit(classifier, rows(40), rows(20, seed=1), PARAMS, DEVICE)
-        adapted = found(classifier)
+        adapted = predict(classifier)
     assert list(classifier.state_dict()) == list(before.state_dict())
-    torch.testing.assert_close(found(classifier), adapted, rtol=1e-4, atol=1e-5)
-    save(classifier, encoder, "card", tmp_path / "saved")
+    torch.testing.assert_close(predict(classifier), adapted, rtol=1e-4, atol=1e-5)
+    save_model(classifier, encoder, "card", tmp_path / "saved")
     opened = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved", attn_implementation="eager")
-    assert torch.equal(found(opened), found(classifier))
+    assert torch.equal(predict(opened), predict(classifier))
     moved = {n for n, v in classifier.state_dict().items() if not torch.equal(v, before.state_dict()[n])}
     assert "classifier.weight" in moved
     assert "bert.encoder.layer.1.attention.self.query.weight" in moved
@@ -40,7 +40,7 @@ def test_what_is_saved_is_a_stock_model_with_the_adapters_in_its_weights(encoder
 def test_none_changes_nothing(encoder):
     classifier = model(encoder)
     learning = [p.requires_grad for p in classifier.parameters()]
-    with low_rank(classifier, None, seed=0):
+    with with_adapters(classifier, None, seed=0):
         assert [p.requires_grad for p in classifier.parameters()] == learning
 
 
@@ -48,16 +48,16 @@ def test_none_changes_nothing(encoder):
 def test_it_is_carried_across_a_kill_and_depends_on_no_global_state(encoder, at):
     whole, again = model(encoder, PARAMS), model(encoder, PARAMS)
     arguments = rows(40), rows(20, seed=1), PARAMS, DEVICE, CLASSES
-    with low_rank(whole, 4, seed=0):
+    with with_adapters(whole, 4, seed=0):
         training = Training(whole, *arguments)
         while not training.finished:
             if training.done == at:
-                snapshot = training.snapshot()
+                snapshot = training.state()
             training.advance()
         training.result()
     assert not any(".base_layer." in name for name in snapshot.tensors)  # frozen, so not in it
     torch.rand(3)
-    with low_rank(again, 4, seed=0):
+    with with_adapters(again, 4, seed=0):
         training = Training(again, *arguments)
         training.restore(snapshot)
         while not training.finished:
@@ -68,5 +68,5 @@ def test_it_is_carried_across_a_kill_and_depends_on_no_global_state(encoder, at)
 
 def test_a_model_without_a_layer_that_learns_has_nothing_to_adapt(encoder):
     classifier = model(encoder, with_params(freeze_layers=2))
-    with pytest.raises(UsageError, match="`lora` has nothing to adapt"), low_rank(classifier, 4, seed=0):
+    with pytest.raises(UsageError, match=r"`lora`.*`freeze_layers`"), with_adapters(classifier, 4, seed=0):
         pass

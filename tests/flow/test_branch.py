@@ -9,12 +9,12 @@ from tests.given.projects import ENVIRONMENT, Project
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    found = Project(tmp_path / "work", {"dvc.lock": "old", "metrics.json": "1", "notes.md": "n"}, git=True)
-    found.run("git", "add", "--all")
-    found.run("git", "commit", "-q", "-m", "First")
-    monkeypatch.chdir(found.root)
+    project = Project(tmp_path / "work", {"dvc.lock": "old", "metrics.json": "1", "notes.md": "n"}, git=True)
+    project.run("git", "add", "--all")
+    project.run("git", "commit", "-q", "-m", "First")
+    monkeypatch.chdir(project.root)
     monkeypatch.setenv("PATH", ENVIRONMENT["PATH"])
-    return found
+    return project
 
 
 def test_results_go_to_a_branch_and_nothing_else_is_touched(project, tmp_path):
@@ -37,12 +37,12 @@ def test_results_go_to_a_branch_and_nothing_else_is_touched(project, tmp_path):
     assert project.read("notes.md") == "somebody's work"
 
 
-def test_where_git_knows_nobody_the_pipeline_commits(project, monkeypatch):
+def test_the_pipeline_commits_if_git_has_no_user_configured(project, monkeypatch):
     for level in ("GLOBAL", "SYSTEM"):
         monkeypatch.setenv(f"GIT_CONFIG_{level}", os.devnull)
     project.run("git", "config", "--unset", "user.name")
     project.run("git", "config", "--unset", "user.email")
-    project.run("git", "config", "user.useConfigOnly", "true")  # nor does the name of the machine tell
+    project.run("git", "config", "user.useConfigOnly", "true")  # do not derive one from the name of the machine
     project.write("dvc.lock", "new")
     commit = publish_results(["dvc.lock"], "runs/one", "Say", how="branch")
     assert project.run("git", "show", "-s", "--format=%an <%ae>, %cn", commit).startswith(
@@ -64,13 +64,13 @@ def test_nothing_is_published_unasked_and_an_existing_branch_is_not_moved(projec
 def test_a_pull_request_is_opened_by_gh(project, tmp_path, monkeypatch):
     project.write("dvc.lock", "new")
     monkeypatch.setattr("shutil.which", lambda _name: None)
-    with pytest.raises(EnvironmentFault, match="gh"):
+    with pytest.raises(EnvironmentFault, match=r"runs/one.* gh"):
         publish_results(["dvc.lock"], "runs/one", "Say it", how="pull-request")
     tool = tmp_path / "bin" / "gh"
     tool.parent.mkdir()
-    tool.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\n')
+    tool.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
     monkeypatch.setattr("shutil.which", lambda _name: str(tool))
     publish_results(["dvc.lock"], "runs/two", "Say it", how="pull-request")
-    assert (tmp_path / "said").read_text() == "pr create --head runs/two --title Say it --body Say it\n"
+    assert (tmp_path / "arguments").read_text() == "pr create --head runs/two --title Say it --body Say it\n"

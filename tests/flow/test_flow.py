@@ -1,4 +1,7 @@
-"""The flow against a real Prefect server on loopback: real stages, real kills, and the states read back by its API."""
+"""The flow against a real Prefect server on loopback: real stages, real kills, and the states read back by its API.
+
+flow/tasks.py, flow/artifacts.py, flow/commands.py and run/process.py are tested here, through the flow.
+"""
 
 import json
 import signal
@@ -8,11 +11,11 @@ import time
 import psutil
 import pytest
 
-from benchmarks.soak import FILES, expected_lock, faults, soak
-from pipeline.repository.durations import lately
-from tests.given.projects import Api, Project, gone, prefect_server, tree, until
+from benchmarks.soak import FILES, find_faults, make_undisturbed_lock, soak
+from pipeline.repository.durations import read_durations
+from tests.given.projects import COVERAGE, PIPELINE, Api, Project, gone, prefect_server, tree, until
 
-RUN = ("python", "-m", "pipeline", "run")
+RUN = (*PIPELINE, "run")
 SECONDS_TO_END = 10.0  # the promise
 
 DIAMOND = """
@@ -33,9 +36,20 @@ def server(tmp_path_factory):
         yield environment
 
 
+@pytest.fixture
+def traced(server):
+    return {**server, **COVERAGE}
+
+
 @pytest.fixture(scope="module")
 def api(server):
     return Api(server)
+
+
+def run_of(api: Api, output: str) -> dict:
+    """Return the run that the output of a flow names."""
+    (run,) = [flow_run for flow_run in api.flow_runs() if flow_run["name"] in output]
+    return run
 
 
 def runs(project: Project, name: str) -> int:
@@ -43,14 +57,14 @@ def runs(project: Project, name: str) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def test_every_affected_stage_runs_once_and_the_result_is_that_of_dvc_repro(tmp_path, server, api):
+def test_every_affected_stage_runs_once_and_the_result_is_that_of_dvc_repro(tmp_path, traced, api):
     project = Project(tmp_path / "flow", {"dvc.yaml": DIAMOND, "in.txt": "one"})
     other = Project(tmp_path / "dvc", {"dvc.yaml": DIAMOND, "in.txt": "one"})
-    told = project.run(*RUN, "--workers", "2", env=server)
-    assert "6 ran" in told
+    output = project.run(*RUN, "--workers", "2", env=traced)
+    assert "6 ran" in output
     other.run("dvc", "repro")
     assert project.read("dvc.lock") == other.read("dvc.lock")
-    (run,) = [found for found in api.flow_runs() if found["name"] in told]
+    run = run_of(api, output)
     assert run["state"]["name"] == "Completed"
     names = ("left", "right", "first", "behind", "both", "page")
     assert api.ends(run["id"]) == dict.fromkeys(names, "Ran")
@@ -59,23 +73,23 @@ def test_every_affected_stage_runs_once_and_the_result_is_that_of_dvc_repro(tmp_
     assert "| page | Ran |" in shown["results"]
     assert json.loads(shown["metrics"]) == [{"file": "both", "m": 0.5}]
     assert "page.html" in shown["report"]
-    assert set(lately(project.root)) == set(names)
+    assert set(read_durations(project.root)) == set(names)
     assert [runs(project, name) for name in ("left", "right", "both", "page")] == [1, 1, 1, 1]
     # A change whose effect ends at `first` and at `both`, and its revert.
     for project_ in (project, other):
         project_.write("in.txt", "ozone")
-    told = project.run(*RUN, env=server)
-    (run,) = [found for found in api.flow_runs() if found["name"] in told]
+    output = project.run(*RUN, env=traced)
+    run = run_of(api, output)
     assert api.ends(run["id"]) == {
         "left": "Ran", "right": "Ran", "first": "Ran", "behind": "Unchanged", "both": "Ran", "page": "Unchanged",
     }  # fmt: skip
     assert [runs(project, name) for name in ("behind", "both", "page")] == [1, 2, 1]
     project.write("in.txt", "one")
-    told = project.run(*RUN, env=server)
-    (run,) = [found for found in api.flow_runs() if found["name"] in told]
+    output = project.run(*RUN, env=traced)
+    run = run_of(api, output)
     assert set(api.ends(run["id"]).values()) == {"Restored", "Unchanged"}
     assert project.read("dvc.lock") == other.read("dvc.lock")
-    assert project.run(*RUN, env=server) == "nothing changed: 6 unchanged\n"
+    assert project.run(*RUN, env=traced) == "nothing changed: 6 unchanged\n"
     project.run("dvc", "repro")
 
 
@@ -88,17 +102,17 @@ stages:
 """
 
 
-def test_a_failure_blocks_what_is_behind_it_and_the_other_branches_are_finished_or_stopped(tmp_path, server, api):
+def test_a_failure_blocks_what_is_behind_it_and_the_other_branches_are_finished_or_stopped(tmp_path, traced, api):
     project = Project(tmp_path, {"dvc.yaml": FAILING, "in.txt": "one"})
-    told = project.run(*RUN, "--workers", "2", "--fail-fast", env=server, code=1)
-    (run,) = [found for found in api.flow_runs() if found["name"] in told]
+    output = project.run(*RUN, "--workers", "2", "--fail-fast", env=traced, code=1)
+    run = run_of(api, output)
     assert run["state"]["type"] == "FAILED"
     assert api.ends(run["id"]) == {"bad": "Failed", "after": "Blocked", "slow": "Cancelled", "last": "Blocked"}
-    told = project.run(*RUN, "--workers", "2", env=server, code=1)
-    (run,) = [found for found in api.flow_runs() if found["name"] in told]
+    output = project.run(*RUN, "--workers", "2", env=traced, code=1)
+    run = run_of(api, output)
     assert run["state"]["type"] == "FAILED"
     assert api.ends(run["id"]) == {"bad": "Failed", "after": "Blocked", "slow": "Ran", "last": "Ran"}
-    assert "its command ended with 3" in told
+    assert "exit code 3" in output
 
 
 AGAIN = """
@@ -109,17 +123,24 @@ stages:
     outs: [busy]
   wrong: {cmd: 'echo try >> wrongs; exit 2', deps: [in.txt], outs: [wrong]}
   long: {cmd: sleep 600, deps: [in.txt], outs: [long], meta: {timeout: 2}}
+  learn:
+    cmd: >-
+      echo "step 1/4, epoch 0.25: loss 0.9000, 0:00:03 left";
+      echo "step 2/4, epoch 0.50: loss 0.8000, 0:00:02 left"; cp in.txt learn
+    deps: [in.txt]
+    outs: [learn]
 """
 
 
-def test_busy_is_tried_again_a_usage_error_is_not_and_a_timeout_ends_a_stage(tmp_path, server, api):
+def test_busy_is_tried_again_a_usage_error_is_not_a_timeout_ends_a_stage_and_progress_is_shown(tmp_path, traced, api):
     project = Project(tmp_path, {"dvc.yaml": AGAIN, "in.txt": "one"})
-    told = project.run(*RUN, "--workers", "3", env=server, code=1)
-    (run,) = [found for found in api.flow_runs() if found["name"] in told]
-    assert api.ends(run["id"]) == {"busy": "Ran", "wrong": "Failed", "long": "Failed"}
+    output = project.run(*RUN, "--workers", "3", env=traced, code=1)
+    run = run_of(api, output)
+    assert api.ends(run["id"]) == {"busy": "Ran", "wrong": "Failed", "long": "Failed", "learn": "Ran"}
+    assert api.artifacts(run["id"])["learn"] == 50.0
     assert project.read("tries").count("try") == 2
     assert project.read("wrongs").count("try") == 1
-    assert "took longer than its timeout of 2 s" in told
+    assert "timeout of 2 s" in output
 
 
 LONG = """
@@ -156,13 +177,13 @@ def cancel_at_the_server(_process, run, api):
     ids=["ctrl-c", "sigterm", "sigkill", "server"],
 )
 def test_a_cancelled_run_leaves_nothing_running_and_the_next_one_is_not_blocked(
-    tmp_path, server, api, cancel, states, codes
+    tmp_path, server, traced, api, cancel, states, codes
 ):
     project = Project(tmp_path, {"dvc.yaml": LONG, "in.txt": "one"})
-    process = project.start(*RUN, env=server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = project.start(*RUN, env=traced, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until((tmp_path / "begun").exists)
-        family = [found.pid for found in tree(process.pid)]
+        family = [member.pid for member in tree(process.pid)]
         assert len(family) > 4
         run = api.flow_runs()[0]["id"]
         cancel(process, run, api)
@@ -171,8 +192,8 @@ def test_a_cancelled_run_leaves_nothing_running_and_the_next_one_is_not_blocked(
         assert time.monotonic() - asked < SECONDS_TO_END
         assert process.wait(30) in codes
     finally:
-        for found in tree(process.pid):
-            found.kill()
+        for member in tree(process.pid):
+            member.kill()
     assert api.post("flow_runs/filter", flow_runs={"id": {"any_": [run]}})[0]["state"]["type"] in states
     assert not (tmp_path / "training").exists()
     project.write("go", "")
@@ -180,33 +201,33 @@ def test_a_cancelled_run_leaves_nothing_running_and_the_next_one_is_not_blocked(
     assert project.read("next") == "whole\n"
 
 
-def test_a_second_run_in_one_workspace_is_told_busy(tmp_path, server):
+def test_a_second_run_in_one_workspace_is_refused_as_busy(tmp_path, server, traced):
     project = Project(tmp_path, {"dvc.yaml": LONG, "in.txt": "one"})
     process = project.start(*RUN, env=server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until((tmp_path / "begun").exists)
-        assert f"process {process.pid}" in project.run(*RUN, env=server, code=75)
+        assert f"process {process.pid}" in project.run(*RUN, env=traced, code=75)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 143
     finally:
-        for found in tree(process.pid):
-            found.kill()
-    assert not [found for found in psutil.process_iter(["cwd"]) if found.info["cwd"] == str(tmp_path)]
+        for member in tree(process.pid):
+            member.kill()
+    assert not [member for member in psutil.process_iter(["cwd"]) if member.info["cwd"] == str(tmp_path)]
 
 
 # ------------------------------------------------------------------------------------------------ struck at random
-def hold(tmp_path, server, *, seconds: float, seed: int) -> None:
-    """Two schedulers and a person by hand on one workspace: afterwards all is as if they had been left alone."""
+def check_soak(tmp_path, server, *, seconds: float, seed: int) -> None:
+    """Two schedulers and a person on one workspace: afterwards all is as if they had been left alone."""
     project = Project(tmp_path / "struck", FILES)
     history = soak(project, server, seconds=seconds, seed=seed)
-    assert {told["event"] for told in history} == {"struck", "ended"}
-    assert not faults(project, server, expected_lock(tmp_path / "alone"))
+    assert {entry["event"] for entry in history} == {"struck", "ended"}
+    assert not find_faults(project, server, make_undisturbed_lock(tmp_path / "alone"))
 
 
 def test_after_a_short_soak_a_clean_run_gives_the_hashes_of_an_undisturbed_one(tmp_path, server):
-    hold(tmp_path, server, seconds=12, seed=0)
+    check_soak(tmp_path, server, seconds=12, seed=0)
 
 
 @pytest.mark.slow
 def test_after_ten_minutes_of_it_too(tmp_path, server):
-    hold(tmp_path, server, seconds=600, seed=1)
+    check_soak(tmp_path, server, seconds=600, seed=1)

@@ -1,4 +1,4 @@
-"""The same on PostgreSQL: a real server of the system's packages, where there is one."""
+"""The same on PostgreSQL: a real server of the system's packages, if there is one."""
 
 import os
 import pwd
@@ -58,8 +58,8 @@ def test_a_run_is_kept_in_postgresql(tmp_path, tmp_path_factory, database):
     home = tmp_path_factory.mktemp("prefect")
     with prefect_server(home, database) as environment:
         api = Api(environment)
-        told = project.run("python", "-m", "pipeline", "run", env=environment)
-        (run,) = [found for found in api.flow_runs() if found["name"] in told]
+        output = project.run("python", "-m", "pipeline", "run", env=environment)
+        (run,) = [flow_run for flow_run in api.flow_runs() if flow_run["name"] in output]
         assert api.ends(run["id"]) == {"a": "Ran"}
         assert "nothing changed" in project.run("python", "-m", "pipeline", "run", env=environment)
     assert not list(home.rglob("prefect.db"))

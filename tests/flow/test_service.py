@@ -13,8 +13,8 @@ from tests.given.service import commit, deployment, ended, serving, start, state
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("served")) as found:
-        yield found
+    with serving(tmp_path_factory.mktemp("served")) as project_and_api:
+        yield project_and_api
 
 
 def test_what_is_deployed_is_behind_a_password_scheduled_and_one_at_a_time(served):
@@ -25,13 +25,14 @@ def test_what_is_deployed_is_behind_a_password_scheduled_and_one_at_a_time(serve
     assert [item["schedule"] for item in nightly["schedules"]] == [
         {"cron": "0 3 * * *", "timezone": "UTC", "day_or": True}
     ]
-    for found in (nightly, demand):
-        assert found["concurrency_options"]["collision_strategy"] == "ENQUEUE"
-        assert found["global_concurrency_limit"]["limit"] == 1
+    for deployed in (nightly, demand):
+        assert deployed["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+        assert deployed["global_concurrency_limit"]["limit"] == 1
     (zombies,) = api.post("automations/filter")
     assert zombies["name"] == "Crash zombie flows"
     assert zombies["enabled"]
-    assert "it runs already" in project.run("python", "-m", "pipeline", "serve", code=2)
+    address = api._url.removesuffix("/api")
+    assert f"already runs at {address}" in project.run("python", "-m", "pipeline", "serve", code=2)
 
 
 def test_a_scheduled_run_publishes_a_branch_and_the_next_one_says_that_nothing_changed(served):
@@ -68,8 +69,8 @@ def test_a_run_is_cancelled_at_the_server_and_runs_again(served):
     assert state(api, second)["type"] not in ("RUNNING", "COMPLETED")  # one workspace, one run
     until(lambda: sleepers(project))  # the task runs before its stage does
     mine = sleepers(project)
-    for one in (second, run):
-        api.post(f"flow_runs/{one}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
+    for cancelled in (second, run):
+        api.post(f"flow_runs/{cancelled}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
     until(lambda: all(gone(pid) for pid in mine), seconds=10)  # the promise
     assert ended(api, run) == "Cancelled"
     project.write("quick", "")
@@ -90,9 +91,9 @@ def test_a_killed_run_is_called_crashed_once_its_heartbeat_has_stopped(served):
     project.run("python", "-c", shorter, env={**ENVIRONMENT, **known})
     process = project.start("python", "-m", "pipeline", "run", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until(lambda: sleepers(project))
-    (run,) = [found["id"] for found in api.flow_runs() if found["state"]["type"] == "RUNNING"]
+    (run,) = [flow_run["id"] for flow_run in api.flow_runs() if flow_run["state"]["type"] == "RUNNING"]
     process.kill()
     process.wait()
     assert ended(api, run) == "Crashed"
-    assert "no sign of life" in state(api, run)["message"]
+    assert "killed" in state(api, run)["message"]
     project.write("quick", "")

@@ -1,4 +1,4 @@
-"""Small DVC projects in a temporary folder, real processes in them, and the patience to wait for what they do."""
+"""Small DVC projects in a temporary folder, with real processes and Prefect servers to run in them."""
 
 import os
 import signal
@@ -17,12 +17,22 @@ from dvc.repo import Repo
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0  # seconds before a test gives up on a slow machine
+# Coverage would follow every process from here on, and slow each of them down; so its variables stand apart.
+COVERAGE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS_")}
 ENVIRONMENT = {
-    **os.environ,
+    **{name: value for name, value in os.environ.items() if name not in COVERAGE},
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     "PYTHONPATH": str(ROOT),
     "DVC_NO_ANALYTICS": "1",
 }
+# `python -m pipeline`, which coverage follows if COVERAGE is in its environment; what it starts is not followed.
+PIPELINE = (
+    "python",
+    "-c",
+    "import os, runpy; "
+    "[os.environ.pop(name) for name in list(os.environ) if name.startswith('COVERAGE_PROCESS_')]; "
+    "runpy.run_module('pipeline', run_name='__main__', alter_sys=True)",
+)
 
 
 def until(condition: Callable[[], object], *, seconds: float = PATIENCE) -> None:
@@ -64,25 +74,25 @@ class Project:
         return subprocess.Popen(words, cwd=self.root, text=True, **{"env": ENVIRONMENT, **more})
 
     def run(self, *words: str, code: int = 0, **more: object) -> str:
-        """Return what a command says; it must end with `code`."""
+        """Return what a command prints; its exit code must be `code`."""
         done = subprocess.run(
             words, cwd=self.root, text=True, capture_output=True, check=False, **{"env": ENVIRONMENT, **more}
         )
-        assert done.returncode == code, f"{words} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        assert done.returncode == code, f"{words} failed with exit code {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
 
 
 def tree(pid: int) -> list[psutil.Process]:
     """Return a process and all that descend from it."""
     try:
-        mother = psutil.Process(pid)
-        return [mother, *mother.children(recursive=True)]
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
 
@@ -126,7 +136,7 @@ def healthy(port: int) -> bool:
 
 
 class Api:
-    """What a Prefect server tells of its runs, over plain HTTP."""
+    """The runs of a Prefect server, over plain HTTP."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._url = environment["PREFECT_API_URL"]
@@ -148,9 +158,9 @@ class Api:
 
     def ends(self, run: str) -> dict[str, str]:
         """Return the name of the last state of each task of a run."""
-        found = self.post("task_runs/filter", task_runs={"flow_run_id": {"any_": [run]}})
-        return {item["name"]: item["state"]["name"] for item in found if item["state"]}
+        tasks = self.post("task_runs/filter", task_runs={"flow_run_id": {"any_": [run]}})
+        return {task["name"]: task["state"]["name"] for task in tasks if task["state"]}
 
     def artifacts(self, run: str) -> dict[str, Any]:
-        found = self.post("artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
-        return {item["key"]: item["data"] for item in found}
+        artifacts = self.post("artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
+        return {artifact["key"]: artifact["data"] for artifact in artifacts}

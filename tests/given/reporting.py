@@ -1,11 +1,14 @@
-"""Made-up documents of a task, as the stages write them, for the tests of the report."""
+"""Made-up documents of a task, as the stages write them, and the page's templates, for the tests of the report."""
 
 import math
+from pathlib import Path
 from typing import Any
 
+from pipeline.report.page import TEMPLATES
 from pipeline.report.verdict import Task
 
-SPLITS = ("train", "validation", "test")
+TEMPLATE_FOLDER = Path(__file__).parents[2] / "pipeline/report/templates"
+TEMPLATE_TEXTS = {name: (TEMPLATE_FOLDER / name).read_text(encoding="utf-8") for name in TEMPLATES}
 
 
 def metric(value: float | None, spread: float = 0.02, reason: str | None = None) -> dict[str, Any]:
@@ -23,15 +26,15 @@ def headline(accuracy: float, macro_f1: float, log_loss: float, brier: float, ec
 
 def classes(labels: list[str], matrix: list[list[int]]) -> list[dict[str, Any]]:
     """Return precision, recall and F1 by class of a confusion matrix."""
-    found = []
+    rows = []
     for index, label in enumerate(labels):
         support, calls, hits = sum(matrix[index]), sum(row[index] for row in matrix), matrix[index][index]
         precision, recall = hits / calls if calls else None, hits / support if support else None
         f1 = 2 * hits / (support + calls) if support + calls else None
-        found.append(
+        rows.append(
             {"label": label, "precision": precision, "recall": recall, "f1": f1, "support": support, "reason": None}
         )
-    return found
+    return rows
 
 
 def comparison(against: str, difference: float, spread: float, p: float) -> dict[str, Any]:
@@ -87,9 +90,9 @@ def evaluation(
         "comparisons": [comparison("tfidf", *gain), comparison("probe", gain[0] / 2, gain[1], min(1.0, 3 * gain[2])),
                         comparison("majority", 0.3664, 0.034, 0.0000001)],
         "slices": [
-            {"slice": "length", "value": value, "rows": n, "accuracy": metric(found, 0.6 / n**0.5),
-             "macro_f1": metric(found)}
-            for value, n, found in lengths
+            {"slice": "length", "value": value, "rows": n, "accuracy": metric(score, 0.6 / n**0.5),
+             "macro_f1": metric(score)}
+            for value, n, score in lengths
         ],
         "worst": [
             {"id": f"{at:016x}", "text": text, "label": labels[at % len(labels)],
@@ -177,7 +180,7 @@ def history(task: str, labels: list[str], *, steps: int = 530) -> dict[str, Any]
 
 
 def projection(labels: list[str], matrix: list[list[int]], texts: list[str]) -> dict[str, Any]:
-    """Return what the encoder sees: a cloud a class, a tenth of the rows of the confusion matrix."""
+    """Return a projection of the features: a cloud per class, a tenth of the rows of the confusion matrix."""
     points = []
     for actual, row in enumerate(matrix):
         for predicted, rows in enumerate(row):
@@ -209,13 +212,12 @@ def projection(labels: list[str], matrix: list[list[int]], texts: list[str]) -> 
 
 
 def pretraining(encoder: str = "scratch", *, pairs: bool = True) -> dict[str, Any]:
-    """Return what a pretraining of four evaluations tells."""
+    """Return the history of a pretraining with four evaluations."""
     rows = [
         {
             "step": 100 * at, "epoch": at / 4, "learning_rate": 1e-3 / at, "train_loss": 7.0 - at / 2,
             "loss": 6.5 - at / 2, "word_loss": 6.0 - at / 2, "perplexity": 400.0 / at, "accuracy": 0.1 + at / 20,
             "pair_loss": 0.5 if pairs else None, "pair_accuracy": 0.55 + at / 20 if pairs else None,
-            "found_loss": None, "found_accuracy": None,
         }
         for at in range(1, 5)
     ]  # fmt: skip

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from dvc.repo import Repo
 
 from pipeline.core.files import write_json
-from pipeline.core.tables import described, write_parquet
-from pipeline.evaluate.align import held_out
-from pipeline.evaluate.evaluation import BASELINES, evaluate, headline_numbers
-from pipeline.evaluate.metrics import Floats
-from pipeline.examples.text import identity, key
-from pipeline.settings.resolve import parse
+from pipeline.core.tables import class_names, describe, write_parquet
+from pipeline.evaluate.align import select_test_rows
+from pipeline.evaluate.evaluation import BASELINE_NAMES, evaluate
+from pipeline.evaluate.flat_metrics import flatten_metrics
+from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.examples.text import text_id, text_key
+from pipeline.settings.parse import parse_params
 from pipeline.settings.task import EvaluateParams
 from tests.given.reporting import findings, history, intake
 from tests.given.settings import dump
@@ -28,7 +30,7 @@ LABELS = ("negative", "positive")
 
 def settings(tasks: dict[str, Sequence[str]], **gates: Any) -> str:
     """Return the project's params with these tasks and few resamples; `gates` replace those of the project."""
-    values, _ = parse((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values, _ = parse_params((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["tasks"] = {
         task: {"ingest": {"file": f"raw/{task}.csv", "labels": list(labels), "keep": ["kind"]}}
         for task, labels in tasks.items()
@@ -46,7 +48,7 @@ def examples(rows: int, labels: Sequence[str] = LABELS, *, seed: int = 0, text: 
     indices = rng.integers(len(labels), size=len(texts))
     return pa.table(
         {
-            "id": [identity(key(one)) for one in texts],
+            "id": [text_id(text_key(line)) for line in texts],
             "split": ["test" if at < rows else "train" for at in range(len(texts))],
             "text": texts,
             "label": indices,
@@ -59,23 +61,23 @@ def examples(rows: int, labels: Sequence[str] = LABELS, *, seed: int = 0, text: 
 def model(table: pa.Table, labels: Sequence[str], *, skill: float = 0.85, seed: int = 1) -> Floats:
     """Return made-up probabilities of the test rows, (N, C): right in a share `skill` of them."""
     rng = np.random.default_rng(seed)
-    actual = np.array([one for one, side in zip(*columns(table), strict=True) if side == "test"])
+    actual = actual_classes(table)
     wrong = (actual + rng.integers(1, len(labels), size=len(actual))) % len(labels)
-    said = np.where(rng.random(len(actual)) < skill, actual, wrong)
-    return sure(said, len(labels), rng)
+    predicted = np.where(rng.random(len(actual)) < skill, actual, wrong)
+    return make_confident(predicted, len(labels), rng)
 
 
-def sure(said: Any, classes: int, rng: np.random.Generator) -> Floats:
-    """Return probabilities whose largest is that of the class `said`, (N, classes)."""
-    top = rng.uniform(0.55, 0.99, size=len(said))
-    found = np.repeat((1 - top)[:, None] / (classes - 1), classes, axis=1)
-    found[np.arange(len(said)), said] = top
-    return found
+def make_confident(predicted: Any, classes: int, rng: np.random.Generator) -> Floats:
+    """Return probabilities whose largest is that of the class `predicted`, (N, classes)."""
+    top = rng.uniform(0.55, 0.99, size=len(predicted))
+    probabilities = np.repeat((1 - top)[:, None] / (classes - 1), classes, axis=1)
+    probabilities[np.arange(len(predicted)), predicted] = top
+    return probabilities
 
 
 def flipped(probabilities: Floats, table: pa.Table, labels: Sequence[str], *, broken: int, fixed: int) -> Floats:
     """Return the probabilities with the first `broken` right rows made wrong and `fixed` wrong ones made right."""
-    actual = np.array([one for one, side in zip(*columns(table), strict=True) if side == "test"])
+    actual = actual_classes(table)
     right = probabilities.argmax(axis=1) == actual
     changed = probabilities.copy()
     for row in np.flatnonzero(right)[:broken]:
@@ -85,8 +87,9 @@ def flipped(probabilities: Floats, table: pa.Table, labels: Sequence[str], *, br
     return changed
 
 
-def columns(table: pa.Table) -> tuple[list[int], list[str]]:
-    return table["label"].to_pylist(), table["split"].to_pylist()
+def actual_classes(table: pa.Table) -> Ints:
+    """Return the class index of each test row, (N,)."""
+    return np.asarray(table.filter(pc.equal(table["split"], "test"))["label"].to_numpy(), dtype=np.int64)
 
 
 def write_task(
@@ -97,11 +100,11 @@ def write_task(
         task=task, confidence=0.95, resamples=100, bins=10, length_edges=(3,), slices=("kind",), min_slice_rows=20,
         worst=5, points=0, queries=0, neighbours=1, seed=0,
     )  # fmt: skip
-    table = described(table, task=task, labels=tuple(labels))
-    rows = held_out(table, params.slices)
+    table = describe(table, task=task, labels=tuple(labels))
+    rows = select_test_rows(table, params.slices)
     other = model(table, labels, skill=0.7, seed=9)
-    found = evaluate(params, labels, rows, {"model": probabilities, **dict.fromkeys(BASELINES, other)})
-    said = pa.table(
+    evaluation = evaluate(params, labels, rows, {"model": probabilities, **dict.fromkeys(BASELINE_NAMES, other)})
+    predictions = pa.table(
         {
             "id": rows.ids,
             "label": rows.actual,
@@ -111,19 +114,27 @@ def write_task(
     )
     data = root / "data"
     write_parquet(data / f"examples/{task}.parquet", table)
-    write_parquet(data / f"predictions/{task}.parquet", described(said, task=task, labels=tuple(labels)))
-    write_json(data / f"metrics/{task}.json", headline_numbers(found))
-    write_json(data / f"evaluation/{task}.json", found)
-    matrix = found["model"]["confusion"]
+    write_parquet(data / f"predictions/{task}.parquet", describe(predictions, task=task, labels=tuple(labels)))
+    write_json(data / f"metrics/{task}.json", flatten_metrics(evaluation))
+    write_json(data / f"evaluation/{task}.json", evaluation)
+    matrix = evaluation["model"]["confusion"]
     write_json(data / f"findings/{task}.json", findings(task))
     write_json(data / f"history/{task}.json", _scaled(history(task, list(labels)), loss))
     write_json(data / f"intake/{task}.json", intake(task, list(labels), matrix))
 
 
+def name_classes(table: pa.Table) -> pa.Table:
+    """Return examples or predictions as an older version wrote them: with the names of the classes."""
+    for name in ("label", "predicted"):
+        if name in table.column_names:
+            table = table.set_column(table.column_names.index(name), name, [class_names(table, name)])
+    return table
+
+
 def write_inputs(root: Path, task: str) -> None:
-    """Write stand-ins for what the stages before read, where they are not there."""
-    made = ("tokens/{}.arrow", "features/{}.arrow", "model/{}/config.json", "baselines/{}.parquet")
-    for path in (*made, "projection/{}.json", "plots/{}.csv", "raw/raw/{}.csv"):
+    """Write stand-ins for missing inputs of the recorded stages."""
+    inputs = ("tokens/{}.arrow", "features/{}.arrow", "model/{}/config.json", "baselines/{}.parquet")
+    for path in (*inputs, "projection/{}.json", "plots/{}.csv", "raw/raw/{}.csv"):
         file = root / "data" / path.format(task)
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
@@ -175,11 +186,11 @@ class Project:
 
     def clone(self, target: Path) -> "Project":
         subprocess.run(["git", "clone", "--quiet", str(self.root), str(target)], check=True)
-        found = Project(target)
+        clone = Project(target)
         for name in self.git("branch", "--format=%(refname:short)").split():
-            if name != found.git("branch", "--show-current"):
-                found.git("branch", "--quiet", name, f"origin/{name}")
-        return found
+            if name != clone.git("branch", "--show-current"):
+                clone.git("branch", "--quiet", name, f"origin/{name}")
+        return clone
 
 
 def new_project(root: Path, remote: Path, params: str) -> Project:
@@ -202,6 +213,6 @@ def new_project(root: Path, remote: Path, params: str) -> Project:
 
 def write_params(root: Path, params: str) -> None:
     """Write data/params.json as the stage `params` does."""
-    from pipeline.settings.resolve import resolve
+    from pipeline.settings.resolve import resolve_params
 
-    write_json(root / "data/params.json", resolve(params, {}))
+    write_json(root / "data/params.json", resolve_params(params, {}))

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.given.projects import ENVIRONMENT, ROOT, Api, Project, free_port, gone, tree, until
+from tests.given.projects import COVERAGE, ENVIRONMENT, PIPELINE, ROOT, Api, Project, free_port, gone, tree, until
 
-PIPELINE = """
+STAGES = """
 stages:
   a: {cmd: cp in.txt a.txt, deps: [in.txt], outs: [a.txt: {cache: false}]}
   slow:
@@ -20,8 +20,8 @@ stages:
 
 @contextmanager
 def serving(root: Path, **more: str) -> Iterator[tuple[Project, Api]]:
-    """Serve a project's deployments; yield it and what the server tells."""
-    files = {"dvc.yaml": PIPELINE, "in.txt": "one", "quick": "", ".gitignore": ".prefect\nbegun\n"}
+    """Serve a project's deployments; yield it and the server's API."""
+    files = {"dvc.yaml": STAGES, "in.txt": "one", "quick": "", ".gitignore": ".prefect\nbegun\n"}
     for name in ("prefect.yaml", "pipeline/flow/flow.py"):
         files[name] = (ROOT / name).read_text()
     project = Project(root, files, git=True)
@@ -29,17 +29,17 @@ def serving(root: Path, **more: str) -> Iterator[tuple[Project, Api]]:
     port = free_port()
     environment = {**ENVIRONMENT, "PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "1", **more}
     try:
-        told = project.run("python", "-m", "pipeline", "serve", "--port", str(port), env=environment)
-        assert f"http://127.0.0.1:{port}" in told
+        output = project.run(*PIPELINE, "serve", "--port", str(port), env={**environment, **COVERAGE})
+        assert f"http://127.0.0.1:{port}" in output
         auth = project.read(".prefect/auth")
         yield project, Api({"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_API_AUTH_STRING": auth})
     finally:
         state_file = project.root / ".prefect/service.json"
         processes = json.loads(state_file.read_text())["processes"] if state_file.exists() else []
-        family = [found.pid for pid, _ in processes for found in tree(pid)]
-        project.run("python", "-m", "pipeline", "down")
+        family = [member.pid for pid, _ in processes for member in tree(pid)]
+        project.run(*PIPELINE, "down", env={**ENVIRONMENT, **COVERAGE})
         until(lambda: all(gone(pid) for pid in family))
-        assert project.run("python", "-m", "pipeline", "down") == "nothing was running\n"
+        assert project.run(*PIPELINE, "down") == "nothing was running\n"
 
 
 def commit(project: Project, message: str) -> None:
@@ -48,7 +48,7 @@ def commit(project: Project, message: str) -> None:
 
 
 def deployment(api: Api, name: str) -> dict:
-    return next(found for found in api.post("deployments/filter") if found["name"] == name)
+    return next(deployed for deployed in api.post("deployments/filter") if deployed["name"] == name)
 
 
 def start(api: Api, name: str, *, later: float | None = None, **parameters: object) -> str:
@@ -61,8 +61,8 @@ def start(api: Api, name: str, *, later: float | None = None, **parameters: obje
 
 
 def state(api: Api, run: str) -> dict:
-    (found,) = api.post("flow_runs/filter", flow_runs={"id": {"any_": [run]}})
-    return dict(found["state"])
+    (flow_run,) = api.post("flow_runs/filter", flow_runs={"id": {"any_": [run]}})
+    return dict(flow_run["state"])
 
 
 def ended(api: Api, run: str) -> str:

@@ -5,9 +5,9 @@ import pyarrow as pa
 import torch
 
 from pipeline.finetune.classification import CLASSES, Rows
-from pipeline.models.batches import ragged
+from pipeline.models.batches import to_ragged
 from pipeline.models.device import Device
-from pipeline.models.folder import new_classifier
+from pipeline.models.folder import build_classifier
 from pipeline.models.layers import freeze
 from pipeline.settings.task import FinetuneParams
 from pipeline.train.training import Trained, Training
@@ -37,13 +37,13 @@ def rows(count: int, *, seed: int = 0) -> Rows:
     for sequence, label in zip(sequences, labels, strict=True):
         if label:
             sequence[rng.integers(1, len(sequence) - 1)] = 7
-    return Rows(ragged(pa.array(sequences, pa.list_(pa.int32()))), labels, tuple(f"id{i}" for i in range(count)))
+    return Rows(to_ragged(pa.array(sequences, pa.list_(pa.int32()))), labels, tuple(f"id{i}" for i in range(count)))
 
 
 def model(encoder, params: FinetuneParams = PARAMS, classes: int = 2):
-    found = new_classifier(encoder, [str(i) for i in range(classes)], dropout=params.dropout, seed=0)
-    freeze(found, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
-    return found
+    classifier = build_classifier(encoder, [str(i) for i in range(classes)], dropout=params.dropout, seed=0)
+    freeze(classifier, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
+    return classifier
 
 
 def fit(model, train: Rows, validation: Rows, params: FinetuneParams, device: Device) -> Trained:

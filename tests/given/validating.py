@@ -1,4 +1,4 @@
-"""What the tests of `validate` start from: examples without a fault, their intake, and the params of params.yaml."""
+"""Examples without a fault, their intake, and the params of params.yaml, for the tests of `validate`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 from ruamel.yaml import YAML
 
-from pipeline.core.tables import described
-from pipeline.examples.text import identity, key
+from pipeline.core.tables import describe
+from pipeline.examples.text import text_id, text_key
 from pipeline.settings.task import ValidateParams
 
 Row = dict[str, Any]
@@ -27,13 +27,13 @@ def make_row(index: int, split: str) -> Row:
     """Return the row number `index` (from 0): its text has words that no row up to 4096 has in this order."""
     words = [_WORDS[(index * 7 + shift * (index % 5 + 1)) % len(_WORDS)] for shift in range(3)]
     text = f"{words[0]} {index * 7919} {words[1]} {index * 104729 % 99991} {words[2]}"
-    return {"id": identity(key(text)), "split": split, "text": text, "label": index % 2, "row": index + 2}
+    return {"id": text_id(text_key(text)), "split": split, "text": text, "label": index % 2, "row": index + 2}
 
 
 def make_table(rows: Sequence[Row], *, labels: tuple[str, ...] = CLASSES) -> pa.Table:
     """Return rows as the examples that ingest writes."""
     columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in TYPES.items()}
-    return described(pa.table(columns), task="reviews", labels=labels)
+    return describe(pa.table(columns), task="reviews", labels=labels)
 
 
 def make_intake(**changes: object) -> dict[str, Any]:

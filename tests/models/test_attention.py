@@ -18,10 +18,10 @@ from transformers import (
 )
 
 from pipeline.models.attention import FLAT, attend
-from pipeline.models.batches import Inputs, Ragged, flat, padded
-from pipeline.models.compute import using
-from pipeline.models.folder import new_classifier
-from pipeline.models.layers import first_position, only_what_the_head_reads
+from pipeline.models.batches import Inputs, Ragged, flatten_rows, pad_rows
+from pipeline.models.compute import with_attention
+from pipeline.models.folder import build_classifier
+from pipeline.models.layers import find_first_position, shorten_last_layer
 from tests.given.families import MODERN, SIZE
 
 FAMILIES = {
@@ -43,7 +43,7 @@ def classifier(family: str, folder, dropout: float = 0.0) -> PreTrainedModel:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         build(config).save_pretrained(folder)
-    model = new_classifier(folder, ["a", "b", "c"], dropout=dropout, seed=3).double()
+    model = build_classifier(folder, ["a", "b", "c"], dropout=dropout, seed=3).double()
     model.set_attn_implementation("sdpa")  # eager attention in float64 makes NaN of ModernBERT's padded windows
     return model
 
@@ -58,8 +58,8 @@ def tokens(*, pairs: bool = False, seed: int = 0) -> Ragged:
 def batches(model: PreTrainedModel, rows: Ragged) -> tuple[Inputs, Inputs]:
     device = torch.device("cpu")
     return (
-        padded(rows, ROWS, pad_token_id=model.config.pad_token_id or 0, device=device),
-        flat(rows, ROWS, first_position=first_position(model), device=device),
+        pad_rows(rows, ROWS, pad_token_id=model.config.pad_token_id or 0, device=device),
+        flatten_rows(rows, ROWS, first_position=find_first_position(model), device=device),
     )
 
 
@@ -79,10 +79,10 @@ def test_logits_and_gradients_are_those_of_the_padded_stock_model(family, pairs,
     assert ("token_type_ids" in ours) == pairs
     expected, gradients = logits_and_gradients(model, whole)
     names = list(model.state_dict())
-    with using(model, FLAT), only_what_the_head_reads(model):
+    with with_attention(model, FLAT), shorten_last_layer(model):
         assert list(model.state_dict()) == names
-        found, found_gradients = logits_and_gradients(model, ours)
-    torch.testing.assert_close(found, expected)
+        logits, found_gradients = logits_and_gradients(model, ours)
+    torch.testing.assert_close(logits, expected)
     assert found_gradients.keys() == gradients.keys()
     for name, gradient in gradients.items():
         torch.testing.assert_close(found_gradients[name], gradient, msg=name)
@@ -91,7 +91,7 @@ def test_logits_and_gradients_are_those_of_the_padded_stock_model(family, pairs,
 
 def test_the_second_text_of_a_pair_counts(tmp_path):
     model = classifier("bert", tmp_path)
-    with using(model, FLAT), only_what_the_head_reads(model), torch.no_grad():
+    with with_attention(model, FLAT), shorten_last_layer(model), torch.no_grad():
         single, pair = (model(**batches(model, tokens(pairs=pairs))[1]).logits for pairs in (False, True))
     assert not torch.allclose(single, pair)
 
@@ -106,7 +106,7 @@ def test_a_poisoned_example_moves_no_other(family, poisoned, tmp_path):
     poison["input_ids"][0, bounds[poisoned] : bounds[poisoned + 1]] = 4  # a token that no example holds
     with torch.no_grad():
         model.get_input_embeddings().weight[4] = float("nan")
-        with using(model, FLAT), only_what_the_head_reads(model):
+        with with_attention(model, FLAT), shorten_last_layer(model):
             before, after = model(**clean).logits, model(**poison).logits
     others = torch.arange(len(ROWS)) != poisoned
     assert after[poisoned].isnan().all()
@@ -131,10 +131,10 @@ def test_dropout_of_the_weights_is_drawn_anew_and_keeps_the_mean(tmp_path):
 @pytest.mark.parametrize("window", [None, 2])
 @pytest.mark.parametrize("first_only", [False, True])
 def test_the_kernel_of_the_gpu_computes_what_the_runs_do(window, first_only):
-    segments = flat(tokens(), ROWS, first_position=0, device=torch.device("cuda"))["segments"]
+    segments = flatten_rows(tokens(), ROWS, first_position=0, device=torch.device("cuda"))["segments"]
     heads = torch.randn(3, sum(LENGTHS), 4, 32, device="cuda", generator=torch.Generator("cuda").manual_seed(0))
     query, key, value = heads[0], heads[1], heads[2]
     asked = query[segments.bounds[:-1].long()] if first_only else query
     expected = attend(asked, key, value, segments, scale=0.2, window=window)
-    found = attend(asked.bfloat16(), key.bfloat16(), value.bfloat16(), segments, scale=0.2, window=window)
-    torch.testing.assert_close(found.float(), expected, atol=0.02, rtol=0.02)
+    actual = attend(asked.bfloat16(), key.bfloat16(), value.bfloat16(), segments, scale=0.2, window=window)
+    torch.testing.assert_close(actual.float(), expected, atol=0.02, rtol=0.02)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.models.batches import flat, padded, plan, ragged
+from pipeline.models.batches import flatten_rows, pad_rows, plan_batches, to_ragged
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=0, max_size=80)
 CPU = torch.device("cpu")
@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 @given(LENGTHS, st.integers(1, 200), st.integers(1, 20), st.none() | st.integers(0, 9))
 def test_every_row_is_in_one_batch_within_the_budget(lengths, batch_tokens, batch_size, seed):
     rng = None if seed is None else np.random.default_rng(seed)
-    batches = plan(np.array(lengths, np.int64), batch_tokens=batch_tokens, batch_size=batch_size, rng=rng)
+    batches = plan_batches(np.array(lengths, np.int64), batch_tokens=batch_tokens, batch_size=batch_size, rng=rng)
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
     for batch in batches:
         assert len(batch) <= batch_size
@@ -22,7 +22,7 @@ def test_every_row_is_in_one_batch_within_the_budget(lengths, batch_tokens, batc
 
 @given(LENGTHS)
 def test_rows_of_a_batch_are_neighbours_in_length(lengths):
-    batches = plan(np.array(lengths, np.int64), batch_tokens=100, batch_size=8, rng=None)
+    batches = plan_batches(np.array(lengths, np.int64), batch_tokens=100, batch_size=8, rng=None)
     flat = [lengths[row] for batch in batches for row in batch]
     assert flat == sorted(lengths, reverse=True)
 
@@ -31,16 +31,16 @@ def test_the_order_is_random_with_a_generator_and_the_same_for_the_same_seed():
     lengths = np.full(64, 7, np.int64)
 
     def orders(seed: int) -> list[list[int]]:
-        return [list(b) for b in plan(lengths, batch_tokens=70, batch_size=8, rng=np.random.default_rng(seed))]
+        return [list(b) for b in plan_batches(lengths, batch_tokens=70, batch_size=8, rng=np.random.default_rng(seed))]
 
     assert orders(1) == orders(1) != orders(2)
 
 
 @given(st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=9), min_size=1, max_size=9), st.data())
 def test_a_padded_batch_pads_on_the_right_and_masks_what_it_padded(rows, data):
-    tokens = ragged(pa.array(rows, pa.list_(pa.int32())))
+    tokens = to_ragged(pa.array(rows, pa.list_(pa.int32())))
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=5))
-    batch = padded(tokens, np.array(chosen), pad_token_id=0, device=CPU)
+    batch = pad_rows(tokens, np.array(chosen), pad_token_id=0, device=CPU)
     width = max(len(rows[row]) for row in chosen)
     assert batch["input_ids"].tolist() == [rows[row] + [0] * (width - len(rows[row])) for row in chosen]
     real = [[1] * len(rows[row]) + [0] * (width - len(rows[row])) for row in chosen]
@@ -54,10 +54,10 @@ def test_a_padded_batch_pads_on_the_right_and_masks_what_it_padded(rows, data):
 @given(st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=9), min_size=1, max_size=9), st.integers(0, 3))
 def test_a_flat_batch_is_the_padded_one_without_padding(rows, first_position):
     values = [value for row in rows for value in row]
-    tokens = ragged(pa.array(rows, pa.list_(pa.int32())))._replace(types=np.array(values, np.int32) % 2)
+    tokens = to_ragged(pa.array(rows, pa.list_(pa.int32())))._replace(types=np.array(values, np.int32) % 2)
     order = np.random.default_rng(0).permutation(len(rows))
-    batch = flat(tokens, order, first_position=first_position, device=CPU)
-    beside = padded(tokens, order, pad_token_id=0, device=CPU)
+    batch = flatten_rows(tokens, order, first_position=first_position, device=CPU)
+    beside = pad_rows(tokens, order, pad_token_id=0, device=CPU)
     real = batch["attention_mask"].bool()
     assert beside["attention_mask"] is None or batch["attention_mask"].equal(beside["attention_mask"])
     for name in ("input_ids", "token_type_ids"):
@@ -83,7 +83,7 @@ def test_ragged_reads_slices_filters_chunks_and_emptiness():
         (column.filter(pa.array([True, False, True])), [[1, 2], [4, 5, 6]]),
         (column.slice(3), []),
     ):
-        tokens = ragged(part)
-        found = [tokens.values[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
-        assert found == expected
+        tokens = to_ragged(part)
+        rows = [tokens.values[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
+        assert rows == expected
         assert tokens.lengths.tolist() == [len(row) for row in expected]

@@ -9,22 +9,22 @@ import pytest
 import torch
 
 from pipeline.models import device
-from pipeline.models.device import bf16_gain, choose, computing_with, cpu_has_bf16, threads
+from pipeline.models.device import choose_device, count_threads, cpu_has_bf16, measure_bf16_gain, with_threads
 
 HERE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_precision_that_is_set_is_taken(precision):
-    assert choose(precision)[:2] == (torch.device(HERE), precision)
+    assert choose_device(precision)[:2] == (torch.device(HERE), precision)
 
 
 def test_auto_takes_bf16_only_where_the_device_has_it():
-    found = choose("auto")
-    assert found.device.type == HERE
+    choice = choose_device("auto")
+    assert choice.device.type == HERE
     if HERE == "cpu" and not cpu_has_bf16():
-        assert found.precision == "fp32"
-        assert "no bf16" in found.reason
+        assert choice.precision == "fp32"
+        assert "no bf16" in choice.reason
 
 
 @pytest.mark.parametrize("capability", ["DEFAULT", "AVX2"])
@@ -38,24 +38,24 @@ def test_a_torch_restricted_to_older_instructions_has_no_bf16(monkeypatch, capab
 @pytest.mark.parametrize(("gain", "precision"), [(1.0, "fp32"), (1.24, "fp32"), (1.25, "bf16"), (3.0, "bf16")])
 def test_a_processor_with_bf16_must_gain_clearly(monkeypatch, gain, precision):
     monkeypatch.setattr(device, "cpu_has_bf16", lambda: True)
-    monkeypatch.setattr(device, "bf16_gain", lambda: gain)
-    found = choose("auto")
-    assert found.precision == precision
-    assert ("at least" in found.reason) == (precision == "bf16")
+    monkeypatch.setattr(device, "measure_bf16_gain", lambda: gain)
+    choice = choose_device("auto")
+    assert choice.precision == precision
+    assert ("at least" in choice.reason) == (precision == "bf16")
 
 
 def test_the_gain_is_a_ratio_of_real_products():
-    assert bf16_gain(size=64, repeats=3) > 0
+    assert measure_bf16_gain(size=64, repeats=3) > 0
 
 
 def test_the_gain_says_how_many_times_as_fast_bf16_is(monkeypatch):
     seconds = {torch.float32: 3.0, torch.bfloat16: 1.5}
     monkeypatch.setattr(device, "_median_seconds", lambda matrix, _repeats: seconds[matrix.dtype])
-    assert bf16_gain(size=4) == 2.0
+    assert measure_bf16_gain(size=4) == 2.0
 
 
 def test_threads_that_are_set_are_taken():
-    assert threads(3) == (3, "set by `threads`")
+    assert count_threads(3) == (3, "set by `threads`")
 
 
 @pytest.mark.parametrize(
@@ -74,26 +74,26 @@ def test_auto_is_one_a_core(monkeypatch, tmp_path, siblings, allowed, count):
         (folder / "thread_siblings_list").write_text(f"{text}\n")
     monkeypatch.setattr(device, "TOPOLOGY", tmp_path)
     monkeypatch.setattr(device.os, "sched_getaffinity", lambda _pid: set(allowed), raising=False)
-    assert threads("auto") == (count, "one a core")
+    assert count_threads("auto") == (count, "one a core")
 
 
 def test_where_no_process_is_bound_to_processors_all_cores_are_taken(monkeypatch):
     monkeypatch.delattr(device.os, "sched_getaffinity", raising=False)
-    assert threads("auto") == (psutil.cpu_count(logical=False) or 1, "one a core")
+    assert count_threads("auto") == (psutil.cpu_count(logical=False) or 1, "one a core")
 
 
 @pytest.mark.skipif(shutil.which("lscpu") is None, reason="util-linux, whose answer this is held against, is not here")
 def test_auto_is_what_linux_says_of_this_machine():
-    told = subprocess.run(["lscpu", "--parse=CPU,CORE,SOCKET"], capture_output=True, text=True, check=True).stdout
-    cores = {int(cpu): core for cpu, core in (line.split(",", 1) for line in told.splitlines() if line[0] != "#")}
-    assert threads("auto")[0] == len({cores[processor] for processor in os.sched_getaffinity(0)})
+    lines = subprocess.run(["lscpu", "--parse=CPU,CORE,SOCKET"], capture_output=True, text=True, check=True).stdout
+    cores = {int(cpu): core for cpu, core in (line.split(",", 1) for line in lines.splitlines() if line[0] != "#")}
+    assert count_threads("auto")[0] == len({cores[processor] for processor in os.sched_getaffinity(0)})
 
 
 def test_the_gain_counts_one_thread_and_leaves_their_number_as_it_was(monkeypatch):
     used = []
-    with computing_with(2):
+    with with_threads(2):
         monkeypatch.setattr(device, "_median_seconds", lambda *_: used.append(torch.get_num_threads()) or 1.0)
-        assert bf16_gain(size=4) == 1.0
+        assert measure_bf16_gain(size=4) == 1.0
         assert torch.get_num_threads() == 2
     assert used == [1, 1]
 
@@ -110,7 +110,7 @@ def test_the_gain_does_not_count_what_the_processor_does_for_others(monkeypatch)
     monkeypatch.setattr(time, "thread_time", lambda: ticks[0])
     for name in ("perf_counter", "monotonic", "process_time", "time"):
         monkeypatch.setattr(time, name, lambda: pytest.fail("another clock was asked"))
-    assert bf16_gain(size=4) == 2.0
+    assert measure_bf16_gain(size=4) == 2.0
 
 
 def test_freed_memory_is_kept_for_the_next_tensors():
@@ -123,5 +123,7 @@ def test_freed_memory_is_kept_for_the_next_tensors():
         "for _ in range(50): torch.ones(2**22)\n"
         "print(faults() - before)"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert int(found) < 50 * (2**22 * 4 / 4096) / 4  # of the pages they have in all; what is not kept touches each anew
+    faults = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert (
+        int(faults) < 50 * (2**22 * 4 / 4096) / 4
+    )  # of the pages they have in all; what is not kept touches each anew

@@ -7,8 +7,8 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from pipeline.models.batches import Ragged
 from pipeline.models.device import Device
-from pipeline.models.inference import logits, probabilities
-from pipeline.models.layers import only_what_the_head_reads
+from pipeline.models.inference import compute_logits, predict_probabilities
+from pipeline.models.layers import shorten_last_layer
 
 DEVICE = Device(torch.device("cpu"), "fp32", "a test")
 ROWS = [np.random.default_rng(length).integers(1, 50, size=1 + length % 23).tolist() for length in range(300)]
@@ -16,7 +16,7 @@ ROWS = [np.random.default_rng(length).integers(1, 50, size=1 + length % 23).toli
 
 def tokens(rows: Sequence[Sequence[int]]) -> Ragged:
     offsets = np.cumsum([0, *map(len, rows)])
-    return Ragged(np.array([one for row in rows for one in row], dtype=np.int32), offsets)
+    return Ragged(np.array([token for row in rows for token in row], dtype=np.int32), offsets)
 
 
 @pytest.fixture(scope="module")
@@ -41,24 +41,24 @@ def test_logits_agree_with_one_row_at_a_time_in_order(model):
     expected = one_at_a_time(model)
     assert expected.std(axis=0).min() > 0.05  # rows differ, so a wrong order would show
     for batch_size in (1, 7, 300):
-        found = logits(model.train(), tokens(ROWS), DEVICE, batch_tokens=64, batch_size=batch_size)
-        assert found.dtype == torch.float32
-        assert found.numpy() == pytest.approx(expected, abs=1e-5)
+        actual = compute_logits(model.train(), tokens(ROWS), DEVICE, batch_tokens=64, batch_size=batch_size)
+        assert actual.dtype == torch.float32
+        assert actual.numpy() == pytest.approx(expected, abs=1e-5)
 
 
 def test_probabilities_are_the_softmax_of_the_logits(model):
     expected = np.exp(one_at_a_time(model).astype(np.float64))
-    with only_what_the_head_reads(model):
-        found = probabilities(model, tokens(ROWS), DEVICE)
-    assert found.dtype == np.float64
-    assert found == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-5)
-    assert found.sum(axis=1) == pytest.approx(1, abs=1e-12)
+    with shorten_last_layer(model):
+        actual = predict_probabilities(model, tokens(ROWS), DEVICE)
+    assert actual.dtype == np.float64
+    assert actual == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-5)
+    assert actual.sum(axis=1) == pytest.approx(1, abs=1e-12)
 
 
 def test_the_same_rows_give_the_same_bytes(model):
-    first, second = (probabilities(model, tokens(ROWS), DEVICE).tobytes() for _ in range(2))
+    first, second = (predict_probabilities(model, tokens(ROWS), DEVICE).tobytes() for _ in range(2))
     assert first == second
 
 
 def test_no_rows_give_no_probabilities(model):
-    assert probabilities(model, tokens([]), DEVICE).shape == (0, 3)
+    assert predict_probabilities(model, tokens([]), DEVICE).shape == (0, 3)

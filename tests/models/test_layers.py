@@ -16,14 +16,14 @@ from transformers import (
 
 from pipeline.core.errors import DataError, UsageError
 from pipeline.models.batches import Ragged
-from pipeline.models.folder import new_classifier
+from pipeline.models.folder import build_classifier
 from pipeline.models.layers import (
     FirstTokenLayer,
-    encoder_layers,
+    find_layers,
     freeze,
-    layer_scales,
-    only_what_the_head_reads,
     require_fit,
+    scale_layer_rates,
+    shorten_last_layer,
 )
 
 SIZE = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48}
@@ -63,46 +63,46 @@ def test_skipping_what_the_head_does_not_read_changes_no_logit_and_no_gradient(f
     with torch.random.fork_rng():
         torch.manual_seed(1)
         build(config).save_pretrained(tmp_path)
-    model = new_classifier(tmp_path, ["a", "b", "c"], dropout=0.0, seed=3)
+    model = build_classifier(tmp_path, ["a", "b", "c"], dropout=0.0, seed=3)
     model.set_attn_implementation(attention)
     batch = inputs(config.pad_token_id)
     if not padded:
         batch = {"input_ids": batch["input_ids"][:, :2]}
     expected, gradients = logits_and_gradients(model, batch)
     names = list(model.state_dict())
-    with only_what_the_head_reads(model):
-        assert isinstance(encoder_layers(model)[-1], FirstTokenLayer) == shortened
+    with shorten_last_layer(model):
+        assert isinstance(find_layers(model)[-1], FirstTokenLayer) == shortened
         assert list(model.state_dict()) == names
-        found, ours = logits_and_gradients(model, batch)
-    assert not isinstance(encoder_layers(model)[-1], FirstTokenLayer)
-    torch.testing.assert_close(found, expected)
+        logits, ours = logits_and_gradients(model, batch)
+    assert not isinstance(find_layers(model)[-1], FirstTokenLayer)
+    torch.testing.assert_close(logits, expected)
     assert ours.keys() == gradients.keys()
     for name in ours:
         torch.testing.assert_close(ours[name], gradients[name], msg=name)
 
 
 def test_freezing_keeps_the_lowest_parts(encoder):
-    model = new_classifier(encoder, ["a", "b"], dropout=0.0, seed=0)
+    model = build_classifier(encoder, ["a", "b"], dropout=0.0, seed=0)
     freeze(model, embeddings=True, layers=1)
     still = {
         name.split(".")[1 if name.startswith("bert") else 0] for name, p in model.named_parameters() if p.requires_grad
     }
     assert still == {"encoder", "pooler", "classifier"}
-    assert not any(p.requires_grad for p in encoder_layers(model)[0].parameters())
-    assert all(p.requires_grad for p in encoder_layers(model)[1].parameters())
-    with pytest.raises(UsageError, match=r"`freeze_layers` is 3, and the encoder has 2 layers"):
+    assert not any(p.requires_grad for p in find_layers(model)[0].parameters())
+    assert all(p.requires_grad for p in find_layers(model)[1].parameters())
+    with pytest.raises(UsageError, match=r"`freeze_layers` is 3\b.* 2 layers"):
         freeze(model, embeddings=False, layers=3)
 
 
 def ragged(*rows: list[int]) -> Ragged:
-    return Ragged(np.array([one for row in rows for one in row], np.int32), np.cumsum([0, *map(len, rows)]))
+    return Ragged(np.array([token for row in rows for token in row], np.int32), np.cumsum([0, *map(len, rows)]))
 
 
 def test_what_widens_the_embeddings_is_frozen_with_them(tmp_path):
     build, config, _ = FAMILIES["electra"]
     build(config).save_pretrained(tmp_path)
-    model = new_classifier(tmp_path, ["a", "b"], dropout=0.0, seed=0)
-    assert layer_scales(model, 0.5)["electra.embeddings_project.weight"] == 0.5**4
+    model = build_classifier(tmp_path, ["a", "b"], dropout=0.0, seed=0)
+    assert scale_layer_rates(model, 0.5)["electra.embeddings_project.weight"] == 0.5**4
     freeze(model, embeddings=True, layers=0)
     assert not model.electra.embeddings_project.weight.requires_grad
 
@@ -111,7 +111,7 @@ def test_what_widens_the_embeddings_is_frozen_with_them(tmp_path):
 def test_unknown_token_ids_are_refused(strange):
     model = BertForSequenceClassification(BertConfig(**SIZE, max_position_embeddings=24))
     require_fit(ragged([1, 49], [0]), model)
-    with pytest.raises(DataError, match=rf"1 token ids \({strange}\) are unknown to the model, which knows 0 to 49"):
+    with pytest.raises(DataError, match=rf"1 token ids \({strange}\).* 0 to 49\b"):
         require_fit(ragged([1, 2], [3, strange]), model)
 
 
@@ -119,5 +119,5 @@ def test_unknown_token_ids_are_refused(strange):
 def test_rows_the_model_has_no_place_for_are_refused(length):
     model = BertForSequenceClassification(BertConfig(**SIZE, max_position_embeddings=24))
     require_fit(ragged([1] * 24, [3]), model)
-    with pytest.raises(DataError, match=rf"1 rows \(from 0: 1\) have {length} tokens; the model takes 1 to 24"):
+    with pytest.raises(DataError, match=rf"1 rows \(from 0: 1\).* {length} tokens.* 1 to 24\b"):
         require_fit(ragged([1, 2], [3] * length), model)

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from pipeline.__main__ import main
 from pipeline.core.errors import UsageError
 from pipeline.core.files import sha256
-from pipeline.finetune import classification as learning
-from pipeline.models.processes import ALONE, add_up, agree, any_of
+from pipeline.finetune import classification
+from pipeline.models.processes import ALONE, any_rank, ranks_agree, sum_over_ranks
 from pipeline.stages import finetune
 from pipeline.train import training
 from tests.given.projects import PATIENCE, free_port
@@ -30,8 +30,8 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 def words(folder: Path, path: Path, encoder: Path, params) -> list[str]:
     folder.mkdir(exist_ok=True)
     (folder / "params.json").write_text(json.dumps({"finetune": {"t": params.model_dump()}}))
-    found = ["finetune", "t", "--params", str(folder / "params.json"), "--tokens", str(path)]
-    return [*found, "--encoder", str(encoder), "--model", str(folder / "model"), "--history", str(folder / "history")]
+    inputs = ["finetune", "t", "--params", str(folder / "params.json"), "--tokens", str(path)]
+    return [*inputs, "--encoder", str(encoder), "--model", str(folder / "model"), "--history", str(folder / "history")]
 
 
 # ------------------------------------------------------------------------- processes forked from one, to begin at once
@@ -41,13 +41,13 @@ def act(rank: int, size: int, port: int, folder: Path, arguments: list[str], fau
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ |= {name: str(value) for name, value in place.items()} | {"CUDA_VISIBLE_DEVICES": ""}
     if rank == 0 and fault == "killed":
-        training.Training.look = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+        training.Training.read_losses = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
     if rank == 1 and fault == "not finite":
-        forward = learning.forward
-        learning.forward = lambda *arguments: forward(*arguments) * torch.nan  # type: ignore[assignment]
+        forward = classification.forward
+        classification.forward = lambda *arguments: forward(*arguments) * torch.nan  # type: ignore[assignment]
     if rank == 0 and fault == "failed":
-        finetune.save = refuse  # type: ignore[attr-defined]
-    with (folder / f"told-{rank}").open("w") as stream, redirect_stdout(stream), redirect_stderr(stream):
+        finetune.save_model = refuse  # type: ignore[attr-defined]
+    with (folder / f"output-{rank}").open("w") as stream, redirect_stdout(stream), redirect_stderr(stream):
         code = main(arguments)
     sys.exit(code)
 
@@ -70,14 +70,14 @@ def train(forks, folder: Path, path: Path, encoder: Path, params, *, size: int, 
     return codes
 
 
-def told(folder: Path, rank: int = 0) -> str:
-    return (folder / f"told-{rank}").read_text()
+def output(folder: Path, rank: int = 0) -> str:
+    return (folder / f"output-{rank}").read_text()
 
 
 def published(folder: Path) -> set[str]:
-    """Return what there is beside the inputs, what was told, and checkpoints, which are whole or not there."""
+    """Return what there is beside the inputs, the output, and checkpoints, which are whole or not there."""
     assert not list(folder.rglob("*.partial"))
-    names = {path.name for path in folder.iterdir() if not path.name.startswith("told-")}
+    names = {path.name for path in folder.iterdir() if not path.name.startswith("output-")}
     return names - {"params.json", "model.checkpoints"}
 
 
@@ -93,8 +93,8 @@ def test_two_processes_give_what_one_gives(forks, changes, tokens, encoder, tmp_
     params = with_params(**{"epochs": 2, "learning_rate": 1e-3, **changes})
     for size in (1, 2):
         assert train(forks, tmp_path / str(size), tokens, encoder, params, size=size) == [0] * size
-        assert told(tmp_path / str(size)).count("validation loss") == params.epochs * params.evaluations
-    assert "validation loss" not in told(tmp_path / "2", rank=1)  # the first alone tells
+        assert output(tmp_path / str(size)).count("validation loss") == params.epochs * params.evaluations
+    assert "validation loss" not in output(tmp_path / "2", rank=1)  # the first alone tells
     one, two = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("1", "2"))
     assert one.keys() == two.keys()
     for name, value in one.items():
@@ -108,7 +108,8 @@ def test_a_loss_that_is_no_number_ends_all_and_nothing_is_published(forks, token
     codes = train(forks, tmp_path / "nan", tokens, encoder, with_params(epochs=2), size=2, fault="not finite")
     assert codes == [UsageError.exit_code] * 2
     for rank in range(2):
-        assert "is nan, on the examples" in told(tmp_path / "nan", rank)
+        assert "is nan" in output(tmp_path / "nan", rank)
+        assert "'id" in output(tmp_path / "nan", rank)
     assert published(tmp_path / "nan") == set()
 
 
@@ -130,7 +131,7 @@ def test_where_the_first_is_killed_the_others_end_and_nothing_is_published(forks
 def test_where_the_first_cannot_publish_its_code_says_so(forks, tokens, encoder, tmp_path):  # noqa: F811
     codes = train(forks, tmp_path / "refused", tokens, encoder, with_params(epochs=1), size=2, fault="failed")
     assert codes == [UsageError.exit_code, 0]  # the second has nothing left to do
-    assert "this one cannot be saved" in told(tmp_path / "refused")
+    assert "this one cannot be saved" in output(tmp_path / "refused")
     assert "model" not in published(tmp_path / "refused")
 
 
@@ -156,7 +157,7 @@ def test_a_stop_leaves_a_checkpoint_from_which_both_go_on_to_the_same_bytes(fork
     assert published(tmp_path / "cut") == set()
     with under_torchrun(arguments) as again:
         assert again.stdout is not None
-        assert "going on after step" in again.stdout.read()
+        assert "resuming after step" in again.stdout.read()
     assert again.returncode == 0
     weights = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "cut")]
     assert sha256(weights[0]) == sha256(weights[1])
@@ -165,8 +166,8 @@ def test_a_stop_leaves_a_checkpoint_from_which_both_go_on_to_the_same_bytes(fork
 
 def test_one_process_has_nobody_to_ask():
     tensor = torch.ones(2)
-    add_up([tensor], ALONE)
+    sum_over_ranks([tensor], ALONE)
     assert tensor.tolist() == [1, 1]
-    assert [any_of(said, ALONE) for said in (True, False)] == [True, False]
-    assert agree(3, ALONE)
+    assert [any_rank(flag, ALONE) for flag in (True, False)] == [True, False]
+    assert ranks_agree(3, ALONE)
     assert ALONE.first

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.pretrain.masking import CHOOSE, IGNORED, SPAN_CHANCES, Mix, Words, mask
+from pipeline.pretrain.masking import CHOOSE, IGNORED, SPAN_CHANCES, Mix, mask
+from pipeline.pretrain.vocabulary import Vocabulary
 
 V = 100
 SPECIAL = np.arange(5)
 BEGINS = np.arange(V) % 3 != 0  # a third of the tokens go on with a word
-WORDS = Words(4, SPECIAL, np.arange(5, V), BEGINS)
+VOCABULARY = Vocabulary(4, 0, 2, 3, SPECIAL, np.arange(5, V), BEGINS)
 BERT = Mix("token", 0.15, 0.8, 0.1)
 TOKENS = st.lists(st.integers(5, V - 1), min_size=0, max_size=60).map(
     lambda body: np.array([2, *body[:20], 3, *body[20:], 3], np.int32)
@@ -21,8 +22,8 @@ UNITS = st.sampled_from(["token", "word", "span"])
 @given(TOKENS, UNITS, st.floats(0.05, 0.6), st.integers(0, 999))
 def test_only_ordinary_tokens_are_predicted_and_all_else_stays(tokens, unit, share, seed):
     mix = BERT._replace(unit=unit, share=share)
-    read, labels = mask(tokens, WORDS, mix, np.random.default_rng(seed))
-    again = mask(tokens, WORDS, mix, np.random.default_rng(seed))
+    read, labels = mask(tokens, VOCABULARY, mix, np.random.default_rng(seed))
+    again = mask(tokens, VOCABULARY, mix, np.random.default_rng(seed))
     assert read.tobytes() == again[0].tobytes()
     assert labels.tobytes() == again[1].tobytes()
     hidden = labels != IGNORED
@@ -37,16 +38,18 @@ def test_only_ordinary_tokens_are_predicted_and_all_else_stays(tokens, unit, sha
         assert hidden.sum() == budget
 
 
-def drawn(mix: Mix, count: int = 3000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mask_rows(mix: Mix, count: int = 3000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(7)
     rows = [np.array([2, *rng.integers(5, V, 38), 3], np.int32) for _ in range(count)]
-    found = [mask(row, WORDS, mix, np.random.default_rng([1, place])) for place, row in enumerate(rows)]
-    return np.array(rows), np.array([one[0] for one in found]), np.array([one[1] for one in found])
+    read, labels = zip(
+        *(mask(row, VOCABULARY, mix, np.random.default_rng([1, place])) for place, row in enumerate(rows)), strict=True
+    )
+    return np.array(rows), np.array(read), np.array(labels)
 
 
 @pytest.mark.parametrize("unit", ["token", "word"])
 def test_the_rates_are_within_four_sigma(unit):
-    rows, read, labels = drawn(BERT._replace(unit=unit))
+    rows, read, labels = mask_rows(BERT._replace(unit=unit))
     hidden = labels != IGNORED
     if unit == "token":
         assert (hidden.sum(axis=1) == 6).all()  # 0.15 of 40
@@ -63,7 +66,7 @@ def test_the_rates_are_within_four_sigma(unit):
 
 
 def test_whole_words_are_hidden_whole():
-    rows, _, labels = drawn(BERT._replace(unit="word"))
+    rows, _, labels = mask_rows(BERT._replace(unit="word"))
     hidden = labels != IGNORED
     goes_on = ~BEGINS[rows[:, 2:-1]]  # the first ordinary token begins a word wherever it stands
     assert np.array_equal(hidden[:, 2:-1][goes_on], hidden[:, 1:-2][goes_on])
@@ -71,12 +74,12 @@ def test_whole_words_are_hidden_whole():
 
 
 def test_spans_are_long_and_meet_one_fate():
-    _, read, labels = drawn(Mix("span", 0.3, 1.0, 0.0), count=500)
+    _, read, labels = mask_rows(Mix("span", 0.3, 1.0, 0.0), count=500)
     hidden = labels != IGNORED
     assert (read[hidden] == 4).all()
     runs = np.diff(np.concatenate([np.zeros((500, 1)), hidden], axis=1), axis=1).clip(0).sum()
     assert hidden.sum() / runs > 2.5
-    _, read, labels = drawn(Mix("span", 0.12, 0.5, 0.0), count=500)
+    _, read, labels = mask_rows(Mix("span", 0.12, 0.5, 0.0), count=500)
     hidden = labels != IGNORED
     pairs = hidden[:, 1:] & hidden[:, :-1]
     same = ((read[:, 1:] == 4) == (read[:, :-1] == 4))[pairs].mean()
@@ -96,20 +99,19 @@ def test_no_span_goes_over_a_special_token(tokens, budget, seed):
     if not len(ordinary):
         return
     budget = min(budget, len(ordinary))
-    found = CHOOSE["span"](tokens, ordinary, WORDS, budget, np.random.default_rng(seed))
-    for span in found:
+    for span in CHOOSE["span"](tokens, ordinary, VOCABULARY, budget, np.random.default_rng(seed)):
         assert np.isin(np.arange(span[0], span[-1] + 1), ordinary).all()
 
 
 @pytest.mark.parametrize("unit", ["token", "word", "span"])
 def test_a_text_of_special_tokens_hides_nothing(unit):
     tokens = np.array([2, 3], np.int32)
-    read, labels = mask(tokens, WORDS, BERT._replace(unit=unit), np.random.default_rng(0))
+    read, labels = mask(tokens, VOCABULARY, BERT._replace(unit=unit), np.random.default_rng(0))
     assert np.array_equal(read, tokens)
     assert (labels == IGNORED).all()
 
 
 def test_a_word_longer_than_all_that_may_be_hidden_is_cut():
     tokens = np.array([2, 7, *[9] * 10, 3], np.int32)  # 9 goes on with the word
-    _, labels = mask(tokens, WORDS, BERT._replace(unit="word"), np.random.default_rng(0))
+    _, labels = mask(tokens, VOCABULARY, BERT._replace(unit="word"), np.random.default_rng(0))
     assert (labels != IGNORED).sum() == 2

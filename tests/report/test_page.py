@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jinja2 import TemplateNotFound
 
 from pipeline.core.format import visible
-from pipeline.report.page import page_html
-from pipeline.report.verdict import Task
-from tests.given.reporting import make_task, three_tasks
+from pipeline.evaluate.evaluation import BASELINE_NAMES
+from pipeline.evaluate.metrics import HEADLINE_METRICS
+from pipeline.report.page import METRIC_TITLES, page_html
+from pipeline.report.verdict import BASELINE_TITLES, Task
+from tests.given.reporting import TEMPLATE_TEXTS, make_task, three_tasks
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -75,12 +78,12 @@ def hostile(words: tuple[str, str, str]) -> Task:
 
 
 def skeleton(words: tuple[str, str, str]) -> Skeleton:
-    return Skeleton(page_html(words[0], [hostile(words)], worst=10))
+    return Skeleton(page_html(TEMPLATE_TEXTS, words[0], [hostile(words)], worst=10))
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return page_html("Transferline", three_tasks(), worst=10)
+    return page_html(TEMPLATE_TEXTS, "Transferline", three_tasks(), worst=10)
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +94,9 @@ def harmless() -> Skeleton:
 # ------------------------------------------------------------------------------------------------ safety
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_adds_no_element_and_shows_as_it_is(text: str, harmless: Skeleton) -> None:
-    found = skeleton((text, text, text))
-    assert found.tags == harmless.tags
-    assert visible(text) in found.words
+    page = skeleton((text, text, text))
+    assert page.tags == harmless.tags
+    assert visible(text) in page.words
 
 
 anything = st.text(st.one_of(st.characters(), st.sampled_from("<>&'\"{}%/=\u202e\x00 ")), min_size=1, max_size=12)
@@ -102,17 +105,17 @@ anything = st.text(st.one_of(st.characters(), st.sampled_from("<>&'\"{}%/=\u202e
 @settings(max_examples=25)
 @given(st.tuples(anything, anything, anything))
 def test_no_text_adds_an_element_or_an_attribute(harmless: Skeleton, words: tuple[str, str, str]) -> None:
-    found = skeleton(words)
-    assert found.tags == harmless.tags
-    "".join(found.words).encode("utf-8")
+    page = skeleton(words)
+    assert page.tags == harmless.tags
+    "".join(page.words).encode("utf-8")
 
 
 def test_the_page_needs_nothing_else(page: str) -> None:
-    found = Skeleton(page)
-    tags = {tag for tag, _ in found.tags}
+    parsed = Skeleton(page)
+    tags = {tag for tag, _ in parsed.tags}
     assert not tags & {"script", "img", "iframe", "object", "embed", "form", "base", "foreignobject", "use", "image"}
-    assert not [name for _, names in found.tags for name in names if name.startswith("on") or name == "style"]
-    assert {address for address in found.addresses if not address.startswith("#")} == {"data:,"}
+    assert not [name for _, names in parsed.tags for name in names if name.startswith("on") or name == "style"]
+    assert {address for address in parsed.addresses if not address.startswith("#")} == {"data:,"}
     assert "http:" not in page
     assert "https:" not in page
     policy = html.unescape(re.findall(r'Content-Security-Policy" content="([^"]*)"', page)[0])
@@ -120,7 +123,7 @@ def test_the_page_needs_nothing_else(page: str) -> None:
 
 
 def test_the_same_documents_give_the_same_bytes(page: str) -> None:
-    assert page == page_html("Transferline", three_tasks(), worst=10)
+    assert page == page_html(TEMPLATE_TEXTS, "Transferline", three_tasks(), worst=10)
 
 
 # ------------------------------------------------------------------------------------------------ structure
@@ -135,7 +138,7 @@ def test_every_task_has_its_section_and_its_pictures(page: str) -> None:
     )
 
 
-def test_pictures_and_tables_are_named_for_those_who_do_not_see_them(page: str) -> None:
+def test_pictures_and_tables_are_named_for_screen_readers(page: str) -> None:
     images = re.findall(r"<svg[^>]*>(.{0,18})", page)
     hidden = re.findall(r'<svg[^>]*aria-hidden="true"[^>]*>', page)
     assert sum(start.startswith("<title>") for start in images) + len(hidden) == len(images)
@@ -166,36 +169,54 @@ def text_of(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
-def test_the_page_says_what_was_found(page: str) -> None:
+def test_the_page_reports_the_results(page: str) -> None:
     words = text_of(page)
     assert (
         "reviews real gain 0.868 [0.848, 0.888] 0.862 [0.842, 0.882] 0.790 +7.8 [+5.2, +10.4] < 0.001 2 1,086" in words
     )
     assert "Real gain . Accuracy 0.868 [0.848, 0.888] on 1,086 test examples; 7.8 points above TF-IDF" in words
-    assert "which may be chance (p = 0.405)" in words
+    assert "0.8 points above TF-IDF + logistic regression, which may be due to chance (p = 0.405)" in words
     assert "−1.2 [−2.2, −0.3] 0.012" in words
     assert "Few test rows nearly repeat a train row warning failed at most 0.02 0.0341 37 214, 988, 1003" in words
     assert "fp32 (the processor has no bf16 instructions)" in words
     assert "first lines: 119, 1240, 3307, 5010, 5011" in words
     assert "Best step 398 (epoch 1.50)" in words
-    assert "Brackets hold 95% intervals." in words
+    assert "95% confidence intervals" in words
     assert "+7.8 [+5.2, +10.4] < 0.001 ±2.1 131 46" in words
 
 
 def test_only_as_many_errors_as_asked_for_are_shown() -> None:
     task = make_task(texts=("the first", "the second", "the third"))
-    assert [text in page_html("T", [task], worst=2) for text in ("the first", "the second", "the third")] == [
+    assert [
+        text in page_html(TEMPLATE_TEXTS, "T", [task], worst=2) for text in ("the first", "the second", "the third")
+    ] == [
         True,
         True,
         False,
     ]
-    assert "None are kept." in page_html("T", [task], worst=0)
+    assert "None are kept." in page_html(TEMPLATE_TEXTS, "T", [task], worst=0)
 
 
 def test_long_texts_are_cut() -> None:
-    page = page_html("T", [make_task(texts=("w" * 5000,))], worst=1)
+    page = page_html(TEMPLATE_TEXTS, "T", [make_task(texts=("w" * 5000,))], worst=1)
     assert "w" * 399 + "…" in page
     assert "w" * 400 not in page
+
+
+def test_a_missing_template_is_named() -> None:
+    texts = {name: text for name, text in TEMPLATE_TEXTS.items() if name != "task.html"}
+    with pytest.raises(TemplateNotFound, match=r"task\.html"):
+        page_html(texts, "T", [make_task()], worst=1)
+
+
+def test_the_templates_are_what_is_rendered() -> None:
+    texts = TEMPLATE_TEXTS | {"page.html": "{{ title }}{% include 'charts.css' %}", "charts.css": "&"}
+    assert page_html(texts, "<b>", [], worst=1) == "&lt;b&gt;&"
+
+
+def test_the_names_of_the_baselines_are_those_of_the_evaluation() -> None:
+    assert tuple(BASELINE_TITLES) == BASELINE_NAMES
+    assert tuple(METRIC_TITLES) == HEADLINE_METRICS
 
 
 @pytest.mark.parametrize("missing", [None, {"value": None, "low": None, "high": None, "reason": "one class only"}])
@@ -212,39 +233,40 @@ def test_missing_numbers_are_shown_as_missing(missing: Any) -> None:
         {"slice": "length", "value": "1", "rows": 20, "accuracy": missing, "macro_f1": missing}
     ]
     task.evaluation["worst"] = []
-    words = text_of(page_html("T", [task], worst=3))
+    words = text_of(page_html(TEMPLATE_TEXTS, "T", [task], worst=3))
     assert "Not measured . The accuracy could not be measured on 1,086 test examples" in words
     assert ("one class only" in words) == (missing is not None)
 
 
 def test_a_flawless_model_has_no_confusions() -> None:
-    page = page_html("T", [make_task(matrix=((10, 0), (0, 10)))], worst=3)
+    page = page_html(TEMPLATE_TEXTS, "T", [make_task(matrix=((10, 0), (0, 10)))], worst=3)
     assert "No errors." in page
 
 
 def test_no_task_gives_a_page_too() -> None:
-    assert "0 tasks" in page_html("T", [], worst=3)
+    assert "0 tasks" in page_html(TEMPLATE_TEXTS, "T", [], worst=3)
 
 
 # ------------------------------------------------------------------------------------------------ features
-def test_the_page_says_whether_fine_tuning_pays_and_shows_what_the_encoder_sees() -> None:
+def test_the_page_reports_whether_fine_tuning_pays_and_shows_the_features() -> None:
     task = make_task()
-    words = text_of(page_html("T", [task], worst=3))
+    words = text_of(page_html(TEMPLATE_TEXTS, "T", [task], worst=3))
     assert "Fine-tuning pays: 3.9 points above a linear probe on the frozen encoder (p < 0.001)." in words
-    assert "What fine-tuning gains over a linear probe" in words
-    assert f"{len(task.projection['points'])} of 1,086 test examples on the two directions" in words
-    assert "384 numbers an example" in words
+    assert f"{len(task.projection['points'])} of 1,086 test examples" in words
+    assert "384 numbers" in words
     near = task.projection["neighbours"]
     assert words.count("A short text of train") == len(near) == 2
     task.projection["neighbours"] = []
-    assert "None are kept." in text_of(page_html("T", [task], worst=3))
+    assert "None are kept." in text_of(page_html(TEMPLATE_TEXTS, "T", [task], worst=3))
 
 
 # ------------------------------------------------------------------------------------------------ browser
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the browser chromium to lay the page out")
 def test_nothing_is_wider_than_a_phone(tmp_path: Path) -> None:
     long = make_task("long", ("A" * 300, "b" * 80), texts=("w" * 390,))
-    (tmp_path / "page.html").write_text(page_html("T" * 200, [*three_tasks(), long], worst=5), encoding="utf-8")
+    (tmp_path / "page.html").write_text(
+        page_html(TEMPLATE_TEXTS, "T" * 200, [*three_tasks(), long], worst=5), encoding="utf-8"
+    )
     frame = (
         '<iframe src="page.html" style="width:390px;height:800px" onload="const e = contentDocument.documentElement;'
         "document.title = [e.clientWidth, e.scrollWidth, e.querySelectorAll('svg').length].join()\"></iframe>"
@@ -252,11 +274,11 @@ def test_nothing_is_wider_than_a_phone(tmp_path: Path) -> None:
     (tmp_path / "frame.html").write_text(frame, encoding="utf-8")
     flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     flags += " --disable-component-update --disable-sync --allow-file-access-from-files --hide-scrollbars --dump-dom"
-    found = subprocess.run(
+    browser = subprocess.run(
         ["chromium", *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "frame.html").as_uri()],
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
-    (title,) = re.findall(r"<title>(.*?)</title>", found.stdout)
+    (title,) = re.findall(r"<title>(.*?)</title>", browser.stdout)
     visible_width, needed, pictures = map(int, title.split(","))
     assert (visible_width, needed) == (390, 390)
     assert pictures > 16

@@ -9,22 +9,33 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import UsageError
 from pipeline.core.stage import STAGES
-from pipeline.report.readme import collapse, overview, replaced
+from pipeline.report.readme import draw_stages, first_table, replace_part
+from pipeline.repository.graph import stage_needs
 
 README = Path("README.md").read_text(encoding="utf-8")
 
 
 def between(part: str) -> str:
-    found = re.search(rf"<!-- {part} -->\n(.*?)\n<!-- /{part} -->", README, flags=re.DOTALL)
-    assert found, part
-    return found.group(1)
+    match = re.search(rf"<!-- {part} -->\n(.*?)\n<!-- /{part} -->", README, flags=re.DOTALL)
+    assert match, part
+    return match.group(1)
 
 
-def test_the_picture_is_the_graph_that_dvc_sees():
-    told = subprocess.run(
+def mermaid_graph(text: str) -> tuple[set[str], set[tuple[str, str]]]:
+    """Return the nodes of a Mermaid flowchart by their titles, and its edges."""
+    titles = dict(re.findall(r'(\w+)\["([^"]+)"\]', text))
+    edges = {(titles[left], titles[right]) for left, right in re.findall(r"(\w+) ?--> ?(\w+)", text)}
+    return set(titles.values()), edges
+
+
+def test_the_picture_is_the_graph_that_dvc_draws():
+    drawn = subprocess.run(
         [str(Path(sys.executable).parent / "dvc"), "dag", "--mermaid"], capture_output=True, text=True, check=True
     ).stdout
-    assert between("picture") == f"```mermaid\n{collapse(told)}\n```"
+    nodes, edges = mermaid_graph(drawn)
+    needs = {node: frozenset(left for left, right in edges if right == node) for node in nodes}
+    assert stage_needs() == needs
+    assert between("picture") == f"```mermaid\n{draw_stages(needs)}\n```"
 
 
 def test_the_table_of_stages_has_each_of_them_once():
@@ -33,25 +44,17 @@ def test_the_table_of_stages_has_each_of_them_once():
 
 
 def test_the_table_is_that_of_the_report():
-    """Of the one that is there, or of the one in Git where this machine has made another since."""
-    there = Path("data/report.md").read_text(encoding="utf-8")
+    """Of the one on disk, or of the committed one if this machine has made another since."""
+    report = Path("data/report.md").read_text(encoding="utf-8")
     kept = subprocess.run(["git", "show", "HEAD:data/report.md"], capture_output=True, text=True, check=True).stdout
-    assert between("results") in (overview(there), overview(kept))
+    assert between("results") in (first_table(report), first_table(kept))
 
 
-def test_instances_collapse_and_the_longest_ways_stay():
-    mermaid = """flowchart TD
-        node1["b@x"]
-        node2["b@y"]
-        node3["a"]
-        node4["fetch@s"]
-        node3-->node1
-        node3-->node2
-        node4-->node3
-        node4-->node2
-    """
-    assert collapse(mermaid).splitlines() == [
+def test_instances_are_one_node_and_shortcuts_are_left_out():
+    needs = {"b@x": {"a"}, "b@y": {"a", "fetch@s"}, "a": {"fetch@s"}, "fetch@s": set(), "alone": set()}
+    assert draw_stages(needs).splitlines() == [
         "flowchart LR",
+        '    alone["alone"]',
         '    fetch["fetch@SOURCE"]',
         '    a["a"]',
         '    b["b@TASK"]',
@@ -61,34 +64,36 @@ def test_instances_collapse_and_the_longest_ways_stay():
 
 
 @given(st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda edge: edge[0] < edge[1])))
-def test_what_reaches_what_stays_and_no_edge_says_it_twice(edges):
-    nodes = "".join(f'    n{at}["s{at}"]\n' for at in range(7))
-    told = collapse("flowchart TD\n" + nodes + "".join(f"    n{left}-->n{right}\n" for left, right in edges))
-    drawn = {(int(left), int(right)) for left, right in re.findall(r"s(\d) --> s(\d)", told)}
+def test_reachability_stays_and_no_edge_is_superfluous(edges):
+    text = draw_stages({f"s{at}": {f"s{left}" for left, right in edges if right == at} for at in range(7)})
+    drawn = {(int(left), int(right)) for left, right in re.findall(r"s(\d) --> s(\d)", text)}
     assert reach(drawn) == reach(edges)
     assert all(reach(drawn - {edge}) != reach(edges) for edge in drawn)
+    order = [int(at) for at in re.findall(r"s(\d)\[", text)]
+    assert sorted(order) == list(range(7))
+    assert all(order.index(left) < order.index(right) for left, right in edges)
 
 
 def reach(edges):
-    found = set(edges)
+    reached = set(edges)
     for _ in range(7):
-        found |= {(left, far) for left, middle in found for near, far in found if near == middle}
-    return found
+        reached |= {(left, far) for left, middle in reached for near, far in reached if near == middle}
+    return reached
 
 
 @given(st.text(alphabet="abc\n<-!"), st.text(alphabet="xyz\n"))
 def test_a_part_is_replaced_and_replacing_twice_is_once(around, content):
     text = f"{around}<!-- p -->\nold\n<!-- /p -->{around}"
-    once = replaced(text, "p", content)
+    once = replace_part(text, "p", content)
     assert once == f"{around}<!-- p -->\n{content.strip()}\n<!-- /p -->{around}"
-    assert replaced(once, "p", content) == once
+    assert replace_part(once, "p", content) == once
 
 
 def test_a_missing_part_or_table_is_named():
     with pytest.raises(UsageError, match="<!-- p -->"):
-        replaced("nothing", "p", "x")
+        replace_part("nothing", "p", "x")
     with pytest.raises(UsageError, match="no table"):
-        overview("# Title\n")
+        first_table("# Title\n")
 
 
 @pytest.mark.parametrize("word", re.findall(r"^(make [a-z-]+)$", README, flags=re.MULTILINE))

@@ -40,7 +40,7 @@ Fine-tuning pays: 3.9 points above a linear probe on the frozen encoder (p < 0.0
 | negative | 0.859 | 0.877 | 0.868 | 536 |
 | positive | 0.878 | 0.860 | 0.869 | 550 |
 
-A later model that judges 5% of the test rows differently shows as worse from a drop of 1.7 points on \
+If a later model predicts 5% of the test rows differently, a drop of 1.7 points or more can be detected \
 (one-sided level 5%, power 80%).
 
 Best step 398 of 530, cpu, fp32. Checks of the data: 5 passed, 2 warnings.
@@ -56,7 +56,7 @@ def test_github_reads_it_as_meant() -> None:
     assert page.count("<table>") == 4
     assert page.count("<h2>") == 3
     assert page.count("<li>") == 6
-    assert "<p>Brackets hold 95% intervals." in page
+    assert "<p>Brackets hold 95% confidence intervals." in page
 
 
 def test_hostile_names_change_nothing_but_words() -> None:
@@ -65,11 +65,11 @@ def test_hostile_names_change_nothing_but_words() -> None:
         check["title"] = HOSTILE
     task.history["device"]["device"] = HOSTILE
     task.evaluation["model"]["accuracy"] = {"value": None, "low": None, "high": None, "reason": HOSTILE}
-    found = re.findall(r"<([a-z0-9]+)", GITHUB.render(summary_markdown(HOSTILE, [task])))
+    tags = re.findall(r"<([a-z0-9]+)", GITHUB.render(summary_markdown(HOSTILE, [task])))
     plain = make_task()
     plain.evaluation["model"]["accuracy"] = {"value": None, "low": None, "high": None, "reason": "none"}
-    assert found == re.findall(r"<([a-z0-9]+)", GITHUB.render(summary_markdown("Results", [plain])))
-    assert set(found) == TAGS
+    assert tags == re.findall(r"<([a-z0-9]+)", GITHUB.render(summary_markdown("Results", [plain])))
+    assert set(tags) == TAGS
 
 
 def test_no_text_of_the_data_is_in_it() -> None:

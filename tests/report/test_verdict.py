@@ -1,92 +1,86 @@
 import pytest
 
-from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN, Measure, outcome
-from pipeline.report.verdict import confusions, gain, levels, measure, tally, verdict, warnings, worth
+from pipeline.evaluate.estimate import Estimate
+from pipeline.evaluate.outcome import REAL_GAIN, UNMEASURED, UNPROVEN
+from pipeline.report.verdict import (
+    accuracy_gain,
+    describe_accuracy,
+    describe_checks,
+    describe_confidence,
+    describe_worth,
+    failed_checks,
+    frequent_errors,
+    read_estimate,
+)
 from tests.given.reporting import comparison, finding, make_task
 
 
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        (0.5, Measure(0.5)),
-        (None, Measure(None)),
-        ({"value": 0.5, "low": 0.4, "high": 0.6}, Measure(0.5, 0.4, 0.6)),
-        ({"difference": 0.1, "low": 0.0, "high": 0.2, "reason": None}, Measure(0.1, 0.0, 0.2)),
-        ({"value": None, "reason": "one class"}, Measure(None, None, None, "one class")),
+        (0.5, Estimate(0.5)),
+        (None, Estimate(None)),
+        ({"value": 0.5, "low": 0.4, "high": 0.6}, Estimate(0.5, 0.4, 0.6)),
+        ({"difference": 0.1, "low": 0.0, "high": 0.2, "reason": None}, Estimate(0.1, 0.0, 0.2)),
+        ({"value": None, "reason": "one class"}, Estimate(None, None, None, "one class")),
     ],
 )
-def test_a_metric_is_read_in_every_shape(raw: object, expected: Measure) -> None:
-    assert measure(raw) == expected
-
-
-@pytest.mark.parametrize(
-    ("difference", "p", "expected"),
-    [
-        (Measure(0.05, 0.02, 0.08), 0.001, REAL_GAIN),
-        (Measure(0.05, None, None), 0.001, REAL_GAIN),
-        (Measure(0.05, 0.02, 0.08), None, REAL_GAIN),
-        (Measure(-0.05, -0.08, -0.02), 0.001, REAL_LOSS),
-        (Measure(0.05, 0.02, 0.08), 0.05, UNPROVEN),
-        (Measure(0.05, -0.01, 0.11), 0.001, UNPROVEN),
-        (Measure(0.05, 0.0, 0.1), 0.001, UNPROVEN),
-        (Measure(-0.05, -0.11, 0.01), 0.001, UNPROVEN),
-        (Measure(0.0, None, None), 1.0, UNPROVEN),
-        (Measure(0.0, 0.0, 0.0), None, UNPROVEN),
-        (Measure(None), 0.5, UNMEASURED),
-        (Measure(0.05), None, UNMEASURED),
-    ],
-)
-def test_a_difference_is_real_when_interval_and_test_agree(difference: Measure, p: float | None, expected: str) -> None:
-    assert outcome(difference, p, alpha=0.05) == expected
+def test_a_metric_is_read_in_every_shape(raw: object, expected: Estimate) -> None:
+    assert read_estimate(raw) == expected
 
 
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     [
         ((0.0783, 0.026, 4e-7), "7.8 points above TF-IDF + logistic regression (p < 0.001)."),
-        ((0.008, 0.018, 0.405), "0.8 points above TF-IDF + logistic regression, which may be chance (p = 0.405)."),
+        (
+            (0.008, 0.018, 0.405),
+            "0.8 points above TF-IDF + logistic regression, which may be due to chance (p = 0.405).",
+        ),
         ((-0.02, 0.01, 0.012), "2.0 points below TF-IDF + logistic regression (p = 0.012)."),
-        ((0.01, 0.02, 0.3), "1.0 point above TF-IDF + logistic regression, which may be chance (p = 0.300)."),
+        ((0.01, 0.02, 0.3), "1.0 point above TF-IDF + logistic regression, which may be due to chance (p = 0.300)."),
         ((0.0001, 0.02, 1.0), "level with TF-IDF + logistic regression (p = 1.000)."),
     ],
 )
 def test_the_verdict_is_one_sentence(numbers: tuple[float, float, float], sentence: str) -> None:
-    found = verdict(make_task(gain=numbers).evaluation)
-    assert found == f"Accuracy 0.868 [0.848, 0.888] on 1,086 test examples; {sentence}"
+    assert (
+        describe_accuracy(make_task(gain=numbers).evaluation)
+        == f"Accuracy 0.868 [0.848, 0.888] on 1,086 test examples; {sentence}"
+    )
 
 
 def test_the_verdict_says_what_is_missing_and_quotes_the_reason() -> None:
     task = make_task()
     task.evaluation["comparisons"][0]["accuracy"] = {"difference": None, "reason": "too few"}
-    assert verdict(task.evaluation).endswith("; not compared with TF-IDF + logistic regression (too few).")
+    assert describe_accuracy(task.evaluation).endswith("; not compared with TF-IDF + logistic regression (too few).")
     task.evaluation["comparisons"].clear()
-    assert verdict(task.evaluation).endswith("; not compared with TF-IDF + logistic regression.")
+    assert describe_accuracy(task.evaluation).endswith("; not compared with TF-IDF + logistic regression.")
     task.evaluation["model"]["accuracy"] = {"value": None, "reason": "no rows"}
-    assert verdict(task.evaluation, quote=str.upper) == (
+    assert describe_accuracy(task.evaluation, quote=str.upper) == (
         "The accuracy could not be measured on 1,086 test examples (NO ROWS)."
     )
 
 
 def test_the_gain_is_that_over_the_baseline_asked_for() -> None:
     evaluation = make_task().evaluation
-    assert gain(evaluation).difference.value == 0.0783
-    assert gain(evaluation, "majority").difference.value == 0.3664
-    assert gain(evaluation, "another") == (Measure(None), None, UNMEASURED)
+    assert accuracy_gain(evaluation).difference.value == 0.0783
+    assert accuracy_gain(evaluation, "majority").difference.value == 0.3664
+    assert accuracy_gain(evaluation, "another") == (Estimate(None), None, UNMEASURED)
 
 
 def test_the_level_of_the_test_follows_the_confidence() -> None:
     evaluation = {"comparisons": [comparison("tfidf", 0.05, 0.01, 0.03)], "confidence": 0.95}
-    assert gain(evaluation).outcome == REAL_GAIN
-    assert gain(evaluation | {"confidence": 0.99}).outcome == UNPROVEN
+    assert accuracy_gain(evaluation).outcome == REAL_GAIN
+    assert accuracy_gain(evaluation | {"confidence": 0.99}).outcome == UNPROVEN
 
 
 def test_the_levels_name_the_tasks_that_differ() -> None:
     tasks = [
         {"task": name, "confidence": level} for name, level in (("a", 0.95), ("b", 0.9), ("c", 0.95), ("d", 0.995))
     ]
-    assert levels(tasks) == "95% (b: 90%, d: 99.5%)"
-    assert levels(tasks[:1]) == "95%"
-    assert levels([]) == ""
+    assert describe_confidence(tasks) == "95% (b: 90%, d: 99.5%)"
+    assert describe_confidence(tasks[:1]) == "95%"
+    assert describe_confidence([]) == ""
 
 
 def test_checks_are_counted_and_the_critical_ones_come_first() -> None:
@@ -96,17 +90,16 @@ def test_checks_are_counted_and_the_critical_ones_come_first() -> None:
         finding("hard", outcome="failed"),
         finding("soft too", severity="warning", outcome="error"),
     ]
-    assert tally({"checks": checks}) == "1 passed, 2 warnings, 1 critical"
-    assert [check["title"] for check in warnings({"checks": checks})] == ["hard", "soft", "soft too"]
-    assert tally({"checks": checks[:1]}) == "1 passed"
-    assert warnings({"checks": checks[:1]}) == []
+    assert describe_checks({"checks": checks}) == "1 passed, 2 warnings, 1 critical"
+    assert [check["title"] for check in failed_checks({"checks": checks})] == ["hard", "soft", "soft too"]
+    assert describe_checks({"checks": checks[:1]}) == "1 passed"
+    assert failed_checks({"checks": checks[:1]}) == []
 
 
 def test_confusions_are_the_largest_errors_in_order() -> None:
     matrix = [[8, 2, 0], [3, 5, 2], [0, 0, 0]]
-    found = confusions(["a", "b", "c"], matrix, most=2)
-    assert found == [("b", "a", 3, 0.3), ("a", "b", 2, 0.2)]
-    assert confusions(["a", "b"], [[1, 0], [0, 1]], most=5) == []
+    assert frequent_errors(["a", "b", "c"], matrix, most=2) == [("b", "a", 3, 0.3), ("a", "b", 2, 0.2)]
+    assert frequent_errors(["a", "b"], [[1, 0], [0, 1]], most=5) == []
 
 
 @pytest.mark.parametrize(
@@ -116,7 +109,7 @@ def test_confusions_are_the_largest_errors_in_order() -> None:
         (
             (0.008, 0.018, 0.405),
             "Whether fine-tuning pays is not proven: 0.8 points above a linear probe on the frozen encoder, "
-            "which may be chance (p = 0.405).",
+            "which may be due to chance (p = 0.405).",
         ),
         (
             (-0.02, 0.01, 0.012),
@@ -125,7 +118,7 @@ def test_confusions_are_the_largest_errors_in_order() -> None:
     ],
 )
 def test_what_fine_tuning_is_worth_is_one_sentence(numbers: tuple[float, float, float], sentence: str) -> None:
-    assert worth({"comparisons": [comparison("probe", *numbers)], "confidence": 0.95}) == sentence
-    assert worth({"comparisons": [], "confidence": 0.95}) == (
+    assert describe_worth({"comparisons": [comparison("probe", *numbers)], "confidence": 0.95}) == sentence
+    assert describe_worth({"comparisons": [], "confidence": 0.95}) == (
         "Whether fine-tuning pays is not known: not compared with a linear probe on the frozen encoder."
     )

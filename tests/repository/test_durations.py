@@ -3,24 +3,24 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.repository.durations import RECORD, add, lately
+from pipeline.repository.durations import RECORD, read_durations, record_duration
 
 
 def test_the_median_of_the_last_five_counts(tmp_path):
-    assert lately(tmp_path) == {}
+    assert read_durations(tmp_path) == {}
     for seconds in (100.0, 100.0, 1.0, 2.0, 3.0, 4.0, 90.0):
-        add(tmp_path, "a", seconds)
-    add(tmp_path, "b", 7.0)
-    assert lately(tmp_path) == {"a": 3.0, "b": 7.0}
+        record_duration(tmp_path, "a", seconds)
+    record_duration(tmp_path, "b", 7.0)
+    assert read_durations(tmp_path) == {"a": 3.0, "b": 7.0}
 
 
 def test_lines_of_several_writers_stay_whole_and_a_torn_one_does_not_count(tmp_path):
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: add(tmp_path, "a", 1.0), range(200)))
+        list(pool.map(lambda _: record_duration(tmp_path, "a", 1.0), range(200)))
     assert len((tmp_path / RECORD).read_text().splitlines()) == 200
     with (tmp_path / RECORD).open("a") as stream:
         stream.write('{"stage": "a", "sec')
-    assert lately(tmp_path) == {"a": 1.0}
+    assert read_durations(tmp_path) == {"a": 1.0}
 
 
 @given(st.binary())
@@ -28,4 +28,4 @@ def test_no_damage_stops_a_plan(tmp_path_factory, damage):
     root = tmp_path_factory.mktemp("root")
     (root / RECORD).parent.mkdir(parents=True)
     (root / RECORD).write_bytes(damage)
-    assert isinstance(lately(root), dict)
+    assert isinstance(read_durations(root), dict)

@@ -1,4 +1,7 @@
-"""A plan tells the truth: held against what a real `dvc repro` then does, over random edits of a wide graph."""
+"""The plan, compared with what a real `dvc repro` then does, over random edits of a wide graph.
+
+forecast.py, known_outputs.py, lock_file.py, outputs.py and most of reasons.py are tested here, through the planner.
+"""
 
 import json
 import random
@@ -6,11 +9,12 @@ import re
 
 import pytest
 
+from pipeline.__main__ import main
 from pipeline.core.errors import EnvironmentFault, UsageError
-from pipeline.repository.lock_file import mend
-from pipeline.repository.outputs import metrics, reports
-from pipeline.repository.plan import Step, affected
-from pipeline.repository.planner import plan
+from pipeline.repository.lock_file import repair
+from pipeline.repository.outputs import list_pages, read_metrics
+from pipeline.repository.plan import PlannedStage, list_affected
+from pipeline.repository.planner import plan_stages
 from tests.given.projects import Project
 
 # Commands of all kinds: files, folders, a file out of a folder, a folder of files of several stages, outputs outside of
@@ -85,10 +89,10 @@ def wide(tmp_path, monkeypatch):
 
 def reproduced(project: Project) -> dict[str, str]:
     """Return what a real `dvc repro` did with each stage."""
-    told = project.run("dvc", "repro")
-    ran = dict.fromkeys(re.findall(r"Running stage '([^']+)'", told), "ran")
-    restored = dict.fromkeys(re.findall(r"Stage '([^']+)' is cached - skipping run", told), "restored")
-    return {**dict.fromkeys(re.findall(r"Stage '([^']+)' didn't change", told), "unchanged"), **restored, **ran}
+    output = project.run("dvc", "repro")
+    ran = dict.fromkeys(re.findall(r"Running stage '([^']+)'", output), "ran")
+    restored = dict.fromkeys(re.findall(r"Stage '([^']+)' is cached - skipping run", output), "restored")
+    return {**dict.fromkeys(re.findall(r"Stage '([^']+)' didn't change", output), "unchanged"), **restored, **ran}
 
 
 def edit(project: Project, draw: random.Random) -> str:
@@ -115,40 +119,40 @@ def edit(project: Project, draw: random.Random) -> str:
     return f"command {number}"
 
 
-def is_true(step: Step, did: str, before: set[str]) -> bool:
+def is_true(stage: PlannedStage, did: str, before: set[str]) -> bool:
     """Return whether a verdict agrees with what happened; `before` are the stages whose output was not known."""
-    if step.verdict == "maybe":
-        return bool(before & set(step.needs))
-    allowed = {"unchanged": {"unchanged"}, "restore": {"restored"}, "run": {"ran"}}[step.verdict]
-    return did in allowed or (did == "restored" and step.verdict == "run" and bool(before & set(step.needs)))
+    if stage.verdict == "maybe":
+        return bool(before & set(stage.needs))
+    allowed = {"unchanged": {"unchanged"}, "restore": {"restored"}, "run": {"ran"}}[stage.verdict]
+    return did in allowed or (did == "restored" and stage.verdict == "run" and bool(before & set(stage.needs)))
 
 
-def hold_against_dvc(project: Project, draw: random.Random, edits: int) -> set[str]:
+def compare_with_dvc(project: Project, draw: random.Random, edits: int) -> set[str]:
     """Plan and reproduce after each edit; return all verdicts that were seen."""
     seen = set()
     for _ in range(edits):
         done = [edit(project, draw) for _ in range(draw.choice([1, 1, 2]))]
-        found = plan()
-        assert plan() == found, "planning changed something"
+        planned = plan_stages()
+        assert plan_stages() == planned, "planning changed something"
         did = reproduced(project)
-        assert {step.name for step in found} == did.keys()
-        open_ended = {step.name for step in found if step.verdict in ("run", "maybe") and step.name != "settle"}
-        wrong = [(step, did[step.name]) for step in found if not is_true(step, did[step.name], open_ended)]
+        assert {stage.name for stage in planned} == did.keys()
+        open_ended = {stage.name for stage in planned if stage.verdict in ("run", "maybe") and stage.name != "settle"}
+        wrong = [(stage, did[stage.name]) for stage in planned if not is_true(stage, did[stage.name], open_ended)]
         assert not wrong, f"after {done}: {wrong}"
-        unexpected = {step.name for step in found if step.verdict == "unchanged"} & {
+        unexpected = {stage.name for stage in planned if stage.verdict == "unchanged"} & {
             name for name, end in did.items() if end != "unchanged"
         }
         assert not unexpected
-        seen |= {step.verdict for step in found}
-        assert not affected(plan()), "after a run nothing is left to do"
+        seen |= {stage.verdict for stage in planned}
+        assert not list_affected(plan_stages()), "after a run nothing is left to do"
     return seen
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_plan_is_what_dvc_then_does(wide, seed):
-    assert {step.verdict for step in plan()} == {"run"}
+    assert {stage.verdict for stage in plan_stages()} == {"run"}
     assert set(reproduced(wide).values()) == {"ran"}
-    assert "run" in hold_against_dvc(wide, random.Random(seed), 6)
+    assert "run" in compare_with_dvc(wide, random.Random(seed), 6)
 
 
 def test_what_a_folder_of_several_stages_was_made_into_is_restored_with_all_behind_it(wide):
@@ -156,7 +160,7 @@ def test_what_a_folder_of_several_stages_was_made_into_is_restored_with_all_behi
     wide.write("a.txt", "a3")
     assert reproduced(wide)["all"] == "ran"
     wide.write("a.txt", "a1")
-    verdicts = {step.name: step.verdict for step in plan()}
+    verdicts = {stage.name: stage.verdict for stage in plan_stages()}
     assert (verdicts["left"], verdicts["all"], verdicts["page"]) == ("restore", "restore", "restore")
     did = reproduced(wide)
     assert (did["left"], did["all"], did["page"]) == ("restored", "restored", "restored")
@@ -166,37 +170,39 @@ def test_what_a_folder_of_several_stages_was_made_into_is_restored_with_all_behi
 @pytest.mark.parametrize("seed", range(10, 18))
 def test_a_plan_is_what_dvc_then_does_after_many_edits(wide, seed):
     reproduced(wide)
-    assert hold_against_dvc(wide, random.Random(seed), 30) == {"unchanged", "restore", "run", "maybe"}
+    assert compare_with_dvc(wide, random.Random(seed), 30) == {"unchanged", "restore", "run", "maybe"}
 
 
 def test_reasons_name_the_parameter_with_old_and_new_and_the_rest_is_open(wide):
     reproduced(wide)
     wide.write("params.yaml", "x: {p: 1, q: 7}\ny: 1\nz: 1\n")
-    found = {step.name: step for step in plan()}
-    assert [tuple(reason) for reason in found["settle"].reasons] == [("dependency", "params.yaml", None, "modified")]
-    assert [tuple(reason) for reason in found["tuned"].reasons] == [("parameter", "x.q", 1, 7)]
-    assert found["tuned"].verdict == "run"
-    assert found["measured"].verdict == "maybe"
-    assert [reason.name for reason in found["measured"].reasons] == ["tuned"]
-    assert found["all"].verdict == "maybe"
-    assert {name for name, step in found.items() if step.verdict == "unchanged"} == {
+    planned = {stage.name: stage for stage in plan_stages()}
+    assert [tuple(reason) for reason in planned["settle"].reasons] == [("dependency", "params.yaml", None, "modified")]
+    assert [tuple(reason) for reason in planned["tuned"].reasons] == [("parameter", "x.q", 1, 7)]
+    assert planned["tuned"].verdict == "run"
+    assert planned["measured"].verdict == "maybe"
+    assert [reason.name for reason in planned["measured"].reasons] == ["tuned"]
+    assert planned["all"].verdict == "maybe"
+    assert {name for name, stage in planned.items() if stage.verdict == "unchanged"} == {
         "first", "folder", "plain", "inside", "left", "lonely"
     }  # fmt: skip
 
 
-def test_the_command_prints_it_and_its_exit_code_asks_whether_dvc_lock_is_up_to_date(wide):
-    python = ("python", "-m", "pipeline", "plan")
-    assert "never ran" in wide.run(*python, code=1)
+def test_the_command_prints_it_and_its_exit_code_asks_whether_dvc_lock_is_up_to_date(wide, capsys):
+    def print_plan(*words: str, code: int = 0) -> str:
+        assert main(["plan", *words]) == code
+        return "".join(capsys.readouterr())
+
+    assert "never ran" in print_plan(code=1)
     wide.run("dvc", "repro", "-q")
-    assert wide.run(*python) == "12 unchanged\n"
+    assert print_plan() == "12 unchanged\n"
     wide.write("c.txt", "another")
-    assert wide.run(*python, "first").startswith("1 unchanged")
-    told = wide.run(*python, code=1)
-    assert re.search(r"^lonely +run +dependency c.txt modified$", told, flags=re.MULTILINE)
-    assert "| lonely | run |  | dependency c.txt modified |" in wide.run(*python, "--md", code=1)
-    listed = json.loads(wide.run(*python, "--json", code=1))
+    assert print_plan("first").startswith("1 unchanged")
+    assert re.search(r"^lonely +run +dependency c.txt modified$", print_plan(code=1), flags=re.MULTILINE)
+    assert "| lonely | run |  | dependency c.txt modified |" in print_plan("--md", code=1)
+    listed = json.loads(print_plan("--json", code=1))
     assert {item["name"]: item["verdict"] for item in listed}["lonely"] == "run"
-    assert "'nobody' not found" in wide.run(*python, "nobody", code=2)
+    assert "'nobody' not found" in print_plan("nobody", code=2)
 
 
 def test_a_data_file_kept_by_dvc_and_a_frozen_stage_are_seen_as_dvc_sees_them(wide):
@@ -209,47 +215,56 @@ def test_a_data_file_kept_by_dvc_and_a_frozen_stage_are_seen_as_dvc_sees_them(wi
     wide.run("dvc", "unprotect", "d.txt")
     wide.write("d.txt", "d2")
     wide.write("c.txt", "c2")
-    found = {step.name: step.verdict for step in plan()}
-    assert found["d.txt.dvc"] == found["kept"] == found["lonely"] == "run"
-    assert found["ice"] == "unchanged"
+    planned = {stage.name: stage.verdict for stage in plan_stages()}
+    assert planned["d.txt.dvc"] == planned["kept"] == planned["lonely"] == "run"
+    assert planned["ice"] == "unchanged"
     did = reproduced(wide)
     assert did["kept"] == did["lonely"] == "ran"
     assert did["ice"] == "unchanged"
-    assert not affected(plan())
+    assert not list_affected(plan_stages())
 
 
 def test_what_dvc_yaml_says_of_a_stage_is_checked(wide):
-    assert {step.resource for step in plan()} == {"cpu"}
+    assert {stage.resource for stage in plan_stages()} == {"cpu"}
     wide.write("dvc.yaml", WIDE.replace("cmd: cat c.txt", "meta: {resource: tpu}\n    cmd: cat c.txt"))
-    with pytest.raises(UsageError, match=r"lonely has meta\.resource 'tpu'; allowed: cpu, gpu, network"):
-        plan()
+    with pytest.raises(UsageError, match=r"lonely: meta\.resource .*'tpu'.* cpu, gpu, network"):
+        plan_stages()
     wide.write("dvc.yaml", WIDE.replace("cmd: cat c.txt", "meta: {timeout: -1}\n    cmd: cat c.txt"))
-    with pytest.raises(UsageError, match=r"meta\.timeout -1"):
-        plan()
+    with pytest.raises(UsageError, match=r"lonely: meta\.timeout .*-1"):
+        plan_stages()
     wide.write("dvc.yaml", "stages: [")
     with pytest.raises(UsageError):
-        plan()
+        plan_stages()
+
+
+def test_a_foreseeable_command_that_is_not_installed_leaves_its_output_unknown(wide):
+    reproduced(wide)
+    wide.write("dvc.yaml", WIDE.replace("cmd: cp params.yaml", "cmd: no-such-program params.yaml"))
+    planned = {stage.name: stage for stage in plan_stages()}
+    assert planned["settle"].verdict == "run"
+    assert planned["measured"].verdict == planned["tuned"].verdict == "maybe"
+    assert planned["first"].verdict == "unchanged"
 
 
 def test_metrics_and_pages_are_found(wide):
     reproduced(wide)
-    assert metrics() == [{"file": "measured", "m": 28.5}]
-    assert reports() == [wide.root / "page.html"]
+    assert read_metrics() == [{"file": "measured", "m": 28.5}]
+    assert list_pages() == [wide.root / "page.html"]
 
 
 def test_what_a_killed_dvc_left_half_written_is_mended(wide):
     reproduced(wide)
     good = wide.read("dvc.lock")
-    assert mend() == []
+    assert repair() == []
     wide.write(".dvc/tmp/rwlock", '{"/a": {"wri')
     wide.write("dvc.lock", "schema: '2.0'\nstages:\n  first:\n    cmd: [")
-    assert [words.split()[0] for words in mend()] == ["rwlock", "dvc.lock"]
+    assert [line.split(":")[0] for line in repair()] == ["rwlock", "dvc.lock"]
     assert wide.read("dvc.lock") == good
-    assert mend() == []
-    assert not affected(plan())
+    assert repair() == []
+    assert not list_affected(plan_stages())
 
 
 def test_a_folder_without_dvc_is_an_environment_fault(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(EnvironmentFault, match="Run in the project's folder"):
-        plan()
+    with pytest.raises(EnvironmentFault, match=tmp_path.name):
+        plan_stages()

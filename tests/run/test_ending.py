@@ -2,56 +2,58 @@ import functools
 
 import pytest
 
-from pipeline.repository.plan import Step
-from pipeline.run.ending import Ended, heard, results, told, totals
+from pipeline.repository.plan import PlannedStage
+from pipeline.run.ending import StageEnd, describe_end, ends_to_markdown, parse_line, summarize_ends
 
 
 @pytest.mark.parametrize(
-    ("lines", "ended"),
+    ("lines", "state", "code", "fact"),
     [
-        (["Running stage 'a':", "> sleep 1", "Updating lock file 'dvc.lock'"], Ended("Ran")),
-        (["Stage 'a@b' is cached - skipping run, checking out outputs"], Ended("Restored")),
-        (["Stage 'a' didn't change, skipping"], Ended("Unchanged")),
-        (["'x.dvc' didn't change, skipping"], Ended("Unchanged")),
-        (
-            ["ERROR: failed to reproduce 'bad': failed to run: exit 3, exited with 3"],
-            Ended("Failed", 3, "its command ended with 3"),
-        ),
+        (["Running stage 'a':", "> sleep 1", "Updating lock file 'dvc.lock'"], "Ran", 0, ""),
+        (["Stage 'a@b' is cached - skipping run, checking out outputs"], "Restored", 0, ""),
+        (["Stage 'a' didn't change, skipping"], "Unchanged", 0, ""),
+        (["'x.dvc' didn't change, skipping"], "Unchanged", 0, ""),
+        (["ERROR: failed to reproduce 'bad': failed to run: exit 3, exited with 3"], "Failed", 3, "3"),
         (
             ["ERROR: failed to reproduce 'x': 'a.txt' is busy, it is being blocked by:", "  (PID 12): dvc repro"],
-            Ended("Failed", 75, "another run has its files"),
+            "Failed", 75, "another run",
         ),
-        (["ERROR: output 'o' does not exist", "ERROR: and more"], Ended("Failed", 1, "output 'o' does not exist")),
-        (["a line of the stage: ERROR: nothing of DVC's"], Ended("Ran")),
+        (["ERROR: output 'o' does not exist", "ERROR: and more"], "Failed", 1, "output 'o' does not exist"),
+        (["a line of the stage: ERROR: nothing of DVC's"], "Ran", 0, ""),
     ],
-)
-def test_dvcs_words_tell_how_it_ended(lines, ended):
-    assert functools.reduce(lambda before, line: heard(line, before), lines, Ended("Ran")) == ended
+)  # fmt: skip
+def test_the_end_is_read_from_dvcs_output(lines, state, code, fact):
+    end = functools.reduce(lambda before, line: parse_line(line, before), lines, StageEnd("Ran"))
+    assert (end.state, end.code) == (state, code)
+    assert fact in end.why
+    assert bool(fact) == bool(end.why)
 
 
-def test_only_busy_and_environment_faults_are_worth_another_try():
-    assert [code for code in range(256) if Ended("Failed", code).again] == [4, 75]
-    assert not Ended("Cancelled", 75).again
-    assert [end for end in ("Ran", "Restored", "Unchanged", "Blocked", "Failed", "Cancelled") if Ended(end).good] == [
-        "Ran", "Restored", "Unchanged",
-    ]  # fmt: skip
+def test_only_busy_and_environment_faults_are_retried():
+    assert [code for code in range(256) if StageEnd("Failed", code).retryable] == [4, 75]
+    assert not StageEnd("Cancelled", 75).retryable
+    states = ("Ran", "Restored", "Unchanged", "Blocked", "Failed", "Cancelled")
+    assert [state for state in states if StageEnd(state).succeeded] == ["Ran", "Restored", "Unchanged"]
 
 
-def test_the_ends_are_told_and_shown():
-    plan = [Step(name, "run", (), (), "cpu", seconds) for name, seconds in (("a", 2.0), ("b|c", None), ("d", 1.0))]
-    ends = {
-        "a": Ended("Ran", seconds=3.0),
-        "b|c": Ended("Failed", 3, "its command ended with 3"),
-        "d": Ended("Unchanged"),
-    }
-    assert told("a", ends["a"]) == "a ran in 3.0 s"
-    assert told("b", ends["b|c"]) == "b failed: its command ended with 3"
-    assert results(plan, ends).splitlines() == [
-        "| Stage | End | Took | Lately | |",
-        "| --- | --- | ---: | ---: | --- |",
-        "| a | Ran | 3.0 s | 2.0 s |  |",
-        "| b\\|c | Failed |  |  | its command ended with 3 |",
-        "",
-        "1 ran, 1 failed, 1 unchanged",
+def test_the_ends_in_words_and_as_a_table():
+    plan = [
+        PlannedStage(name, "run", (), (), "cpu", seconds) for name, seconds in (("a", 2.0), ("b|c", None), ("d", 1.0))
     ]
-    assert totals({}) == "no stages"
+    ends = {
+        "a": StageEnd("Ran", seconds=3.0),
+        "b|c": StageEnd("Failed", 3, "its command failed with exit code 3"),
+        "d": StageEnd("Unchanged"),
+    }
+    assert describe_end("a", ends["a"]) == "a ran in 3.0 s"
+    assert describe_end("b", ends["b|c"]) == "b failed: its command failed with exit code 3"
+    head, marks, *rows, empty, totals = ends_to_markdown(plan, ends).splitlines()
+    assert head.count("|") == marks.count("|") == 6
+    assert rows == [
+        "| a | Ran | 3.0 s | 2.0 s |  |",
+        "| b&#124;c | Failed |  |  | its command failed with exit code 3 |",
+    ]
+    assert empty == ""
+    assert totals == summarize_ends(ends) == "1 ran, 1 failed, 1 unchanged"
+    assert ends_to_markdown(plan[2:], {"d": ends["d"]}) == "1 unchanged"
+    assert summarize_ends({}) == "no stages"

@@ -1,9 +1,11 @@
+"""The execution of a plan; its running stages (with run/process.py) are tested through tests/flow/test_flow.py."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.repository.plan import Step
-from pipeline.run.ending import Ended
-from pipeline.run.execution import Walk
+from pipeline.repository.plan import PlannedStage
+from pipeline.run.ending import StageEnd
+from pipeline.run.execution import Execution
 from pipeline.run.slots import Slots
 
 VERDICTS = st.sampled_from(["run", "unchanged", "restore", "maybe"])
@@ -12,50 +14,52 @@ VERDICTS = st.sampled_from(["run", "unchanged", "restore", "maybe"])
 @st.composite
 def plans(draw):
     """Draw a plan in the order of its stages, each behind some of those before it."""
-    steps = []
+    stages = []
     for number in range(draw(st.integers(1, 8))):
-        needs = draw(st.lists(st.sampled_from([step.name for step in steps]), unique=True)) if steps else []
-        steps.append(Step(str(number), draw(VERDICTS), (), tuple(needs), "cpu", None))
-    return steps
+        needs = draw(st.lists(st.sampled_from([stage.name for stage in stages]), unique=True)) if stages else []
+        stages.append(PlannedStage(str(number), draw(VERDICTS), (), tuple(needs), "cpu", None))
+    return stages
 
 
 @given(plans(), st.integers(1, 3), st.sets(st.integers(0, 7)), st.data())
-def test_each_step_ends_once_behind_what_it_needs_and_never_behind_what_failed(plan, workers, failing, data):
+def test_each_stage_ends_once_behind_what_it_needs_and_never_behind_what_failed(plan, workers, failing, data):
     begun, shown = [], []
-    walk = Walk(
+    certain = [stage._replace(verdict="run") if stage.verdict == "maybe" else stage for stage in plan]
+    execution = Execution(
         plan,
         Slots(workers),
-        begin=lambda step, _environment: begun.append(step.name),
-        show=lambda step, ended: shown.append((step.name, ended.end)),
+        begin=lambda stage, _environment: begun.append(stage.name),
+        show=lambda stage, end: shown.append((stage.name, end.state)),
         stop=lambda: None,
     )
-    while walk.waiting or walk.running:
-        walk.start(lambda: [step._replace(verdict="run") if step.verdict == "maybe" else step for step in plan])
-        assert len(walk.running) <= workers
-        for step in walk.running.values():
-            assert all(walk.ends[need].good for need in step.needs)
-        if walk.running:
-            step = walk.running[data.draw(st.sampled_from(sorted(walk.running)))]
-            walk.end(step, Ended("Failed" if int(step.name) in failing else "Ran"))
-    assert sorted([*begun, *(name for name, _ in shown)]) == [step.name for step in plan]
-    for step in plan:
-        blocked = any(not walk.ends[need].good for need in step.needs)
-        assert (walk.ends[step.name].end == "Blocked") == blocked
+    while execution.waiting or execution.running:
+        execution.start(lambda: certain)
+        assert len(execution.running) <= workers
+        for stage in execution.running.values():
+            assert all(execution.ends[need].succeeded for need in stage.needs)
+        if execution.running:
+            stage = execution.running[data.draw(st.sampled_from(sorted(execution.running)))]
+            execution.end(stage, StageEnd("Failed" if int(stage.name) in failing else "Ran"))
+    assert sorted([*begun, *(name for name, _ in shown)]) == [stage.name for stage in plan]
+    for stage in plan:
+        blocked = any(not execution.ends[need].succeeded for need in stage.needs)
+        assert (execution.ends[stage.name].state == "Blocked") == blocked
         if not blocked:
-            assert (walk.ends[step.name].end == "Unchanged") == (step.verdict == "unchanged")
-    assert walk.failed == any(ended.end == "Failed" for ended in walk.ends.values())
+            assert (execution.ends[stage.name].state == "Unchanged") == (stage.verdict == "unchanged")
+    assert execution.failed == any(end.state == "Failed" for end in execution.ends.values())
 
 
 @given(plans())
-def test_a_walk_that_is_given_up_begins_nothing_more(plan):
+def test_an_execution_that_is_given_up_begins_nothing_more(plan):
     stops = []
-    walk = Walk(
-        plan, Slots(1), begin=lambda _step, _environment: None, show=lambda *_: None, stop=lambda: stops.append(1)
+    execution = Execution(
+        plan, Slots(1), begin=lambda _stage, _environment: None, show=lambda *_: None, stop=lambda: stops.append(1)
     )
-    walk.start(lambda: plan)
-    running = dict(walk.running)
-    walk.give_up("Cancelled")
+    execution.start(lambda: plan)
+    running = dict(execution.running)
+    execution.give_up("Cancelled")
     assert stops == [1]
-    assert not walk.waiting
-    assert walk.running == running
-    assert all(walk.ends[step.name].end in ("Cancelled", "Unchanged") for step in plan if step.name not in running)
+    assert not execution.waiting
+    assert execution.running == running
+    states = {name: end.state for name, end in execution.ends.items()}
+    assert all(states[stage.name] in ("Cancelled", "Unchanged") for stage in plan if stage.name not in running)

@@ -1,4 +1,4 @@
-"""The leash and what hangs on it: real processes in groups of their own."""
+"""The leash and the group of processes on it, all real. run/process.py is tested through tests/flow/test_flow.py."""
 
 import os
 import signal
@@ -9,14 +9,14 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from pipeline.run import leash
-from tests.given.projects import ENVIRONMENT, gone, tree, until
+from pipeline.run.process import LEASH
+from tests.given.projects import COVERAGE, ENVIRONMENT, gone, tree, until
 
 
 def start(*command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, leash.__file__, *command], env=ENVIRONMENT, start_new_session=True, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-P", str(LEASH), *command], env={**ENVIRONMENT, **COVERAGE}, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def test_the_whole_group_ends_when_the_leash_is_let_go_or_cut(how):
     with start("sh", "-c", "sleep 600 & echo begun; sleep 600") as process:
         assert process.stdout.readline() == "begun\n"
         until(lambda: len(tree(process.pid)) == 4)
-        family = [found.pid for found in tree(process.pid)]
+        family = [member.pid for member in tree(process.pid)]
         shell = family[1]
         if how == "closed":
             process.stdin.close()
@@ -45,7 +45,7 @@ def test_the_whole_group_ends_when_the_leash_is_let_go_or_cut(how):
 
 STRUCK = """
 import os, signal, subprocess, sys
-from pipeline import leash
+from pipeline.run import leash
 
 made = subprocess.Popen._execute_child
 
@@ -54,7 +54,7 @@ def struck(*words, **more):
     os.kill(os.getpid(), signal.SIGTERM)
 
 subprocess.Popen._execute_child = struck
-leash.main(["sh", "-c", "sleep 600 & sleep 600"])
+leash.run_on_leash(["sh", "-c", "sleep 600 & sleep 600"])
 """
 
 
@@ -68,18 +68,18 @@ def test_a_signal_in_the_instant_in_which_the_command_starts_ends_it_too():
 
 def group(number: int) -> list[int]:
     """Return the processes of a process group that still run."""
-    found = []
+    members = []
     for process in psutil.process_iter(["pid", "status"]):
         with suppress(ProcessLookupError):
             if os.getpgid(process.pid) == number and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-    return found
+                members.append(process.pid)
+    return members
 
 
 def test_what_does_not_listen_is_killed_and_an_interrupt_that_a_shell_switched_off_works():
     deaf = "import signal, time\nsignal.signal(2, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(600)"
     with start(sys.executable, "-c", f"exec({deaf!r})") as process:
         assert process.stdout.readline() == "deaf\n"
-        family = [found.pid for found in tree(process.pid)]
+        family = [member.pid for member in tree(process.pid)]
         process.stdin.close()
         until(lambda: all(gone(pid) for pid in family))

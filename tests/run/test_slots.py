@@ -2,12 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.repository.plan import Step
-from pipeline.run.slots import DOWNLOADS, Grant, Slots, by_urgency, grant
+from pipeline.repository.plan import PlannedStage
+from pipeline.run.slots import DOWNLOADS, Grant, Slots, detect_devices, grant, sort_by_urgency
 
 
-def step(name: str, resource: str = "cpu", *, needs: tuple[str, ...] = (), seconds: float | None = None) -> Step:
-    return Step(name, "run", (), needs, resource, seconds)
+def stage(
+    name: str, resource: str = "cpu", *, needs: tuple[str, ...] = (), seconds: float | None = None
+) -> PlannedStage:
+    return PlannedStage(name, "run", (), needs, resource, seconds)
 
 
 @given(
@@ -19,46 +21,68 @@ def step(name: str, resource: str = "cpu", *, needs: tuple[str, ...] = (), secon
 def test_no_more_is_ever_held_than_there_is_and_an_idle_machine_takes_anything(kinds, workers, gpus, ends):
     slots = Slots(workers, tuple(map(str, range(gpus))))
     held: dict[str, Grant] = {}
-    running: dict[str, Step] = {}
-    waiting = [step(str(number), kind) for number, kind in enumerate(kinds)]
+    running: dict[str, PlannedStage] = {}
+    waiting = [stage(str(number), kind) for number, kind in enumerate(kinds)]
     while waiting or running:
-        for one in list(waiting):
-            granted = grant(one, slots, held, running)
+        for candidate in list(waiting):
+            granted = grant(candidate, slots, held, running)
             if granted is not None:
-                waiting.remove(one)
-                held[one.name], running[one.name] = granted, one
-        assert running, "something always goes on"
+                waiting.remove(candidate)
+                held[candidate.name], running[candidate.name] = granted, candidate
+        assert running, "something always runs"
         devices = [device for each in held.values() for device in each.devices]
         assert sum(each.workers for each in held.values()) <= workers
         assert len(set(devices)) == len(devices) <= gpus
-        assert sum(one.resource == "network" for one in running.values()) <= DOWNLOADS
-        if not gpus and any(one.resource == "gpu" for one in running.values()):
-            assert sum(one.resource != "network" for one in running.values()) == 1
-        gone = list(running)[ends.pop() % len(running) if ends else 0]
-        del running[gone], held[gone]
+        resources = [each.resource for each in running.values()]
+        assert resources.count("network") <= DOWNLOADS
+        if not gpus and "gpu" in resources:
+            assert len(resources) - resources.count("network") == 1
+        ended = list(running)[ends.pop() % len(running) if ends else 0]
+        del running[ended], held[ended]
 
 
 def test_each_gpu_has_its_own_stage():
     slots = Slots(4, ("0", "1"))
-    first = grant(step("a", "gpu"), slots, {}, {})
+    first = grant(stage("a", "gpu"), slots, {}, {})
     assert first == Grant(1, ("0",))
-    second = grant(step("b", "gpu"), slots, {"a": first}, {})
+    second = grant(stage("b", "gpu"), slots, {"a": first}, {})
     assert second == Grant(1, ("1",))
-    assert grant(step("c", "gpu"), slots, {"a": first, "b": second}, {}) is None
-    assert grant(step("d"), slots, {"a": first, "b": second}, {}) == Grant(1)
+    assert grant(stage("c", "gpu"), slots, {"a": first, "b": second}, {}) is None
+    assert grant(stage("d"), slots, {"a": first, "b": second}, {}) == Grant(1)
 
 
 def test_the_longest_way_to_the_end_goes_first():
     plan = [
-        step("short", seconds=5.0),
-        step("head", seconds=1.0),
-        step("unseen"),
-        step("tail", needs=("head",), seconds=9.0),
+        stage("short", seconds=5.0),
+        stage("head", seconds=1.0),
+        stage("untimed"),
+        stage("tail", needs=("head",), seconds=9.0),
     ]
-    assert [one.name for one in by_urgency(plan)] == ["head", "tail", "short", "unseen"]
+    assert [each.name for each in sort_by_urgency(plan)] == ["head", "tail", "short", "untimed"]
 
 
 @pytest.mark.parametrize("resource", ["cpu", "network"])
 def test_equals_keep_their_order(resource):
-    plan = [step(name, resource) for name in "dacb"]
-    assert by_urgency(plan) == plan
+    plan = [stage(name, resource) for name in "dacb"]
+    assert sort_by_urgency(plan) == plan
+
+
+@pytest.mark.parametrize(
+    ("allowed", "devices"),
+    [("", ()), ("-1", ()), ("0", ("0",)), ("1, 3", ("1", "3")), ("GPU-ab,MIG-c", ("GPU-ab", "MIG-c"))],
+)
+def test_only_the_devices_that_the_environment_allows_count(monkeypatch, allowed, devices):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+    assert detect_devices() == devices
+
+
+def test_without_that_variable_the_driver_lists_them(monkeypatch, tmp_path):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert detect_devices() == ()
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: GPU-1)'\necho 'GPU 1: A (UUID: GPU-2)'\n")
+    tool.chmod(0o755)
+    assert detect_devices() == ("0", "1")
+    tool.write_text("#!/bin/sh\necho 'no driver'; exit 9\n")
+    assert detect_devices() == ()

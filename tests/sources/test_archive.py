@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError, UsageError
-from pipeline.sources.archive import extract, nearest
+from pipeline.sources.archive import extract, name_nearest
 
 NAMES = st.text("aé日.- '", min_size=1, max_size=4).filter(lambda name: name not in (".", ".."))
 
@@ -117,12 +117,12 @@ def test_an_unknown_member_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_names_when_none_is_near() -> None:
-    assert nearest("zzz", ["b", "a"]) == "There are 'a', 'b'."
+    assert name_nearest("zzz", ["b", "a"]) == "There are 'a', 'b'."
 
 
 def test_not_a_zip(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"<html>")
-    with pytest.raises(DataError, match="not a readable zip"):
+    with pytest.raises(DataError, match=r"a\.zip is not a readable zip"):
         attempt(tmp_path / "a.zip", tmp_path / "out")
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
 from pipeline.settings.fields import SPLITS, Split
-from pipeline.sources.dataset import join
+from pipeline.sources.dataset import join_splits
 
 
 def write(path: Path, **columns: list[object]) -> Path:
@@ -28,7 +28,7 @@ def test_rows_in_order_with_their_split(parts: list[tuple[Split, list[str]]]) ->
             pq.write_table(table, Path(name) / f"{index}.parquet")
             splits.setdefault(split, []).append(Path(name) / f"{index}.parquet")
         for out in ("once", "twice"):
-            join(splits, Path(name) / out)
+            join_splits(splits, Path(name) / out)
         expected = [
             {"text": text, "split": split}
             for split in splits
@@ -43,19 +43,19 @@ def test_rows_in_order_with_their_split(parts: list[tuple[Split, list[str]]]) ->
 def test_a_column_named_split(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", text=["x"], split=["train"])
     with pytest.raises(DataError, match=r"a\.parquet has a column 'split'"):
-        join({"train": [path]}, tmp_path / "out")
+        join_splits({"train": [path]}, tmp_path / "out")
 
 
 def test_other_columns(tmp_path: Path) -> None:
-    one, two = write(tmp_path / "a.parquet", text=["x"]), write(tmp_path / "b.parquet", words=["x"])
+    first, second = write(tmp_path / "a.parquet", text=["x"]), write(tmp_path / "b.parquet", words=["x"])
     with pytest.raises(DataError, match=r"b\.parquet has the columns\nwords: string"):
-        join({"train": [one], "test": [two]}, tmp_path / "out")
+        join_splits({"train": [first], "test": [second]}, tmp_path / "out")
 
 
 def test_not_parquet(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("text,label\n")
     with pytest.raises(DataError, match=r"a\.parquet is not a Parquet file"):
-        join({"train": [tmp_path / "a.parquet"]}, tmp_path / "out")
+        join_splits({"train": [tmp_path / "a.parquet"]}, tmp_path / "out")
 
 
 def test_a_damaged_page(tmp_path: Path) -> None:
@@ -64,4 +64,4 @@ def test_a_damaged_page(tmp_path: Path) -> None:
     content[8:400] = bytes(392)
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.parquet is damaged"):
-        join({"train": [path]}, tmp_path / "out")
+        join_splits({"train": [path]}, tmp_path / "out")

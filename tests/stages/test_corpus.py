@@ -9,58 +9,58 @@ import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.settings.pretrain import CorpusParams
-from pipeline.settings.resolve import resolve
+from pipeline.settings.resolve import resolve_params
 from pipeline.stages.corpus import run
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")
 
 
 def params(**changes: object) -> CorpusParams:
-    resolved = resolve(TEXT, {})["corpus"]
+    resolved = resolve_params(TEXT, {})["corpus"]
     text = {**resolved["texts"]["dialogue"], "file": "a.csv", "sentences": ["one", "two"], "rows": 2}
-    given = {**resolved, "texts": {"a": text}, "tasks": ["t"], "protected": ["t", "u"], "held_out": 0.3, **changes}
-    return CorpusParams.model_validate_json(json.dumps(given))
+    values = {**resolved, "texts": {"a": text}, "tasks": ["t"], "protected": ["t", "u"], "held_out": 0.3, **changes}
+    return CorpusParams.model_validate_json(json.dumps(values))
 
 
-def made(folder: Path, given: CorpusParams, rows: int = 40, *, texts: bool = True) -> list[dict]:
+def make(folder: Path, corpus_params: CorpusParams, rows: int = 40, *, texts: bool = True) -> list[dict]:
     (folder / "raw").mkdir(exist_ok=True)
     (folder / "raw" / "a.csv").write_text("one,two\n" + "".join(f"this {i},that {i}\n" for i in range(rows)))
     (folder / "examples").mkdir(exist_ok=True)
-    for task, found in (("t", "this 3"), ("u", "THAT 5")):
-        columns = {"split": ["train", "validation", "test"], "text": [f"learn {task}", found, f"judged {task}"]}
+    for task, judged in (("t", "this 3"), ("u", "THAT 5")):
+        columns = {"split": ["train", "validation", "test"], "text": [f"learn {task}", judged, f"judged {task}"]}
         columns = columns if texts else {name: values[1:] for name, values in columns.items()}
         pq.write_table(pa.table(columns), folder / "examples" / f"{task}.parquet")
     run(
-        given, raw=folder / "raw", examples=folder / "examples", findings=folder / "findings",
+        corpus_params, raw=folder / "raw", examples=folder / "examples", findings=folder / "findings",
         documents=folder / "corpus.parquet", counts=folder / "corpus.json",
     )  # fmt: skip
     return list(pq.read_table(folder / "corpus.parquet").to_pylist())
 
 
 def test_documents_keep_their_order_and_no_judged_text_is_among_them(tmp_path):
-    found = made(tmp_path, params())
-    assert found[0]["sentences"] == ["this 0", "that 0", "this 1", "that 1"]
-    assert found[1]["sentences"] == ["this 2", "that 2", "that 3"]
-    assert found[2]["sentences"] == ["this 4", "that 4", "this 5"]
-    assert [row["sentences"] for row in found if row["source"] == "task t"] == [["learn t"]]
-    everything = {sentence for row in found for sentence in row["sentences"]}
+    rows = make(tmp_path, params())
+    assert rows[0]["sentences"] == ["this 0", "that 0", "this 1", "that 1"]
+    assert rows[1]["sentences"] == ["this 2", "that 2", "that 3"]
+    assert rows[2]["sentences"] == ["this 4", "that 4", "this 5"]
+    assert [row["sentences"] for row in rows if row["source"] == "task t"] == [["learn t"]]
+    everything = {sentence for row in rows for sentence in row["sentences"]}
     assert not everything & {"this 3", "that 5", "judged t", "judged u", "learn u"}
-    assert {row["split"] for row in found} == {"train", "held_out"}
-    told = json.loads((tmp_path / "corpus.json").read_text())
-    assert told["sources"]["a"]["protected"] == 2
-    assert told["sources"]["a"]["kept"] == 78
-    assert told["protected"] == 4
+    assert {row["split"] for row in rows} == {"train", "held_out"}
+    counts = json.loads((tmp_path / "corpus.json").read_text())
+    assert counts["sources"]["a"]["protected"] == 2
+    assert counts["sources"]["a"]["kept"] == 78
+    assert counts["protected"] == 4
 
 
 def test_the_same_bytes_come_again(tmp_path):
-    made(tmp_path, params())
+    make(tmp_path, params())
     before = (tmp_path / "corpus.parquet").read_bytes()
-    made(tmp_path, params())
+    make(tmp_path, params())
     assert (tmp_path / "corpus.parquet").read_bytes() == before
 
 
 @pytest.mark.parametrize("changes", [{"texts": {}, "tasks": []}, {"texts": {}, "tasks": ["t"]}])
 def test_a_corpus_that_is_empty_is_refused(tmp_path, changes):
-    with pytest.raises(DataError, match=r"the corpus has no document for (train|held_out)"):
-        made(tmp_path, params(**changes), texts=bool(changes["tasks"]))
+    with pytest.raises(DataError, match=r"no document for (train|held_out), \d+ read from (no source|task t)"):
+        make(tmp_path, params(**changes), texts=bool(changes["tasks"]))
     assert not (tmp_path / "corpus.parquet").exists()

@@ -6,7 +6,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from pipeline.core.files import sha256
-from pipeline.core.tables import described, write_arrow
+from pipeline.core.tables import describe, write_arrow
 from pipeline.stages.finetune import run
 from tests.given.training import rows, with_params
 
@@ -29,19 +29,19 @@ def tokens(tmp_path_factory):
         for part, split in parts
     )
     path = tmp_path_factory.mktemp("tokens") / "t.arrow"
-    found = described(table, task="t", labels=("<b>no|</b>", "yes"))
-    write_arrow(path, found.schema, found.to_batches())
+    table = describe(table, task="t", labels=("<b>no|</b>", "yes"))
+    write_arrow(path, table.schema, table.to_batches())
     return path
 
 
 @pytest.fixture(scope="module")
 def results(tokens, encoder, tmp_path_factory):
-    found = []
+    folders = []
     for name in ("one", "two"):
         folder = tmp_path_factory.mktemp(name)
         run(PARAMS, tokens=tokens, encoder=encoder, model=folder / "model", history=folder / "history.json")
-        found.append(folder)
-    return found
+        folders.append(folder)
+    return folders
 
 
 def test_two_runs_give_the_same_bytes(results):
@@ -74,7 +74,7 @@ def test_the_history_tells_the_device_and_the_best_step(results):
     history = json.loads((results[0] / "history.json").read_text())
     assert history["examples"] == {"train": 120, "validation": 40}
     assert history["best"] in history["evaluations"]
-    assert history["best"]["macro_f1"] == max(found["macro_f1"] for found in history["evaluations"])
+    assert history["best"]["macro_f1"] == max(scores["macro_f1"] for scores in history["evaluations"])
     assert history["evaluations"][-1]["step"] == history["steps"]
     assert history["device"]["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
     assert history["device"]["threads"] == PARAMS.threads

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import write_json
 from pipeline.settings.task import ReportParams
 from pipeline.stages.report import run
-from tests.given.reporting import pretraining, three_tasks
+from tests.given.reporting import TEMPLATE_FOLDER, pretraining, three_tasks
 from tests.given.studies import make_study
 
 FOLDERS = ("intake", "findings", "history", "evaluation", "projection")
@@ -29,7 +30,8 @@ def folders(tmp_path: Path) -> dict[str, Path]:
         (tmp_path / folder / "old.json").write_text("no JSON")
         (tmp_path / folder / ".gitignore").write_text("/x")
     write_json(tmp_path / "transfer.json", make_study(labels=(32, 128), seeds=(0, 1)))
-    return {folder: tmp_path / folder for folder in ALL} | {"transfer": tmp_path / "transfer.json"}
+    files = {"transfer": tmp_path / "transfer.json", "templates": TEMPLATE_FOLDER}
+    return {folder: tmp_path / folder for folder in ALL} | files
 
 
 def test_both_files_hold_the_tasks_in_their_order(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_the_encoders_are_shown_beside_chance(folders: dict[str, Path], tmp_path
     run(make_params("spam", encoders=("scratch", "adapted")), **folders, page=page, summary=summary)
     text = page.read_text(encoding="utf-8")
     assert text.count("Pretraining curve") == 2
-    ended = "400 of 400 steps, ended\nafter all steps"
+    ended = "400 of 400 steps,\nended after all steps"
     assert text.index(f"scratch: {ended}") < text.index(f"adapted: {ended}")
     assert "| scratch | 100.0 | 641.7 | 0.300 | 0.055 | 0.750 | 0.520 |" in summary.read_text(encoding="utf-8")
     run(make_params("spam", encoders=()), **folders, page=page, summary=summary)
@@ -68,18 +70,24 @@ def test_the_encoders_are_shown_beside_chance(folders: dict[str, Path], tmp_path
 def test_a_missing_document_is_named(folders: dict[str, Path], tmp_path: Path, folder: str) -> None:
     (folders[folder] / "spam.json").unlink()
     outs = {"page": tmp_path / "report.html", "summary": tmp_path / "report.md"}
-    with pytest.raises(EnvironmentFault, match=rf"{folder}/spam\.json could not be read"):
+    with pytest.raises(EnvironmentFault, match=rf"{folder}/spam\.json.*could not be read"):
         run(make_params("reviews", "spam"), **folders, **outs)
     assert not any(path.exists() for path in outs.values())
 
 
-def test_an_early_end_and_the_replaced_tokens_found_are_told(folders: dict[str, Path], tmp_path: Path) -> None:
-    found = pretraining("small", pairs=False)
-    found["best"]["found_accuracy"] = 0.8764
-    write_json(folders["pretraining"] / "small.json", {**found, "steps": 900, "stopped": "early"})
+def test_a_missing_template_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
+    copy = shutil.copytree(TEMPLATE_FOLDER, tmp_path / "templates")
+    (copy / "study.html").unlink()
+    outs = {"page": tmp_path / "report.html", "summary": tmp_path / "report.md"}
+    with pytest.raises(EnvironmentFault, match=r"templates/study\.html"):
+        run(make_params("spam"), **{**folders, "templates": copy}, **outs)
+    assert not any(path.exists() for path in outs.values())
+
+
+def test_an_early_end_is_reported(folders: dict[str, Path], tmp_path: Path) -> None:
+    history = pretraining("small", pairs=False)
+    write_json(folders["pretraining"] / "small.json", {**history, "steps": 900, "stopped": "early"})
     page, summary = tmp_path / "report.html", tmp_path / "report.md"
     run(make_params("spam", encoders=("small",)), **folders, page=page, summary=summary)
     text = page.read_text(encoding="utf-8")
-    assert "small: 400 of 900 steps, ended\nearly: validation no longer improved" in text
-    assert "0.876" in text
-    assert "| 0.876 |" in summary.read_text(encoding="utf-8")
+    assert "small: 400 of 900 steps,\nended early: validation no longer improved" in text

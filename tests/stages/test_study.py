@@ -11,14 +11,17 @@ import torch
 
 from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.core.files import sha256
-from pipeline.core.tables import described, read_parquet, write_parquet
-from pipeline.models.features import vectors
-from pipeline.models.folder import new_classifier, random_classifier
-from pipeline.settings.study import RivalParams, StartParams, StudyParams, TransferParams, cells_of
+from pipeline.core.tables import describe, read_parquet, write_parquet
+from pipeline.finetune import fit
+from pipeline.models.features import extract_vectors
+from pipeline.models.folder import build_classifier, build_random_classifier
+from pipeline.settings.study import RivalParams, StartParams, StudyParams, TransferParams, list_cells
 from pipeline.settings.task import BaselineParams, ExtractParams, ProbeParams
 from pipeline.stages import rival, start, study, transfer
 from pipeline.study import fewshot
-from pipeline.study.fewshot import epochs
+from pipeline.study.cell import read_answers
+from pipeline.study.fewshot import count_epochs
+from pipeline.study.results import CellResult
 from pipeline.train.training import Training
 from tests.given.training import with_params
 
@@ -40,11 +43,11 @@ def inputs(tmp_path_factory):
             "id": [f"id{at:03}" for at in range(180)],
             "split": [("train", "train", "validation", "test")[at // 2 % 4] for at in range(180)],
             "text": [f"the {kind} film {rng.choice(['plot', 'cast', 'music'])}" for kind in kinds],
-            "label": ["yes" if at % 2 else "no" for at in range(180)],
+            "label": pa.array([at % 2 for at in range(180)], pa.int64()),
             "row": pa.array(range(180), pa.int64()),
         }
     )
-    write_parquet(folder / "t.parquet", described(table, task="t", labels=("no", "yes")))
+    write_parquet(folder / "t.parquet", describe(table, task="t", labels=("no", "yes")))
     (folder / "findings.json").write_text("{}")
     return {"examples": folder / "t.parquet", "findings": folder / "findings.json"}
 
@@ -54,35 +57,40 @@ def cell_params(**changes):
     return StudyParams(**{**values, "min_steps": 40, "extract": None, "probe": None, "finetune": HOW, **changes})
 
 
-def cell(tmp_path, name, stage, params, **paths):
-    stage.run(params, **paths, cell=tmp_path / f"{name}.json")
-    return json.loads((tmp_path / f"{name}.json").read_text())
+def cell(tmp_path, name, stage, params, **paths) -> CellResult:
+    outs = {"cell": tmp_path / f"{name}.json", "predictions": tmp_path / f"{name}.parquet"}
+    stage.run(params, **paths, **outs)
+    document = json.loads(outs["cell"].read_text())
+    return CellResult(document, read_answers(read_parquet(outs["predictions"]), document))
 
 
 def test_majority_and_tfidf_answer_the_test_rows(inputs, tmp_path):
     values = {"task": "t", "labels": 24, "seed": 0}
-    one = cell(tmp_path, "one", rival, RivalParams(arm="majority", baseline=None, **values), **inputs)
-    assert one["accuracy"] == pytest.approx(0.5, abs=0.05)
-    assert len(set(one["predicted"].split())) == 1
-    other = cell(tmp_path, "other", rival, RivalParams(arm="tfidf", baseline=BASELINE, **values), **inputs)
-    assert other["accuracy"] > 0.9
-    assert other["rows"] == {"train": 24, "validation": 24, "test": 44}
-    assert one["actual"] == other["actual"]
+    majority = cell(tmp_path, "majority", rival, RivalParams(arm="majority", baseline=None, **values), **inputs)
+    assert majority.document["accuracy"] == pytest.approx(0.5, abs=0.05)
+    assert len(set(majority.answers.predicted.tolist())) == 1
+    tfidf = cell(tmp_path, "tfidf", rival, RivalParams(arm="tfidf", baseline=BASELINE, **values), **inputs)
+    assert tfidf.document["accuracy"] > 0.9
+    assert tfidf.document["rows"] == {"train": 24, "validation": 24, "test": 44}
+    assert majority.answers.ids == tfidf.answers.ids
+    assert majority.answers.actual.tolist() == tfidf.answers.actual.tolist()
 
 
 def test_a_rival_never_imports_torch():
     code = "import sys, pipeline.stages.rival, pipeline.stages.transfer; "
-    found = "print(sorted(name for name in ('torch', 'transformers') if name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code + found], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    show = "print(sorted(name for name in ('torch', 'transformers') if name in sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", code + show], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
 
 
 def test_fine_tuning_learns_from_few_labels_and_gives_the_same_bytes_again(inputs, encoder, tmp_path):
-    found = [cell(tmp_path, name, study, cell_params(), start=encoder, **inputs) for name in ("one", "two")]
-    assert sha256(tmp_path / "one.json") == sha256(tmp_path / "two.json")
-    assert found[0]["accuracy"] > 0.8
-    assert found[0]["steps"] >= 40
-    assert found[0]["tokens"] > 40 * 8 * 3
+    document, _ = cell(tmp_path, "one", study, cell_params(), start=encoder, **inputs)
+    cell(tmp_path, "two", study, cell_params(), start=encoder, **inputs)
+    for suffix in ("json", "parquet"):
+        assert sha256(tmp_path / f"one.{suffix}") == sha256(tmp_path / f"two.{suffix}")
+    assert document["accuracy"] > 0.8
+    assert document["steps"] >= 40
+    assert document["tokens"] > 40 * 8 * 3
 
 
 def test_low_rank_adapters_learn_in_place_of_the_encoder(inputs, encoder, tmp_path, monkeypatch):
@@ -93,7 +101,7 @@ def test_low_rank_adapters_learn_in_place_of_the_encoder(inputs, encoder, tmp_pa
             learning.update(name for name, value in model.named_parameters() if value.requires_grad)
             super().__init__(model, *others)
 
-    monkeypatch.setattr(fewshot, "Training", Watched)
+    monkeypatch.setattr(fit, "Training", Watched)
     how = HOW.model_copy(update={"lora": 2, "freeze_layers": 1, "freeze_embeddings": True})
     cell(tmp_path, "lora", study, cell_params(finetune=how), start=encoder, **inputs)
     inside = {name for name in learning if ".layer." in name}
@@ -108,11 +116,11 @@ def test_a_text_is_read_as_far_as_the_encoder_can(inputs, encoder, tmp_path):
     write_parquet(
         tmp_path / "long.parquet", table.set_column(table.column_names.index("text"), "text", pa.array(texts))
     )
-    found = cell(
+    document, _ = cell(
         tmp_path, "long", study, cell_params(max_length=512, min_steps=2),
         examples=tmp_path / "long.parquet", findings=inputs["findings"], start=encoder,
     )  # fmt: skip
-    assert found["steps"] >= 2
+    assert document["steps"] >= 2
 
 
 def test_a_test_row_changes_no_answer_to_the_others(inputs, encoder, tmp_path):
@@ -125,30 +133,27 @@ def test_a_test_row_changes_no_answer_to_the_others(inputs, encoder, tmp_path):
     less = cell(
         tmp_path, "less", study, cell_params(), start=encoder, **inputs | {"examples": tmp_path / "fewer.parquet"}
     )
-    place = sorted(key for key, split in zip(ids, table["split"].to_pylist(), strict=True) if split == "test").index(
-        ids[gone]
-    )
-    kept = whole["predicted"].split()
-    del kept[place]
-    assert kept == less["predicted"].split()
+    predicted = dict(zip(whole.answers.ids, whole.answers.predicted.tolist(), strict=True))
+    del predicted[ids[gone]]
+    assert predicted == dict(zip(less.answers.ids, less.answers.predicted.tolist(), strict=True))
 
 
 def test_another_seed_sees_other_rows_and_makes_another_model(inputs, encoder, tmp_path):
-    one, other = (
+    first, other = (
         cell(tmp_path, f"{seed}", study, cell_params(seed=seed, labels=6, min_steps=40), start=encoder, **inputs)
         for seed in (0, 1)
     )
-    assert one["actual"] == other["actual"]
-    assert one["predicted"] != other["predicted"]
+    assert first.answers.actual.tolist() == other.answers.actual.tolist()
+    assert first.answers.predicted.tolist() != other.answers.predicted.tolist()
 
 
 def test_a_probe_fits_a_linear_model_on_frozen_features(inputs, encoder, tmp_path):
     params = cell_params(
         finetune=None, probe=ProbeParams(probe_strengths=(0.01, 0.1, 1.0), max_iter=1000), extract=EXTRACT
     )
-    found = cell(tmp_path, "probe", study, params, start=encoder, **inputs)
-    assert found["accuracy"] > 0.8
-    assert (found["steps"], found["tokens"]) == (0, 0)
+    document, _ = cell(tmp_path, "probe", study, params, start=encoder, **inputs)
+    assert document["accuracy"] > 0.8
+    assert (document["steps"], document["tokens"]) == (0, 0)
 
 
 def test_a_probe_computes_on_the_threads_that_extract_says(inputs, encoder, tmp_path, monkeypatch):
@@ -156,9 +161,9 @@ def test_a_probe_computes_on_the_threads_that_extract_says(inputs, encoder, tmp_
 
     def watched(*given):
         used.append(torch.get_num_threads())
-        return vectors(*given)
+        return extract_vectors(*given)
 
-    monkeypatch.setattr(fewshot, "vectors", watched)
+    monkeypatch.setattr(fewshot, "extract_vectors", watched)
     before = torch.get_num_threads()
     params = cell_params(
         finetune=None, probe=ProbeParams(probe_strengths=(0.1,), max_iter=1000),
@@ -176,12 +181,12 @@ def test_a_cell_that_says_nothing_is_refused(inputs, encoder, tmp_path):
 
 @pytest.mark.parametrize(("rows", "expected"), [(8, 40), (24, 14), (320, 1), (1000, 1)])
 def test_few_rows_are_seen_often_enough(rows, expected):
-    assert epochs(HOW, rows, min_steps=40) == expected
+    assert count_epochs(HOW, rows, min_steps=40) == expected
 
 
 def test_a_random_start_has_the_encoders_shape_and_depends_on_the_seed(encoder):
-    one, same, other = (random_classifier(encoder, ("a", "b"), dropout=0.0, seed=seed) for seed in (1, 1, 2))
-    loaded = new_classifier(encoder, ("a", "b"), dropout=0.0, seed=3)  # the encoder itself was made with seed 0
+    one, same, other = (build_random_classifier(encoder, ("a", "b"), dropout=0.0, seed=seed) for seed in (1, 1, 2))
+    loaded = build_classifier(encoder, ("a", "b"), dropout=0.0, seed=3)  # the encoder itself was made with seed 0
     for (name, value), (_, again), (_, different), (_, theirs) in zip(
         *(model.named_parameters() for model in (one, same, other, loaded)), strict=True
     ):
@@ -204,7 +209,7 @@ def test_a_pretrained_start_is_the_encoder_and_a_random_one_its_shape(encoder, t
 
 def test_a_folder_that_is_no_encoder_is_refused(tmp_path):
     (tmp_path / "none").mkdir()
-    with pytest.raises(EnvironmentFault, match=r"has no config\.json"):
+    with pytest.raises(EnvironmentFault, match=r"none: .*config\.json"):
         start.run(StartParams(arm="a", initial="random"), encoder=tmp_path / "none", start=tmp_path / "start")
     assert not (tmp_path / "start").exists()
 
@@ -216,15 +221,16 @@ def test_the_cells_are_joined_and_others_do_not_matter(inputs, tmp_path):
         comparisons=(("tfidf", "majority"),), confidence=0.95, resamples=100,
     )  # fmt: skip
     cells = tmp_path / "cells"
-    for name, where in cells_of(params, params.arms):
+    for name, where in list_cells(params, params.arms):
         values = RivalParams(**where._asdict(), baseline=BASELINE if where.arm == "tfidf" else None)
-        rival.run(values, **inputs, cell=cells / f"{name}.json")
+        rival.run(values, **inputs, cell=cells / f"{name}.json", predictions=cells / f"{name}.parquet")
     (cells / "t-forest-8-0.json").write_text("no JSON")
     transfer.run(params, cells=cells, transfer=tmp_path / "transfer.json", curves=tmp_path / "transfer.csv")
-    found = json.loads((tmp_path / "transfer.json").read_text())
-    assert [arm["arm"] for arm in found["tasks"][0]["arms"]] == ["majority", "tfidf"]
-    assert found["tasks"][0]["comparisons"][-1]["outcome"] == "real gain"
+    (task,) = json.loads((tmp_path / "transfer.json").read_text())["tasks"]
+    assert [arm["arm"] for arm in task["arms"]] == ["majority", "tfidf"]
+    assert task["comparisons"][-1]["outcome"] == "real gain"
     assert len((tmp_path / "transfer.csv").read_text().splitlines()) == 5
-    (cells / "t-tfidf-8-1.json").unlink()
-    with pytest.raises(EnvironmentFault, match="t-tfidf-8-1"):
-        transfer.run(params, cells=cells, transfer=tmp_path / "transfer.json", curves=tmp_path / "transfer.csv")
+    for suffix in ("parquet", "json"):
+        (cells / f"t-tfidf-8-1.{suffix}").unlink()
+        with pytest.raises(EnvironmentFault, match=rf"t-tfidf-8-1\.{suffix}"):
+            transfer.run(params, cells=cells, transfer=tmp_path / "transfer.json", curves=tmp_path / "transfer.csv")

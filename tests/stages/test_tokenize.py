@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 from transformers import AutoTokenizer
 
-from pipeline.core.tables import described, labels_of, read_arrow, task_of, write_parquet
+from pipeline.core.tables import describe, labels_of, read_arrow, task_of, write_parquet
 from pipeline.settings.task import TokenizeParams
 from pipeline.stages import tokenize
 from pipeline.stages.tokenize import run
@@ -18,11 +18,11 @@ def inputs(tmp_path):
             "id": ["1", "2", "3"],
             "split": ["train", "validation", "test"],
             "text": ["a good film", "bad " * 9, "[MASK]"],
-            "label": ["yes", "no", "yes"],
+            "label": pa.array([0, 1, 0], pa.int64()),
             "row": [2, 3, 4],
         }
     )
-    write_parquet(tmp_path / "examples", described(table, task="t", labels=("yes", "no")))
+    write_parquet(tmp_path / "examples", describe(table, task="t", labels=("yes", "no")))
     (tmp_path / "findings").write_text("{}")
     return {"examples": tmp_path / "examples", "findings": tmp_path / "findings"}
 
@@ -49,12 +49,12 @@ def in_one_piece(examples, encoder, out, rows_per_batch):
         {
             "id": rows["id"],
             "split": rows["split"],
-            "labels": pa.array([["yes", "no"].index(label) for label in rows["label"].to_pylist()], pa.int64()),
+            "labels": rows["label"],
             "input_ids": pa.array(ids, pa.list_(pa.int32())),
             "truncated": [len(row) > 6 for row in whole],
         }
     )
-    table = described(table.combine_chunks(), task="t", labels=("yes", "no"))
+    table = describe(table.combine_chunks(), task="t", labels=("yes", "no"))
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         for start in range(0, table.num_rows, rows_per_batch):
             part = table.slice(start, rows_per_batch).to_pydict()
@@ -69,12 +69,12 @@ def test_the_bytes_are_those_of_the_whole_table_whatever_the_batch(encoder, tmp_
             "id": [f"{row}" for row in range(count)],
             "split": ["train"] * count,
             "text": ["a good film " * (row % 4) for row in range(count)],
-            "label": ["yes", "no", "no", "yes", "no"] * 5,
+            "label": pa.array([0, 1, 1, 0, 1] * 5, pa.int64()),
             "row": range(count),
         }
     )
     examples = tmp_path / "examples"
-    write_parquet(examples, described(table, task="t", labels=("yes", "no")))
+    write_parquet(examples, describe(table, task="t", labels=("yes", "no")))
     in_one_piece(examples, encoder, tmp_path / "expected", record_tokens // 6)
     monkeypatch.setattr(tokenize, "RECORD_TOKENS", record_tokens)
     for batch_texts in (1, 3, 8, 1000):

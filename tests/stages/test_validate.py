@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.checks.drift import LENGTH_EDGES
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
-from pipeline.core.tables import described, write_parquet
+from pipeline.core.tables import describe, write_parquet
 from pipeline.settings.task import Profile
 from pipeline.stages.validate import run
 from tests.given.validating import CLASSES, Row, good_rows, make_intake, make_params, make_table
@@ -104,10 +104,12 @@ def test_same_examples_give_the_same_bytes_in_the_order_of_the_suite(paths: Path
         (put(5, row=None), "row_given", "1 of 120 rows  1\n"),
         (copy("id", 3, 8), "id_unique", "2 of 120 rows  2      5, 10"),
         (put(5, split="dev"), "split_known", "1 of 120 rows: 'dev'  1      7"),
-        (put(5, label="\x1b[31m"), "label_known", r"1 of 120 rows: '\x1b[31m'  1      7"),
+        (put(5, split="\x1b[31m"), "split_known", r"1 of 120 rows: '\x1b[31m'  1      7"),
+        (put(5, label=2), "label_known", "1 of 120 rows: 2  1      7"),
+        (put(5, label=-1), "label_known", "1 of 120 rows: -1  1      7"),
         (put(TEST, text="KNOLL  0 knoll 0 KNOLL"), "no_leak", "2 of 120 rows  2      2, 92"),
         (lambda rows: [row.update(split="train") for row in rows[61:90]], "split_rows", "'validation' 1"),
-        (lambda rows: [row.update(label="positive") for row in rows[8:60]], "class_rows", "'negative' 4"),
+        (lambda rows: [row.update(label=1) for row in rows[8:60]], "class_rows", "'negative' 4"),
         (both(put(3, text="caf\ufffd noir"), put(TEST, text="un cafÃ© noir")), "broken_share", "0.01667"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.isidentifier() else "",
@@ -136,7 +138,7 @@ def test_a_critical_fault_stops(paths: Paths, fault: Callable[[list[Row]], None]
          "near_share", ("0.01667", [96])),
         (both(), {"min_class_share": 0.6}, "class_share", ("'negative' 0.5, 'positive' 0.5", [])),
         (both(), {"max_majority_share": 0.4}, "majority_share", ("'negative' 0.5, 'positive' 0.5", [])),
-        (lambda rows: [row.update(label="positive") for row in rows[:14]],
+        (lambda rows: [row.update(label=1) for row in rows[:14]],
          {"reference": ALIKE}, "label_drift", ("0.1167", [])),
         (lambda rows: [row.update(text=f"{row['text']} and some more words") for row in rows[:9]],
          {"reference": ALIKE}, "length_drift", ("0.15", [])),
@@ -165,9 +167,9 @@ def test_findings_hold_no_text_of_the_data(paths: Paths, capsys: pytest.CaptureF
     rows[TEST]["text"] = "secretword " * 200
     failed = failures(validate(paths, make_table(rows)))
     assert {"broken_text", "long_text"} <= set(failed)
-    said = paths["findings"].read_text() + capsys.readouterr().out
-    assert "secretword" not in said
-    assert "script" not in said
+    shown = paths["findings"].read_text() + capsys.readouterr().out
+    assert "secretword" not in shown
+    assert "script" not in shown
 
 
 def test_a_class_without_rows_in_train_stops(paths: Paths) -> None:
@@ -192,12 +194,13 @@ def test_conflicts_and_duplicates_come_from_the_intake(paths: Paths) -> None:
         (lambda table: table.drop_columns(["row"]), "columns"),
         (lambda table: table.set_column(4, "row", table["row"].cast(pa.string())), "types"),
         (lambda table: table.append_column("stars", table["row"]), "types"),
+        (lambda table: table.set_column(3, "label", table["label"].cast(pa.string())), "types"),
     ],
 )
 def test_a_wrong_schema_stops_before_anything_else(
     paths: Paths, change: Callable[[pa.Table], pa.Table], check: str
 ) -> None:
-    message, failed = refused(paths, described(change(make_table(good_rows())), task="reviews", labels=CLASSES))
+    message, failed = refused(paths, describe(change(make_table(good_rows())), task="reviews", labels=CLASSES))
     assert failed == {check}
     assert "1 of 2 checks" in message
 

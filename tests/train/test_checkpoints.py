@@ -9,30 +9,39 @@ import torch
 
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import sha256
-from pipeline.train.checkpoints import KEPT, MANIFEST, RECORD, TENSORS, Checkpoint, read, tidy, write
+from pipeline.train.checkpoints import (
+    CHECKPOINTS_KEPT,
+    MANIFEST,
+    RECORD,
+    TENSORS,
+    Checkpoint,
+    read_checkpoints,
+    remove_partial,
+    write_checkpoint,
+)
 
 
 def checkpoint(step: int) -> Checkpoint:
     return Checkpoint(step, {"a": torch.full((3,), float(step)), "b": torch.tensor(step)}, {"losses": [0.1, 1 / 3]})
 
 
-def found(folder, key="k"):
-    return list(read(folder, key=key))
+def read_all(folder, key="k"):
+    return list(read_checkpoints(folder, key=key))
 
 
 def test_what_was_written_comes_back_newest_first_and_old_ones_go(tmp_path):
     for step in (5, 90, 1000):
-        write(tmp_path, checkpoint(step), key="k")
-    assert [one.step for one in found(tmp_path)] == [1000, 90]
-    assert len(list(tmp_path.iterdir())) == KEPT
-    newest = found(tmp_path)[0]
+        write_checkpoint(tmp_path, checkpoint(step), key="k")
+    assert [checkpoint.step for checkpoint in read_all(tmp_path)] == [1000, 90]
+    assert len(list(tmp_path.iterdir())) == CHECKPOINTS_KEPT
+    newest = read_all(tmp_path)[0]
     assert torch.equal(newest.tensors["a"], torch.full((3,), 1000.0))
     assert newest.tensors["b"].dtype is torch.int64
     assert newest.record == {"losses": [0.1, 1 / 3]}
 
 
 def test_no_folder_has_no_checkpoint(tmp_path):
-    assert found(tmp_path / "absent") == []
+    assert read_all(tmp_path / "absent") == []
 
 
 def flip(path, offset):
@@ -57,43 +66,44 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_one_is_refused_and_the_older_one_is_there(tmp_path, damage):
-    write(tmp_path, checkpoint(1), key="k")
-    write(tmp_path, checkpoint(2), key="k")
+    write_checkpoint(tmp_path, checkpoint(1), key="k")
+    write_checkpoint(tmp_path, checkpoint(2), key="k")
     damage(tmp_path / "000000002")
-    reason, older = found(tmp_path)
+    reason, older = read_all(tmp_path)
     assert reason.startswith(f"{tmp_path / '000000002'} is refused: ")
     assert older.step == 1
 
 
 def test_one_of_another_training_is_refused(tmp_path):
-    write(tmp_path / "one", checkpoint(1), key="one")
+    write_checkpoint(tmp_path / "one", checkpoint(1), key="one")
     shutil.copytree(tmp_path / "one", tmp_path / "other")
-    (reason,) = found(tmp_path / "other", key="other")
-    assert "it is of other data, parameters, code or versions" in reason
+    (reason,) = read_all(tmp_path / "other", key="other")
+    assert reason.startswith(f"{tmp_path / 'other' / '000000001'} is refused")
+    assert "other data" in reason
 
 
 def test_a_full_disk_leaves_the_older_ones(tmp_path, monkeypatch):
-    write(tmp_path, checkpoint(1), key="k")
+    write_checkpoint(tmp_path, checkpoint(1), key="k")
 
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(EnvironmentFault, match="No space left on device"):
-        write(tmp_path, checkpoint(2), key="k")
-    assert [one.step for one in found(tmp_path)] == [1]
+        write_checkpoint(tmp_path, checkpoint(2), key="k")
+    assert [checkpoint.step for checkpoint in read_all(tmp_path)] == [1]
     assert [path.name for path in tmp_path.iterdir()] == ["000000001"]
 
 
 def test_a_really_full_disk_leaves_the_older_ones(tmp_path):
     """A limit on the size of a file, which every write meets as it does a full disk."""
-    write(tmp_path, checkpoint(1), key="k")
+    write_checkpoint(tmp_path, checkpoint(1), key="k")
     large = checkpoint(2)._replace(tensors={"a": torch.zeros(100_000)})
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
         with pytest.raises(EnvironmentFault, match="could not be written"):
-            write(tmp_path, large, key="k")
+            write_checkpoint(tmp_path, large, key="k")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
@@ -102,25 +112,25 @@ def test_a_really_full_disk_leaves_the_older_ones(tmp_path):
 
 def test_a_refused_one_takes_no_place(tmp_path):
     for step in (100, 200):
-        write(tmp_path, checkpoint(step), key="k")
+        write_checkpoint(tmp_path, checkpoint(step), key="k")
     flip(tmp_path / "000000200" / TENSORS, -1)
     for step in (120, 140):
-        write(tmp_path, checkpoint(step), key="k")
-    assert [one.step for one in found(tmp_path)] == [140, 120]
+        write_checkpoint(tmp_path, checkpoint(step), key="k")
+    assert [checkpoint.step for checkpoint in read_all(tmp_path)] == [140, 120]
 
 
 def test_a_whole_one_of_another_shape_is_refused(tmp_path):
-    write(tmp_path, checkpoint(1), key="k")
+    write_checkpoint(tmp_path, checkpoint(1), key="k")
     path = tmp_path / "000000001"
     (path / RECORD).write_text("{}")
     (path / MANIFEST).write_text(json.dumps({name: sha256(path / name) for name in (TENSORS, RECORD)}))
-    (reason,) = found(tmp_path)
+    (reason,) = read_all(tmp_path)
     assert "is refused" in reason
 
 
 def test_what_a_kill_left_half_written_is_no_checkpoint_and_goes(tmp_path):
-    write(tmp_path, checkpoint(1), key="k")
+    write_checkpoint(tmp_path, checkpoint(1), key="k")
     (tmp_path / "000000002.partial").mkdir()
-    assert [one.step for one in found(tmp_path)] == [1]
-    tidy(tmp_path)
+    assert [checkpoint.step for checkpoint in read_all(tmp_path)] == [1]
+    remove_partial(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["000000001"]

@@ -1,3 +1,5 @@
+"""The choice of a training; `choose_compute` and `matches_eager` of `models.compute` are tested through it."""
+
 import json
 import time
 
@@ -7,15 +9,14 @@ from transformers import BertConfig, BertForSequenceClassification, DebertaV2Con
 
 from pipeline.core.errors import UsageError
 from pipeline.finetune.classification import CLASSES
-from pipeline.models import attention as packing
 from pipeline.models.attention import FLAT
-from pipeline.models.compute import Choice, order
-from pipeline.models.device import Device, choose
-from pipeline.models.layers import only_what_the_head_reads
-from pipeline.train.choice import agrees, for_training, key, settled
+from pipeline.models.compute import Choice
+from pipeline.models.device import choose_device
+from pipeline.models.layers import shorten_last_layer
+from pipeline.train.choice import attention_agrees, checkpoint_key, choose_for_training, load_or_choose
 from tests.given.training import DEVICE, model, rows, with_params
 
-HERE = choose("fp32").device.type
+HERE = choose_device("fp32").device.type
 CHOICE = Choice(2, "fp32", "eager", "a test")
 
 
@@ -27,29 +28,31 @@ def test_what_was_chosen_once_is_kept_for_the_same_training(tmp_path):
         asked.append(1)
         return CHOICE._replace(threads=len(asked))
 
-    assert settled(path, "one", make) == settled(path, "one", make) == CHOICE._replace(threads=1)
-    assert settled(path, "other", make) == CHOICE._replace(threads=2)
+    assert load_or_choose(path, "one", make) == load_or_choose(path, "one", make) == CHOICE._replace(threads=1)
+    assert load_or_choose(path, "other", make) == CHOICE._replace(threads=2)
     assert len(asked) == 2
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"identity": "k"}', '{"identity": "k", "color": 1}', "{"])
 def test_a_damaged_choice_is_made_anew(tmp_path, content):
     (tmp_path / "choice.json").write_text(content)
-    assert settled(tmp_path / "choice.json", "k", lambda: CHOICE) == CHOICE
+    assert load_or_choose(tmp_path / "choice.json", "k", lambda: CHOICE) == CHOICE
     assert json.loads((tmp_path / "choice.json").read_text())["choice"]["attention"] == "eager"
 
 
 def test_a_choice_that_somebody_edited_is_made_anew(tmp_path):
     path = tmp_path / "choice.json"
-    settled(path, "k", lambda: CHOICE)
+    load_or_choose(path, "k", lambda: CHOICE)
     path.write_text(path.read_text().replace("eager", "eages"))
-    assert settled(path, "k", lambda: CHOICE) == CHOICE
+    assert load_or_choose(path, "k", lambda: CHOICE) == CHOICE
 
 
 def test_whatever_decides_the_bytes_changes_the_key_and_the_reason_does_not():
     changes = ({"threads": 1}, {"precision": "bf16"}, {"attention": "sdpa"}, {})
-    assert len({key("k", CHOICE._replace(**change)) for change in changes} | {key("l", CHOICE)}) == 5
-    assert key("k", CHOICE._replace(reason="another")) == key("k", CHOICE)
+    assert (
+        len({checkpoint_key("k", CHOICE._replace(**change)) for change in changes} | {checkpoint_key("l", CHOICE)}) == 5
+    )
+    assert checkpoint_key("k", CHOICE._replace(reason="another")) == checkpoint_key("k", CHOICE)
 
 
 def test_the_attention_is_that_of_the_device_and_no_clock_is_asked(encoder, monkeypatch):
@@ -57,41 +60,19 @@ def test_the_attention_is_that_of_the_device_and_no_clock_is_asked(encoder, monk
     for name in ("perf_counter", "thread_time", "process_time", "monotonic"):
         monkeypatch.setattr(time, name, lambda: pytest.fail("a clock was asked"))
     classifier = model(encoder)
-    with only_what_the_head_reads(classifier):
-        found = for_training(classifier, rows(40), with_params(attention="auto"), CLASSES)
-    assert found.attention == {"cpu": "eager", "cuda": "sdpa"}[HERE]
-    assert f"attention: of a {HERE}" in found.reason
-
-
-@pytest.mark.parametrize(
-    ("device", "precision", "heads", "dropout", "first"),
-    [
-        ("cpu", "bf16", 4, 0.0, "eager"),
-        ("cpu", "fp32", 4, 0.0, "eager"),
-        ("cuda", "bf16", 4, 0.0, FLAT),
-        ("cuda", "bf16", 4, 0.1, "sdpa"),  # the kernel has no dropout
-        ("cuda", "bf16", 32, 0.0, "sdpa"),  # nor heads of two numbers
-        ("cuda", "fp32", 4, 0.0, "sdpa"),  # nor whole precision
-    ],
-)
-def test_on_a_gpu_the_batch_is_flat_where_one_kernel_takes_it(monkeypatch, device, precision, heads, dropout, first):
-    monkeypatch.setattr(packing, "has_kernel", lambda: True)
-    with torch.device("meta"):
-        classifier = BertForSequenceClassification(
-            BertConfig(vocab_size=8, hidden_size=64, num_hidden_layers=1, num_attention_heads=heads)
-        )
-    assert order(classifier, Device(torch.device(device), precision, ""), dropout)[0] == first
-    monkeypatch.setattr(packing, "has_kernel", lambda: False)
-    assert FLAT not in order(classifier, Device(torch.device(device), precision, ""), dropout)
+    with shorten_last_layer(classifier):
+        choice = choose_for_training(classifier, rows(40), with_params(attention="auto"), CLASSES)
+    assert choice.attention == {"cpu": "eager", "cuda": "sdpa"}[HERE]
+    assert f"attention: of a {HERE}" in choice.reason
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa", FLAT])
 def test_an_attention_that_is_set_is_taken(encoder, attention):
     classifier = model(encoder)
-    with only_what_the_head_reads(classifier):
-        found = for_training(classifier, rows(40), with_params(attention=attention), CLASSES)
-    assert found[:3] == (1, "fp32", attention)
-    assert "set by `attention`" in found.reason
+    with shorten_last_layer(classifier):
+        choice = choose_for_training(classifier, rows(40), with_params(attention=attention), CLASSES)
+    assert choice[:3] == (1, "fp32", attention)
+    assert "set by `attention`" in choice.reason
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -101,8 +82,8 @@ def test_choosing_leaves_no_trace(encoder, attention, training):
     classifier.train(training)
     weights = {name: value.clone() for name, value in classifier.state_dict().items()}
     state = torch.random.get_rng_state()
-    with only_what_the_head_reads(classifier):
-        for_training(classifier, rows(40), with_params(attention=attention, dropout=0.1), CLASSES)
+    with shorten_last_layer(classifier):
+        choose_for_training(classifier, rows(40), with_params(attention=attention, dropout=0.1), CLASSES)
     assert torch.random.get_rng_state().equal(state)
     assert classifier.config._attn_implementation == "eager"
     assert classifier.training == training
@@ -117,15 +98,15 @@ def test_a_family_whose_examples_would_see_each_other_is_not_flattened(monkeypat
         relative_attention=True, position_biased_input=False, pos_att_type=["p2c", "c2p"],
     )  # fmt: skip
     classifier, train = DebertaV2ForSequenceClassification(config).eval(), rows(40)
-    assert agrees(classifier, "eager", train, range(8), DEVICE, CLASSES)
-    with only_what_the_head_reads(classifier):
-        assert not agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
-        with pytest.raises(UsageError, match="does not compute the same with `attention` flat"):
-            for_training(classifier, train, with_params(attention="flat"), CLASSES)
-        monkeypatch.setattr("pipeline.train.choice.order", lambda *_: (FLAT, "eager"))
-        found = for_training(classifier, train, with_params(attention="auto"), CLASSES)
-    assert found.attention == "eager"
-    assert "without flat, which differ" in found.reason
+    assert attention_agrees(classifier, "eager", train, range(8), DEVICE, CLASSES)
+    with shorten_last_layer(classifier):
+        assert not attention_agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
+        with pytest.raises(UsageError, match=r"`attention: flat`.*DebertaV2ForSequenceClassification"):
+            choose_for_training(classifier, train, with_params(attention="flat"), CLASSES)
+        monkeypatch.setattr("pipeline.models.compute.rank_attentions", lambda *_: (FLAT, "eager"))
+        choice = choose_for_training(classifier, train, with_params(attention="auto"), CLASSES)
+    assert choice.attention == "eager"
+    assert "without flat, which differ" in choice.reason
 
 
 def test_a_leak_between_examples_is_seen(monkeypatch):
@@ -138,10 +119,12 @@ def test_a_leak_between_examples_is_seen(monkeypatch):
         torch.manual_seed(0)
         classifier = BertForSequenceClassification(config)
     train = rows(40)
-    with only_what_the_head_reads(classifier):
-        assert agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
-        monkeypatch.setattr("pipeline.models.attention._run", lambda q, k, v, _count, scale, *_: _leaky(q, k, v, scale))
-        assert not agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
+    with shorten_last_layer(classifier):
+        assert attention_agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
+        monkeypatch.setattr(
+            "pipeline.models.attention._attend_run", lambda q, k, v, _count, scale, *_: _leaky(q, k, v, scale)
+        )
+        assert not attention_agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
 
 
 def test_a_leak_is_seen_where_every_update_is_one_example(monkeypatch):
@@ -153,11 +136,13 @@ def test_a_leak_is_seen_where_every_update_is_one_example(monkeypatch):
         torch.manual_seed(0)
         classifier = BertForSequenceClassification(config)
     params = with_params(attention=FLAT, batch_size=1)
-    with only_what_the_head_reads(classifier):
-        assert for_training(classifier, rows(40), params, CLASSES).attention == FLAT
-        monkeypatch.setattr("pipeline.models.attention._run", lambda q, k, v, _count, scale, *_: _leaky(q, k, v, scale))
-        with pytest.raises(UsageError, match="does not compute the same"):
-            for_training(classifier, rows(40), params, CLASSES)
+    with shorten_last_layer(classifier):
+        assert choose_for_training(classifier, rows(40), params, CLASSES).attention == FLAT
+        monkeypatch.setattr(
+            "pipeline.models.attention._attend_run", lambda q, k, v, _count, scale, *_: _leaky(q, k, v, scale)
+        )
+        with pytest.raises(UsageError, match=r"`attention: flat`.*BertForSequenceClassification"):
+            choose_for_training(classifier, rows(40), params, CLASSES)
 
 
 def _leaky(query, key, value, scale):
@@ -167,12 +152,12 @@ def _leaky(query, key, value, scale):
 
 def test_nothing_to_train_on_is_said(encoder):
     with pytest.raises(UsageError, match="there is nothing to train on"):
-        for_training(model(encoder), rows(0), with_params(attention="auto"), CLASSES)
+        choose_for_training(model(encoder), rows(0), with_params(attention="auto"), CLASSES)
 
 
 def test_numbers_that_are_not_finite_are_not_held_against_an_attention(encoder):
     classifier = model(encoder)
     with torch.no_grad():
         classifier.classifier.weight.fill_(float("nan"))
-    found = for_training(classifier, rows(8), with_params(attention="sdpa"), CLASSES)
-    assert found.attention == "sdpa"
+    choice = choose_for_training(classifier, rows(8), with_params(attention="sdpa"), CLASSES)
+    assert choice.attention == "sdpa"

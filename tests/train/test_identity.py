@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.train.identity import identity
+from pipeline.train.identity import identify_training
 from tests.given.training import PARAMS, with_params
 
 
@@ -13,7 +13,7 @@ def inputs(tmp_path):
 
 
 def key(inputs, params=PARAMS, stage="finetune"):
-    return identity(params, inputs, stage=stage)
+    return identify_training(params, inputs, stage=stage)
 
 
 def test_the_same_training_has_the_same_identity(inputs):

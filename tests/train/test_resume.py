@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,8 +15,8 @@ import pytest
 
 from pipeline.core.errors import EnvironmentFault, Stopped
 from pipeline.finetune.classification import CLASSES
-from pipeline.train.checkpoints import write
-from pipeline.train.resume import to_the_end
+from pipeline.train.checkpoints import write_checkpoint
+from pipeline.train.resume import run_to_end
 from pipeline.train.training import Training
 from tests.given.training import DEVICE, model, rows, with_params
 
@@ -61,7 +62,7 @@ def train(
     start = time.monotonic()
     if after:
         threading.Thread(target=lambda: (time.sleep(after), die()), daemon=True).start()
-    trained = to_the_end(under_way, folder, key="k", seconds=0.0)
+    trained = run_to_end(under_way, folder, key="k", seconds=0.0)
     seconds = time.monotonic() - start
     weights = {name: value.tolist() for name, value in under_way.model.state_dict().items()}
     out.write_text(json.dumps([weights, trained._asdict(), seen, seconds]))
@@ -131,35 +132,35 @@ def test_a_request_to_stop_finishes_the_step_and_leaves_a_checkpoint(encoder, tm
             os.kill(os.getpid(), number)
 
     stopped.advance = advance_and_ask
-    with pytest.raises(Stopped, match="stopped after step 3"):
-        to_the_end(stopped, tmp_path, key="k", seconds=3600.0)
+    with pytest.raises(Stopped, match=r"after step 3\b"):
+        run_to_end(stopped, tmp_path, key="k", seconds=3600.0)
     assert signal.getsignal(number) is before
     again, whole = training(encoder), training(encoder)
-    trained = to_the_end(again, tmp_path, key="k", seconds=3600.0)
-    assert "going on after step 3 of" in capsys.readouterr().out
-    assert trained == to_the_end(whole, tmp_path / "whole", key="k", seconds=3600.0)
+    trained = run_to_end(again, tmp_path, key="k", seconds=3600.0)
+    assert "resuming after step 3 of" in capsys.readouterr().out
+    assert trained == run_to_end(whole, tmp_path / "whole", key="k", seconds=3600.0)
     for ours, theirs in zip(again.model.parameters(), whole.model.parameters(), strict=True):
         assert ours.equal(theirs)
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_older_and_to_a_new_start(encoder, tmp_path, capsys):
-    expected = to_the_end(training(encoder), tmp_path / "work", key="k", seconds=0.0)
+    expected = run_to_end(training(encoder), tmp_path / "work", key="k", seconds=0.0)
     older, newest = sorted((tmp_path / "work" / "k").iterdir())
     (newest / "record.json").write_text("{}")
     capsys.readouterr()
-    assert to_the_end(training(encoder), tmp_path / "work", key="k", seconds=3600.0) == expected
-    told = capsys.readouterr().out
-    assert f"{newest} is refused: record.json is not what was written" in told
-    assert f"going on after step {int(older.name)} of" in told
+    assert run_to_end(training(encoder), tmp_path / "work", key="k", seconds=3600.0) == expected
+    printed = capsys.readouterr().out
+    assert f"{newest} is refused: record.json" in printed
+    assert f"resuming after step {int(older.name)} of" in printed
     (older / "tensors.safetensors").unlink()
-    assert to_the_end(training(encoder), tmp_path / "work", key="k", seconds=3600.0) == expected
-    assert "no checkpoint is good: starting over" in capsys.readouterr().out
+    assert run_to_end(training(encoder), tmp_path / "work", key="k", seconds=3600.0) == expected
+    assert "starting over" in capsys.readouterr().out
 
 
 def test_leftovers_and_checkpoints_of_another_training_are_removed(encoder, tmp_path):
-    to_the_end(training(encoder), tmp_path, key="one", seconds=0.0)
+    run_to_end(training(encoder), tmp_path, key="one", seconds=0.0)
     (tmp_path / "other" / "000000999.partial").mkdir(parents=True)
-    to_the_end(training(encoder), tmp_path, key="other", seconds=0.0)
+    run_to_end(training(encoder), tmp_path, key="other", seconds=0.0)
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
     assert not list(tmp_path.rglob("*.partial"))
 
@@ -168,8 +169,8 @@ def test_a_full_disk_is_told_and_the_training_goes_on(encoder, tmp_path, monkeyp
     def full(*_: object, **__: object) -> None:
         raise EnvironmentFault("no space left")
 
-    monkeypatch.setattr("pipeline.train.resume.write", full)
-    expected = to_the_end(training(encoder), tmp_path / "a", key="k", seconds=0.0)
-    assert "no checkpoint at step 1, the training goes on: no space left" in capsys.readouterr().out
-    monkeypatch.setattr("pipeline.train.resume.write", write)
-    assert to_the_end(training(encoder), tmp_path / "b", key="k", seconds=0.0) == expected
+    monkeypatch.setattr("pipeline.train.resume.write_checkpoint", full)
+    expected = run_to_end(training(encoder), tmp_path / "a", key="k", seconds=0.0)
+    assert re.search(r"no checkpoint at step 1\b.*no space left", capsys.readouterr().out)
+    monkeypatch.setattr("pipeline.train.resume.write_checkpoint", write_checkpoint)
+    assert run_to_end(training(encoder), tmp_path / "b", key="k", seconds=0.0) == expected

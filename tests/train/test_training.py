@@ -1,15 +1,16 @@
+"""A training of the classification objective; `train.objective` and `train.update` are tested through it."""
+
 import numpy as np
 import pytest
 import torch
 
 from pipeline.core.errors import UsageError
-from pipeline.finetune.classification import CLASSES, class_weights, losses, plan_steps
+from pipeline.finetune.classification import CLASSES
 from pipeline.models.device import Device
-from pipeline.models.inference import collate, forward, logits
-from pipeline.models.layers import layer_scales, only_what_the_head_reads
-from pipeline.train.objective import Step
-from pipeline.train.training import Training, own_randomness
-from pipeline.train.update import update
+from pipeline.models.inference import collate, compute_logits, forward
+from pipeline.models.layers import scale_layer_rates, shorten_last_layer
+from pipeline.train.training import Training
+from pipeline.train.update import seed_step
 from tests.given.training import DEVICE, PARAMS, fit, model, rows, with_params
 
 
@@ -21,15 +22,15 @@ def test_it_learns_what_can_be_learned(encoder):
     assert trained.evaluations[-1].train_loss < trained.evaluations[0].train_loss / 2
     assert trained.stopped == "finished"
     assert len(trained.evaluations) == 16
-    assert [found.step for found in trained.evaluations] == sorted({found.step for found in trained.evaluations})
+    assert [scores.step for scores in trained.evaluations] == sorted({scores.step for scores in trained.evaluations})
 
 
 def test_the_weights_left_are_those_of_the_best_evaluation(encoder):
     classifier, validation = model(encoder), rows(60, seed=1)
     trained = fit(classifier, rows(80), validation, with_params(metric="loss", epochs=6, learning_rate=0.02), DEVICE)
-    assert trained.best == min(trained.evaluations, key=lambda found: found.loss)
-    found = logits(classifier, validation.tokens, DEVICE, batch_tokens=64, batch_size=4)
-    loss = torch.nn.functional.cross_entropy(found, torch.from_numpy(validation.labels))
+    assert trained.best == min(trained.evaluations, key=lambda scores: scores.loss)
+    predicted = compute_logits(classifier, validation.tokens, DEVICE, batch_tokens=64, batch_size=4)
+    loss = torch.nn.functional.cross_entropy(predicted, torch.from_numpy(validation.labels))
     assert float(loss) == pytest.approx(trained.best.loss, abs=1e-5)
 
 
@@ -43,7 +44,7 @@ def test_one_update_is_the_textbook_one(encoder):
     optimizer = torch.optim.AdamW(
         [{"params": decay, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}], lr=params.learning_rate
     )
-    order = plan_steps(train.tokens.lengths, params)[0].rows
+    order = CLASSES.plan(train, params)[0].rows
     width = int(train.tokens.lengths.max())
     ids = torch.zeros(8, width, dtype=torch.int64)
     mask = torch.zeros(8, width, dtype=torch.int64)
@@ -54,8 +55,8 @@ def test_one_update_is_the_textbook_one(encoder):
     stock(input_ids=ids, attention_mask=mask, labels=torch.from_numpy(train.labels[order])).loss.backward()
     torch.nn.utils.clip_grad_norm_(stock.parameters(), 1.0)
     optimizer.step()
-    for (name, found), expected in zip(ours.named_parameters(), stock.parameters(), strict=True):
-        torch.testing.assert_close(found, expected, msg=name)
+    for (name, actual), expected in zip(ours.named_parameters(), stock.parameters(), strict=True):
+        torch.testing.assert_close(actual, expected, msg=name)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
@@ -64,7 +65,7 @@ def test_the_same_arguments_give_the_same_bytes(encoder, dropout):
 
     def weights(seed: int) -> bytes:
         classifier = model(encoder, params)
-        with only_what_the_head_reads(classifier):
+        with shorten_last_layer(classifier):
             fit(classifier, rows(40), rows(20, seed=1), params.model_copy(update={"seed": seed}), DEVICE)
         return b"".join(value.numpy().tobytes() for value in classifier.state_dict().values())
 
@@ -96,35 +97,12 @@ def test_it_stops_early_when_nothing_gets_better(encoder):
     assert trained.best == trained.evaluations[0]
 
 
-def test_balanced_weights_and_smoothing_change_the_loss(encoder):
-    def loss(**changes: object) -> float:
-        params = with_params(epochs=1, evaluations=1, learning_rate=1e-12, **changes)
-        unbalanced = rows(40)._replace(labels=np.array([0] * 36 + [1] * 4))
-        return fit(model(encoder), unbalanced, rows(8, seed=1), params, DEVICE).best.train_loss
-
-    plain = loss()
-    assert loss(class_weights="balanced") != plain
-    assert loss(label_smoothing=0.3) != plain
-
-
 def test_a_loss_that_is_not_finite_names_step_and_examples(encoder):
     classifier = model(encoder)
     with torch.no_grad():
         classifier.classifier.weight.fill_(float("nan"))
-    with pytest.raises(UsageError, match=r"loss at step 1 is nan, on the examples 'id\d+'.*Lower `learning_rate`"):
+    with pytest.raises(UsageError, match=r"step 1 is nan.*'id\d+'.*`learning_rate` \(now 0\.005\)"):
         fit(classifier, rows(40), rows(20, seed=1), PARAMS, DEVICE)
-
-
-def test_steps_are_spread_and_each_epoch_sees_every_row_once():
-    steps = plan_steps(rows(50).tokens.lengths, with_params(epochs=3, evaluations=4))
-    per_epoch = len(steps) // 3
-    for epoch in range(3):
-        part = steps[epoch * per_epoch : (epoch + 1) * per_epoch]
-        assert sorted(row for step in part for row in step.rows) == list(range(50))
-        assert sum(step.evaluate for step in part) == 4
-        assert part[-1].evaluate
-        assert part[-1].epoch == epoch + 1
-    assert [list(s.rows) for s in steps[:per_epoch]] != [list(s.rows) for s in steps[per_epoch : 2 * per_epoch]]
 
 
 def test_bf16_trains_too(encoder):
@@ -149,7 +127,7 @@ def test_a_snapshot_at_any_step_leads_to_the_same_bytes(encoder, dropout):
     whole = started()
     snapshots = []
     while not whole.finished:
-        snapshots.append(whole.snapshot())
+        snapshots.append(whole.state())
         whole.advance()
     expected = whole.result()
     weights = {name: value.numpy().tobytes() for name, value in whole.model.state_dict().items()}
@@ -168,7 +146,7 @@ def test_a_snapshot_at_any_step_leads_to_the_same_bytes(encoder, dropout):
 def test_a_snapshot_does_not_move_with_the_training(encoder):
     training = Training(model(encoder), rows(40), rows(20, seed=1), PARAMS, DEVICE, CLASSES)
     training.advance()
-    snapshot = training.snapshot()
+    snapshot = training.state()
     before = {name: value.clone() for name, value in snapshot.tensors.items()}
     training.advance()
     assert any(name.startswith("optimizer.exp_avg_sq.") for name in before)
@@ -178,7 +156,7 @@ def test_a_snapshot_does_not_move_with_the_training(encoder):
 
 def test_each_step_draws_its_own_dropout():
     def drawn(seed: int, step: int) -> list[float]:
-        with own_randomness(seed, step, DEVICE):
+        with seed_step(seed, step, DEVICE):
             return torch.rand(3).tolist()
 
     assert drawn(0, 1) == drawn(0, 1)
@@ -204,53 +182,23 @@ def test_without_options_every_byte_is_that_of_the_plain_loop(encoder):
             group["lr"] = training._learning_rate(step)
         training.advance()
         plain.train()
-        found = forward(plain, collate(plain, train.tokens, step.rows, DEVICE), DEVICE)
+        predicted = forward(plain, collate(plain, train.tokens, step.rows, DEVICE), DEVICE)
         labels = torch.from_numpy(train.labels[step.rows])
-        torch.nn.functional.cross_entropy(found, labels, training.prepared, label_smoothing=0.1).backward()
+        torch.nn.functional.cross_entropy(predicted, labels, training.prepared, label_smoothing=0.1).backward()
         torch.nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), plain.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("weighting", ["none", "balanced"])
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
-def test_accumulated_micro_batches_are_one_large_batch(encoder, weighting, label_smoothing):
-    """The gradient and the loss, over micro-batches of unequal sizes and unequal classes."""
-    params = with_params(class_weights=weighting, label_smoothing=label_smoothing, max_grad_norm=1e6)
-    train = rows(40)
-    train = train._replace(labels=np.array([0] * 33 + [1] * 7))
-    parts = (np.arange(20), np.arange(20, 37), np.arange(37, 40))
-    results = []
-    for split in (parts, (np.arange(40),)):
-        classifier = model(encoder)
-        weights = class_weights(train, params, 2)
-        optimizer = torch.optim.SGD(classifier.parameters(), lr=1.0)
-        made = losses(classifier, train, weights, Step(1, split, 1, evaluate=False), params, DEVICE)
-        loss = update(classifier, optimizer, made, max_grad_norm=params.max_grad_norm, device=DEVICE)
-        results.append([loss, *classifier.parameters()])
-    for found, expected in zip(*results, strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
-
-
-def test_accumulation_groups_the_batches_of_an_epoch():
-    lengths = rows(50).tokens.lengths
-    one, three = (plan_steps(lengths, with_params(accumulate=count)) for count in (1, 3))
-    per_epoch = len(one) // 3
-    assert len(three) == 3 * -(-per_epoch // 3)
-    assert [list(part) for step in three for part in step.parts] == [list(step.rows) for step in one]
-    assert three[-1].epoch == 3
-    assert {len(step.parts) for step in one} == {1}
-
-
 def test_layers_far_from_the_head_learn_more_slowly(encoder):
     classifier = model(encoder)
-    scales = layer_scales(classifier, 0.5)
+    scales = scale_layer_rates(classifier, 0.5)
     assert scales["classifier.weight"] == scales["bert.pooler.dense.weight"] == 1
     assert scales["bert.encoder.layer.1.output.dense.weight"] == 0.5
     assert scales["bert.encoder.layer.0.attention.self.query.bias"] == 0.25
     assert scales["bert.embeddings.word_embeddings.weight"] == 0.125
-    assert set(layer_scales(classifier, 1.0).values()) == {1.0}
+    assert set(scale_layer_rates(classifier, 1.0).values()) == {1.0}
     params = with_params(layer_decay=0.5)
     training = Training(classifier, rows(40), rows(20, seed=1), params, DEVICE, CLASSES)
     training.advance()
@@ -264,7 +212,7 @@ def test_an_option_is_carried_across_a_kill(encoder, option):
     params = with_params(dropout=0.2, epochs=1, metric="loss", **option)
     whole = Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE, CLASSES)
     whole.advance()
-    snapshot = whole.snapshot()
+    snapshot = whole.state()
     again = Training(model(encoder, params), rows(40), rows(20, seed=1), params, DEVICE, CLASSES)
     again.restore(snapshot)
     for training in (whole, again):

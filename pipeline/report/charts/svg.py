@@ -1,4 +1,4 @@
-"""SVG by hand: elements whose text is always escaped, scales, ticks and axes."""
+"""SVG elements whose text is always escaped, and the scales, ticks and label positions of a chart."""
 
 import math
 import unicodedata
@@ -9,29 +9,32 @@ from markupsafe import Markup
 from pipeline.core.format import visible
 
 Scale = Callable[[float], float]
-CHAR = 7.0  # width of an average character of the charts' text, in units of the drawing: generous, fonts differ
+CHART_WIDTH = 380.0  # of a chart in a column of the page; a chart's units are CSS pixels unless it is scaled
+CHARACTER_WIDTH = 7.0  # of an average character of a chart's text: generous, since fonts differ
 
 
+# ------------------------------------------------------------------------------------------------ elements
 def element(name: str, *children: str, **attributes: object) -> Markup:
-    """Return `<name attributes>children</name>`; children that are not Markup are escaped, as attributes always are.
+    """Return `<name attributes>children</name>`; attributes are always escaped, children unless they are Markup.
 
     A trailing `_` of an attribute's name is dropped and other `_` become `-`; numbers are rounded to 0.01.
     """
     pairs = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _value(value)) for key, value in attributes.items()
+        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _attribute(value))
+        for key, value in attributes.items()
     )
-    inside = Markup("").join(child if isinstance(child, Markup) else visible(child) for child in children)
-    return Markup("<{0}{1}>{2}</{0}>").format(name, pairs, inside)
+    content = Markup("").join(child if isinstance(child, Markup) else visible(child) for child in children)
+    return Markup("<{0}{1}>{2}</{0}>").format(name, pairs, content)
 
 
-def _value(value: object) -> str:
+def _attribute(value: object) -> str:
     if isinstance(value, float):
         return f"{round(value, 2) + 0.0:g}" if abs(value) < 1e5 else f"{value:.0f}"
     return visible(str(value))
 
 
-def drawing(width: float, height: float, *children: str, title: str, description: str) -> Markup:
-    """Return a whole SVG image with its name and its description for those who do not see it."""
+def image(width: float, height: float, *children: str, title: str, description: str) -> Markup:
+    """Return a whole SVG image, with a title and a description for screen readers."""
     return element(
         "svg",
         element("title", title),
@@ -44,10 +47,10 @@ def drawing(width: float, height: float, *children: str, title: str, description
     )
 
 
-def text(x: float, y: float, words: str, *, kind: str = "", anchor: str = "start", turn: float = 0) -> Markup:
-    """Return words at (x, y); `anchor` is start, middle or end, `turn` degrees clockwise about that point."""
-    turned = {"transform": f"rotate({turn:g} {x:.2f} {y:.2f})"} if turn else {}
-    return element("text", words, x=x, y=y, class_=kind or "label", text_anchor=anchor, **turned)
+def label(x: float, y: float, words: str, *, kind: str = "", anchor: str = "start", turn: float = 0) -> Markup:
+    """Return text at (x, y); `anchor` is start, middle or end, `turn` is in degrees clockwise about that point."""
+    rotation = {"transform": f"rotate({turn:g} {x:.2f} {y:.2f})"} if turn else {}
+    return element("text", words, x=x, y=y, class_=kind or "label", text_anchor=anchor, **rotation)
 
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
@@ -55,27 +58,28 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind)
 
 
-def path(corners: Sequence[tuple[float, float]], kind: str) -> Markup:
+def polyline(corners: Sequence[tuple[float, float]], kind: str) -> Markup:
     """Return a line through all corners."""
     return element("polyline", points=" ".join(f"{x:.2f},{y:.2f}" for x, y in corners), class_=kind)
 
 
 def mark(shape: str, x: float, y: float, kind: str, *, size: float = 4) -> Markup:
-    """Return a `circle`, `square` or `diamond` about (x, y)."""
+    """Return a `circle`, `square` or `diamond` centred on (x, y)."""
     if shape == "circle":
         return element("circle", cx=x, cy=y, r=size, class_=kind)
-    turned = {"transform": f"rotate(45 {x:.2f} {y:.2f})"} if shape == "diamond" else {}
+    rotation = {"transform": f"rotate(45 {x:.2f} {y:.2f})"} if shape == "diamond" else {}
     side = 1.7 * size
-    return element("rect", x=x - side / 2, y=y - side / 2, width=side, height=side, class_=kind, **turned)
+    return element("rect", x=x - side / 2, y=y - side / 2, width=side, height=side, class_=kind, **rotation)
 
 
 def text_width(words: str) -> float:
-    """Return about how wide `words` are; East Asian wide characters count twice."""
-    return CHAR * sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in words)
+    """Return the approximate width of `words`; East Asian wide characters count twice."""
+    return CHARACTER_WIDTH * sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in words)
 
 
+# ------------------------------------------------------------------------------------------------ positions
 def scale(domain: tuple[float, float], target: tuple[float, float]) -> Scale:
-    """Return the linear map of `domain` onto `target`; a domain without width maps to the middle."""
+    """Return the linear map of `domain` onto `target`; a domain of width 0 maps to the middle."""
     (low, high), (start, stop) = domain, target
     if high == low:
         return lambda _: (start + stop) / 2
@@ -95,7 +99,7 @@ def ticks(low: float, high: float, *, most: int = 5) -> list[float]:
 
 
 def spread(positions: Sequence[float], *, gap: float) -> list[float]:
-    """Return the positions, in their order, moved down as little as keeps neighbours `gap` apart."""
+    """Return the positions in the order given, each moved down as little as keeps neighbours `gap` apart."""
     moved = [0.0] * len(positions)
     free = -math.inf
     for index in sorted(range(len(positions)), key=lambda index: positions[index]):

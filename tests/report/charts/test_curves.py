@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.report.charts.curves import learning, reliability
+from pipeline.report.charts.curves import draw_calibration, draw_learning_curve
 from tests.given.reporting import make_task
 
 
 def corners(root: ET.Element) -> list[list[tuple[float, float]]]:
     """Return the corners of each line of a drawing."""
-    lines = [one.attrib["points"].split() for one in root.iter("polyline")]
+    lines = [node.attrib["points"].split() for node in root.iter("polyline")]
     return [[(float(x), float(y)) for x, y in (pair.split(",") for pair in line)] for line in lines]
 
 
@@ -18,13 +18,13 @@ def test_a_calibrated_model_lies_on_the_diagonal() -> None:
         {"low": at / 10, "high": (at + 1) / 10, "count": 5, "confidence": at / 10, "accuracy": at / 10}
         for at in range(10)
     ]
-    root = ET.fromstring(reliability(bins))  # noqa: S314
-    (ideal,) = [one.attrib for one in root.iter("line") if one.attrib["class"] == "ideal"]
+    root = ET.fromstring(draw_calibration(bins))  # noqa: S314
+    (ideal,) = [node.attrib for node in root.iter("line") if node.attrib["class"] == "ideal"]
     x1, y1, x2, y2 = (float(ideal[key]) for key in ("x1", "y1", "x2", "y2"))
     (line,) = corners(root)
     for x, y in line:
         assert (x - x1) / (x2 - x1) == pytest.approx((y - y1) / (y2 - y1), abs=1e-4)
-    assert len([one for one in root.iter("rect") if one.attrib["class"] == "bar"]) == 10
+    assert len([node for node in root.iter("rect") if node.attrib["class"] == "bar"]) == 10
 
 
 def test_an_overconfident_model_lies_below_and_empty_bins_are_left_out() -> None:
@@ -32,24 +32,24 @@ def test_an_overconfident_model_lies_below_and_empty_bins_are_left_out() -> None
         {"low": 0.5, "high": 0.9, "count": 0, "confidence": None, "accuracy": None},
         {"low": 0.9, "high": 1.0, "count": 1200, "confidence": 0.97, "accuracy": 0.6},
     ]
-    found = reliability(bins)
-    assert "<desc>Confidence 0.970: 0.600 right of 1,200.</desc>" in found
-    assert found.count('class="bar"') == found.count("<circle") == 1
-    assert reliability([]).count("<circle") == 0
+    svg = draw_calibration(bins)
+    assert "<desc>Confidence 0.970: accuracy 0.600 on 1,200 examples.</desc>" in svg
+    assert svg.count('class="bar"') == svg.count("<circle") == 1
+    assert draw_calibration([]).count("<circle") == 0
 
 
 def test_the_learning_curve_has_four_lines_and_the_best_step() -> None:
     history = make_task().history
-    root = ET.fromstring(learning(history))  # noqa: S314
+    root = ET.fromstring(draw_learning_curve(history))  # noqa: S314
     lines = corners(root)
     assert [len(line) for line in lines] == [8, 8, 8, 8]
-    (best,) = [one.attrib for one in root.iter("line") if one.attrib["class"] == "best"]
+    (best,) = [node.attrib for node in root.iter("line") if node.attrib["class"] == "best"]
     assert float(best["x1"]) == pytest.approx(lines[0][5][0], abs=0.02)
     for key, line in zip(("train_loss", "loss", "accuracy", "macro_f1"), lines, strict=True):
         values = [row[key] for row in history["evaluations"]]
         heights = [-y for _, y in line]
         assert sorted(range(8), key=values.__getitem__) == sorted(range(8), key=heights.__getitem__)
-    names = [one.text for one in root.iter("text") if "name" in one.attrib["class"]]
+    names = [node.text for node in root.iter("text") if "name" in node.attrib["class"]]
     assert names == ["training", "validation", "accuracy", "macro-F1"]
 
 
@@ -57,8 +57,8 @@ def test_names_at_the_ends_of_lines_never_overlap() -> None:
     history = make_task().history
     for row in history["evaluations"]:
         row["macro_f1"] = row["accuracy"]
-    root = ET.fromstring(learning(history))  # noqa: S314
-    heights = [float(one.attrib["y"]) for one in root.iter("text") if "name" in one.attrib["class"]]
+    root = ET.fromstring(draw_learning_curve(history))  # noqa: S314
+    heights = [float(node.attrib["y"]) for node in root.iter("text") if "name" in node.attrib["class"]]
     assert abs(heights[3] - heights[2]) >= 14
 
 
@@ -67,13 +67,13 @@ def test_a_short_training_is_drawn_too(kept: int) -> None:
     history: dict[str, Any] = dict(make_task().history)
     history["evaluations"] = history["evaluations"][:kept]
     history["best"] = {"step": 1, "loss": 0.5, "accuracy": None, "macro_f1": None}
-    found = learning(history)
-    assert found.count("<polyline") == 4 * kept
-    assert "accuracy –, macro-F1 –" in found
+    svg = draw_learning_curve(history)
+    assert svg.count("<polyline") == 4 * kept
+    assert "accuracy –, macro-F1 –" in svg
 
 
 def test_a_series_without_values_is_left_out() -> None:
     history = make_task().history
     for row in history["evaluations"]:
         row["train_loss"] = None
-    assert learning(history).count("<polyline") == 3
+    assert draw_learning_curve(history).count("<polyline") == 3

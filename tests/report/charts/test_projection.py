@@ -1,7 +1,7 @@
 import re
 import xml.etree.ElementTree as ET
 
-from pipeline.report.charts.projection import SHAPES, projection
+from pipeline.report.charts.projection import CLASS_SHAPES, draw_projection
 
 HOSTILE = "<b>&\"' \u202e"
 
@@ -17,32 +17,32 @@ def document(classes: int, points: int = 40) -> dict:
 
 
 def paths(svg: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for one in ET.fromstring(svg).iter("path"):  # noqa: S314 - made here
-        found.setdefault(one.get("class", ""), []).append(one.get("d", ""))
-    return found
+    shapes: dict[str, list[str]] = {}
+    for node in ET.fromstring(svg).iter("path"):  # noqa: S314 - made here
+        shapes.setdefault(node.get("class", ""), []).append(node.get("d", ""))
+    return shapes
 
 
 def test_each_class_has_a_colour_and_a_shape_of_its_own() -> None:
-    found = paths(projection([f"c{at}" for at in range(5)], document(5)))
-    assert set(found) == {*(f"class-{at} dot" for at in range(5)), "ring"}
+    shapes = paths(draw_projection([f"c{at}" for at in range(5)], document(5)))
+    assert set(shapes) == {*(f"class-{at} dot" for at in range(5)), "ring"}
     for at in range(5):
-        drawn, legend = found[f"class-{at} dot"]
-        assert drawn.count("M") == drawn.count(SHAPES[at]) == 8
-        assert legend.endswith(SHAPES[at])
-    assert found["ring"][0].count("M") == 4
-    assert len(set(SHAPES)) == len(SHAPES)
+        drawn, legend = shapes[f"class-{at} dot"]
+        assert drawn.count("M") == drawn.count(CLASS_SHAPES[at]) == 8
+        assert legend.endswith(CLASS_SHAPES[at])
+    assert shapes["ring"][0].count("M") == 4
+    assert len(set(CLASS_SHAPES)) == len(CLASS_SHAPES)
 
 
 def test_the_rarest_of_many_classes_share_a_look() -> None:
-    svg = projection([f"c{at}" for at in range(30)], document(30, 300))
-    assert len([kind for kind in paths(svg) if kind.startswith("class-")]) == len(SHAPES)
-    assert len(paths(svg)["rest dot"]) == 30 - len(SHAPES) + 1
+    svg = draw_projection([f"c{at}" for at in range(30)], document(30, 300))
+    assert len([kind for kind in paths(svg) if kind.startswith("class-")]) == len(CLASS_SHAPES)
+    assert len(paths(svg)["rest dot"]) == 30 - len(CLASS_SHAPES) + 1
     assert "other classes" in svg
 
 
 def test_every_point_lies_inside_the_frame() -> None:
-    svg = projection(["a", "b"], document(2))
+    svg = draw_projection(["a", "b"], document(2))
     root = ET.fromstring(svg)  # noqa: S314
     frame = root.find("rect")
     assert frame is not None
@@ -53,20 +53,21 @@ def test_every_point_lies_inside_the_frame() -> None:
 
 
 def test_names_are_text() -> None:
-    svg = projection([HOSTILE, "b"], document(2))
-    words = [one.text or "" for one in ET.fromstring(svg).iter("text")]  # noqa: S314
+    svg = draw_projection([HOSTILE, "b"], document(2))
+    words = [node.text or "" for node in ET.fromstring(svg).iter("text")]  # noqa: S314
     assert "<b>&\"' ⟨U+202E⟩" in words
-    assert "first direction: 25% of the variance" in words
+    assert "first component: 25% of the variance" in words
 
 
 def test_no_points_and_points_in_one_place_are_drawn() -> None:
-    assert "0 test examples" in projection(["a", "b"], {"explained": [0.0, 0.0], "points": []})
+    assert "0 test examples" in draw_projection(["a", "b"], {"explained": [0.0, 0.0], "points": []})
     alike = {"explained": [0.0, 0.0], "points": [{"x": 0.0, "y": 0.0, "actual": 0, "predicted": 0}] * 3}
-    svg = projection(["a", "b"], alike)
+    svg = draw_projection(["a", "b"], alike)
     assert "nan" not in svg
     assert "ring" not in svg
 
 
 def test_the_description_counts() -> None:
-    svg = projection(["ham", "spam"], document(2))
-    assert "ham: 20; spam: 20. 4 of them the fine-tuned model gets wrong." in svg
+    svg = draw_projection(["ham", "spam"], document(2))
+    assert "40 test examples" in svg
+    assert "ham: 20; spam: 20. The fine-tuned model gets 4 of them wrong." in svg

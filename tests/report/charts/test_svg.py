@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from pipeline.report.charts.svg import drawing, element, mark, scale, spread, text, text_width, ticks
+from pipeline.report.charts.svg import element, image, label, mark, scale, spread, text_width, ticks
 
 numbers = st.floats(-1e6, 1e6)
 
@@ -19,21 +19,21 @@ def test_text_and_attributes_are_escaped(words: str, value: str) -> None:
 
 
 def test_markup_stays_and_numbers_are_short() -> None:
-    found = element("g", element("title", "a < b"), stroke_width=1 / 3, x=-0.0001, y=250000.0, role=None)
-    assert found == '<g stroke-width="0.33" x="0" y="250000" role="None"><title>a &lt; b</title></g>'
+    result = element("g", element("title", "a < b"), stroke_width=1 / 3, x=-0.0001, y=250000.0, role=None)
+    assert result == '<g stroke-width="0.33" x="0" y="250000" role="None"><title>a &lt; b</title></g>'
 
 
 def test_a_drawing_has_a_name_and_a_description() -> None:
-    found = drawing(10, 20, text(1, 2, "x", turn=-45), title="T", description="D")
-    assert found.startswith('<svg viewBox="0 0 10 20" width="10" height="20" role="img"><title>T</title><desc>D</desc>')
-    assert 'transform="rotate(-45 1.00 2.00)"' in found
+    svg = image(10, 20, label(1, 2, "x", turn=-45), title="T", description="D")
+    assert svg.startswith('<svg viewBox="0 0 10 20" width="10" height="20" role="img"><title>T</title><desc>D</desc>')
+    assert 'transform="rotate(-45 1.00 2.00)"' in svg
 
 
 @pytest.mark.parametrize(("shape", "tag"), [("circle", "<circle"), ("square", "<rect"), ("diamond", "rotate(45")])
 def test_marks_differ_by_shape(shape: str, tag: str) -> None:
-    found = mark(shape, 3, 4, "spot")
-    assert isinstance(found, Markup)
-    assert tag in found
+    result = mark(shape, 3, 4, "spot")
+    assert isinstance(result, Markup)
+    assert tag in result
 
 
 @given(numbers, numbers, numbers, numbers)
@@ -49,10 +49,10 @@ def test_a_scale_maps_ends_to_ends(low: float, high: float, start: float, stop: 
 @given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e5), st.integers(2, 12))
 def test_ticks_are_round_evenly_spaced_and_inside(low: float, width: float, most: int) -> None:
     high = low + width
-    found = ticks(low, high, most=most)
-    assert len(found) <= most
-    assert all(low - 1e-6 * width <= tick <= high + 1e-6 * width for tick in found)
-    steps = {round(right - left, 9) for left, right in pairwise(found)}
+    result = ticks(low, high, most=most)
+    assert len(result) <= most
+    assert all(low - 1e-6 * width <= tick <= high + 1e-6 * width for tick in result)
+    steps = {round(right - left, 9) for left, right in pairwise(result)}
     assert len({f"{step:.6g}" for step in steps}) <= 1
     for step in steps:
         leading = step / 10 ** math.floor(math.log10(step) + 1e-9)

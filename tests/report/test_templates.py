@@ -1,10 +1,13 @@
+"""Colours and style sheets of the page; the templates are tested through test_page.py."""
+
 import re
 
 import pytest
 
-from pipeline.report.charts.projection import SHAPES
-from pipeline.report.templates.style import CSS
+from pipeline.report.charts.projection import CLASS_SHAPES
+from tests.given.reporting import TEMPLATE_FOLDER, TEMPLATE_TEXTS
 
+CSS = "".join(text for name, text in TEMPLATE_TEXTS.items() if name.endswith(".css"))
 LIGHT, DARK = 0, 1
 CLASSES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 TEXT = ("ink", "muted", *CLASSES, "good", "bad", "rival", *(f"arm{at}" for at in range(6)))
@@ -27,9 +30,9 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(colour: str, ground: str) -> float:
     """Return the contrast of two colours, 1 to 21 (WCAG 2.2)."""
-    low, high = sorted((luminance(one), luminance(other)))
+    low, high = sorted((luminance(colour), luminance(ground)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -52,6 +55,19 @@ def test_numbers_in_the_confusion_matrix_are_readable(scheme: int, cell: str) ->
     assert contrast(colours["ink"], colours[cell]) >= 4.5
 
 
+def test_every_file_of_the_folder_is_used() -> None:
+    assert {path.name for path in TEMPLATE_FOLDER.iterdir() if path.name != "__pycache__"} == set(TEMPLATE_TEXTS)
+
+
+def test_the_style_sheets_hold_no_jinja() -> None:
+    assert not re.search(r"\{\{|\{%|\{#", CSS)
+
+
+def test_every_colour_of_the_charts_is_defined() -> None:
+    defined = re.findall(r"--([a-z0-9]+):", TEMPLATE_TEXTS["colours.css"])
+    assert set(re.findall(r"var\(--([a-z0-9]+)\)", TEMPLATE_TEXTS["charts.css"])) <= {*defined, "series"}
+
+
 def test_nothing_is_fetched() -> None:
     assert not re.search(r"url\(|@import|http", CSS)
 
@@ -59,6 +75,6 @@ def test_nothing_is_fetched() -> None:
 def test_every_class_of_the_projection_has_its_colour() -> None:
     named = re.findall(r"svg \.class-(\d) \{ --series: var\(--(\w+)\); \}", CSS)
     assert [name for _, name in named] == list(CLASSES)
-    assert [int(place) for place, _ in named] == list(range(len(SHAPES)))
+    assert [int(place) for place, _ in named] == list(range(len(CLASS_SHAPES)))
     for scheme in (LIGHT, DARK):
-        assert len({palette(scheme)[name] for name in CLASSES}) == len(SHAPES)
+        assert len({palette(scheme)[name] for name in CLASSES}) == len(CLASS_SHAPES)

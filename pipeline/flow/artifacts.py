@@ -1,0 +1,63 @@
+"""The artifacts of a run on Prefect's pages: its plan, progress of trainings, ends of stages, metrics, reports."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from pipeline.core.progress import LINE
+from pipeline.repository.outputs import list_pages, read_metrics
+from pipeline.repository.plan import PlannedStage, plan_to_markdown
+from pipeline.run.ending import StageEnd, ends_to_markdown
+
+
+def show_plan(plan: Sequence[PlannedStage]) -> None:
+    """Show what the run is going to do."""
+    create_markdown_artifact(plan_to_markdown(plan), key="plan", description="What this run is going to do.")
+
+
+def show_results(plan: Sequence[PlannedStage], ends: Mapping[str, StageEnd]) -> None:
+    """Show how the stages ended, the metrics of all tasks, and links to the pages."""
+    create_markdown_artifact(ends_to_markdown(plan, ends), key="results", description="How each stage ended.")
+    if rows := read_metrics():
+        create_table_artifact(rows, key="metrics", description="The metrics of each task.")
+    for page in list_pages():
+        create_link_artifact(page.as_uri(), link_text=page.name, key="report")
+
+
+class StageLog:
+    """The log of a running stage in Prefect; a training's progress is a bar on the page as well."""
+
+    def __init__(self, stage: str) -> None:
+        """Nothing is logged yet. Create it inside a task."""
+        self._log = get_run_logger()
+        self._stage = stage
+        self._artifact: UUID | None = None
+
+    def __call__(self, line: str) -> None:
+        """Log one line of the stage's output."""
+        self._log.info("%s", line)
+        if progress := LINE.search(line):
+            step, steps, loss, left = progress.group("step", "steps", "loss", "left")
+            self._show_progress(100.0 * int(step) / int(steps), f"step {step} of {steps}, loss {loss}, {left} left")
+
+    def _show_progress(self, percent: float, words: str) -> None:
+        description = f"{self._stage}: {words}"
+        if self._artifact is None:
+            key = _artifact_key(self._stage)
+            self._artifact = cast(UUID, create_progress_artifact(percent, key=key, description=description))
+        else:
+            update_progress_artifact(self._artifact, percent, description=description)
+
+
+def _artifact_key(stage: str) -> str:
+    """Return a stage's name as a key that Prefect accepts."""
+    return "".join(letter if letter.isalnum() else "-" for letter in stage.lower()).strip("-")

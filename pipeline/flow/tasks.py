@@ -1,0 +1,82 @@
+"""The stages of a run as Prefect tasks: each behind those it needs, retried if that may help."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prefect import allow_failure, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.states import Cancelled, Completed, Failed
+
+from pipeline.flow.artifacts import StageLog
+from pipeline.repository.durations import record_duration
+from pipeline.repository.plan import PlannedStage, format_duration
+from pipeline.run.ending import EndState, StageEnd, describe_end
+from pipeline.run.execution import RunningStages
+
+STATES: dict[EndState, Any] = {
+    "Ran": Completed,
+    "Restored": Completed,
+    "Unchanged": Completed,
+    "Failed": Failed,
+    "Blocked": Cancelled,
+    "Cancelled": Cancelled,
+}
+# Seconds before each retry after "busy" and environment faults; the network needs more patience.
+DELAYS = {"network": (5.0, 20.0, 60.0), "cpu": (1.0, 2.0, 4.0, 8.0), "gpu": (1.0, 2.0, 4.0, 8.0)}
+
+
+class StageTasks:
+    """The tasks that Prefect shows for the stages of a run."""
+
+    def __init__(self, running: RunningStages) -> None:
+        """Nothing is shown yet; stages that run are started through `running`."""
+        self._running = running
+        self._futures: dict[str, PrefectFuture[Any]] = {}
+
+    def begin(self, stage: PlannedStage, environment: Mapping[str, str], ends: Mapping[str, StageEnd]) -> None:
+        """Run a stage in a task; its end is then put into `running.ended`, whatever happens."""
+
+        def work() -> StageEnd:
+            end = StageEnd("Failed", 1, "Prefect could not follow it")
+            try:
+                end = _run_with_retries(stage, environment, self._running)
+            finally:
+                self._running.ended.put((stage, end))
+            return end
+
+        self._submit(stage, work, ends)
+
+    def show(self, stage: PlannedStage, end: StageEnd, ends: Mapping[str, StageEnd]) -> None:
+        """Show a stage that ended without running."""
+        self._submit(stage, lambda: end, ends)
+
+    def _submit(self, stage: PlannedStage, work: Callable[[], StageEnd], ends: Mapping[str, StageEnd]) -> None:
+        """Submit a task behind the tasks of the stages it needs, even of those that failed: Prefect decides nothing."""
+        needs = (need for need in stage.needs if need in ends and STATES[ends[need].state] is not Cancelled)
+        before = [allow_failure(self._futures[need]) for need in needs]
+        self._futures[stage.name] = _stage.submit(stage.name, work, return_state=False, wait_for=before)
+
+
+@task(name="stage", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
+def _stage(name: str, work: Callable[[], StageEnd]) -> State[None]:
+    """Return the end of a stage as a state of that name."""
+    end = work()
+    return STATES[end.state](name=end.state, message=describe_end(name, end))  # type: ignore[no-any-return]
+
+
+def _run_with_retries(stage: PlannedStage, environment: Mapping[str, str], running: RunningStages) -> StageEnd:
+    """Run a stage, retry it if that may help, record its duration and return its last end."""
+    for delay in (*DELAYS[stage.resource], None):
+        start = time.monotonic()
+        end = running.reproduce(stage, environment, StageLog(stage.name))
+        end = end._replace(seconds=time.monotonic() - start)
+        if end.state == "Ran":
+            record_duration(running.root, stage.name, end.seconds)
+        if not end.retryable or delay is None or running.stopped.is_set():
+            break
+        get_run_logger().warning("%s: %s; retrying in %s", stage.name, end.why, format_duration(delay))
+        running.stopped.wait(delay)
+    return end

@@ -1,1 +1,0 @@
-"""The HTML and CSS of the page."""

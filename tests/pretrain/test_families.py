@@ -1,0 +1,42 @@
+"""Encoders of each family: new, continued, and refused."""
+
+import json
+
+import pytest
+import torch
+
+from pipeline.core.errors import UsageError
+from pipeline.models.attention import FLAT
+from pipeline.models.layers import find_layers
+from pipeline.pretrain.batches import plan_updates
+from pipeline.pretrain.families import continue_encoder, require_pair_head
+from pipeline.pretrain.objective import TEXT
+from pipeline.train.choice import attention_agrees
+from tests.given.pretraining import DEVICE, corpus, encoder, with_params
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert"])
+def test_attentions_of_encoders_are_compared_too(family):
+    params, train = with_params(family=family), corpus()
+    model = encoder(params)
+    rows = plan_updates(train, params)[0].rows
+    assert attention_agrees(model, FLAT, train, rows, DEVICE, TEXT)
+    assert len(find_layers(model)) == 2
+
+
+def test_only_families_with_a_head_for_pairs_learn_them():
+    require_pair_head(with_params(pair="nsp"))
+    with pytest.raises(UsageError, match=r"encoders\.e: `pair: sop` .*roberta.* bert, albert, or `pair: none`"):
+        require_pair_head(with_params(family="roberta", pair="sop"))
+
+
+def test_a_folder_goes_on_and_another_family_is_refused(tmp_path):
+    params = with_params()
+    model = encoder(params)
+    model.save_pretrained(tmp_path)
+    again = continue_encoder(tmp_path, params)
+    for weight, other in zip(model.parameters(), again.parameters(), strict=True):
+        assert torch.equal(weight, other)
+    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "bert"
+    with pytest.raises(UsageError, match=r"encoders\.e: `family` .*'bert', found 'albert'.* `family: bert`"):
+        continue_encoder(tmp_path, with_params(family="albert"))

@@ -1,0 +1,52 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.settings.problems import Problems, describe_unknown
+
+
+def test_a_key_is_below_its_section_unless_it_stands_elsewhere():
+    problems = Problems()
+    task = problems.within("tasks.spam").within("finetune", {"epochs": "finetune.epochs", "a.b": "x.y"})
+    task.add("epochs", "common")
+    task.add("seed", "own")
+    task.add("", "whole")
+    task.add("epochs.deep", "below a common one")
+    task.add("a.b.c", "below a place of two parts")
+    task.add("a.c", "not below it")
+    assert problems.errors == {
+        "finetune.epochs": "common",
+        "tasks.spam.finetune.seed": "own",
+        "tasks.spam.finetune": "whole",
+        "finetune.epochs.deep": "below a common one",
+        "x.y.c": "below a place of two parts",
+        "tasks.spam.finetune.a.c": "not below it",
+    }
+
+
+def test_the_first_error_of_a_key_counts():
+    problems = Problems()
+    problems.add("a", "first")
+    problems.within("a").add("", "second")
+    assert problems.errors == {"a": "first"}
+
+
+def test_a_line_is_that_of_the_nearest_key_above():
+    problems = Problems()
+    for key in ("a.b.c", "a", "b"):
+        problems.add(key, "wrong")
+    assert problems.listing({"a": 3, "a.b": 4}).splitlines() == [
+        "  line 4: a.b.c: wrong",
+        "  line 3: a: wrong",
+        "  b: wrong",
+    ]
+
+
+def test_the_nearest_key_is_named_or_all_of_them():
+    assert "`epochs`" in describe_unknown("epoch", ("seed", "epochs"))
+    assert describe_unknown("zzz", ("seed", "epochs"), kind="task") == "unknown task; allowed: seed, epochs"
+    assert "none here" in describe_unknown("a", ())
+
+
+@given(st.text(max_size=9), st.lists(st.text(min_size=1, max_size=9), max_size=4))
+def test_any_key_is_told(key, allowed):
+    assert describe_unknown(key, allowed).startswith("unknown key; ")
