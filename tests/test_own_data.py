@@ -17,10 +17,10 @@ TEAMS = {
 
 def six_lines() -> str:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"<!-- own data -->\n```yaml\n(.*?)```\n<!-- /own data -->", readme, flags=re.DOTALL)
-    assert found
-    assert len(found.group(1).splitlines()) == 6
-    return found.group(1)
+    match = re.search(r"<!-- own data -->\n```yaml\n(.*?)```\n<!-- /own data -->", readme, flags=re.DOTALL)
+    assert match
+    assert len(match.group(1).splitlines()) == 6
+    return match.group(1)
 
 
 def test_six_lines_add_a_task(tmp_path, encoder):

@@ -69,7 +69,9 @@ def _pieces(
             yield first
         yield from iter(partial(text.readline, characters), "")
     finally:
-        text.detach()
+        # A reader that a fault has left in the middle may outlive its stream.
+        if not stream.closed:
+            text.detach()
 
 
 def _capped(lines: Iterator[str], file: str, max_bytes: int) -> Iterator[str]:
