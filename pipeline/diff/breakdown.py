@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from pipeline.core.document import Document
 from pipeline.core.errors import PipelineError
 from pipeline.diff.changes import sanitize
-from pipeline.diff.common import CommonExamples, Match, Predictions
 from pipeline.diff.document import MOST_EXAMPLES, MOST_ROWS, Bin, Example, Flips, Group
+from pipeline.diff.shared_examples import CommonExamples, Match, Predictions
 from pipeline.evaluate.align import select_test_rows
 from pipeline.evaluate.metrics import Ints, calibration, select_rows
 from pipeline.evaluate.paired import ScoredPair, adjust_p_values, flip_test

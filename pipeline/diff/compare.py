@@ -2,10 +2,10 @@
 
 from pipeline.diff.breakdown import break_down
 from pipeline.diff.changes import compare_values
-from pipeline.diff.common import match_predictions
 from pipeline.diff.document import MOST_ROWS, MOST_TASKS, Change, Difference, TaskDifference, worst_outcome
 from pipeline.diff.evidence import measure_change
 from pipeline.diff.gates import judge_change
+from pipeline.diff.shared_examples import match_predictions
 from pipeline.diff.snapshot import Snapshot, TaskSnapshot
 from pipeline.diff.task import describe_task
 from pipeline.settings.task import EvaluateParams, Gates

@@ -6,8 +6,8 @@ import numpy as np
 
 from pipeline.core.document import Document
 from pipeline.core.format import count, plural, share
-from pipeline.diff.common import Match, Predictions
 from pipeline.diff.document import METRIC_NAMES, Headline, Metric
+from pipeline.diff.shared_examples import Match, Predictions
 from pipeline.diff.snapshot import TaskSnapshot
 from pipeline.evaluate.metrics import HEADLINE_METRICS, compute_headline, has_one_class
 from pipeline.evaluate.paired import Evidence, compare_pair

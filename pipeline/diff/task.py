@@ -4,10 +4,10 @@ from pipeline.core.errors import DataError
 from pipeline.core.format import count, plural, shorten, visible
 from pipeline.diff.breakdown import Breakdown
 from pipeline.diff.changes import compare_findings, compare_rows, learning_curve, parse_rows
-from pipeline.diff.common import Match
 from pipeline.diff.document import MOST_NOTES, Curves, RowChanges, SharedRows, TaskDifference
 from pipeline.diff.evidence import Measurement
 from pipeline.diff.gates import GateVerdict
+from pipeline.diff.shared_examples import Match
 from pipeline.diff.snapshot import TaskSnapshot
 
 LONGEST_NOTE = 500

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
 from pipeline.core.tables import describe
-from pipeline.diff.common import find_common_examples, match_predictions, parse_predictions
+from pipeline.diff.shared_examples import find_common_examples, match_predictions, parse_predictions
 from pipeline.evaluate.metrics import compute_headline
 
 LABELS = ("a", "b", "c")
