@@ -252,6 +252,7 @@ def test_editing_a_definition_changes_the_fingerprint_of_all_that_reach_it_and_n
         ("def a(): return 1\ndef b(): return 2\ndef run(): return a() - b()",
          "def a(): return 1\ndef b(): return 2\ndef run(): return b() - a()"),
         ("X = [y for y in 'ab']\ndef run(): return X", "X = [y for y in 'ba']\ndef run(): return X"),
+        ("A = [(y := x) for x in 'ab']\ndef run(): return y", "A = [(y := x) for x in 'ba']\ndef run(): return y"),
         ("def run():\n    from math import ceil as f\n    return f",
          "def run():\n    from math import floor as f\n    return f"),
     ],
