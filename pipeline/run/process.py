@@ -14,10 +14,8 @@ from pipeline.run.ending import StageEnd, parse_line
 STOPPED = "stopped"
 LEASH = Path(__file__).with_name("leash.py")
 # With -P, since the modules beside a script would otherwise shadow those of the standard library.
-COMMAND = (
-    *(sys.executable, "-P", str(LEASH)),
-    *(sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item"),
-)
+ON_LEASH = (sys.executable, "-P", str(LEASH))
+COMMAND = (*ON_LEASH, sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item")
 
 
 class StageProcess:

@@ -1,6 +1,7 @@
 """The leash and the group of processes on it, all real. run/process.py is tested through tests/flow/test_flow.py."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,13 +10,13 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from pipeline.run.process import LEASH
+from pipeline.run.process import LEASH, ON_LEASH
 from tests.given.projects import COVERAGE, ENVIRONMENT, gone, tree, until
 
 
 def start(*command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-P", str(LEASH), *command], env={**ENVIRONMENT, **COVERAGE}, start_new_session=True,
+        [*ON_LEASH, *command], env={**ENVIRONMENT, **COVERAGE}, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -24,6 +25,16 @@ def start(*command: str) -> subprocess.Popen[str]:
 def test_the_exit_code_is_the_commands(command, code):
     with start("sh", "-c", command) as process:
         assert process.wait() == code
+
+
+def test_a_module_beside_the_script_shadows_none_of_the_standard_library(tmp_path):
+    for part in ("run/leash.py", "core/parent.py"):
+        (tmp_path / part).parent.mkdir()
+        shutil.copyfile(LEASH.parents[1] / part, tmp_path / part)
+    (tmp_path / "run/threading.py").write_text("raise SystemExit(9)")
+    command = [*ON_LEASH[:-1], str(tmp_path / "run/leash.py"), "true"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
+        assert process.wait() == 0
 
 
 @pytest.mark.parametrize("how", ["closed", "sigterm", "sigint", "killed"])
