@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from dvc.repo import Repo
+from ruamel.yaml import YAML
 
 from pipeline.core.files import write_json
 from pipeline.core.tables import class_names, describe, write_parquet
@@ -26,6 +27,7 @@ from tests.given.settings import dump
 
 ROOT = Path(__file__).parents[2]
 LABELS = ("negative", "positive")
+RECORDED = ("ingest", "evaluate")
 
 
 def settings(tasks: dict[str, Sequence[str]], **gates: Any) -> str:
@@ -163,19 +165,22 @@ class Project:
 
     def record(self, *tasks: str) -> None:
         with chdir(self.root), Repo() as repo:
-            for task in tasks:
-                write_inputs(self.root, task)
-                for stage in ("ingest", "evaluate"):
-                    repo.commit(f"{stage}@{task}", force=True)
+            self._record(repo, tasks)
+
+    def _record(self, repo: Repo, tasks: Sequence[str]) -> None:
+        for task in tasks:
+            write_inputs(self.root, task)
+            for stage in RECORDED:
+                repo.commit(f"{stage}@{task}", force=True)
 
     def commit(self, message: str, *tasks: str, push: bool = True) -> str:
         """Commit everything, after recording the results of `tasks`, and return the commit."""
-        self.record(*tasks)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--message", message)
-        if push:
-            with chdir(self.root), Repo() as repo:
-                repo.push(targets=[f"{stage}@{task}" for task in tasks for stage in ("ingest", "evaluate")] or None)
+        with chdir(self.root), Repo() as repo:
+            self._record(repo, tasks)
+            self.git("add", "--all")
+            self.git("commit", "--quiet", "--allow-empty", "--message", message)
+            if push:
+                repo.push(targets=[f"{stage}@{task}" for task in tasks for stage in RECORDED] or None)
         return self.git("rev-parse", "HEAD")
 
     def branch(self, name: str, start: str = "main") -> None:
@@ -195,11 +200,14 @@ class Project:
 
 def new_project(root: Path, remote: Path, params: str) -> Project:
     """Return a project without results, whose DVC remote is the folder `remote`."""
-    for path in ("dvc.yaml", "requirements.lock", ".dvcignore", ".gitignore", "data/.gitignore", "data/code.json"):
+    for path in ("requirements.lock", ".dvcignore", ".gitignore", "data/.gitignore", "data/code.json"):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, root / path)
     project = Project(root)
     project.write("params.yaml", params)
+    # The stages whose results are recorded; DVC reads each stage of dvc.yaml at every command.
+    values = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+    project.write("dvc.yaml", dump({**values, "stages": {name: values["stages"][name] for name in RECORDED}}))
     write_json(root / "data/profiles.json", {})
     write_params(root, params)
     project.git("init", "--quiet", "--initial-branch=main")
