@@ -4,8 +4,9 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.commands import COMMANDS
+from pipeline.core.command_line import run_stage
 from pipeline.core.errors import PipelineError
-from pipeline.core.stage import STAGES, command_line
+from pipeline.core.stage import STAGES
 
 _USAGE = f"""usage: python -m pipeline STAGE [NAME] --OPTION PATH ...   (the whole lines are in dvc.yaml)
        python -m pipeline COMMAND [WORD ...]
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if word in COMMANDS:
             return COMMANDS[word](rest) or 0
-        command_line(word, rest)
+        run_stage(word, rest)
     except PipelineError as error:
         print(f"{word}: {error}", file=sys.stderr)
         return error.exit_code

@@ -59,9 +59,9 @@ def packed(shared: Path) -> tuple[Path, dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def python() -> Iterator[Path]:
     """The folder of a `python` that starts stages in no time."""
-    with warm_python(tmp_path_factory.mktemp("warm") / "bin") as folder:
+    with warm_python() as folder:
         yield folder
 
 
@@ -70,11 +70,8 @@ def forks() -> ForkServerContext:
     """Processes forked from one that has imported everything, so that each starts in no time."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        [
-            "tests.train.test_resume",
-            "tests.models.test_processes",
-            "pandas",
-        ]  # which pyarrow imports when it meets a list
+        # pyarrow imports pandas when it meets a list.
+        ["tests.train.test_resume", "tests.models.test_processes", "pandas"]
     )
     return context
 

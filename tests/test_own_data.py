@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from pipeline.core.stage import command_line
+from pipeline.core.command_line import run_stage
 
 ROOT = Path.cwd()
 TEAMS = {
@@ -41,12 +41,12 @@ def test_six_lines_add_a_task(tmp_path, encoder):
     def path(name: str) -> str:
         return str(tmp_path / name)
 
-    command_line("params", ["--settings", str(settings), "--profiles", str(profiles), "--resolved", str(resolved)])
+    run_stage("params", ["--settings", str(settings), "--profiles", str(profiles), "--resolved", str(resolved)])
     common = ["tickets", "--params", str(resolved)]
-    command_line("ingest", [*common, "--raw", path("raw"), "--examples", path("examples"), "--intake", path("intake")])
+    run_stage("ingest", [*common, "--raw", path("raw"), "--examples", path("examples"), "--intake", path("intake")])
     inputs = ["--examples", path("examples")]
-    command_line("validate", [*common, *inputs, "--intake", path("intake"), "--findings", path("findings")])
-    command_line(
+    run_stage("validate", [*common, *inputs, "--intake", path("intake"), "--findings", path("findings")])
+    run_stage(
         "tokenize",
         [*common, *inputs, "--findings", path("findings"), "--encoder", str(encoder), "--tokens", path("tokens")],
     )

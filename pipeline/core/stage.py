@@ -1,21 +1,18 @@
-"""The shape of every stage: its signature is its declaration, and its command line follows from it."""
+"""The shape of every stage: its signature is its declaration."""
 
-import argparse
 import gc
 import importlib
 import inspect
 import json
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
-from pipeline.core.files import read_json
-from pipeline.core.guard import end_with_parent, lock_outputs
+from pipeline.core.errors import REPRODUCE, UsageError
 
 In = Annotated[Path, "in"]
 Gate = Annotated[Path, "gate"]  # an input that must exist and whose content the stage does not read
@@ -34,14 +31,6 @@ class Declaration(NamedTuple):
     params: Any
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are `UsageError`s, so that they end like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise a `UsageError` with the message and the usage."""
-        raise UsageError(f"{message}\n{self.format_usage().strip()}")
 
 
 def load(stage: str) -> Callable[..., None]:
@@ -111,37 +100,3 @@ def stage_params(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise UsageError(f"the resolved params do not fit the stage, {problems}. {REPRODUCE}") from error
-
-
-def command_line(stage: str, arguments: Sequence[str]) -> None:
-    """Run one stage from its words: `[NAME] [--params PATH] --NAME PATH ...`.
-
-    Raises:
-        UsageError: A word is missing or unknown.
-        EnvironmentFault: An input does not exist.
-        Busy: Another process is writing one of the outputs.
-        Stopped: The process was asked to stop, or its parent died.
-    """
-    with end_with_parent():
-        run = load(stage)
-        declaration = read_declaration(run)
-        words = vars(_make_parser(stage, run, declaration).parse_args(arguments))
-        paths = {name: words[name] for name in (*declaration.inputs, *declaration.outputs)}
-        for name in declaration.inputs:
-            if not paths[name].exists():
-                raise EnvironmentFault(f"input --{name} not found: {paths[name]}. {REPRODUCE}")
-        values = {}
-        if declaration.params is not None:
-            values = {"params": stage_params(read_json(words["params"]), stage, words["name"], declaration.params)}
-        with lock_outputs(paths[name] for name in declaration.outputs):
-            run(**values, **paths)
-
-
-def _make_parser(stage: str, run: Callable[..., None], declaration: Declaration) -> Parser:
-    parser = Parser(prog=f"python -m pipeline {stage}", description=inspect.getdoc(run))
-    if declaration.params is not None:
-        parser.add_argument("name", nargs="?", help="the task, source, encoder, arm or cell")
-        parser.add_argument("--params", type=Path, required=True, metavar="PATH", help="the resolved params")
-    for name in (*declaration.inputs, *declaration.outputs):
-        parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH")
-    return parser

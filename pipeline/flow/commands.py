@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.core.command_line import Parser
 from pipeline.core.errors import PipelineError, Stopped, UsageError
-from pipeline.core.stage import Parser
 from pipeline.flow.settings import SECRET, make_run_environment
 from pipeline.repository.plan import list_affected, plan_to_json, plan_to_markdown, plan_to_text, summarize_plan
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import CPU
-from pipeline.__main__ import main
-from pipeline.core.errors import EnvironmentFault, UsageError
-from pipeline.core.stage import STAGES, Gate, In, Out, Parser, command_line, load, read_declaration, stage_params
+from pipeline.core.errors import UsageError
+from pipeline.core.stage import STAGES, Gate, In, Out, load, read_declaration, stage_params
 from pipeline.settings.task import ReportParams, TokenizeParams
 
 TOKENIZE = {"task": "t", "max_length": 8, "batch_texts": 2}
@@ -64,45 +63,6 @@ def test_a_wrong_name_is_a_usage_error(stage, name, words):
 def test_resolved_params_that_do_not_fit_are_a_usage_error():
     with pytest.raises(UsageError, match=r"max_length.*Run `dvc repro`"):
         stage_params({"tokenize": {"t": {**TOKENIZE, "max_length": 1}}}, "tokenize", "t", TokenizeParams)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["nothing"], "'nothing'.*tokenize"),
-        (["params", "--settings", "params.yaml"], "--profiles"),
-        (["params", "--wrong", "x"], "required"),
-    ],
-)
-def test_wrong_words_are_a_usage_error(words, message):
-    with pytest.raises(UsageError, match=message):
-        command_line(words[0], words[1:])
-
-
-def test_an_absent_input_is_named(tmp_path):
-    with pytest.raises(EnvironmentFault, match=r"--settings not found: .*/absent\. .*`dvc repro`"):
-        command_line("params", ["--settings", str(tmp_path / "absent"), "--profiles", "params.yaml", "--resolved", "x"])
-
-
-def test_a_wrong_option_of_any_parser_is_a_usage_error():
-    with pytest.raises(UsageError, match=r"--wrong(?s:.*)usage: a"):
-        Parser(prog="a").parse_args(["--wrong"])
-
-
-def test_help_and_exit_codes(capsys):
-    assert main([]) == 0
-    assert main(["--help"]) == 0
-    assert "ingest" in capsys.readouterr().out
-    assert main(["nothing"]) == 2
-    assert capsys.readouterr().err.startswith("nothing: no stage 'nothing'")
-
-
-def test_the_command_line_runs_a_stage(tmp_path):
-    resolved = tmp_path / "params.json"
-    words = ["params", "--settings", "params.yaml", "--profiles", "data/profiles.json", "--resolved", str(resolved)]
-    done = subprocess.run([sys.executable, "-m", "pipeline", *words], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert resolved.is_file()
 
 
 def test_starting_a_light_stage_loads_no_heavy_library():

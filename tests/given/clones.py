@@ -1,22 +1,24 @@
 """Clones of the project on the sample: two tiny tasks, a tiny encoder as a wheel, and `dvc repro` in them."""
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dvc.repo import Repo
 from filelock import FileLock
 from ruamel.yaml import YAML
 
+from pipeline.core.files import remove, sha256
 from pipeline.settings.parse import parse_params
 from tests.given.encoder import make_encoder
 from tests.given.settings import dump
+from tests.given.sources import make_wheel
 
 ROOT = Path(__file__).parents[2]
 PARTS = (
@@ -35,38 +37,35 @@ FILES = ("reviews.csv", "topics.jsonl")
 TOPICS = sorted({json.loads(line)["label"] for line in (SAMPLE / "topics.jsonl").read_text().splitlines()})
 
 
-def wheel(folder: Path, name: str, files: dict[str, bytes]) -> str:
-    """Write a wheel that pip accepts and return its sha256."""
-    path = folder / f"{name}-1.0-py3-none-any.whl"
-    info = f"{name}-1.0.dist-info"
-    members = {
-        **files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/RECORD": "",
-    }
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, content in members.items():
-            archive.writestr(member, content)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def pack(shared: Path) -> tuple[Path, dict[str, str]]:
     """Return a folder with the wheels of the sample and of a tiny encoder, and their checksums.
 
     The first of the processes that share a folder writes them.
     """
-    wheels, record = shared / "wheels", shared / "wheels.json"
-    with FileLock(shared / "wheels.lock"):
+    wheels = shared / "wheels"
+    with once(wheels) as record:
         if not record.exists():
-            wheels.mkdir()
             encoder = make_encoder(shared / "encoder")
-            shas = {
-                "sample": wheel(wheels, "sample", {f"sample/{name}": (SAMPLE / name).read_bytes() for name in FILES}),
-                "tiny": wheel(wheels, "tiny", {f"tiny/{path.name}": path.read_bytes() for path in encoder.iterdir()}),
+            members = {
+                "sample": {f"sample/{name}": (SAMPLE / name).read_bytes() for name in FILES},
+                "tiny": {f"tiny/{path.name}": path.read_bytes() for path in encoder.iterdir()},
             }
+            shas = {name: sha256(make_wheel(wheels, files, name=name)) for name, files in members.items()}
             record.write_text(json.dumps(shas), encoding="utf-8")
     return wheels, json.loads(record.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def once(folder: Path) -> Iterator[Path]:
+    """Hold the others that share a folder off while it is filled; yield the file that says that it is.
+
+    If that is not there, nor is the folder: what an attempt that failed has left is removed.
+    """
+    record = folder.with_name(f"{folder.name}.json")
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if not record.exists():
+            remove(folder)
+        yield record
 
 
 class Clone:
@@ -139,9 +138,8 @@ def prepare(shared: Path, python: Path) -> tuple[Clone, set[str]]:
 
     The first of the processes that share a folder runs them, and the others wait: take a copy before you edit it.
     """
-    record = shared / "prepared.json"
     wheels, shas = pack(shared)
-    with FileLock(shared / "prepared.lock"):
+    with once(shared / "prepared") as record:
         if not record.exists():
             ran, _ = build(shared / "prepared", wheels, shas, python).repro()
             record.write_text(json.dumps(sorted(ran)), encoding="utf-8")

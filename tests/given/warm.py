@@ -9,10 +9,14 @@ import importlib
 import json
 import os
 import runpy
+import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +27,10 @@ LIBRARIES = (
     "pyarrow.parquet", "pyarrow.compute", "sklearn.linear_model", "sklearn.feature_extraction.text", "scipy.stats",
     "great_expectations", "datasketch", "jinja2", "pydantic", "ruamel.yaml",
 )  # fmt: skip
-FDS = 3  # standard input, output and error
-CLIENT = """#!{python} -ISs
+ROOT = Path(__file__).parents[2]
+STREAMS = 3  # standard input, output and error
+SHIM = '#!/bin/sh\nexec "{python}" -IS "{client}" "$@"\n'
+CLIENT = """\
 import json, os, socket, sys
 words = sys.argv[1:]
 if words[:2] != ["-m", "pipeline"]:
@@ -35,29 +41,35 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
     socket.send_fds(server, [len(message).to_bytes(4, "big")], [0, 1, 2])
     server.sendall(message)
     code = server.recv(1)
-sys.exit(code[0] if code else 1)
+if not code:
+    sys.exit(f"python {{' '.join(words)}}: the process died")
+sys.exit(code[0])
 """
 
 
 @contextmanager
-def warm_python(folder: Path) -> Iterator[Path]:
+def warm_python() -> Iterator[Path]:
     """Yield a folder for the front of PATH, with that `python` in it."""
-    folder.mkdir()
-    address = str(folder / "socket")
-    client = folder / "python"
+    folder = Path(tempfile.mkdtemp(prefix="warm-"))  # a short path: that of a socket has 107 bytes at most
+    client, shim, address = folder / "client.py", folder / "python", str(folder / "socket")
     client.write_text(CLIENT.format(python=sys.executable, address=address), encoding="utf-8")
-    client.chmod(0o755)
+    shim.write_text(SHIM.format(python=sys.executable, client=client), encoding="utf-8")
+    shim.chmod(0o755)
+    # Not traced, and with the paths of its client alone.
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "PYTHONPATH"))}
     # It ends when its standard input does, so also with a process that is killed.
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.given.warm", address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
+        [sys.executable, "-m", "tests.given.warm", address],
+        cwd=ROOT, env=own, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
         assert server.stdin is not None
         assert server.stdout is not None
-        assert server.stdout.readline() == "ready\n"
         try:
+            assert server.stdout.readline() == "ready\n"
             yield folder
         finally:
             server.stdin.close()
+    shutil.rmtree(folder)
 
 
 def serve(address: str) -> None:
@@ -74,46 +86,73 @@ def serve(address: str) -> None:
         listener.bind(address)
         listener.listen()
         print("ready", flush=True)
-        if os.fork() == 0:
-            while True:
-                connection, _ = listener.accept()
-                if os.fork() == 0:
-                    listener.close()
-                    run_stage(connection)
-                connection.close()
-        sys.stdin.read()
-    os.killpg(os.getpgrp(), signal.SIGTERM)
+        while sys.stdin not in (ready := select.select([listener, sys.stdin], [], [])[0]):
+            assert ready
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                answer(connection)
+            connection.close()
 
 
-def run_stage(connection: socket.socket) -> None:
-    """Run `python -m pipeline` with the words, the folder, the environment and the streams of the client, and exit."""
-    size, descriptors, _, _ = socket.recv_fds(connection, 4, FDS)
+def answer(connection: socket.socket) -> None:
+    """Run `python -m pipeline` with the words, folder, environment and streams of a client; send its code and exit."""
+    code = 1
+    try:
+        words, folder, environment = receive(connection)
+        # A client that is killed takes its stage with it.
+        threading.Thread(target=end_with, args=[connection], daemon=True).start()
+        code = run_stage(words, folder, environment)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        connection.sendall(bytes([code & 255]))
+    finally:
+        os._exit(code)
+
+
+def receive(connection: socket.socket) -> tuple[list[str], str, dict[str, str]]:
+    """Take the streams of a client as this process's own; return words, folder and environment.
+
+    Raises:
+        EOFError: The client died.
+    """
+    size, descriptors, _, _ = socket.recv_fds(connection, 4, STREAMS)
     message = b""
     while len(message) < int.from_bytes(size, "big"):
-        message += connection.recv(2**16)
-    words, folder, environment = json.loads(message)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        part = connection.recv(2**16)
+        if not part:
+            raise EOFError
+        message += part
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
+        os.close(descriptor)
+    words, folder, environment = json.loads(message)
+    return words, folder, environment
+
+
+def run_stage(words: list[str], folder: str, environment: dict[str, str]) -> int:
+    """Return the exit code of `python -m pipeline *words` in a folder, with this environment and no other."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[1:] = words
-    sys.path[0] = folder
-    code: object = 0
+    sys.path[:1] = [folder, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     try:
         runpy.run_module("pipeline", run_name="__main__", alter_sys=True)
     except SystemExit as end:
-        code = end.code or 0
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    connection.sendall(bytes([code if isinstance(code, int) else 1]))
-    os._exit(0)
+        return 1
+    return 0
+
+
+def end_with(connection: socket.socket) -> None:
+    """Ask this process to stop when the client is gone."""
+    if not connection.recv(1):
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
-    os.setpgid(0, 0)
     serve(sys.argv[1])
