@@ -7,14 +7,23 @@
 | 2         | `UsageError`       | a parameter or an argument is wrong          | does not help                     |
 | 3         | `DataError`        | the data break what later stages rely on     | does not help                     |
 | 4         | `EnvironmentFault` | disk, network, library or a damaged file     | may help                          |
+| 5         | `NotReproduced`    | results are not those of their code and data | helps after `dvc repro`           |
+| 70        | any other          | a fault of the pipeline itself               | does not help                     |
 | 75        | `Busy`             | another process holds what the run needs     | helps later                       |
+| 130       | a Ctrl-C           | a command, but not a stage, was interrupted  | helps                             |
+| 141       | a closed pipe      | nobody reads the output any more             | helps                             |
 | 143       | `Stopped`          | the process was asked to stop                | resumes where it stopped          |
 
 A message is `WHERE: WHAT, FOUND. FIX.`, the fix an imperative.
 """
 
+import reprlib
 from collections.abc import Iterable
+from typing import Any
 
+FAULT_CODE = (
+    70  # EX_SOFTWARE of sysexits.h; Python's own 1 says of a gate that it failed, and of a plan that there is work
+)
 REPRODUCE = "Run `dvc repro` to create it."  # the fix of a file that a stage has written
 
 
@@ -46,8 +55,17 @@ class EnvironmentFault(PipelineError):
     exit_code = 4
 
 
-class Stopped(PipelineError):
-    """The process was asked to stop and left its work in order; running again resumes it."""
+class NotReproduced(PipelineError):
+    """The recorded results are not those of the code, parameters and data beside them; reproduce them first."""
+
+    exit_code = 5
+
+
+class Stopped(BaseException):
+    """The process was asked to stop and left its work in order; running again resumes it.
+
+    It is no `Exception`: code that handles every error it may meet must not handle this one.
+    """
 
     exit_code = 143  # 128 + SIGTERM, as a shell reports it
 
@@ -61,7 +79,8 @@ class Busy(PipelineError):
 def listed(values: Iterable[object], *, most: int = 5, width: int = 60) -> str:
     """Return up to `most` values as one readable line, each cut to `width` characters; the others are counted.
 
-    Values are shown by `repr`, so control characters in bad data cannot reach the terminal.
+    Values are shown by `repr`, so control characters in bad data cannot reach the terminal. Of a long or deeply nested
+    value only what is shown is spelled out.
     """
     shown: list[str] = []
     rest = 0
@@ -69,6 +88,21 @@ def listed(values: Iterable[object], *, most: int = 5, width: int = 60) -> str:
         if len(shown) == most:
             rest += 1
             continue
-        text = repr(value)
+        text = _spell(value, width)
         shown.append(text if len(text) <= width else text[: width - 1] + "…")
     return ", ".join(shown) + (f" and {rest} more" if rest else "")
+
+
+def _spell(value: object, width: int) -> str:
+    if isinstance(value, str | bytes) and len(value) > width:
+        kind: Any = type(value)  # perhaps a subclass that spells itself in its own way
+        return repr(kind(value[:width]))
+    if isinstance(value, str | bytes):
+        return repr(value)
+    return _BRIEF.repr(value)
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel = 3
+_BRIEF.maxlist = _BRIEF.maxtuple = _BRIEF.maxdict = _BRIEF.maxset = _BRIEF.maxfrozenset = 20
+_BRIEF.maxstring = _BRIEF.maxlong = _BRIEF.maxother = 300

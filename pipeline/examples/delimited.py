@@ -6,8 +6,9 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from pipeline.core.errors import DataError
+from pipeline.examples.faults import Faults, RowFault
 from pipeline.examples.lines import LineEnds
-from pipeline.examples.records import Oversized, RawRow, RowFault, find_columns
+from pipeline.examples.records import Oversized, RawRow, find_columns
 
 _ENDS = r"\r\n|\r|\n|\Z"
 _CANDIDATES = (",", ";", "\t", "|")
@@ -28,7 +29,7 @@ class Dialect(NamedTuple):
 
 
 def read_delimited(lines: Iterable[str], *, file: str, columns: Sequence[str], dialect: Dialect) -> Iterator[RawRow]:
-    """Yield the wanted cells of each row behind the header; blank lines are skipped, "NA" and "null" are text.
+    """Yield the wanted cells of each row after the header; blank lines are skipped, "NA" and "null" are text.
 
     Cells are as written, inner line ends included; a doubled quote in a quoted cell is one quote; a quote inside a
     cell that does not start with one is an ordinary character. Of `lines`, with their ends, those of one row are in
@@ -53,21 +54,25 @@ def read_delimited(lines: Iterable[str], *, file: str, columns: Sequence[str], d
             yield line, pick(cells)
         else:
             ragged.add(line, f"{len(cells)} cells")
-    ends.check()
-    quoting = f"Put {dialect.quote} around cells that contain" if dialect.quote else "Remove"
-    ragged.check(
-        f"{quoting} {dialect.delimiter!r}{'' if dialect.quote else ' from the cells'}, fill short rows with empty "
-        "cells, or set `delimiter` and `quote`."
-    )
+    faults = Faults()
+    with faults.gather():
+        ends.check()
+    with faults.gather():
+        quoting = f"Put {dialect.quote} around cells that contain" if dialect.quote else "Remove"
+        ragged.check(
+            f"{quoting} {dialect.delimiter!r}{'' if dialect.quote else ' from the cells'}, fill short rows with empty "
+            "cells, or set `delimiter` and `quote`."
+        )
+    faults.check()
 
 
 def split_rows(lines: Iterable[str], *, file: str, dialect: Dialect) -> Iterator[tuple[int, Cells, str]]:
-    """Yield each row that is not a blank line: the line it starts in (from 1), its cells, and the line end behind it.
+    """Yield each row that is not a blank line: the line it starts in (from 1), its cells, and the line end after it.
 
     The end is "" at the end of the file. Lines are counted as an editor counts them.
 
     Raises:
-        DataError: A quoted cell is not closed, or goes on behind its closing quote.
+        DataError: A quoted cell is not closed, or goes on after its closing quote.
     """
     delimiter, quote, _ = dialect
     numbered = enumerate(lines, start=1)
@@ -128,7 +133,7 @@ class _Quoted:
         after = self._after.match(line, stop + 1)
         if after is None:
             rest = line[stop + 1 : stop + 21]
-            words = f"goes on behind its closing quote in line {number} with {rest!r}: an unclosed quote"
+            words = f"goes on after its closing quote in line {number} with {rest!r}: an unclosed quote"
             raise self._unclosed(opened, shown, words)
         cells.append("".join(pieces) if size <= self._max_bytes else Oversized(size))
         return number, line, after.end(), after[0]

@@ -1,11 +1,17 @@
-"""Rows of a file with one JSON object a line, strictly: no NaN, no key twice, texts are strings."""
+"""Rows of a file with one JSON object per line, strictly: no NaN where it is read, no key twice, texts are strings."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NoReturn
+from itertools import islice
+from typing import Any
 
+from pipeline.core.errors import listed
+from pipeline.examples.faults import Faults, RowFault
 from pipeline.examples.lines import number_lines
-from pipeline.examples.records import RawRow, RowFault, find_columns
+from pipeline.examples.records import SEVERAL_VALUES, RawRow, find_columns
+
+_MOST_NAMES = 1000  # of columns, for a message
 
 
 class _Number(str):
@@ -13,6 +19,12 @@ class _Number(str):
 
     __slots__ = ()
     __repr__ = str.__str__
+
+
+class _Constant(_Number):
+    """NaN or an infinity, which JSON does not have, spelled as in the file."""
+
+    __slots__ = ()
 
 
 def read_json_lines(
@@ -23,63 +35,81 @@ def read_json_lines(
     Blank lines are skipped. If `complete`, each line must have each of `columns`.
 
     Raises:
-        DataError: Lines that are not one JSON object or lack a key that they must have, a wanted column that no line
-            has, or lone CRs among other line ends.
+        DataError: A wanted column that no line has.
+        RowErrors: Lines that are not one JSON object, lack a key that they must have or hold NaN in a wanted column, or
+            lone CRs among other line ends.
     """
     bad, lacking = RowFault(file, "that are not one JSON object"), RowFault(file, "without a key")
-    wanted, unseen, names, opening = set(columns), set(columns), dict[str, None](), ""
-    for number, line in number_lines(lines, file=file):
-        if not line.strip():
-            continue
-        opening = opening or line.lstrip()[0]
-        try:
-            values = _object(line)
-        except (ValueError, RecursionError) as error:
-            bad.add(number, str(error))
-            continue
-        if unseen:
-            names |= dict.fromkeys(values)
-            unseen -= values.keys()
-        if complete and not values.keys() >= wanted:
-            lacking.add(number, ", ".join(name for name in columns if name not in values))
-        yield number, [values.get(name) for name in columns]
-    whole = " The file looks like one list; write its objects one a line." if opening == "[" else ""
-    bad.check(f"Write one complete object a line.{whole}")
-    if unseen:
-        find_columns(file, columns, list(names))
-    lacking.check("Write it, null if there is nothing, or correct the names of the columns.")
+    constant = RowFault(file, "with NaN or Infinity, which JSON does not have")
+    wanted, unseen, names, first = set(columns), set(columns), dict[str, None](), ""
+    faults = Faults()
+    with faults.gather():
+        for number, line in number_lines(lines, file=file):
+            if not (start := line.lstrip()[:1]):
+                continue
+            first = first or start
+            try:
+                values = _object(line)
+            except (ValueError, RecursionError) as error:
+                bad.add(number, str(error))
+                continue
+            if unseen:
+                names |= dict.fromkeys(islice(values, _MOST_NAMES - len(names)))
+                unseen -= values.keys()
+            cells = [values.get(name) for name in columns]
+            if complete and not values.keys() >= wanted:
+                lacking.add(number, ", ".join(name for name in columns if name not in values))
+            if any(type(cell) is _Constant for cell in cells):
+                constant.add(number, ", ".join(f"{name}: {cell}" for name, cell in zip(columns, cells, strict=True)))
+            else:
+                yield number, cells
+    whole = " The file looks like one list; write its objects one a line." if first == "[" else ""
+    with faults.gather():
+        bad.check(f"Write one complete object a line.{whole}")
+    if unseen and (names or not bad.count):
+        find_columns(file, columns, list(names | dict.fromkeys(wanted - unseen)))
+    with faults.gather():
+        constant.check("Write null instead; `DataFrame.to_json(lines=True, orient='records')` of pandas does.")
+    with faults.gather():
+        lacking.check("Write it, null if there is nothing, or correct the names of the columns.")
+    faults.check()
 
 
-def as_texts(rows: Iterable[RawRow], *, file: str, columns: Sequence[str], text: str) -> Iterator[RawRow]:
-    """Yield the rows of `read_json_lines` with booleans and numbers as the file spells them.
+def as_texts(rows: Iterable[RawRow], *, file: str, columns: Sequence[str], texts: Sequence[str]) -> Iterator[RawRow]:
+    """Yield the rows of `read_json_lines` with booleans and numbers as the file spells them, null as None.
 
     Raises:
-        DataError: Lists or objects in a column, or a `text` that is not a string.
+        RowErrors: Lists or objects in a column, or one of `texts` that is neither a string nor null.
     """
     nested = {name: RowFault(file, "with a list or an object", column=name) for name in columns}
-    odd = RowFault(file, "whose text is not a string", column=text)
-    place = columns.index(text)
-    for number, values in rows:
-        value = values[place]
-        if not isinstance(value, str) or isinstance(value, _Number):
-            odd.add(number, "null or no such key" if value is None else value)
-        cells: list[str | None] = []
-        for name, cell in zip(columns, values, strict=True):
-            if isinstance(cell, list | dict):
-                nested[name].add(number, cell)
-                cells.append(None)
-            else:
-                cells.append(str(cell).lower() if isinstance(cell, bool) else cell)
-        yield number, cells
+    odd = {name: RowFault(file, "whose text is not a string", column=name) for name in texts}
+    faults = Faults()
+    with faults.gather():
+        for number, values in rows:
+            bad = False
+            for name, cell in zip(columns, values, strict=True):
+                if isinstance(cell, list | dict):
+                    nested[name].add(number, cell)
+                    bad = True
+                elif name in odd and isinstance(cell, bool | _Number):
+                    odd[name].add(number, cell)
+                    bad = True
+            if not bad:
+                yield number, [str(cell).lower() if isinstance(cell, bool) else cell for cell in values]
     for name, fault in nested.items():
-        fault.check("A column holds strings, numbers, booleans or null.")
-        if name == text:
-            odd.check("Write it as a JSON string or remove it.")
+        with faults.gather():
+            fault.check("A column holds strings, numbers, booleans or null." if name in odd else SEVERAL_VALUES)
+    for fault in odd.values():
+        with faults.gather():
+            fault.check("Write it as a JSON string or remove it.")
+    faults.check()
 
 
 def _object(line: str) -> dict[str, Any]:
+    if line.lstrip().startswith("["):  # not parsed: it may be the whole file
+        raise ValueError("a list")
     value = json.loads(
-        line, parse_int=_Number, parse_float=_Number, parse_constant=_refuse_constant, object_pairs_hook=_unique
+        line, parse_int=_Number, parse_float=_Number, parse_constant=_Constant, object_pairs_hook=_unique
     )
     if not isinstance(value, dict):
         raise ValueError(f"a {type(value).__name__}")  # noqa: TRY004 - the caller collects what is wrong with a line
@@ -89,10 +119,6 @@ def _object(line: str) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} twice")
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"key {listed([name])} twice")
     return row
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")

@@ -1,48 +1,60 @@
 """The class of each row, from the label in the file: by name or by threshold, nothing guessed."""
 
+import json
 import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from pipeline.core.errors import DataError, listed
-from pipeline.examples.records import Records
+from pipeline.core.errors import listed
+from pipeline.examples.faults import Faults, RowErrors
+from pipeline.examples.records import SEVERAL_VALUES, Records
 from pipeline.settings.ingest import Threshold
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_SEPARATORS = re.compile(r"[|,;/+&]")
+_MOST_LABELS = 1000  # in a list to paste; a column with more is hardly one of classes
 
-Labels = Mapping[str, str] | Sequence[str] | None  # classes by label, or the labels that are classes
+LabelMap = Mapping[str, str] | Sequence[str] | None  # classes by label, or the labels that are classes
 
 
-def list_classes(labels: Labels, threshold: Threshold | None) -> tuple[str, ...]:
+def list_classes(labels: LabelMap, threshold: Threshold | None) -> tuple[str, ...]:
     """Return the classes in order, position = class index: as first named in `labels`, or (otherwise, above)."""
     if threshold is not None:
         return (threshold.otherwise, threshold.above)
     return tuple(dict.fromkeys(labels.values() if isinstance(labels, Mapping) else labels or ()))
 
 
-def read_labels(records: Records, column: str, *, labels: Labels, threshold: Threshold | None) -> list[str]:
-    """Return the class of each row; the label in the file is stripped and in NFC, and otherwise taken as it is.
+def read_labels(
+    records: Records, column: str, *, labels: LabelMap, threshold: Threshold | None, may_lack: bool = False
+) -> list[str]:
+    """Return the class of each row, "" for none; the label in the file is stripped and in NFC, otherwise as it is.
 
     Raises:
-        DataError: Rows without a label, with one that is not in `labels` or not a number, or a class without rows.
+        RowErrors: Rows without a label unless they `may_lack` one, or with one that is not in `labels`, several at
+            once, or not a number; or a class without rows.
     """
     raw = [unicodedata.normalize("NFC", cell).strip() for cell in records.texts(column)]
-    empty = [(row, None) for row, label in enumerate(raw) if not label]
-    if empty:
-        raise records.fault("without a label", empty, "Fill the labels, or remove the rows.", column=column)
-    if threshold is not None:
-        classes = _by_threshold(records, column, raw, threshold)
-    else:
-        classes = _by_name(records, column, raw, labels or ())
+    faults = Faults()
+    with faults.gather():
+        empty = [(row, None) for row, label in enumerate(raw) if not label]
+        if empty and not may_lack:
+            remedy = "Fill the labels, remove the rows, or set `unlabelled: drop`."
+            raise records.fault("without a label", empty, remedy, column=column)
+    with faults.gather():
+        if threshold is not None:
+            classes = _by_threshold(records, column, raw, threshold)
+        else:
+            classes = _by_name(records, column, raw, labels or ())
+    faults.check()
     present = set(classes)
     absent = [name for name in list_classes(labels, threshold) if name not in present]
-    if absent:
-        counts = ", ".join(f"{label!r} ({count})" for label, count in Counter(raw).most_common(5))
-        raise DataError(
+    if absent and not records.faults:  # otherwise its rows may be among those left out
+        counts = ", ".join(f"{label!r} ({count})" for label, count in Counter(filter(None, raw)).most_common(5))
+        raise RowErrors(
             f"{records.file}: column {column!r}: no row of class {listed(absent)}; the commonest labels are "
-            f"{counts}. Take the class out of `labels` (or move `threshold`), or bring rows of it."
+            f"{counts}. Take the class out of `labels` (or move `threshold`), or add rows of it."
         )
     return classes
 
@@ -52,28 +64,61 @@ def _by_name(records: Records, column: str, raw: list[str], labels: Mapping[str,
     classes = {unicodedata.normalize("NFC", label): name for label, name in pairs}
     unknown: dict[str, list[int]] = {}
     for row, label in enumerate(raw):
-        if label not in classes:
+        if label and label not in classes:
             unknown.setdefault(label, []).append(row)
-    if unknown:
-        raise _unknown(records, column, unknown, tuple(classes))
-    return [classes[label] for label in raw]
+    known = {*classes, *unknown}
+    several = {label: rows for label, rows in unknown.items() if _is_several(label, known)}
+    faults = Faults()
+    with faults.gather():
+        if several:
+            rows = [(row, raw[row]) for row in sorted(row for rows in several.values() for row in rows)]
+            raise records.fault("with several labels in a cell", rows, SEVERAL_VALUES, column=column)
+    with faults.gather():
+        if unknown := {label: rows for label, rows in unknown.items() if label not in several}:
+            raise _unknown(records, column, unknown, labels)
+    faults.check()
+    return [classes[label] if label else "" for label in raw]
 
 
-def _unknown(records: Records, column: str, unknown: dict[str, list[int]], allowed: Sequence[str]) -> DataError:
-    """Return the error about the rows by label: the five commonest, and labels equal up to case and space."""
-    folded = {_fold(label): label for label in allowed}
+def _is_several(label: str, known: Iterable[str]) -> bool:
+    """Return whether a label is a list of other labels of the file or of the params."""
+    parts = [part.strip() for part in _SEPARATORS.split(label)]
+    return len(parts) > 1 and all(part in known for part in parts)
+
+
+def _unknown(records: Records, column: str, unknown: dict[str, list[int]], labels: LabelMap) -> RowErrors:
+    """Return the error about the rows by label: the five commonest, labels equal up to case and space, and the fix."""
+    folded = {_fold(label): label for label in labels or ()}
     shown = []
     for label, rows in sorted(unknown.items(), key=lambda item: -len(item[1]))[:5]:
         near = folded.get(_fold(label))
         collision = f", collides with {near!r} up to case and space" if near else ""
-        lines = listed(records.lines_of(rows))
+        lines = ", ".join(map(str, records.places_of(rows[:5]))) + (f" and {len(rows) - 5} more" if rows[5:] else "")
         shown.append(f"{listed([label])} ({len(rows)} row(s), line {lines}{collision})")
-    (first,) = records.lines_of([min(rows[0] for rows in unknown.values())])
+    (first,) = records.places_of([min(rows[0] for rows in unknown.values())])
     count = sum(len(rows) for rows in unknown.values())
-    return DataError(
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    return RowErrors(
         f"{records.file}:{first}: column {column!r}: {count} row(s) with {len(unknown)} label(s) that are not in "
-        f"`labels`: {'; '.join(shown)}. Allowed: {listed(allowed, most=20)}. Add them to `labels`, or correct the rows."
+        f"`labels`: {'; '.join(shown)}{more}. Allowed: {listed(labels or (), most=20)}. "
+        f"{_suggest_labels(unknown, labels or (), folded)}"
     )
+
+
+def _suggest_labels(unknown: Iterable[str], labels: Mapping[str, str] | Sequence[str], folded: dict[str, str]) -> str:
+    """Return the fix: all labels of the params and the file, ready to paste; a map if some differ in case or space."""
+    added = sorted(unknown)
+    if len(labels) + len(added) > _MOST_LABELS:
+        return f"Name a column with at most {_MOST_LABELS} classes in `label`, or correct the rows."
+    if isinstance(labels, Mapping) or any(_fold(label) in folded for label in added):
+        old = labels if isinstance(labels, Mapping) else dict(zip(labels, labels, strict=True))
+        whole: object = {
+            **old,
+            **{label: old[folded[_fold(label)]] if _fold(label) in folded else label for label in added},
+        }
+    else:
+        whole = [*labels, *added]
+    return f"Correct the rows, or set `labels: {json.dumps(whole, ensure_ascii=False)}`."
 
 
 def _fold(label: str) -> str:
@@ -82,8 +127,9 @@ def _fold(label: str) -> str:
 
 def _by_threshold(records: Records, column: str, raw: list[str], threshold: Threshold) -> list[str]:
     numbers = [float(label) if _NUMBER.fullmatch(label) else math.nan for label in raw]
-    odd = [(row, raw[row]) for row, number in enumerate(numbers) if not math.isfinite(number)]
+    odd = [(row, raw[row]) for row, number in enumerate(numbers) if raw[row] and not math.isfinite(number)]
     if odd:
         remedy = "`threshold` needs finite numbers with a decimal point; for class names use `labels`."
         raise records.fault("whose label is not a finite number", odd, remedy, column=column)
-    return [threshold.above if number > threshold.at else threshold.otherwise for number in numbers]
+    sides = (threshold.otherwise, threshold.above)
+    return [sides[number > threshold.at] if label else "" for label, number in zip(raw, numbers, strict=True)]

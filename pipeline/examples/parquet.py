@@ -3,48 +3,91 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import DataError
-from pipeline.examples.records import RawRow, RowFault, find_columns
+from pipeline.examples.records import SEVERAL_VALUES, RawRow, find_columns
 
 _BATCH_ROWS = 1024
+_SLICE_BYTES = 1 << 24  # of decoded rows in memory at a time; a single row may have more
 
 
 def read_parquet_rows(
-    source: Path, *, file: str, columns: Sequence[str], text: str | None = None, max_bytes: int | None = None
+    source: Path, *, file: str, columns: Sequence[str], texts: Sequence[str] | None = None, max_bytes: int | None = None
 ) -> Iterator[RawRow]:
     """Yield the wanted values of each row, numbered from 1; the bytes come from `source`, messages name `file`.
 
-    If `text` names a column, all values are text: numbers, dates and booleans as Arrow spells them. A batch of rows is
-    in memory.
+    If `texts` names columns, all values are text or null: numbers, dates and booleans as Arrow spells them. In memory
+    are the different texts of a row group and 16 MiB of decoded rows (or one row), however often a text is repeated.
 
     Raises:
         DataError: Not a whole Parquet file, a wanted column missing or twice, broken UTF-8, more than `max_bytes` once
-            unpacked; or, with `text`, lists or structs in a column, or a `text` that is not a string or is null.
+            decoded; or, with `texts`, lists or structs in a column, or one of `texts` that does not hold strings.
     """
-    size, first, empty = 0, 1, RowFault(file, "whose text is null", column=text)
+    size, first = 0, 1
     try:
-        parquet = pq.ParquetFile(source, buffer_size=2**20)
+        parquet = _open(source)
         find_columns(file, columns, parquet.schema_arrow.names)
-        if text is not None:
-            _check_strings(parquet.schema_arrow.field(text).type, text, file=file)
+        for name in texts or ():
+            _check_strings(parquet.schema_arrow.field(name).type, name, file=file)
         for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
-            size += batch.nbytes
+            sizes = sum((_decoded_sizes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
+            size += int(sizes.sum())
             if max_bytes is not None and size > max_bytes:
                 raise DataError(f"{file}: has more than {max_bytes} bytes unpacked. Raise `max_file_bytes` if it may.")
-            values = [_values(batch[name], name, file=file, as_text=text is not None) for name in columns]
-            for number, row in enumerate(zip(*values, strict=True), start=first):
-                if text is not None and row[columns.index(text)] is None:
-                    empty.add(number)
-                yield number, row
-            first += batch.num_rows
+            for rows in _slice(batch, sizes):
+                values = [_values(rows[name], name, file=file, as_text=texts is not None) for name in columns]
+                yield from enumerate(zip(*values, strict=True), start=first)
+                first += rows.num_rows
     except (pa.ArrowException, OSError) as error:
         raise DataError(
-            f"{file}: not a whole Parquet file: {error}. Correct `format`, or bring the file again."
+            f"{file}: not a whole Parquet file: {error}. Correct `format`, or download it again."
         ) from error
-    empty.check("Fill the texts, or remove the rows.")
+
+
+def _open(source: Path) -> pq.ParquetFile:
+    """Open a file so that a repeated text stays a reference: a small file may repeat a long text a million times."""
+    with pq.ParquetFile(source) as parquet:
+        paths = [parquet.schema.column(index).path for index in range(len(parquet.schema))]
+    return pq.ParquetFile(source, buffer_size=2**20, read_dictionary=paths)
+
+
+def _decoded_sizes(column: pa.Array) -> npt.NDArray[np.int64]:
+    """Return the bytes of each row of a column, (N,) int64, with texts that stand in a dictionary counted in full."""
+    kind = column.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        rows = pc.list_parent_indices(column).to_numpy()
+        inner = _decoded_sizes(pc.list_flatten(column))
+        return np.bincount(rows, inner, minlength=len(column)).astype(np.int64)
+    lengths = _lengths(column.dictionary).take(column.indices) if pa.types.is_dictionary(kind) else _lengths(column)
+    return np.asarray(pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False), np.int64)
+
+
+def _lengths(column: pa.Array) -> pa.Array:
+    """Return the bytes of each value of a plain column, (N,) integers; of values of no text the mean."""
+    kind = column.type
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        column = column.cast(pa.large_binary())
+    elif not any(is_kind(kind) for is_kind in _TEXTS):
+        return pa.repeat(pa.scalar(-(-column.nbytes // max(1, len(column))), pa.int64()), len(column))
+    return pc.binary_length(column)
+
+
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+
+
+def _slice(batch: pa.RecordBatch, sizes: npt.NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a batch, as many at a time as have `_SLICE_BYTES`, at least one."""
+    ends, start = np.cumsum(sizes), 0
+    while start < batch.num_rows:
+        before = ends[start - 1] if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + _SLICE_BYTES, side="right")))
+        yield batch.slice(start, end - start)
+        start = end
 
 
 def _check_strings(kind: pa.DataType, name: str, *, file: str) -> None:
@@ -54,7 +97,9 @@ def _check_strings(kind: pa.DataType, name: str, *, file: str) -> None:
 
 
 def _values(column: pa.Array, name: str, *, file: str, as_text: bool) -> list[object]:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = _plain_type(column.type)
+    if as_text and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        raise DataError(f"{file}: column {name!r} holds {kind}. {SEVERAL_VALUES}")
     try:
         cells = column.cast(kind)
         cells = cells.cast(pa.large_string()) if as_text else cells
@@ -65,3 +110,12 @@ def _values(column: pa.Array, name: str, *, file: str, as_text: bool) -> list[ob
         ) from error
     values: list[object] = cells.to_pylist()
     return values
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return a type with values in place of references to a dictionary."""
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_list(kind):
+        return pa.list_(_plain_type(kind.value_type))
+    return pa.large_list(_plain_type(kind.value_type)) if pa.types.is_large_list(kind) else kind

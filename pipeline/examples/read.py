@@ -1,26 +1,29 @@
-"""Rows of a raw file from disk, one at a time: opened within its cap, unpacked if its name ends in .gz, and parsed."""
+"""Rows of raw files from disk, one at a time: opened within its cap, unpacked if its name ends in .gz, and parsed."""
 
+import fnmatch
 import io
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from gzip import BadGzipFile, GzipFile
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import BinaryIO, Literal, NamedTuple
+from typing import IO, BinaryIO, Literal, NamedTuple
 
-from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
-from pipeline.examples.decode import decode_lines
+from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, listed
 from pipeline.examples.delimited import Dialect, read_delimited
+from pipeline.examples.faults import Faults, RowErrors
 from pipeline.examples.jsonlines import as_texts, read_json_lines
-from pipeline.examples.lines import read_pattern, read_text
+from pipeline.examples.lines import LineCap, decode_lines, read_pattern, read_text
 from pipeline.examples.parquet import read_parquet_rows
-from pipeline.examples.records import RawRow, Records, collect_records
+from pipeline.examples.records import RawRow, Records, collect_records, join_records
+from pipeline.settings.fields import Split
 from pipeline.settings.ingest import IngestParams
 
 _PIECE = 1 << 20
+_CELLS_OF_A_LINE = 16  # of the largest size: unread columns and the escapes of JSON count too
 
 
 class Layout(NamedTuple):
@@ -34,36 +37,79 @@ class Layout(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Bytes that may be in a file once unpacked, in a line, and in a cell; None: no limit."""
+    """Bytes that may be in a file once unpacked (None: no limit), in a line, and in a cell."""
 
     file: int | None
-    line: int | None
+    line: LineCap
     cell: int
 
 
 def read_records(path: Path, params: IngestParams) -> Records:
-    """Return the wanted columns of `path`: text, label and, if they are named, group, split and `keep`.
+    """Return the wanted columns of `path`: texts, label and, if they are named, group, split and `keep`.
+
+    `path` is a file, or a folder of the files that `params.files` names. Faults of rows are kept in the records.
 
     Raises:
-        DataError: The file breaks its format; the message says where and what to do.
-        EnvironmentFault: The file cannot be read, or changes meanwhile.
+        DataError: A file breaks its format, or one is not there; the message says where and what to do.
+        EnvironmentFault: A file cannot be read, or changes meanwhile.
     """
+    if params.files is None:
+        return _read_file(path, params)
+    parts: list[tuple[str, Split | None, Records]] = []
+    faults = Faults()
+    for name, split in expand_files(path, params.files):
+        with faults.gather():
+            parts.append((name, split, _read_file(path / name, params)))
+    if faults.errors:
+        raise RowErrors(*faults.errors, *(fault for *_, records in parts for fault in records.faults))
+    return join_records(str(path), parts)
+
+
+def expand_files(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[str]]) -> list[tuple[str, Split | None]]:
+    """Return the files below `folder` that match names or globs (`*` matches `/` too), in that order, with their split.
+
+    Raises:
+        DataError: A glob matches nothing, a file is of two splits, or there is no such folder.
+    """
+    if not folder.is_dir():
+        what = (
+            "is a file. Set `files: null`, or name its folder" if folder.is_file() else "is not there. Correct `file`"
+        )
+        raise DataError(f"{folder}: `files` are those of a folder, and this {what}.")
+    present = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    chosen: dict[str, Split | None] = {}
+    groups: Iterable[tuple[Split | None, Sequence[str]]] = (
+        files.items() if isinstance(files, Mapping) else [(None, files)]
+    )
+    for split, globs in groups:
+        for pattern in globs:
+            matches = [name for name in present if name == pattern or fnmatch.fnmatchcase(name, pattern)]
+            if not matches:
+                raise DataError(f"{folder}: no file {pattern!r}; there are {listed(present)}. Correct `files`.")
+            for name in matches:
+                if chosen.setdefault(name, split) != split:
+                    raise DataError(f"{folder}: {name!r} is in {chosen[name]} and in {split}. Name it in one split.")
+    return list(chosen.items())
+
+
+def _read_file(path: Path, params: IngestParams) -> Records:
     columns = params.columns()
     layout = Layout(params.format, params.encoding, params.delimiter, params.quote, params.pattern)
-    limits = Limits(file=params.max_file_bytes, line=None, cell=params.max_cell_bytes)
-    with open_rows(path, layout, columns, limits, text=params.text) as rows:
+    line = LineCap(_CELLS_OF_A_LINE * params.max_cell_bytes, "max_cell_bytes")
+    limits = Limits(file=params.max_file_bytes, line=line, cell=params.max_cell_bytes)
+    with open_rows(path, layout, columns, limits, texts=params.text) as rows:
         return collect_records(rows, file=str(path), columns=columns, max_cell_bytes=params.max_cell_bytes)
 
 
 @contextmanager
 def open_rows(
-    path: Path, layout: Layout, columns: Sequence[str], limits: Limits, *, text: str | None = None
+    path: Path, layout: Layout, columns: Sequence[str], limits: Limits, *, texts: Sequence[str] | None = None
 ) -> Iterator[Iterator[RawRow]]:
     """Open a file to read the wanted columns of its rows; memory does not grow with the file.
 
-    If `text` names a column, every cell is a string or None, and those of that column strings. Otherwise cells are as
+    If `texts` names columns, every cell is a string or None, and those columns hold no numbers. Otherwise cells are as
     the file holds them, and each JSON object must have all columns. Faults that are counted over the whole file are
-    raised behind its last row.
+    raised after its last row.
 
     Raises:
         DataError: The file breaks its format, or is too large; the message says where and what to do.
@@ -72,30 +118,48 @@ def open_rows(
     file = str(path)
     with open_file(path, max_bytes=limits.file) as stream:
         if layout.format != "parquet":
-            yield _parse(stream, file, layout, columns, limits, text)
-        elif path.suffix != ".gz":
-            yield read_parquet_rows(path, file=file, columns=columns, text=text, max_bytes=limits.file)
+            yield _parse(stream, file, layout, columns, limits, texts)
+        elif not _is_packed(path):
+            yield read_parquet_rows(path, file=file, columns=columns, texts=texts, max_bytes=limits.file)
+        elif limits.file is None:
+            raise DataError(
+                f"{file}: a packed Parquet file may unpack to any size. Unpack it: Parquet packs by itself."
+            )
         else:
             # The parts of a Parquet file are read in any order, which a packed one cannot do.
             with NamedTemporaryFile() as unpacked:
-                for piece in iter(partial(stream.read, _PIECE), b""):
-                    unpacked.write(piece)
-                unpacked.flush()
+                _unpack(stream, unpacked, file)
                 source = Path(unpacked.name)
-                yield read_parquet_rows(source, file=file, columns=columns, text=text, max_bytes=limits.file)
+                yield read_parquet_rows(source, file=file, columns=columns, texts=texts, max_bytes=limits.file)
+
+
+def _is_packed(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
+def _unpack(stream: BinaryIO, out: IO[bytes], file: str) -> None:
+    for piece in iter(partial(stream.read, _PIECE), b""):
+        try:
+            out.write(piece)
+            out.flush()
+        except OSError as error:
+            raise EnvironmentFault(
+                f"{file}: could not be unpacked to {out.name}, {error}. Free space there, or set TMPDIR to another "
+                "folder, then run again."
+            ) from error
 
 
 def _parse(
-    stream: BinaryIO, file: str, layout: Layout, columns: Sequence[str], limits: Limits, text: str | None
+    stream: BinaryIO, file: str, layout: Layout, columns: Sequence[str], limits: Limits, texts: Sequence[str] | None
 ) -> Iterator[RawRow]:
-    lines = decode_lines(stream, file=file, encoding=layout.encoding, max_bytes=limits.line)
+    lines = decode_lines(stream, file=file, encoding=layout.encoding, cap=limits.line)
     match layout.format:
         case "delimited":
             dialect = Dialect(layout.delimiter, layout.quote, limits.cell)
             return read_delimited(lines, file=file, columns=columns, dialect=dialect)
         case "jsonl":
-            rows = read_json_lines(lines, file=file, columns=columns, complete=text is None)
-            return rows if text is None else as_texts(rows, file=file, columns=columns, text=text)
+            rows = read_json_lines(lines, file=file, columns=columns, complete=texts is None)
+            return rows if texts is None else as_texts(rows, file=file, columns=columns, texts=texts)
         case "pattern":
             return read_pattern(lines, file=file, columns=columns, pattern=layout.pattern or "")
         case _:
@@ -117,14 +181,14 @@ def open_file(path: Path, *, max_bytes: int | None) -> Iterator[BinaryIO]:
             if max_bytes is not None and before.st_size > max_bytes:
                 raise too_large
             try:
-                if path.suffix == ".gz":
+                if _is_packed(path):
                     yield _buffered(GzipFile(fileobj=stored), max_bytes, too_large)
                 else:
                     yield _buffered(stored, before.st_size, _changed(path))
             except (BadGzipFile, EOFError, zlib.error) as error:
                 _check_unchanged(path, stored, before)
                 raise DataError(
-                    f"{path}: not a whole gzip file: {error}. Bring it again, or name it without .gz."
+                    f"{path}: not a whole gzip file: {error}. Download it again, or name it without .gz."
                 ) from error
             except DataError:
                 # A file that is still being written may well be whole the next time.

@@ -1,21 +1,25 @@
-"""The rows of a raw file, their wanted columns as text, and the report of rows that are bad."""
+"""The rows of raw files: their wanted columns as text, with the place of each row."""
 
 import difflib
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import DataError, listed
+from pipeline.examples.faults import Faults, RowErrors, RowFault
 from pipeline.examples.text import SURROGATES
+from pipeline.settings.fields import Split
 
 # The line a row starts in (from 1; in Parquet, which has no lines, the number of the row), and its wanted cells.
 RawRow = tuple[int, Sequence[Any]]
 
-_SHOWN = 5
+SEVERAL_VALUES = "It looks like several labels in a row, and a text has one class here: keep one of them."
 _BATCH_ROWS = 4096
+_BATCH_CHARACTERS = 1 << 24
 
 
 class Oversized(NamedTuple):
@@ -24,61 +28,30 @@ class Oversized(NamedTuple):
     size: int
 
 
-class RowFault:
-    """The rows with one kind of fault: the count of all, the first five lines and five distinct values.
+class Part(NamedTuple):
+    """One of the files that records come from: its name in messages ("" for an only file), its rows, its split."""
 
-    Args:
-        file: The file's path.
-        what: The fault, so that "3 row(s) `what`" reads well.
-        column: The column, if the fault is in one.
-    """
-
-    def __init__(self, file: str, what: str, *, column: str | None = None) -> None:
-        """Start without rows."""
-        self._file, self._what, self._column = file, what, column
-        self.count = 0
-        self._lines: list[int] = []
-        self._values: dict[str, None] = {}
-
-    def add(self, line: int, value: object = None) -> None:
-        """Count a row; a None value is not shown."""
-        self.count += 1
-        if len(self._lines) < _SHOWN:
-            self._lines.append(line)
-        if value is not None and len(self._values) <= _SHOWN:
-            self._values[listed([value])] = None
-
-    def error(self, remedy: str) -> DataError:
-        """Return the error about these rows, at least one; `remedy` is what to do."""
-        where = f"{self._file}:{self._lines[0]}: " + ("" if self._column is None else f"column {self._column!r}: ")
-        more = f" and {self.count - _SHOWN} more" if self.count > _SHOWN else ""
-        lines = f"line {', '.join(map(str, self._lines))}{more}"
-        values = list(self._values)
-        shown = ", ".join(values[:_SHOWN]) + (" and more" if len(values) > _SHOWN else "")
-        return DataError(f"{where}{self.count} row(s) {self._what} ({lines}){shown and f': {shown}'}. {remedy}")
-
-    def check(self, remedy: str) -> None:
-        """Check that there are no such rows.
-
-        Raises:
-            DataError: There are.
-        """
-        if self.count:
-            raise self.error(remedy)
+    name: str
+    rows: int
+    split: Split | None = None
 
 
 class Records(NamedTuple):
-    """The wanted columns of a file.
+    """The wanted columns of a file, or of several in order.
 
     Args:
-        file: The file's path.
-        lines: Line where each row starts, from 1, (N,) int64.
+        file: The path of the file, or of the folder of several.
+        lines: Line of its file where each row starts, from 1, (N,) int64.
         columns: The cells by column, each (N,) large_string; null if a row has none.
+        parts: The files.
+        faults: Faults of rows, which are left out; the rows that are here are whole.
     """
 
     file: str
     lines: pa.ChunkedArray
     columns: dict[str, pa.ChunkedArray]
+    parts: tuple[Part, ...]
+    faults: tuple[str, ...] = ()
 
     def texts(self, column: str) -> list[str]:
         """Return the cells of a column, "" for null."""
@@ -90,31 +63,84 @@ class Records(NamedTuple):
         lines: list[int] = self.lines.take(pa.array(rows, pa.int64())).to_pylist()
         return lines
 
-    def fault(self, what: str, rows: Iterable[tuple[int, object]], remedy: str, *, column: str) -> DataError:
+    def places_of(self, rows: Sequence[int]) -> list[int | str]:
+        """Return the lines where these rows start, after the name of the file if there are several."""
+        if len(self.parts) == 1:
+            return [*self.lines_of(rows)]
+        ends = list(accumulate(part.rows for part in self.parts))
+        names = (self.parts[bisect_right(ends, row)].name for row in rows)
+        return [f"{name}:{line}" for name, line in zip(names, self.lines_of(rows), strict=True)]
+
+    def sides(self) -> list[Split] | None:
+        """Return the split of each row by its file; None if files have none."""
+        return [part.split for part in self.parts if part.split for _ in range(part.rows)] or None
+
+    def fault(self, what: str, rows: Iterable[tuple[int, object]], remedy: str, *, column: str) -> RowErrors:
         """Return the error about `rows`, each a row's index and the value to show (see `RowFault`)."""
-        fault = RowFault(self.file, what, column=column)
-        for row, value in rows:
-            fault.add(self.lines[row].as_py(), value)
+        fault, known = RowFault(self.file, what, column=column), list(rows)
+        for place, (_, value) in zip(self.places_of([row for row, _ in known]), known, strict=True):
+            fault.add(place, value)
         return fault.error(remedy)
 
 
 def collect_records(rows: Iterable[RawRow], *, file: str, columns: Sequence[str], max_cell_bytes: int) -> Records:
-    """Return `rows`, whose cells are strings, None or `Oversized`, as columns; one batch of rows is held beside them.
+    """Return `rows`, whose cells are strings, None or `Oversized`, as columns; a batch of rows is held beside them.
+
+    The faults of rows that `rows` ends with are kept in the records. After a cell that cannot be kept, no more cells of
+    its column are: the others are only checked.
 
     Raises:
-        DataError: There are no rows, lone surrogates, or cells of more than `max_cell_bytes` bytes of UTF-8.
+        DataError: There are no rows.
+        RowErrors: There are lone surrogates, or cells of more than `max_cell_bytes` bytes of UTF-8.
     """
     checked = {name: _Cells(file, name, max_cell_bytes) for name in columns}
     lines: list[pa.Array] = []
-    rows = iter(rows)
-    while batch := list(islice(rows, _BATCH_ROWS)):
-        numbers, cells = zip(*batch, strict=True)
-        lines.append(pa.array(numbers, pa.int64()))
-        for column, values in zip(checked.values(), zip(*cells, strict=True), strict=True):
-            column.append(numbers, values)
-    if not lines:
-        raise DataError(f"{file}: found no rows. Bring a file with at least one row.")
-    return Records(file, pa.chunked_array(lines), {name: column.finish() for name, column in checked.items()})
+    faults = Faults()
+    with faults.gather():
+        for batch in _batch(rows):
+            numbers, cells = zip(*batch, strict=True)
+            lines.append(pa.array(numbers, pa.int64()))
+            for column, values in zip(checked.values(), zip(*cells, strict=True), strict=True):
+                column.append(numbers, values)
+    errors = tuple(faults.errors)
+    for column in checked.values():
+        with faults.gather():
+            column.check()
+    if len(faults.errors) > len(errors):
+        faults.check()
+    if not lines and not errors:
+        raise DataError(f"{file}: found no rows. Provide a file with at least one row.")
+    numbers = pa.chunked_array(lines, pa.int64())
+    return Records(
+        file, numbers, {name: cells.finish() for name, cells in checked.items()}, (Part("", len(numbers)),), errors
+    )
+
+
+def join_records(file: str, records: Sequence[tuple[str, Split | None, Records]]) -> Records:
+    """Return the records of several files, each after its name and split, as those of the folder `file`."""
+    lines = pa.chunked_array([chunk for _, _, part in records for chunk in part.lines.chunks], pa.int64())
+    columns = {
+        name: pa.chunked_array(
+            [chunk for _, _, part in records for chunk in part.columns[name].chunks], pa.large_string()
+        )
+        for name in records[0][2].columns
+    }
+    parts = tuple(Part(name, len(part.lines), split) for name, split, part in records)
+    return Records(file, lines, columns, parts, tuple(fault for _, _, part in records for fault in part.faults))
+
+
+def _batch(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
+    """Yield the rows in batches of `_BATCH_ROWS` at most, closed early by the row with which they are large."""
+    batch: list[RawRow] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += sum(len(cell) for cell in row[1] if isinstance(cell, str))
+        if len(batch) == _BATCH_ROWS or characters >= _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
 
 
 class _Cells:
@@ -134,9 +160,11 @@ class _Cells:
             return
         if (pc.max(pc.binary_length(chunk)).as_py() or 0) > self._max_bytes:
             self._count_faults(lines, cells)
-        self._chunks.append(chunk)
+        elif not self._broken.count and not self._huge.count:
+            self._chunks.append(chunk)
 
     def _count_faults(self, lines: Sequence[int], cells: Sequence[str | Oversized | None]) -> None:
+        self._chunks.clear()
         for line, cell in zip(lines, cells, strict=True):
             if isinstance(cell, str) and SURROGATES.search(cell):
                 self._broken.add(line, cell)
@@ -145,9 +173,15 @@ class _Cells:
             if size > self._max_bytes:
                 self._huge.add(line, f"{size} bytes")
 
+    def check(self) -> None:
+        faults = Faults()
+        with faults.gather():
+            self._broken.check("It stands for no character: export the file again as UTF-8, or remove it.")
+        with faults.gather():
+            self._huge.check("Look for a missing quote or line end, or raise `max_cell_bytes`.")
+        faults.check()
+
     def finish(self) -> pa.ChunkedArray:
-        self._broken.check("It stands for no character: export the file again as UTF-8, or remove it.")
-        self._huge.check("Look for a missing quote or line end, or raise `max_cell_bytes`.")
         return pa.chunked_array(self._chunks, pa.large_string())
 
 

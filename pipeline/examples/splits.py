@@ -40,6 +40,18 @@ def split_by_hash(values: Iterable[str], *, salt: str, shares: Shares) -> list[S
     return sides
 
 
+def deal_validation(sides: Sequence[Split], keys: Sequence[str], *, salt: str, shares: Shares) -> list[Split]:
+    """Return the given splits of the rows with validation dealt out of train, in the ratio of the two shares.
+
+    The split of a row depends on its text's key alone, as in `split_by_hash`.
+    """
+    bound = shares.train / (shares.train + shares.validation)
+    return [
+        "validation" if side == "train" and hash_to_unit(key, salt=salt) >= bound else side
+        for side, key in zip(sides, keys, strict=True)
+    ]
+
+
 def read_groups(records: Records, column: str) -> list[str]:
     """Return the group of each row, stripped and in NFC.
 
@@ -75,8 +87,8 @@ def _near(value: str) -> Split | None:
     return _OTHER_NAMES.get(folded, next((split for split in SPLITS if split == folded), None))
 
 
-def check_complete(sides: Sequence[Split], *, file: str, column: str) -> None:
-    """Check that a split column leaves rows in each split.
+def check_complete(sides: Sequence[Split], *, file: str) -> None:
+    """Check that given splits leave rows in each.
 
     Raises:
         DataError: A split has no rows.
@@ -85,6 +97,6 @@ def check_complete(sides: Sequence[Split], *, file: str, column: str) -> None:
     if absent:
         counts = ", ".join(f"{split} {sides.count(split)}" for split in SPLITS)
         raise DataError(
-            f"{file}: column {column!r} leaves no rows in {' and '.join(absent)}; rows kept: {counts}. "
-            "Give all three, or set `split: null` to split by `shares`."
+            f"{file}: the splits leave no rows in {' and '.join(absent)}; rows kept: {counts}. Give train and test "
+            "(validation may be dealt out of train), or set `split: null` and list the `files` to split by `shares`."
         )

@@ -30,7 +30,7 @@ class Corpus(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """N instances as the model reads them, on the CPU: masked tokens, a label a token, and a label a pair, (N,)."""
+    """N instances as the model reads them, on the CPU: masked tokens, the label of each, that of each pair (N,)."""
 
     tokens: Ragged
     labels: Indices

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import DataError, listed
+from pipeline.examples.faults import RowFault
+from pipeline.examples.lines import LineCap
 from pipeline.examples.read import Layout, Limits, open_rows
-from pipeline.examples.records import Oversized, RawRow, RowFault
+from pipeline.examples.records import Oversized, RawRow
 from pipeline.examples.text import SURROGATES
 from pipeline.settings.pretrain import TextParams
 
@@ -25,12 +27,13 @@ def read_documents(path: Path, params: TextParams, *, max_bytes: int) -> Iterato
 
     Raises:
         DataError: The file breaks its format, a cell is no text or holds half a surrogate pair, or a document has more
-            than `max_bytes`; the message names file and line. Faults that are counted come behind the last document.
+            than `max_bytes`; the message names file and line. Faults that are counted come after the last document.
         EnvironmentFault: The file cannot be read, or changes meanwhile.
     """
     columns = params.sentences if params.document is None else (*params.sentences, params.document)
     layout = Layout(params.format, params.encoding, params.delimiter, params.quote)
-    with open_rows(path, layout, columns, Limits(file=None, line=max_bytes, cell=max_bytes)) as raw_rows:
+    limits = Limits(file=None, line=LineCap(max_bytes, "corpus.max_document_bytes"), cell=max_bytes)
+    with open_rows(path, layout, columns, limits) as raw_rows:
         rows = (_sentence_row(row, params, str(path), max_bytes) for row in raw_rows)
         yield from group_sentences(rows, params, file=str(path), max_bytes=max_bytes)
 
@@ -114,10 +117,11 @@ def _too_large(file: str, line: int, size: int, max_bytes: int) -> DataError:
 def _sentence_row(row: RawRow, params: TextParams, file: str, max_bytes: int) -> SentenceRow:
     """Return the row of these cells; a cell is a sentence, a list of them, or null for none."""
     line, cells = row
-    sentences: list[Any] = []
-    for name, cell in zip(params.sentences, cells, strict=False):
+    for cell in cells:
         if isinstance(cell, Oversized):
             raise _too_large(file, line, cell.size, max_bytes)
+    sentences: list[Any] = []
+    for name, cell in zip(params.sentences, cells, strict=False):
         parts = [] if cell is None else cell if isinstance(cell, list) else [cell]
         if odd := [part for part in parts if type(part) is not str]:
             raise DataError(

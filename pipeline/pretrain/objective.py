@@ -96,8 +96,7 @@ def _measure(
     lengths = count_tokens(draw_epoch(held_out, params, HELD_OUT_EPOCH))
     batches = plan_batches(lengths, batch_tokens=4 * params.batch_tokens, batch_size=10**6, rng=None)
     totals = torch.zeros(2, 3, dtype=torch.float64, device=device.device)
-    with torch.inference_mode(), torch.random.fork_rng(devices=[] if device.device.type == "cpu" else None):
-        torch.manual_seed(params.seed)
+    with torch.inference_mode():
         for start in range(0, len(batches), ranks.size):
             go_on()
             for rows in batches[start + ranks.rank : start + ranks.rank + 1]:
@@ -133,7 +132,7 @@ def _describe(metrics: HeldOutMetrics) -> str:
 
 def _outputs(model: PreTrainedModel, train: Corpus, rows: Indices, device: Device) -> torch.Tensor:
     """Return the hidden states of the first tokens of the texts A of instances of the first epoch, (B, H)."""
-    instances = next(iter(train.drawn.values()))
+    instances = train.drawn[0]
     texts = [join_texts([train.tokens[a0:a1]], train.vocabulary) for a0, a1, _, _ in instances.spans[rows]]
     inputs = collate(model, pack(texts), np.arange(len(texts)), device)
     with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):

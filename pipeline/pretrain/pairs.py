@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.models.batches import Indices
 
 Spans = np.ndarray[tuple[int, int], np.dtype[np.int64]]
-Bounds = list[tuple[int, int, int, int, int]]  # a row an instance: start and end of A, start and end of B, label
+Bounds = list[tuple[int, int, int, int, int]]  # a row per instance: start and end of A, start and end of B, label
 
 # The purpose of a generator, its first seed: numpy ignores zeros at the end, so [7, 3] and [7, 3, 0] are the same.
 DRAW, ORDER, HIDE = 1, 2, 3

@@ -7,20 +7,33 @@ from collections.abc import Iterator, Mapping, Sequence
 _OWN_COLUMNS = ("id", "split", "text", "label", "row")  # of the examples
 
 
-def check_columns(*, text: str, label: str, group: str | None, split: str | None, keep: Sequence[str]) -> Iterator[str]:
+def check_columns(
+    *, text: Sequence[str], label: str, group: str | None, split: str | None, keep: Sequence[str]
+) -> Iterator[str]:
     """Yield the conflicts between the names of columns."""
-    if text == label:
-        yield f"`text` and `label` must be two columns, both are {text!r}"
+    if label in text:
+        yield f"`text` and `label` must be two columns, both are {label!r}"
+    if len(set(text)) < len(text):
+        yield f"`text` must name each column once, found {list(text)}"
     for name, value in (("group", group), ("split", split)):
-        if value is not None and value in (text, label):
+        if value is not None and value in (*text, label):
             yield f"`{name}` must be a column other than the text and the label, found {value!r}"
-    if group is not None and split is not None:
-        yield "give either `group` (equal groups stay together) or `split` (the file has the splits)"
     for value, count in Counter(keep).items():
         if count > 1:
             yield f"`keep` names {value!r} {count} times; name it once"
         if value in _OWN_COLUMNS:
             yield f"`keep` names {value!r}, a column that all examples have; rename the column of the file"
+
+
+def check_splits(*, group: str | None, split: str | None, mapped: bool) -> Iterator[str]:
+    """Yield the conflict between several ways to split; `mapped` if `files` is a map of splits."""
+    ways = [
+        *(["`group` (equal groups stay together)"] if group is not None else []),
+        *(["`split` (a column has the splits)"] if split is not None else []),
+        *(["a map of `files` (each file has one split)"] if mapped else []),
+    ]
+    if len(ways) > 1:
+        yield f"give either {' or '.join(ways)}"
 
 
 def check_classes(labels: Mapping[str, str] | Sequence[str] | None, sides: Sequence[str] | None) -> Iterator[str]:
@@ -53,14 +66,6 @@ def check_codec(encoding: str) -> Iterator[str]:
         b"text".decode(encoding, "ignore")
     except (LookupError, UnicodeError, ValueError):
         yield f"`encoding` must be a codec of Python, such as utf-8, utf-16, cp1252 or latin-1, found {encoding!r}"
-
-
-def check_line_codec(encoding: str) -> Iterator[str]:
-    """Yield the error of a codec whose files cannot be read line by line, since a line does not end in one byte."""
-    errors = list(check_codec(encoding))
-    if not errors and "\n".encode(encoding) != b"\n":
-        errors.append(f"`encoding` must end a line with a single byte, found {encoding!r}; save the file as UTF-8")
-    yield from errors
 
 
 def check_pattern(pattern: str | None, *, wanted: Sequence[str]) -> Iterator[str]:

@@ -1,12 +1,37 @@
 """The section `ingest` of params.yaml: reading, labelling and splitting a file."""
 
+import json
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from pipeline.core.document import Strict
 from pipeline.settings import consistency
-from pipeline.settings.fields import Count, FilePath, Name, Text
+from pipeline.settings.corrections import Correction
+from pipeline.settings.fields import LIST, MAP, Count, FilePath, Files, Name, RawPath, Text, shape
+
+
+def _require_labels(labels: object) -> object:
+    """Return `labels` if every label and class is text.
+
+    Raises:
+        ValueError: Some are numbers, truth values or null, or the map is turned round.
+    """
+    values = list(labels.values()) if isinstance(labels, dict) else labels if isinstance(labels, list) else []
+    odd = [value for value in values if value is None or isinstance(value, bool | int | float)]
+    if not odd:
+        return tuple(labels) if isinstance(labels, list) else labels
+    if isinstance(labels, dict) and len(odd) == len(labels):
+        turned = {json.dumps(value): str(key) for key, value in labels.items()}
+        raise ValueError(
+            f"`labels` maps the text in the file to the class; turn it round: {json.dumps(turned, ensure_ascii=False)}"
+        )
+    spelled = json.dumps(odd[0])
+    raise ValueError(f'labels and classes are text, found {spelled}; write "{spelled}" in quotes')
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 class Threshold(Strict):
@@ -32,19 +57,27 @@ class Shares(Strict):
         return self
 
 
+_Labels = Annotated[
+    Annotated[dict[str, Text], Field(min_length=1), Tag(MAP)]
+    | Annotated[tuple[Text, ...], Field(min_length=1), Tag(LIST)],
+    Discriminator(shape),
+]
+
+
 class IngestParams(Strict):
     """The parameters that turn a task's file into examples."""
 
     task: Name
-    file: FilePath
+    file: RawPath
+    files: Files | None
     format: Literal["delimited", "jsonl", "parquet", "pattern"]
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)]
     quote: Annotated[str, StringConstraints(max_length=1)]
     pattern: Text | None
     encoding: Text
-    text: Text
+    text: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_as_tuple)]
     label: Text
-    labels: Annotated[dict[str, Text] | tuple[Text, ...], Field(min_length=1)] | None
+    labels: Annotated[_Labels, BeforeValidator(_require_labels)] | None
     threshold: Threshold | None
     group: Text | None
     split: Text | None
@@ -52,7 +85,10 @@ class IngestParams(Strict):
     salt: str
     keep: tuple[Text, ...]
     empty: Literal["drop", "fail"]
+    unlabelled: Literal["drop", "fail"]
     conflicts: Literal["drop", "majority", "fail"]
+    corrections: FilePath | None
+    corrected: dict[str, Correction]
     controls: Literal["space", "fail"]
     max_cell_bytes: Count
     max_file_bytes: Annotated[int, Field(ge=1, le=10**12)]
@@ -68,6 +104,7 @@ class IngestParams(Strict):
             *consistency.check_columns(
                 text=self.text, label=self.label, group=self.group, split=self.split, keep=self.keep
             ),
+            *consistency.check_splits(group=self.group, split=self.split, mapped=isinstance(self.files, dict)),
             *consistency.check_classes(self.labels, sides),
             *consistency.check_characters(delimiter=self.delimiter, quote=self.quote),
             *consistency.check_codec(self.encoding),
@@ -79,5 +116,5 @@ class IngestParams(Strict):
 
     def columns(self) -> tuple[str, ...]:
         """Return the names of the columns to read, each once."""
-        named = (self.text, self.label, self.group, self.split, *self.keep)
+        named = (*self.text, self.label, self.group, self.split, *self.keep)
         return tuple(dict.fromkeys(name for name in named if name is not None))

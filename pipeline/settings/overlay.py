@@ -59,9 +59,7 @@ def _values_of(values: Document, other: Document, stage: str, key: str) -> list[
 
 
 def _set(values: Document, stage: str, key: str, value: Any) -> None:
-    values.setdefault(stage, {})[key] = value
+    """Set a key of a common section, without the tasks' own; a map may be several at once, by an alias or `<<`."""
     for own in submap(values, "tasks").values():
-        if submap(own, stage):
-            own[stage].pop(key, None)
-            if not own[stage]:
-                del own[stage]
+        submap(own, stage).pop(key, None)
+    values.setdefault(stage, {})[key] = value

@@ -6,14 +6,14 @@ from pydantic import Field, StringConstraints, model_validator
 
 from pipeline.core.document import Strict
 from pipeline.settings import consistency
-from pipeline.settings.fields import Count, FilePath, Name, Share, Text
+from pipeline.settings.fields import Count, FilePath, Name, RawPath, Share, Text
 from pipeline.settings.task import TrainingParams
 
 
 class TextParams(Strict):
     """The parameters that turn a file of running text into documents of sentences."""
 
-    file: FilePath
+    file: RawPath
     format: Literal["text", "delimited", "jsonl", "parquet"]
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)]
     quote: Annotated[str, StringConstraints(max_length=1)]
@@ -27,7 +27,7 @@ class TextParams(Strict):
     def _check_consistency(self) -> Self:
         errors = [
             *consistency.check_characters(delimiter=self.delimiter, quote=self.quote),
-            *consistency.check_line_codec(self.encoding),
+            *consistency.check_codec(self.encoding),
             *consistency.check_pattern(self.pattern, wanted=("document",)),
         ]
         if errors:

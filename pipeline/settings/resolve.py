@@ -1,9 +1,11 @@
 """All of params.yaml, checked and resolved to the section that each stage of each task reads."""
 
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
+from pipeline.settings.corrections import Correction
 from pipeline.settings.parse import parse_params
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.problems import Problems, describe_unknown
@@ -24,14 +26,19 @@ SOURCE_KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": H
 TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "corpus", "pretrain", "study", "report", "sources", "encoders", "tasks")
 
 
-def resolve_params(text: str, profiles: Mapping[str, Document]) -> Document:
+Corrections: TypeAlias = Mapping[str, Mapping[str, Correction]]
+
+
+def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Corrections | None = None) -> Document:
     """Return the sections of a whole params.yaml as the stages read them.
 
     `{stage: {name: section}}` for stages that run once for each source, task, encoder, arm or cell: `fetch`, the stages
     of a task, `pretrain`, `start`, `rival` and `study`; `{stage: section}` for `corpus`, `transfer` and `report`.
 
     A task's section is the stage's section, with the task's own keys in place of the common ones, `task` with its
-    name, and, for `validate`, `reference` with its profile (None if `profiles` has none).
+    name, and what comes from elsewhere: for `ingest`, `corrected` with the corrections of its file (`corrections` is by
+    file and by id; None leaves them out), for `validate`, `reference` with its profile (None if `profiles` has none),
+    for `inspect` the keys of its `baseline` and how `validate` tells near duplicates.
 
     Raises:
         UsageError: Anything is wrong; the message lists every error with its line and the nearest valid key.
@@ -44,9 +51,17 @@ def resolve_params(text: str, profiles: Mapping[str, Document]) -> Document:
     resolved: Document = {"fetch": _resolve_sources(raw, problems)}
     tasks = dict(_check_tasks(raw, problems))
     for stage in PER_TASK:
-        resolved[stage] = {
-            task: _resolve_task(raw, stage, task, own, profiles, problems) for task, own in tasks.items()
-        }
+        resolved[stage] = {}
+    for task, own in tasks.items():
+        further: dict[str, Document] = {"ingest": {"corrected": {}}, "validate": {"reference": profiles.get(task)}}
+        for stage in PER_TASK:
+            if stage == "inspect":
+                further[stage] = _take_over(resolved["baseline"][task], resolved["validate"][task])
+            faulty = stage == "inspect" and not further[stage]  # their errors are reported already
+            section = {} if faulty else _resolve_task(raw, stage, task, own, further.get(stage, {}), problems)
+            resolved[stage][task] = section
+        if corrections is not None:
+            _add_corrections(resolved["ingest"][task], corrections, problems.within(f"tasks.{task}.ingest"))
     resolved["corpus"] = _resolve_corpus(raw, tuple(tasks), problems)
     resolved["pretrain"] = _resolve_encoders(raw, problems)
     resolved |= resolve_study(raw, resolved, problems)
@@ -88,21 +103,37 @@ def _check_tasks(raw: Document, problems: Problems) -> Iterator[tuple[str, Docum
 
 
 def _resolve_task(
-    raw: Document, stage: str, task: str, task_values: Document, profiles: Mapping[str, Document], problems: Problems
+    raw: Document, stage: str, task: str, task_values: Document, further: Document, problems: Problems
 ) -> Document:
-    """Return the section of a stage and a task: the task's own keys in place of the stage's."""
+    """Return the section of a stage and a task: the task's own keys in place of the stage's, and `further` ones."""
     at = f"tasks.{task}.{stage}"
     own = task_values.get(stage, {})
     if not isinstance(own, dict):
         problems.add(at, f"must be a map of {stage} parameters, found {own!r}")
         own = {}
     values, places = merge((stage, require_map(raw, stage, problems)), (at, own))
-    values["task"] = task
-    if stage == "validate":
-        values["reference"] = profiles.get(task)
+    values |= {"task": task, **further}
     model = PER_TASK[stage]
     missing = {key: f"{stage}.{key}" for key in model.model_fields if key != "file"}  # from the section for all tasks
     return check_section(model, values, problems.within(at, {**missing, **places}))
+
+
+def _take_over(baseline: Document, validate: Document) -> Document:
+    """Return the keys of other sections that `inspect` reads; none if one of those has errors."""
+    if not baseline or not validate:
+        return {}
+    return {**baseline, **{key: validate[key] for key in ("near_similarity", "near_shingle")}}
+
+
+def _add_corrections(ingest: Document, corrections: Corrections, problems: Problems) -> None:
+    """Add the corrections of a task's file to its section; an error if there is no such file."""
+    name = ingest.get("corrections")
+    if name is None:
+        return
+    if name not in corrections:
+        problems.add("corrections", describe_unknown(name, tuple(corrections), kind="file below data/corrections"))
+        return
+    ingest["corrected"] = {identity: item.model_dump() for identity, item in corrections[name].items()}
 
 
 def _resolve_corpus(raw: Document, tasks: tuple[str, ...], problems: Problems) -> Document:

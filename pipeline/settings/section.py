@@ -7,7 +7,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.core.document import Document, Strict
-from pipeline.settings.fields import Name
+from pipeline.settings.fields import LIST, MAP, Name
 from pipeline.settings.parse import submap
 from pipeline.settings.problems import Problems, describe_unknown
 
@@ -33,7 +33,10 @@ def check_section(model: type[Strict], values: Document, problems: Problems) -> 
         params = model.model_validate_json(json.dumps(values))
     except ValidationError as error:
         for item in error.errors(include_url=False):
-            problems.add(".".join(map(str, item["loc"])), _describe(dict(item), model))
+            if item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"]:
+                continue  # pydantic counts the items without an error
+            path = [step for step in item["loc"] if step not in (LIST, MAP, "[key]")]
+            problems.add(".".join(map(str, path)), _describe({**item, "loc": tuple(path)}, model))
         return {}
     except TypeError as error:
         problems.add("", f"{error}; use text, numbers, booleans, lists and maps")
@@ -47,7 +50,7 @@ def _describe(item: Document, model: type[Strict]) -> str:
     if item["type"] == "extra_forbidden":
         return describe_unknown(str(path[-1]), _allowed(model, path[:-1]))
     if item["type"] == "missing":
-        return "is missing; " + ("each task has its own" if path == ("file",) else "add it")
+        return "is missing; add it"
     message = str(item["msg"]).removeprefix("Value error, ")
     return message if item["type"] == "value_error" else f"{message[0].lower()}{message[1:]}, found {item['input']!r}"
 
@@ -101,6 +104,9 @@ def check_keys(keys: Iterable[object], allowed: Sequence[str], problems: Problem
 
 def check_name(name: object, problems: Problems) -> bool:
     """Return whether `name` is safe in a command and in a path; add an error if not."""
+    if isinstance(name, int | float) and not isinstance(name, bool):
+        problems.add("", f'the name {name} is a number; write "{name}" in quotes')
+        return False
     try:
         _NAME.validate_python(name)
     except ValidationError:

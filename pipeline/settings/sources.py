@@ -4,10 +4,10 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from pipeline.core.document import Strict
-from pipeline.settings.fields import FilePath, Name, Split
+from pipeline.settings.fields import FilePath, Files, Name
 
 
 def require_plain_suffix(path: str) -> str:
@@ -25,7 +25,6 @@ SUFFIXES = (".csv", ".json", ".jsonl", ".md", ".model", ".parquet", ".safetensor
 PlainPath = Annotated[FilePath, AfterValidator(require_plain_suffix)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 CommitHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-Globs = Annotated[tuple[FilePath, ...], Field(min_length=1)]
 
 
 class FetchParams(Strict):
@@ -55,11 +54,6 @@ class PackageSource(FetchParams):
         return self
 
 
-def _shape(files: object) -> str:
-    """Return which of the two forms `files` has, so that pydantic reports the errors of that form alone."""
-    return "map" if isinstance(files, dict) else "list"
-
-
 class HubSource(FetchParams):
     """A dataset or model of the Hugging Face Hub at one commit.
 
@@ -71,10 +65,7 @@ class HubSource(FetchParams):
     type: Literal["dataset", "model"]
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
     revision: CommitHash
-    files: Annotated[
-        Annotated[Globs, Tag("list")] | Annotated[dict[Split, Globs], Field(min_length=1), Tag("map")],
-        Discriminator(_shape),
-    ]
+    files: Files
 
     @model_validator(mode="after")
     def _check_splits(self) -> Self:

@@ -40,25 +40,32 @@ def resolve_study(raw: Document, resolved: Document, problems: Problems) -> Docu
 
 
 def _resolve_rival(study: Study, cell: Cell, resolved: Document, problems: Problems) -> Document:
-    """Return the section of a cell without an encoder; the largest class has no parameters."""
+    """Return the section of a cell without an encoder; the largest class has no parameters.
+
+    Errors of the task's own sections are reported there, and not once more for each cell.
+    """
+    if not resolved["baseline"][cell.task]:
+        return {}
     baseline = {**resolved["baseline"][cell.task], **study.rivals[cell.arm].baseline}
     values = {**cell._asdict(), "baseline": baseline if cell.arm == "tfidf" else None}
     return check_section(RivalParams, values, problems.within(f"study.rivals.{cell.arm}"))
 
 
 def _resolve_arm(study: Study, cell: Cell, raw: Document, resolved: Document, problems: Problems) -> Document:
-    """Return the section of a cell with an encoder."""
+    """Return the section of a cell with an encoder; errors of the task's own sections are reported there alone."""
+    if not all(resolved[stage][cell.task] for stage in ("tokenize", "extract", "baseline", "finetune")):
+        return {}
     arm, at = study.arms[cell.arm], f"study.arms.{cell.arm}"
     common = require_map(raw, "finetune", problems)
     finetune, places = merge(
         ("finetune", common), ("study.finetune", study.finetune), (f"{at}.finetune", arm.finetune)
     )  # fmt: skip
-    strengths = {key: resolved["baseline"][cell.task].get(key) for key in ProbeParams.model_fields}
+    strengths = {key: resolved["baseline"][cell.task][key] for key in ProbeParams.model_fields}
     is_probe = arm.kind == "probe"
     values = {
         **cell._asdict(),
         "initial": arm.initial,
-        "max_length": resolved["tokenize"][cell.task].get("max_length"),
+        "max_length": resolved["tokenize"][cell.task]["max_length"],
         "min_steps": arm.min_steps,
         "extract": resolved["extract"][cell.task] if is_probe else None,
         "probe": strengths if is_probe else None,
@@ -69,8 +76,8 @@ def _resolve_arm(study: Study, cell: Cell, raw: Document, resolved: Document, pr
 
 
 def _check_random(finetune: Document, problems: Problems) -> None:
-    """Add an error for random weights that would never learn."""
+    """Add an error for random weights that would never learn, unless the common value has one of its own."""
     for key, learning in _LEARNING.items():
-        if finetune.get(key, learning) != learning:
+        if finetune.get(key, learning) != learning and f"finetune.{key}" not in problems.errors:
             wrong = f"would keep random weights as they are (`initial` is random), found {finetune[key]!r}"
             problems.add(key, f"{wrong}; set {json.dumps(learning)}")

@@ -39,13 +39,14 @@ class ValidateParams(Strict):
     max_broken_share: Share
     max_conflict_share: Share
     max_duplicate_share: Share
+    max_dropped_share: Share
+    max_changed_share: Share
+    max_escaped_share: Share
     near_similarity: Annotated[float, Field(gt=0, le=1)]
-    near_permutations: Annotated[int, Field(ge=16, le=512)]
     near_shingle: Annotated[int, Field(ge=2, le=20)]
     max_near_share: Share
     max_label_drift: Share
     max_length_drift: Share
-    seed: Seed
     reference: Profile | None
 
     @model_validator(mode="after")
@@ -61,6 +62,7 @@ class TokenizeParams(Strict):
     task: Name
     max_length: Annotated[int, Field(ge=4, le=8192)]
     batch_texts: Annotated[int, Field(ge=1, le=10**6)]
+    max_unknown_share: Share
 
 
 class ExtractParams(Strict):
@@ -88,8 +90,21 @@ class BaselineParams(ProbeParams):
 
     task: Name
     ngrams: Annotated[int, Field(ge=1, le=5)]
+    characters: Annotated[int, Field(ge=0, le=8)]
     min_df: Annotated[int, Field(ge=1, le=10**6)]
     strengths: Annotated[tuple[Positive, ...], Field(min_length=1)]
+
+
+class InspectParams(BaselineParams):
+    """The parameters of the search for suspicious examples; the models are the baselines."""
+
+    near_similarity: Annotated[float, Field(gt=0, le=1)]
+    near_shingle: Annotated[int, Field(ge=2, le=20)]
+    folds: Annotated[int, Field(ge=3, le=20)]
+    outlier_neighbours: Annotated[int, Field(ge=1, le=100)]
+    outlier_sample: Annotated[int, Field(ge=2, le=10**6)]
+    outlier_fence: Annotated[float, Field(gt=0, le=100)]
+    most: Annotated[int, Field(ge=0, le=10**6)]
 
 
 class TrainingParams(Strict):
@@ -183,6 +198,7 @@ PER_TASK: dict[str, type[Strict]] = {
     "tokenize": TokenizeParams,
     "extract": ExtractParams,
     "baseline": BaselineParams,
+    "inspect": InspectParams,
     "finetune": FinetuneParams,
     "evaluate": EvaluateParams,
     "gates": Gates,

@@ -1,17 +1,19 @@
 """Files of a dataset or model of the Hugging Face Hub at one commit, compared with the checksums the hub states."""
 
 import fnmatch
-import glob
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from huggingface_hub import HfApi, constants, snapshot_download
-from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub import HfApi, constants, get_session, hf_hub_url
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-from pipeline.core.errors import DataError, EnvironmentFault, UsageError, listed
+from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, UsageError, listed
 from pipeline.core.files import sha256
 from pipeline.settings.fields import require_relative
 from pipeline.settings.sources import HubSource, require_plain_suffix
@@ -19,6 +21,8 @@ from pipeline.sources.archive import name_nearest
 from pipeline.sources.dataset import join_splits
 
 _JOINED = "dataset.parquet"
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_TRIES = 3
 
 
 def bring_repository(params: HubSource, folder: Path, scratch: Path) -> None:
@@ -36,7 +40,7 @@ def bring_repository(params: HubSource, folder: Path, scratch: Path) -> None:
     chosen = {split: select_files(globs, files) for split, globs in splits.items()}
     wanted = {name: files[name] for names in chosen.values() for name in names}
     check_size(wanted, params.max_bytes)
-    download_files(params, list(wanted), scratch)
+    download_files(params, wanted, scratch)
     for name, file in wanted.items():
         verify(scratch / name, file)
     if isinstance(params.files, dict):
@@ -55,6 +59,7 @@ def list_files(params: HubSource) -> dict[str, RepoFile]:
         EnvironmentFault: The hub could not be reached.
     """
     with _translate_errors(params):
+        _open_session(params.timeout)
         entries = HfApi().list_repo_tree(params.id, recursive=True, revision=params.revision, repo_type=params.type)
         return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
@@ -91,23 +96,71 @@ def check_size(files: Mapping[str, RepoFile], max_bytes: int) -> None:
         )
 
 
-def download_files(params: HubSource, names: Sequence[str], folder: Path) -> None:
-    """Download the named files of the repository to `folder`, which then also has a `.cache`.
+def download_files(params: HubSource, files: Mapping[str, RepoFile], folder: Path) -> None:
+    """Download the files of the repository below `folder`, and count their bytes as they come.
 
     Raises:
-        EnvironmentFault: The hub could not be reached, or the download was interrupted.
+        DataError: A file has more bytes than the hub states, or a redirect leads to where none may.
+        EnvironmentFault: The hub could not be reached, or each of three downloads of a file was interrupted.
     """
-    # The library reads this at each request; otherwise only an environment variable sets it.
-    constants.HF_HUB_DOWNLOAD_TIMEOUT = params.timeout
     with _translate_errors(params):
-        snapshot_download(
-            params.id,
-            repo_type=params.type,
-            revision=params.revision,
-            allow_patterns=[glob.escape(name) for name in names],
-            local_dir=folder,
-            cache_dir=folder / ".cache",
-            etag_timeout=params.timeout,
+        for name, file in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            url = hf_hub_url(params.id, name, repo_type=params.type, revision=params.revision)
+            for left in reversed(range(_TRIES)):
+                try:
+                    _download(url, path, file, params.timeout)
+                    break
+                except (OSError, PipelineError, HfHubHTTPError):
+                    raise
+                except Exception:  # of the HTTP client: an interrupted connection
+                    if not left:
+                        raise
+
+
+def _download(url: str, path: Path, file: RepoFile, timeout: int) -> None:
+    # Unpacked bytes cannot be counted before they are in memory, so the server is asked not to pack them, and bytes are
+    # kept as they come: if it packs them all the same, the checksum differs.
+    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
+    size = 0
+    with _open_session(timeout).stream("GET", url, headers=headers) as response, path.open("wb") as out:
+        hf_raise_for_status(response)
+        for chunk in response.iter_raw():
+            size += len(chunk)
+            if size > file.size:
+                raise DataError(
+                    f"{file.path!r}: more bytes come than the {file.size} that the hub states for it at this revision. "
+                    "Nothing was kept. Do not trust this copy."
+                )
+            out.write(chunk)
+
+
+def _open_session(timeout: int) -> Any:
+    """Return the library's HTTP client, which follows redirects, with a timeout and with `_require_safe`."""
+    session = get_session()
+    session.timeout = timeout
+    if _require_safe not in session.event_hooks["request"]:
+        session.event_hooks["request"].append(_require_safe)
+    return session
+
+
+def _require_safe(request: Any) -> None:
+    """Require a request, of which each redirect is one, to go to the hub itself or by https.
+
+    The loopback is allowed if the hub is there too.
+
+    Raises:
+        DataError: It does not.
+    """
+    hub = urlsplit(constants.ENDPOINT)
+    target = urlsplit(str(request.url))
+    is_hub = (target.scheme, target.netloc) == (hub.scheme, hub.netloc)
+    is_local = {target.hostname, hub.hostname} <= _LOOPBACK and target.scheme == "http"
+    if not (is_hub or is_local or target.scheme == "https"):
+        raise DataError(
+            f"{constants.ENDPOINT}: only redirects to https are followed, found one to "
+            f"{listed([f'{target.scheme}://{target.netloc}'])}. Do not trust this hub."
         )
 
 
@@ -124,9 +177,7 @@ def verify(path: Path, stated: RepoFile) -> None:
     else:
         blob = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
         with path.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                blob.update(chunk)
-        expected, actual = stated.blob_id, blob.hexdigest()
+            expected, actual = stated.blob_id, hashlib.file_digest(stream, lambda: blob).hexdigest()
     if actual != expected:
         raise DataError(
             f"{stated.path!r} has the checksum {actual}, and the hub states {expected} for it at this revision. "
@@ -140,6 +191,8 @@ def _translate_errors(params: HubSource) -> Iterator[None]:
     where = f"{params.type} {params.id} at {params.revision} on {constants.ENDPOINT}"
     try:
         yield
+    except PipelineError:
+        raise
     except RevisionNotFoundError as error:
         raise UsageError(f"{where}: there is no such revision. Give the 40 digits of one of its commits.") from error
     except (RepositoryNotFoundError, HFValidationError) as error:

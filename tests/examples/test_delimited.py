@@ -75,7 +75,7 @@ def test_rows_know_the_line_they_start_in() -> None:
     ]
 
 
-# What the reader of whole files, which these rows come from no more, made of them.
+# The reader of whole files, which this one replaced, gave the same rows.
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
@@ -132,7 +132,7 @@ FAULTS = [
     ),
     (
         'text,label\n"open,c\nd,"e"\n',
-        ["f.csv:2:", "goes on behind its closing quote in line 3", 'e"', "unclosed quote"],
+        ["f.csv:2:", "goes on after its closing quote in line 3", 'e"', "unclosed quote"],
     ),
     ('text,label\n"a"b,c\n', ["f.csv:2:", "in line 2 with 'b,c", 'double the quotes inside ("")']),
     ("text,label\none\rtwo,a\nthree,b\n", ["f.csv:2: 1 row(s) ending in a lone carriage return", "end in LF"]),

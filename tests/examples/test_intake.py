@@ -38,7 +38,8 @@ def test_examples_hold_what_later_stages_read() -> None:
     assert (first["text"], first["label"], first["row"], first["topic"]) == ("Caf\u00e9", 1, 10, "x")
     assert first["id"] == text_id("caf\u00e9")
     assert taken.examples.column("topic").to_pylist() == ["x", None]
-    assert taken.counts["changed"] == {"normalised": 1, "controls": 1}
+    one = {"rows": 1, "lines": [10]}
+    assert taken.counts["changed"] == {"trimmed": one, "normalised": one, "controls": one, "misread": one}
 
 
 def test_every_row_is_kept_or_counted_once() -> None:
@@ -46,9 +47,10 @@ def test_every_row_is_kept_or_counted_once() -> None:
     taken = take(rows)
     assert taken.counts == {
         "task": "tiny", "file": "tiny.csv", "rows": 7, "kept": 2,
-        "dropped": {"empty": 1, "duplicates": 1, "conflicts": 3, "leaks": 0},
+        "dropped": {"empty": 1, "unlabelled": 0, "duplicates": 1, "conflicts": 3, "leaks": 0},
+        "corrections": {"given": 0, "applied": 0, "removed": 0, "needless": 0, "stale": {"count": 0, "ids": []}},
         "conflicts": {"texts": 1, "rows": 3, "lines": [50, 60, 70]},
-        "changed": {"normalised": 0, "controls": 0},
+        "changed": {name: {"rows": 0, "lines": []} for name in ("trimmed", "normalised", "controls", "misread")},
         "splits": taken.counts["splits"],
     }  # fmt: skip
     assert sum(sum(counts.values()) for counts in taken.counts["splits"].values()) == 2
@@ -62,7 +64,56 @@ def test_majority_keeps_the_text_with_its_commonest_label() -> None:
     assert taken.examples.to_pylist()[2] | {"split": ""} == {
         "id": text_id("odd"), "split": "", "text": "odd", "label": 0, "row": 40,
     }  # fmt: skip
-    assert taken.counts["dropped"] == {"empty": 0, "duplicates": 1, "conflicts": 1, "leaks": 0}
+    assert taken.counts["dropped"] == {"empty": 0, "unlabelled": 0, "duplicates": 1, "conflicts": 1, "leaks": 0}
+
+
+def test_rows_without_a_label_go_by_policy_and_count_once() -> None:
+    rows = [*FILLER, ("odd", None), ("odd", "pos"), ("", " "), (None, "pos")]
+    taken = take(rows, unlabelled="drop")
+    assert taken.counts["dropped"] == {"empty": 2, "unlabelled": 1, "duplicates": 0, "conflicts": 0, "leaks": 0}
+    assert taken.examples.column("row").to_pylist() == [10, 20, 40]
+    with pytest.raises(DataError, match=r"2 row\(s\) without a label \(line 30, 50\).*`unlabelled: drop`"):
+        take(rows)
+
+
+def test_several_columns_become_one_text() -> None:
+    rows = [("Title", "pos", "the body "), ("", "neg", " only a body"), ("Only a title", "pos", None), (" ", "neg", "")]
+    taken = take(rows, "body", text=["text", "body"])
+    assert taken.examples.column("text").to_pylist() == ["Title\nthe body", "only a body", "Only a title"]
+    assert taken.counts["dropped"]["empty"] == 1
+    with pytest.raises(DataError, match=r"f\.csv:40: column 'text \+ body': 1 row\(s\) without a visible"):
+        take(rows, "body", text=["text", "body"], empty="fail")
+
+
+def test_all_problems_of_a_file_come_at_once() -> None:
+    rows = [("a\x00", "pos", "train"), ("", "neg", "test"), ("b", "", "dev"), ("c", "odd", "train")]
+    with pytest.raises(DataError) as caught:
+        take(rows, "side", split="side", empty="fail", controls="fail")
+    message = str(caught.value)
+    facts = (
+        "f.csv:30: column 'label': 1 row(s) without a label",
+        "f.csv:40: column 'label': 1 row(s) with 1 label(s)",
+        "f.csv:10: column 'text': 1 row(s) with control",
+        "f.csv:20: column 'text': 1 row(s) without a visible",
+        "f.csv:30: column 'side': 1 row(s) with another split",
+    )
+    assert all(fact in message for fact in facts)
+    assert message.startswith("5 ")
+
+
+@given(ROWS)
+def test_a_given_test_split_stays_and_validation_comes_out_of_train(rows: list[tuple[str, str, str]]) -> None:
+    given_sides = [(f"{text} {n}", label, "test" if n % 2 else "train") for n, (text, label, _) in enumerate(rows)]
+    filler = [
+        (f"{text} {n} {side}", label, side) for text, label in FILLER for n in range(40) for side in ("train", "test")
+    ]
+    taken = take([*filler, *given_sides], "side", split="side")
+    by_row = dict(zip(range(10, 10**6, 10), (side for *_, side in [*filler, *given_sides]), strict=False))
+    for example in taken.examples.to_pylist():
+        assert example["split"] == by_row[example["row"]] or (example["split"], by_row[example["row"]]) == (
+            "validation", "train",
+        )  # fmt: skip
+    assert {"train", "validation", "test"} == set(taken.examples.column("split").to_pylist())
 
 
 @given(ROWS, st.booleans())
@@ -133,12 +184,17 @@ FAULTS: list[tuple[list[Any], tuple[str, ...], dict[str, Any], list[str]]] = [
         ["f.csv:30: column 'label': 2 row(s) of 1 text(s) with several labels"],
     ),
     ([*FILLER, ("x", "other")], (), {"empty": "fail"}, ["f.csv:30: column 'label'", "'other'"]),
-    ([("x", "pos"), ("x", "neg"), ("", "neg")], (), {}, ["none of 3 rows is left: 1 are empty, 2 belong"]),
+    (
+        [("x", "pos"), ("x", "neg"), ("", "neg")],
+        (),
+        {},
+        ["none of 3 rows is left: 1 have no text or no label, 2 belong"],
+    ),
     (
         [(*row, "train") for row in FILLER],
         ("side",),
         {"split": "side"},
-        ["column 'side' leaves no rows in validation and test"],
+        ["leave no rows in validation and test"],
     ),
     (
         [(*FILLER[0], "dev"), (*FILLER[1], "train")],
@@ -163,3 +219,26 @@ def test_rows_that_break_a_rule_are_refused(
         take(rows, *more, **own)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_corrections_replace_labels_and_remove_rows_before_anything_is_counted() -> None:
+    rows = [*FILLER, ("odd", "pos"), ("Odd", "neg"), ("junk", "pos")]
+    items = {"odd": ("neg", None), "junk": ("-", "pos"), "gone": ("pos", "neg"), "bad one": ("pos", "pos")}
+    corrected = {
+        text_id(text): {"label": label, "correction": correction} for text, (correction, label) in items.items()
+    }
+    taken = take(rows, corrected=corrected)
+    examples = taken.examples.to_pylist()
+    assert [(row["text"], row["label"]) for row in examples] == [("good one", 1), ("bad one", 0), ("odd", 0)]
+    assert taken.counts["conflicts"]["texts"] == 0
+    assert taken.counts["corrections"] == {
+        "given": 4, "applied": 2, "removed": 1, "needless": 0,
+        "stale": {"count": 2, "ids": [text_id("gone"), text_id("bad one")]},
+    }  # fmt: skip
+
+
+def test_a_correction_gives_a_row_its_missing_label() -> None:
+    corrected = {text_id("odd"): {"label": None, "correction": "neg"}}
+    taken = take([*FILLER, ("odd", None)], corrected=corrected, unlabelled="drop")
+    assert [row["label"] for row in taken.examples.to_pylist()] == [1, 0, 0]
+    assert taken.counts["dropped"]["unlabelled"] == 0

@@ -1,6 +1,9 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from pipeline.core.errors import DataError
 from pipeline.examples.labels import list_classes, read_labels
@@ -44,9 +47,61 @@ def test_a_threshold_refuses_what_is_not_a_finite_number(odd: str) -> None:
         read("1", odd, "-2", odd)
 
 
-def test_empty_labels_come_first() -> None:
-    with pytest.raises(DataError, match=r"f\.csv:2: column 'c': 2 row\(s\) without a label \(line 2, 4\)"):
+def test_empty_and_unknown_labels_come_at_once() -> None:
+    with pytest.raises(DataError) as caught:
         read(None, "odd", "  ", labels=("a", "b"))
+    message = str(caught.value)
+    assert "f.csv:2: column 'c': 2 row(s) without a label (line 2, 4)" in message
+    assert "`unlabelled: drop`" in message
+    assert "f.csv:3: column 'c': 1 row(s) with 1 label(s)" in message
+
+
+@pytest.mark.parametrize("threshold", [None, SIDES])
+def test_rows_may_lack_a_label(threshold: Threshold | None) -> None:
+    cells, labels = (["1", None, " ", "-1"], None) if threshold else (["pos", None, " ", "neg"], ("neg", "pos"))
+    classes = read_labels(column(*cells), "c", labels=labels, threshold=threshold, may_lack=True)
+    assert classes == ["pos", "", "", "neg"]
+
+
+def remedy(message: str) -> object:
+    """Return the value of `labels` that a message proposes, as YAML reads it."""
+    (text,) = re.findall(r"set `labels: (.*)`\.", message)
+    return YAML(typ="safe").load(text)
+
+
+def test_sixty_labels_are_listed_whole_ready_to_paste() -> None:
+    cells = [f'intent "{n:02}", é' for n in range(60)] * 3
+    with pytest.raises(DataError) as caught:
+        read(*cells, labels=tuple(cells[:2]))
+    assert remedy(str(caught.value)) == cells[:60]
+    assert read(*cells, labels=tuple(remedy(str(caught.value)))) == cells  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("labels", [("pos", "neg"), {"pos": "good", "neg": "bad"}])
+def test_labels_of_another_case_are_proposed_as_a_map(labels: dict[str, str] | tuple[str, ...]) -> None:
+    cells = ["pos", "neg", "POS", "other"]
+    with pytest.raises(DataError) as caught:
+        read(*cells, labels=labels)
+    proposed = remedy(str(caught.value))
+    assert isinstance(proposed, dict)
+    assert len(read(*cells, labels=proposed)) == 4
+    assert proposed["POS"] == proposed["pos"]
+
+
+def test_a_column_of_names_is_not_listed() -> None:
+    with pytest.raises(DataError, match="at most 1000 classes") as caught:
+        read(*(f"user {n}" for n in range(2000)), labels=("a", "b"))
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("cell", ["bad|good", "bad, good", "good;bad", "bad/new", "good + bad"])
+def test_several_labels_in_a_cell_are_no_new_class(cell: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read("good", "bad", cell, "new", labels=("bad", "good"))
+    message = str(caught.value)
+    assert f"f.csv:4: column 'c': 1 row(s) with several labels in a cell (line 4): {cell!r}" in message
+    assert "one class" in message
+    assert remedy(message) == ["bad", "good", "new"]
 
 
 def test_unknown_labels_are_counted_with_lines_and_collisions() -> None:

@@ -1,7 +1,10 @@
 import gzip
 import io
 import os
+import re
 import stat
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
+from pipeline.examples.intake import take_in
+from pipeline.examples.lines import LineCap
 from pipeline.examples.read import Layout, Limits, open_file, open_rows, read_records
 from tests.given.ingesting import ingest_params
 
@@ -85,6 +90,106 @@ def test_a_damaged_gzip_file_is_bad_data(tmp_path: Path, spoil: Any) -> None:
         read_bytes(path, max_bytes=10**6)
 
 
+def test_a_packed_parquet_file_without_a_cap_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "raw.parquet.gz"
+    path.write_bytes(gzip.compress(parquet_bytes()))
+    layout = Layout("parquet", "utf-8", ",", '"')
+    with pytest.raises(DataError, match=r"raw\.parquet\.gz: .*Unpack it"), open_rows(path, layout, ("text",), LIMITS):
+        pass
+
+
+@pytest.mark.parametrize("name", ["A.CSV.GZ", "a.Gz"])
+def test_the_case_of_a_suffix_does_not_count(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(CSV))
+    assert read_records(path, ingest_params()).texts("text") == ["good", "bad"]
+
+
+def several(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "more").mkdir()
+    (folder / "test.csv").write_bytes(b"text,label\nlast,neg\n")
+    (folder / "train-1.csv").write_bytes(b"text,label\none,pos\n\ntwo,neg\n")
+    (folder / "train-2.csv").write_bytes(b"label,text\nneg,three\n")
+    (folder / "more/x.csv").write_bytes(CSV)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "names", "texts"),
+    [
+        (["train-*.csv", "test.csv"], ["train-1.csv", "train-2.csv", "test.csv"], ["one", "two", "three", "last"]),
+        (["test.csv", "*.csv"], ["test.csv", "more/x.csv", "train-1.csv", "train-2.csv"], None),
+        (
+            {"test": ["test.csv"], "train": ["train-*"]},
+            ["test.csv", "train-1.csv", "train-2.csv"],
+            ["last", "one", "two", "three"],
+        ),
+    ],
+)
+def test_several_files_of_a_folder_are_read_in_order(
+    tmp_path: Path, files: Any, names: list[str], texts: list[str] | None
+) -> None:
+    records = read_records(several(tmp_path / "raw"), ingest_params(files=files))
+    assert [part.name for part in records.parts] == names
+    assert texts is None or records.texts("text") == texts
+    sides = records.sides()
+    assert sides == (["test", "train", "train", "train"] if isinstance(files, dict) else None)
+
+
+def test_a_fault_names_its_file(tmp_path: Path) -> None:
+    folder = several(tmp_path / "raw")
+    records = read_records(folder, ingest_params(files=["train-*.csv", "test.csv"]))
+    error = records.fault("odd", [(1, "b"), (2, None), (3, None)], "Mend.", column="c")
+    where = f"{folder}:train-1.csv:4: column 'c': 3 row(s) odd (line train-1.csv:4, train-2.csv:2, test.csv:2): 'b'."
+    assert where in str(error)
+    (folder / "train-1.csv").write_bytes(b"text,label\none\n")
+    (folder / "train-2.csv").write_bytes(b"text,label\none,pos\rtwo,pos\nthree,pos,\n")
+    faults = read_records(folder, ingest_params(files=["train-*.csv"])).faults
+    assert [fault.split(": ")[0] for fault in faults] == [
+        f"{folder}/train-1.csv:2", f"{folder}/train-2.csv:2", f"{folder}/train-2.csv:4",
+    ]  # fmt: skip
+    (folder / "test.csv").write_bytes(b"text,label\n" + b"x" * 1001 + b",pos\n")
+    with pytest.raises(DataError) as caught:
+        read_records(folder, ingest_params(files=["*"]))
+    for name in ("test.csv:2", "train-1.csv:2", "train-2.csv:4"):
+        assert f"{folder}/{name}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["x.csv"], r"no file 'x\.csv'; there are 'more/x\.csv', 'test\.csv'"),
+        ({"train": ["*"], "test": ["test.csv"]}, r"'test\.csv' is in train and in test"),
+    ],
+)
+def test_files_that_are_not_there_or_in_two_splits_are_refused(tmp_path: Path, files: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        read_records(several(tmp_path / "raw"), ingest_params(files=files))
+
+
+def test_files_are_those_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(CSV)
+    for name, words in {"raw": "is a file.*`files: null`", "none": "is not there"}.items():
+        with pytest.raises(DataError, match=words):
+            read_records(tmp_path / name, ingest_params(files=["*"]))
+
+
+def test_no_space_to_unpack_is_a_fault_of_the_machine(tmp_path: Path) -> None:
+    # A limit on the size of files, in a process of its own, stands for a full disk.
+    path = tmp_path / "raw.parquet.gz"
+    path.write_bytes(gzip.compress(bytes(3 * 2**20)))
+    program = (
+        "import resource, signal, sys; from pathlib import Path; from pipeline.core.errors import EnvironmentFault\n"
+        "from pipeline.examples.read import read_records; from tests.given.ingesting import ingest_params\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))\n"
+        "try: read_records(Path(sys.argv[1]), ingest_params(format='parquet'))\n"
+        "except EnvironmentFault as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    assert re.search(r"raw\.parquet\.gz: could not be unpacked to .*File too large.*TMPDIR", done.stdout)
+
+
 def missing(path: Path) -> None:
     assert not path.exists()
 
@@ -153,6 +258,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_read_to_its_end() -> None:
         read_bytes(Path("/dev/zero"), max_bytes=None)
 
 
+LIMITS = Limits(None, LineCap(10_000, "k"), 1000)
 LAYOUTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("delimited", "text,label\n{}", '"a {0}\nb",x\n', {}),
     ("jsonl", "{}", '{{"text": "a {0}", "label": "x"}}\n', {}),
@@ -174,19 +280,21 @@ def test_memory_does_not_grow_with_the_file(
         path.write_bytes(gzip.compress(content, 1) if packed else content)
         del content
         tracemalloc.start()
-        with open_rows(path, layout, ("text", "label"), Limits(None, None, 1000)) as rows:
+        with open_rows(path, layout, ("text", "label"), LIMITS) as rows:
             assert sum(1 for _ in rows) == count
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0]
 
 
-# The whole malformed corpus through the door a stage uses: file, own params, error, and the words it must hold.
+# The whole malformed corpus through the doors a stage uses: file, own params, error, and the words it must hold.
 CORPUS: list[tuple[bytes, dict[str, Any], type[PipelineError], list[str]]] = [
     (b"", {}, DataError, ["the file is empty"]),
     (b"text,label\n", {}, DataError, ["found no rows"]),
     (b'{"text": "a", "label": "\\ud800"}\n', {"format": "jsonl"}, DataError, [":1: column 'label'", "lone surrogate"]),
     (b"text,label\na,b\n" + b"x" * 1001 + b",c\n", {}, DataError, [":3: column 'text'", "more than 1000 bytes"]),
+    (b"text,label\na,b\n" + b"x," * 8001, {}, DataError, [":3: the line", "more than 16000 bytes", "`max_cell_bytes`"]),
+    (b'{"text": "a", "x": "' + b"x" * 16_000, {"format": "jsonl"}, DataError, [":1: the line", "`max_cell_bytes`"]),
     (b"text,label\n" + b"a,b\n" * 99, {"max_file_bytes": 100}, DataError, ["more than 100 bytes", "`max_file_bytes`"]),
     (b"text;label\na;b\n", {}, DataError, ["looks like ';'"]),
     (b"text,label\na\xe9,b\n", {}, DataError, [":2:", "offset 12", "`encoding:`"]),
@@ -204,6 +312,6 @@ def test_the_malformed_corpus(
     path = tmp_path / "raw.csv"
     path.write_bytes(content)
     with pytest.raises(kind) as caught:
-        read_records(path, ingest_params(**own))
+        take_in(read_records(path, ingest_params(**own)), ingest_params(**own))
     for word in (str(path), *words):
         assert word in str(caught.value)

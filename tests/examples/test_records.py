@@ -1,42 +1,17 @@
 import tracemalloc
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
 
 from pipeline.core.errors import DataError
-from pipeline.examples.records import Oversized, Records, RowFault, collect_records, find_columns
+from pipeline.examples.records import Oversized, Records, collect_records, find_columns
 from tests.given.ingesting import make_records
 
 
 def collect(cells: list[str | Oversized | None], max_cell_bytes: int = 1000) -> Records:
     rows = ((line, (cell, "x")) for line, cell in enumerate(cells, start=2))
     return collect_records(rows, file="f", columns=("c", "d"), max_cell_bytes=max_cell_bytes)
-
-
-def test_a_fault_names_place_count_five_lines_and_distinct_values() -> None:
-    fault = RowFault("f.csv", "with a fault", column="c")
-    for line in range(3, 11):
-        fault.add(line, "x" if line < 9 else "y")
-    with pytest.raises(DataError) as caught:
-        fault.check("Mend them.")
-    assert str(caught.value) == (
-        "f.csv:3: column 'c': 8 row(s) with a fault (line 3, 4, 5, 6, 7 and 3 more): 'x', 'y'. Mend them."
-    )
-
-
-def test_a_fault_without_column_and_values() -> None:
-    fault = RowFault("f", "bad")
-    fault.check("Mend.")
-    fault.add(1)
-    assert str(fault.error("Mend.")) == "f:1: 1 row(s) bad (line 1). Mend."
-
-
-def test_a_fault_shows_five_values_and_holds_no_more() -> None:
-    fault = RowFault("f", "bad")
-    for line in range(1, 1001):
-        fault.add(line, "x" * line)
-    assert "'xxxxx' and more. " in str(fault.error("Mend."))
-    assert "1000 row(s) bad (line 1, 2, 3, 4, 5 and 995 more)" in str(fault.error("Mend."))
 
 
 def test_columns_are_found_by_name() -> None:
@@ -97,3 +72,28 @@ def test_memory_is_that_of_the_columns() -> None:
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
     assert records.columns["c"].nbytes > count * len(cell)
+
+
+def test_memory_is_that_of_the_columns_and_a_few_long_rows() -> None:
+    # 4,096 rows of a hundred kB were held at once, twice.
+    count, size = 1000, 10**5
+    rows = ((line, ("x" * size, "x")) for line in range(1, count + 1))
+    tracemalloc.start()
+    records = collect_records(rows, file="f", columns=("c", "d"), max_cell_bytes=size)
+    assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    tracemalloc.stop()
+    assert records.columns["c"].nbytes > count * size
+
+
+@pytest.mark.parametrize("spoiled", ["\ud800", "b" * 2000])
+def test_after_a_fault_cells_are_checked_and_not_kept(spoiled: str) -> None:
+    before, peaks = pa.total_allocated_bytes(), []
+
+    def rows() -> Iterator[tuple[int, tuple[str]]]:
+        for line in range(1, 100_001):
+            yield line, (spoiled if line in (1, 100_000) else "a" * 1000,)
+            peaks.append(pa.total_allocated_bytes() - before)
+
+    with pytest.raises(DataError, match=r"2 row\(s\) .*line 1, 100000"):
+        collect_records(rows(), file="f", columns=("c",), max_cell_bytes=1000)
+    assert max(peaks) < 10_000_000

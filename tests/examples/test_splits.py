@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
 from pipeline.examples.records import Records
-from pipeline.examples.splits import check_complete, hash_to_unit, read_groups, split_by_column, split_by_hash
+from pipeline.examples.splits import (
+    check_complete,
+    deal_validation,
+    hash_to_unit,
+    read_groups,
+    split_by_column,
+    split_by_hash,
+)
+from pipeline.settings.fields import Split
 from pipeline.settings.ingest import Shares
 from tests.given.ingesting import make_records
 
@@ -79,6 +87,23 @@ def test_an_unknown_split_is_refused_without_a_guess() -> None:
 
 
 def test_all_three_splits_must_have_rows() -> None:
-    check_complete(["train", "validation", "test"], file="f", column="c")
+    check_complete(["train", "validation", "test"], file="f")
     with pytest.raises(DataError, match="no rows in validation and test; rows kept: train 1, validation 0, test 0"):
-        check_complete(["train"], file="f", column="c")
+        check_complete(["train"], file="f")
+
+
+@given(st.lists(st.text()), st.text(), st.randoms())
+def test_validation_is_dealt_out_of_train_by_the_text_alone(keys: list[str], salt: str, random: object) -> None:
+    sides: list[Split] = ["train" if len(key) % 2 else "test" for key in keys]
+    dealt = deal_validation(sides, keys, salt=salt, shares=SHARES)
+    assert [side for side in dealt if side == "test"] == [side for side in sides if side == "test"]
+    by_key = dict(zip(keys, dealt, strict=True))
+    random.shuffle(keys)  # type: ignore[attr-defined]
+    sides = ["train" if len(key) % 2 else "test" for key in keys]
+    assert dict(zip(keys, deal_validation(sides, keys, salt=salt, shares=SHARES), strict=True)) == by_key
+
+
+def test_the_dealt_validation_has_its_part_of_the_two_shares() -> None:
+    keys = [f"text {n}" for n in range(20_000)]
+    count = deal_validation(["train"] * len(keys), keys, salt="s", shares=SHARES).count("validation")
+    assert abs(count - 20_000 / 9) < 4 * math.sqrt(20_000 * 8 / 81)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.examples.records import Records
+from pipeline.examples.records import Part, Records
 from pipeline.settings.ingest import IngestParams
 from pipeline.settings.parse import parse_params
 
@@ -16,7 +16,15 @@ COMMON = parse_params((Path(__file__).parents[2] / "params.yaml").read_text(enco
 
 def ingest_params(**own: Any) -> IngestParams:
     """Return the params of params.yaml with a small cap on cells, and what a test changes."""
-    values = {**COMMON, "task": "tiny", "file": "tiny.csv", "labels": ["neg", "pos"], "max_cell_bytes": 1000, **own}
+    values = {
+        **COMMON,
+        "task": "tiny",
+        "file": "tiny.csv",
+        "labels": ["neg", "pos"],
+        "max_cell_bytes": 1000,
+        "corrected": {},
+        **own,
+    }
     return IngestParams.model_validate(values, strict=False)
 
 
@@ -28,7 +36,7 @@ def make_records(columns: Mapping[str, Sequence[str | None]], lines: Sequence[in
         return pa.chunked_array([pa.array(values[:half], kind), pa.array(values[half:], kind)])
 
     cells = {name: chunked(values, pa.large_string()) for name, values in columns.items()}
-    return Records(file, chunked(lines, pa.int64()), cells)
+    return Records(file, chunked(lines, pa.int64()), cells, (Part("", len(lines)),))
 
 
 def split_lines(content: str) -> Iterator[str]:

@@ -36,6 +36,13 @@ def test_plain_text_has_blank_lines_between_documents(tmp_path):
     assert read(written(tmp_path, gzip.compress(b"One.\nTwo.\n\nThree.\n", mtime=0), "f.gz")) == EXPECTED
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_running_text_may_have_wide_characters(tmp_path, encoding):
+    assert read(written(tmp_path, "One.\r\nTwo.\n\nThree.".encode(encoding)), encoding=encoding) == EXPECTED
+    rows = "text\nOne.\nTwo.\nThree.\n".encode(encoding)
+    assert read(written(tmp_path, rows), format="delimited", encoding=encoding) == EXPECTED
+
+
 def test_a_column_says_which_rows_are_one_document(tmp_path):
     rows = "id\ttext\n1_1\tOne.\n1_2\tTwo.\n2_1\tThree.\n"
     pattern = r"(?P<document>\d+)_\d+"
@@ -95,12 +102,17 @@ def test_rows_that_name_no_document_are_counted_and_refused(tmp_path):
         (b'text\n"a\n', {"format": "delimited"}, r"f:2: .*'\"a.*unclosed quote: the file ends in it"),
         (b'text\n"a"b\n', {"format": "delimited"}, r"f:2: .*unclosed quote"),
         (b'text\n"' + b"x\n" * 80 + b'"\n', {"format": "delimited"}, r"f:2: a document reaches 160 bytes .* 100\b"),
+        (
+            b'text,id\nA,"' + b"x\n" * 80 + b'"\n',
+            {"format": "delimited", "document": "id"},
+            r"f:2: a document reaches 160 bytes .* 100\b",
+        ),
         (b"One.\rTwo.\nThree.\n", {}, r"f:1: 1 row.* lone carriage return .* LF"),
         (b" \n", {}, r"f: the file is empty"),
         (gzip.compress(b"One.\n", mtime=0), {}, r"f: this is a gzip file"),
         (b"body\nx\n", {"format": "delimited"}, r"column 'text' is not there"),
         (b"PAR1", {"format": "parquet"}, r"f: not a whole Parquet file"),
-        (b"x" * 200, {}, r"f:1: the line has more than 100 bytes"),
+        (b"x" * 200, {}, r"f:1: the line has more than 100 bytes.*`corpus.max_document_bytes`"),
         (b"x" * 60 + b"\n" + b"x" * 60, {}, r"f:2: a document reaches 120 bytes here; allowed are 100"),
     ],
 )

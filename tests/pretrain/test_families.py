@@ -7,11 +7,11 @@ import torch
 
 from pipeline.core.errors import UsageError
 from pipeline.models.attention import FLAT
+from pipeline.models.compute import matches_eager
 from pipeline.models.layers import find_layers
 from pipeline.pretrain.batches import plan_updates
 from pipeline.pretrain.families import continue_encoder, require_pair_head
 from pipeline.pretrain.objective import TEXT
-from pipeline.train.choice import attention_agrees
 from tests.given.pretraining import DEVICE, corpus, encoder, with_params
 
 
@@ -20,7 +20,7 @@ def test_attentions_of_encoders_are_compared_too(family):
     params, train = with_params(family=family), corpus()
     model = encoder(params)
     rows = plan_updates(train, params)[0].rows
-    assert attention_agrees(model, FLAT, train, rows, DEVICE, TEXT)
+    assert matches_eager(model, FLAT, lambda: TEXT.outputs(model, train, rows, DEVICE))
     assert len(find_layers(model)) == 2
 
 

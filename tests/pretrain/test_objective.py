@@ -119,5 +119,5 @@ def test_a_loss_that_is_not_finite_names_step_and_documents(family):
         model.get_input_embeddings().weight.fill_(float("nan"))
     training = Training(model, corpus(), corpus(4, seed=1), params, DEVICE, TEXT)
     training.advance()
-    with pytest.raises(UsageError, match=r"loss at step 1 is nan, on the examples 'd\d+'"):
+    with pytest.raises(UsageError, match=r"step 1: .* nan on the examples 'd\d+'"):
         training.read_losses()

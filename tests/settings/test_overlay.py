@@ -42,6 +42,15 @@ def test_comments_stay_and_dvc_reads_the_same():
     assert parse_yaml(text, "params.yaml") == parse_params(text)[0]
 
 
+@pytest.mark.parametrize("task", ["{<<: *one}", "{finetune: *f}", "{<<: [*one, {tokenize: {max_length: 9}}]}", "*one"])
+def test_a_map_that_several_tasks_share_is_overlaid_once(task):
+    text = f"finetune: &f {{epochs: 3, seed: 1}}\ntasks:\n  a: &one\n    finetune: {{epochs: 4}}\n  b: {task}\n"
+    values = parse_params(overlay_params(text, "finetune: {epochs: 1}", text))[0]
+    assert values["finetune"] == {"seed": 1, "epochs": 1}
+    assert values["tasks"]["a"] == {"finetune": {}}
+    assert values["tasks"]["b"].get("finetune") in ({}, {"seed": 1, "epochs": 1})
+
+
 @pytest.mark.parametrize("small", ["tasks: {}", "finetune: 3", "fetch: {timeout: 1}", "- a"])
 def test_an_overlay_is_of_stages_with_params_of_their_own(small):
     with pytest.raises(UsageError):

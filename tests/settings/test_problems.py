@@ -1,7 +1,11 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.settings.problems import Problems, describe_unknown
+from pipeline.settings.pretrain import PretrainParams
+from pipeline.settings.problems import _SYNONYMS, Problems, describe_unknown
+from pipeline.settings.sources import HubSource
+from pipeline.settings.task import PER_TASK, FinetuneParams, TokenizeParams
 
 
 def test_a_key_is_below_its_section_unless_it_stands_elsewhere():
@@ -39,6 +43,28 @@ def test_a_line_is_that_of_the_nearest_key_above():
         "  line 3: a: wrong",
         "  b: wrong",
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("lr", "learning_rate"),
+        ("early_stopping_patience", "patience"),
+        ("num_train_epochs", "epochs"),
+        ("Max-Seq-Length", "max_length"),
+        ("random_state", "seed"),
+        ("gradient_accumulation_steps", "accumulate"),
+    ],
+)
+def test_what_other_programs_call_a_key_is_known(key, meant):
+    allowed = tuple(FinetuneParams.model_fields) + tuple(TokenizeParams.model_fields)
+    assert describe_unknown(key, allowed) == f"unknown key; did you mean `{meant}`?"
+
+
+def test_every_synonym_is_of_a_key_and_none_is_one():
+    keys = {key for model in (*PER_TASK.values(), PretrainParams, HubSource) for key in model.model_fields}
+    assert set(_SYNONYMS.values()) <= keys | {"encoder"}
+    assert not {name for name, key in _SYNONYMS.items() if name in keys and key == name}
 
 
 def test_the_nearest_key_is_named_or_all_of_them():

