@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
+from pipeline.examples.words import count_words
 from pipeline.settings.task import Profile
 
 # Bins of the length of a text in words, right-open: bin 0 is below 1, the last is 1024 and above. Half octaves, so
@@ -21,7 +22,7 @@ def profile_split(texts: Iterable[str | None], labels: Sequence[str | None], cla
     A missing text counts as one of no words. Shares are 0 if there are no rows; a label outside `classes` counts as a
     row and appears nowhere.
     """
-    words = [len((text or "").split()) for text in texts]
+    words = [count_words(text or "") for text in texts]
     counts = Counter(labels)
     bins = np.bincount(np.searchsorted(LENGTH_EDGES, words, side="right"), minlength=len(LENGTH_EDGES) + 1)
     rows = len(labels)

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.checks.drift import label_drift, length_drift, profile_split
 from pipeline.checks.duplicates import find_near_duplicates, mark_shared
-from pipeline.checks.suite import BROKEN, EXAMPLE_COLUMNS
+from pipeline.checks.suite import BROKEN, ESCAPED, EXAMPLE_COLUMNS
 from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.tables import labels_of
@@ -21,7 +21,10 @@ NO_REFERENCE = "no reference yet"
 
 
 class Measure(NamedTuple):
-    """A number with the rows behind it: how many, and the lines of the first; `reason` says why there is no number."""
+    """A number with the rows behind it: how many, and the lines of the first.
+
+    `reason` says why there is no number, or what may be missing in it.
+    """
 
     value: float | None
     rows: int = 0
@@ -70,6 +73,7 @@ def measure_examples(
     return {
         "broken_share": _measure_rows(broken, table.num_rows),
         **_measure_intake(intake),
+        **_measure_escapes(table),
         "near_share": _measure_near_duplicates(table, params),
         **_measure_drift(params, present),
     }
@@ -81,16 +85,41 @@ def ratio(part: int, whole: int) -> float:
 
 
 def _measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
-    """Return the shares of conflicts and duplicates, which ingest has removed from the examples."""
+    """Return the shares of rows that ingest has removed from the examples, and of texts that it has changed."""
     try:
+        dropped, changed = intake["dropped"], intake["changed"]
+        misread = _measure_changed(changed["misread"], intake["rows"])
+        given, stale = intake["corrections"]["given"], intake["corrections"]["stale"]["count"]
         rows, conflicts, repeated = intake["rows"], intake["conflicts"], intake["dropped"]["duplicates"]
         several = conflicts["rows"]
         return {
             "conflict_share": Measure(ratio(several, rows), several, tuple(conflicts["lines"][:MOST_LINES])),
             "duplicate_share": Measure(ratio(repeated, rows), repeated),
+            "misread_share": misread,
+            "misread_any": misread,
+            "trimmed_share": _measure_changed(changed["trimmed"], rows),
+            "control_share": _measure_changed(changed["controls"], rows),
+            "normalised_share": _measure_changed(changed["normalised"], rows),
+            **{f"{name}_share": Measure(ratio(dropped[name], rows), dropped[name]) for name in ("empty", "unlabelled")},
+            "stale_share": Measure(stale / given if given else 0.0, stale),
         }
     except (KeyError, TypeError) as error:
         raise EnvironmentFault(f"intake: not as ingest writes it, {error!r}. {REPRODUCE}") from error
+
+
+def _measure_changed(change: Mapping[str, Any], rows: int) -> Measure:
+    return Measure(ratio(change["rows"], rows), change["rows"], tuple(change["lines"][:MOST_LINES]))
+
+
+def _measure_escapes(table: pa.Table) -> dict[str, Measure]:
+    """Return the shares of texts that a former tool has escaped."""
+    return {
+        name: _measure_rows(
+            table.filter(pc.fill_null(pc.match_substring_regex(table["text"], pattern), fill_value=False)),
+            table.num_rows,
+        )
+        for name, pattern in ESCAPED.items()
+    }
 
 
 def _measure_near_duplicates(table: pa.Table, params: ValidateParams) -> Measure:
@@ -102,11 +131,12 @@ def _measure_near_duplicates(table: pa.Table, params: ValidateParams) -> Measure
         train["text"].to_pylist(),
         held_out["text"].to_pylist(),
         similarity=params.near_similarity,
-        permutations=params.near_permutations,
         shingle=params.near_shingle,
-        seed=params.seed,
     )
-    return _measure_rows(held_out.take(pa.array(duplicates, pa.int64())), held_out.num_rows)
+    measure = _measure_rows(held_out.take(pa.array(duplicates.positions, pa.int64())), held_out.num_rows)
+    if not duplicates.cut:
+        return measure
+    return measure._replace(reason=f"{duplicates.cut} train texts have too many like them to compare with all")
 
 
 def _measure_drift(params: ValidateParams, present: Mapping[str, Any]) -> dict[str, Measure]:
@@ -126,7 +156,7 @@ def _measure_rows(rows: pa.Table, whole: int) -> Measure:
 
 
 def _leaked(table: pa.Table) -> list[bool]:
-    """Return for each row whether its id or its text (by its `key`) occurs in more than one split."""
+    """Return for each row whether its id or its text (by its `text_key`) occurs in more than one split."""
     splits = table["split"].to_pylist()
     keys = [None if text is None else text_key(text) for text in table["text"].to_pylist()]
     by_id, by_text = mark_shared(table["id"].to_pylist(), splits), mark_shared(keys, splits)

@@ -24,6 +24,13 @@ BROKEN = (
     "\u00ef\u00bf\u00bd|\u00f0\u0178|\u00f0\u009f"
 )
 
+# Text that a former tool has escaped. Ignoring case; "100% better" and "AT&T" are none.
+ESCAPED = {
+    "html_share": r"(?i)&(?:[a-z][a-z0-9]{1,31}|#[0-9]{1,7}|#x[0-9a-f]{1,6});|</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>",
+    "percent_share": r"(?i)%(?:20|2[1-9a-f]|[3-7][0-9a-f](?:[^a-z0-9]|$)|[c-f][0-9a-f]%)",
+    "backslash_share": r"(?i)\\(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[nrt]|[\"'])",
+}
+
 Severity = Literal["critical", "warning"]
 
 
@@ -53,7 +60,13 @@ def list_schema_checks(columns: Sequence[str]) -> list[Check]:
 
 def list_checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
     """Return the checks of examples whose schema is right, the most telling first; `labels` are the classes."""
-    return [*_row_checks(params, labels), *_count_checks(params), *_share_checks(params), *_drift_checks(params)]
+    return [
+        *_row_checks(params, labels),
+        *_count_checks(params),
+        *_share_checks(params),
+        *_change_checks(params),
+        *_drift_checks(params),
+    ]
 
 
 def _row_checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
@@ -119,6 +132,39 @@ def _share_checks(params: ValidateParams) -> list[Check]:
         _at_most("near_share", "Share of held-out rows with a near duplicate in train", "warning",
                  params.max_near_share,
                  "keep such rows together with `ingest.group`, or raise `validate.max_near_share`"),
+    ]  # fmt: skip
+
+
+def _change_checks(params: ValidateParams) -> list[Check]:
+    """Return the checks of what intake changed and dropped, and of what a former tool has escaped."""
+    raise_it = "or raise `validate.{}`".format
+    encoding = (
+        "these are the quotes, dashes and the euro of Windows-1252, read as Latin-1, and are lost: set "
+        "`ingest.encoding: cp1252`; if the file is UTF-8, write it anew from its source"
+    )
+    dropped, changed, escaped = params.max_dropped_share, params.max_changed_share, params.max_escaped_share
+    return [
+        _at_most("misread_share", "Share of texts with C1 controls", "critical", params.max_broken_share,
+                 f"{encoding}, {raise_it('max_broken_share')}"),
+        _at_most("misread_any", "No text with C1 controls", "warning", 0.0, encoding),
+        _at_most("control_share", "Share of texts with control characters made blanks", "warning", changed,
+                 f"look for the program that writes them, {raise_it('max_changed_share')}"),
+        _at_most("normalised_share", "Share of texts put into NFC", "warning", changed,
+                 f"write the texts in NFC, in use as in the file, {raise_it('max_changed_share')}"),
+        _at_most("trimmed_share", "Share of texts with white space at their ends", "warning", changed,
+                 f"look for it after the delimiters of the file, {raise_it('max_changed_share')}"),
+        _at_most("empty_share", "Share of rows dropped without a text", "warning", dropped,
+                 f"look for the cause in the source, {raise_it('max_dropped_share')}"),
+        _at_most("unlabelled_share", "Share of rows dropped without a label", "warning", dropped,
+                 f"label them, {raise_it('max_dropped_share')}"),
+        _at_most("stale_share", "Share of corrections that no longer fit", "warning", 0.0,
+                 "take them out of the file of `ingest.corrections`; their text or its label has changed"),
+        _at_most("html_share", "Share of texts with HTML references or tags", "warning", escaped,
+                 f"unescape them (`html.unescape`) and remove the tags, {raise_it('max_escaped_share')}"),
+        _at_most("percent_share", "Share of texts with %20 and the like", "warning", escaped,
+                 f"decode them (`urllib.parse.unquote`), {raise_it('max_escaped_share')}"),
+        _at_most("backslash_share", "Share of texts with \\u0041, \\n and the like", "warning", escaped,
+                 f"decode them (`json.loads`), {raise_it('max_escaped_share')}"),
     ]  # fmt: skip
 
 

@@ -50,18 +50,17 @@ def bootstrap_macro_f1(matrix: npt.NDArray[np.int64], *, resamples: int, rng: np
     return draws
 
 
-def estimate_headline(data: Scored, draws: Floats, *, confidence: float) -> dict[str, Estimate]:
-    """Return each headline metric with its percentile interval; `draws` is (resamples, 5).
+def estimate_headline(data: Scored, values: Floats, draws: Floats, *, confidence: float) -> dict[str, Estimate]:
+    """Return each headline metric with its percentile interval; `values` is (5,), `draws` (resamples, 5).
 
     Macro-F1 is undefined if all rows are of one class. Resampling adds noise, and noise only ever adds to the
     calibration error, so the interval of `ece` lies high and may leave out the value.
     """
-    values = compute_headline(data, np.ones(len(data.actual)))
-    estimates = {
-        name: percentile_interval(values[at], draws[:, at], confidence=confidence)
+    undefined = {"macro_f1"} if has_one_class(data) else set()
+    return {
+        name: UNDEFINED if name in undefined else percentile_interval(values[at], draws[:, at], confidence=confidence)
         for at, name in enumerate(HEADLINE_METRICS)
     }
-    return estimates | {"macro_f1": UNDEFINED} if has_one_class(data) else estimates
 
 
 def percentile_interval(value: float, draws: Floats, *, confidence: float) -> Estimate:

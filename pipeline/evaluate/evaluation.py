@@ -42,8 +42,9 @@ def evaluate(
     names = ("model", *BASELINE_NAMES)
     models = [score_predictions(rows.actual, probabilities[name], bins=params.bins) for name in names]
     draws = bootstrap(models, resamples=params.resamples, rng=np.random.default_rng(params.seed))
+    values = [compute_headline(data, np.ones(len(data.actual))) for data in models]
     estimates = {
-        name: _to_documents(estimate_headline(data, draws[:, at], confidence=params.confidence))
+        name: _to_documents(estimate_headline(data, values[at], draws[:, at], confidence=params.confidence))
         for at, (name, data) in enumerate(zip(names, models, strict=True))
     }
     model = models[0]
@@ -61,7 +62,7 @@ def evaluate(
         },
         "baselines": {name: estimates[name] for name in BASELINE_NAMES},
         "comparisons": [
-            _compare(params, name, (model, models[at]), draws[:, 0] - draws[:, at])
+            _compare(params, name, (model, models[at]), values[0] - values[at], draws[:, 0] - draws[:, at])
             for at, name in enumerate(BASELINE_NAMES, start=1)
         ],
         "slices": [_evaluate_slice(params, select_rows(model, part.rows), part) for part in _slices(params, rows)],
@@ -85,24 +86,29 @@ def list_surest_errors(model: Scored, rows: EvaluationRows, labels: Sequence[str
     ]
 
 
-def _compare(params: EvaluateParams, against: str, models: tuple[Scored, Scored], gaps: Floats) -> Document:
-    """Return how the model differs from a baseline on the same rows; `gaps` are the resampled differences, (R, 5)."""
+def _compare(
+    params: EvaluateParams, against: str, models: tuple[Scored, Scored], differences: Floats, gaps: Floats
+) -> Document:
+    """Return how the model differs from a baseline on the same rows.
+
+    `differences` are those of the headline metrics, (5,), and `gaps` the resampled ones, (R, 5).
+    """
     model, baseline = models
-    rows = len(model.actual)
-    differences = compute_headline(model, np.ones(rows)) - compute_headline(baseline, np.ones(rows))
     test = mcnemar(model.right, baseline.right)
-    smallest = detectable_difference(rows, test.model_only + test.baseline_only, confidence=params.confidence)
+    discordant = test.model_only + test.baseline_only
+    smallest = detectable_difference(len(model.actual), discordant, confidence=params.confidence)
+    one_class = has_one_class(model)
     gain, f1_gain = (
-        _to_difference(percentile_interval(differences[at], gaps[:, at], confidence=params.confidence))
+        UNDEFINED
+        if at == _MACRO_F1 and one_class
+        else percentile_interval(differences[at], gaps[:, at], confidence=params.confidence)
         for at in (_ACCURACY, _MACRO_F1)
     )
-    f1_gain["p_value"] = paired_p_value(gaps[:, _MACRO_F1])
-    if has_one_class(model):
-        f1_gain = _to_difference(UNDEFINED) | {"p_value": None}
+    p_value = None if one_class else paired_p_value(gaps[:, _MACRO_F1])
     return {
         "against": against,
-        "accuracy": gain | {"detectable": smallest},
-        "macro_f1": f1_gain,
+        "accuracy": _to_difference(gain) | {"detectable": smallest},
+        "macro_f1": _to_difference(f1_gain) | {"p_value": p_value},
         "mcnemar": test._asdict(),
     }
 
@@ -114,15 +120,17 @@ def _to_difference(estimate: Estimate) -> Document:
 
 def _evaluate_slice(params: EvaluateParams, data: Scored, part: Slice) -> Document:
     """Return the accuracy and macro-F1 of a slice; its resamples depend on its own rows alone."""
-    matrix = confusion_matrix(data.actual, data.predicted, data.classes)
-    draws = bootstrap_macro_f1(matrix, resamples=params.resamples, rng=np.random.default_rng(params.seed))
-    f1 = percentile_interval(macro_f1(matrix), draws, confidence=params.confidence)
+    f1 = UNDEFINED
+    if not has_one_class(data):
+        matrix = confusion_matrix(data.actual, data.predicted, data.classes)
+        draws = bootstrap_macro_f1(matrix, resamples=params.resamples, rng=np.random.default_rng(params.seed))
+        f1 = percentile_interval(macro_f1(matrix), draws, confidence=params.confidence)
     return {
         "slice": part.slice,
         "value": part.value,
         "rows": len(part.rows),
         "accuracy": wilson_interval(int(data.right.sum()), len(part.rows), confidence=params.confidence)._asdict(),
-        "macro_f1": (UNDEFINED if has_one_class(data) else f1)._asdict(),
+        "macro_f1": f1._asdict(),
     }
 
 

@@ -5,10 +5,13 @@ import io
 
 import pyarrow as pa
 
+from pipeline.core.format import visible
 from pipeline.core.tables import class_names, describe, labels_of, task_of
 from pipeline.evaluate.align import EvaluationRows
 from pipeline.evaluate.metrics import Floats
 
+# DVC writes a CSV into a script of its page as it is, and a browser ends a script at `</script>`.
+_INERT = str.maketrans({"<": "＜", ">": "＞"})
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # spreadsheets know the wide ones too
 
 
@@ -29,14 +32,15 @@ def tabulate_predictions(rows: EvaluationRows, probabilities: Floats, *, like: p
 def confusion_csv(predictions: pa.Table) -> str:
     """Return a CSV with one line an example: the names of its class and of the class predicted.
 
-    Class names are untrusted text, and a spreadsheet runs a cell that starts like a formula, so those get a leading
-    apostrophe, as in OWASP ASVS 5.0, requirement 1.2.10. The true names are in the predictions.
+    Class names are untrusted text. `<` and `>` become their wide forms and hidden characters visible, so that no name
+    is markup in the page of `dvc plots show`. A spreadsheet runs a cell that starts like a formula, so those get a
+    leading apostrophe, as in OWASP ASVS 5.0, requirement 1.2.10. The true names are in the predictions.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(("actual", "predicted"))
     for pair in zip(class_names(predictions, "label"), class_names(predictions, "predicted"), strict=True):
-        writer.writerow([_escape_formula(name) for name in pair])
+        writer.writerow([_escape_formula(visible(name).translate(_INERT)) for name in pair])
     return stream.getvalue()
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.evaluate.metrics import Ints
+from pipeline.examples.words import count_words
 
 MISSING = "(missing)"
 
@@ -19,11 +20,11 @@ class Slice(NamedTuple):
 
 
 def slice_by_length(texts: Sequence[str], edges: Sequence[int]) -> list[Slice]:
-    """Return the rows by their number of words (runs between blanks), shortest first, without empty slices.
+    """Return the rows by their number of words (see `count_words`), shortest first, without empty slices.
 
     `edges` rise; each is the last word count of its slice, and one slice more holds all longer texts.
     """
-    counts = np.array([len(text.split()) for text in texts], dtype=np.int64)
+    counts = np.array([count_words(text) for text in texts], dtype=np.int64)
     places = np.searchsorted(np.array(edges, dtype=np.int64), counts, side="left")
     parts = [Slice("length", name, np.flatnonzero(places == at)) for at, name in enumerate(_length_names(edges))]
     return [part for part in parts if len(part.rows)]

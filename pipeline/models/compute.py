@@ -35,14 +35,15 @@ class Choice(NamedTuple):
 def choose_compute(
     model: PreTrainedModel,
     params: TrainingParams | ExtractParams,
-    works: Callable[[str, Device], bool],
+    outputs: Callable[[Device], torch.Tensor],
     *,
     dropout: float = 0.0,
 ) -> Choice:
     """Return the values set in `params`, and for each `auto` the one that suits this device and this model.
 
-    `works` says whether the model computes the same with an attention. Attentions are not timed against each other:
-    other work on the machine would then decide between results that differ in their last bits.
+    `outputs` are what the model computes of some examples on a device; an attention that changes them is not chosen.
+    Attentions are not timed against each other: other work on the machine would then decide between results that
+    differ in their last bits.
 
     Raises:
         UsageError: The model cannot compute with the attention that `params` sets.
@@ -52,10 +53,11 @@ def choose_compute(
     device = choose_device(params.precision)
     model.to(device.device)  # type: ignore[arg-type]  # the library's wrapper loses its own signature
     candidates = rank_attentions(model, device, dropout) if params.attention == "auto" else (params.attention,)
-    attention = next((name for name in candidates if works(name, device)), None)
+    exact = device._replace(precision="fp32")
+    attention = next((name for name in candidates if matches_eager(model, name, lambda: outputs(exact))), None)
     if attention is None:
         raise UsageError(
-            f"`attention: {params.attention}` changes the outputs of {type(model).__name__} (compared with eager). "
+            f"attention: {params.attention} changes the outputs of {type(model).__name__} (compared with eager). "
             "Set `attention: auto`."
         )
     attention_reason = "set by `attention`"
@@ -82,7 +84,11 @@ def rank_attentions(model: PreTrainedModel, device: Device, dropout: float) -> t
 
 
 def matches_eager(model: PreTrainedModel, attention: str, outputs: Callable[[], torch.Tensor]) -> bool:
-    """Return whether the model's `outputs` in fp32 are the same with this attention as with eager attention."""
+    """Return whether the model's `outputs` in fp32 are the same with this attention as with eager attention.
+
+    A family that does not pass its arguments on to the attention would let the examples of a flat batch see each
+    other.
+    """
     if attention == "eager":
         return True
     mode = model.training

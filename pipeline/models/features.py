@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
 from pipeline.evaluate.metrics import Vectors
 from pipeline.models.batches import Indices, Ragged, plan_batches
-from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute, matches_eager
+from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute
 from pipeline.models.device import Device
 from pipeline.models.inference import collate
 from pipeline.settings.task import ExtractParams
@@ -86,14 +86,10 @@ def choose_for_extraction(model: PreTrainedModel, tokens: Ragged, params: Extrac
     """
     batches = plan_batches(tokens.lengths, batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None)
     if not batches:
-        raise DataError(f"the tokens hold no example to extract features from. {REPRODUCE}")
+        raise DataError(f"extract: no example in the tokens, 0 rows. {REPRODUCE}")
     rows = batches[len(batches) // 2][:ROWS_COMPARED]
 
-    def works(attention: str, device: Device) -> bool:
-        exact = device._replace(precision="fp32")
-        return matches_eager(model, attention, lambda: pool_batch(model, tokens, rows, params, exact))
-
-    return choose_compute(model, params, works)
+    return choose_compute(model, params, lambda device: pool_batch(model, tokens, rows, params, device))
 
 
 def require_layer(model: PreTrainedModel, layer: int) -> None:
@@ -105,7 +101,7 @@ def require_layer(model: PreTrainedModel, layer: int) -> None:
     depth = model.config.num_hidden_layers
     if layer > depth:
         raise UsageError(
-            f"`extract.layer` is {layer}, but the encoder has {depth} layers. Set it to 1 to {depth}, to 0 for the "
+            f"extract.layer: the encoder has {depth} layers, found {layer}. Set it to 1 to {depth}, to 0 for the "
             "embeddings, or to -1 for the last layer."
         )
 
@@ -119,7 +115,7 @@ def require_finite_vectors(vectors: Vectors, ids: Sequence[str]) -> None:
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(broken):
         raise DataError(
-            f"the encoder's vectors of {len(broken)} examples ({listed(ids[row] for row in broken.tolist())}) are not "
-            "finite: its weights are damaged, or overflow in this precision. Fetch the encoder again, or set "
-            "`extract.precision: fp32`."
+            f"extract: {len(broken)} examples have vectors that are not finite, since the encoder's weights are "
+            f"damaged or overflow in this precision: ids {listed(ids[row] for row in broken.tolist())}. Fetch the "
+            "encoder again, or set `extract.precision: fp32`."
         )

@@ -68,7 +68,7 @@ def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
     names = [name for _, name in sorted((model.config.id2label or {}).items())]
     if names != list(labels):
         raise DataError(
-            f"{folder}: the model has the classes {listed(names)}, the tokens {listed(labels)}. {REPRODUCE}"
+            f"{folder}: the model has other classes than the tokens, {listed(names)} for {listed(labels)}. {REPRODUCE}"
         )
     return model
 
@@ -126,11 +126,9 @@ def require_files(folder: Path) -> None:
         EnvironmentFault: One of them is missing.
     """
     if not (folder / "config.json").is_file():
-        raise EnvironmentFault(f"{folder} has no config.json, so it is not a model. {REPRODUCE}")
+        raise EnvironmentFault(f"{folder}: not a model, no config.json. {REPRODUCE}")
     if not any(folder.glob("*.safetensors")):
-        raise EnvironmentFault(
-            f"{folder} has no *.safetensors file, the only kind of weights that is loaded. {REPRODUCE}"
-        )
+        raise EnvironmentFault(f"{folder}: no weights of the only kind that is loaded, no *.safetensors. {REPRODUCE}")
 
 
 def _classifier_config(encoder: Path, labels: Sequence[str], dropout: float) -> PretrainedConfig:
@@ -165,7 +163,7 @@ def _load(folder: Path, config: PretrainedConfig | None, *, kind: Any) -> tuple[
 def _require_whole(folder: Path, missing: Sequence[str]) -> None:
     """Refuse a folder with missing weights, which would be random numbers."""
     if missing:
-        raise EnvironmentFault(f"{folder} lacks {len(missing)} of its weights ({listed(missing)}). {REPRODUCE}")
+        raise EnvironmentFault(f"{folder}: {len(missing)} weights missing, {listed(missing)}. {REPRODUCE}")
 
 
 # ------------------------------------------------------------------------------------------------ save
@@ -194,7 +192,7 @@ def _library_errors_as_faults(folder: Path) -> Iterator[None]:
         with silence_library():
             yield
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise EnvironmentFault(f"{folder} is not a usable model: {error}. {REPRODUCE}") from error
+        raise EnvironmentFault(f"{folder}: not a usable model, {error}. {REPRODUCE}") from error
 
 
 @contextlib.contextmanager

@@ -68,11 +68,11 @@ class FirstTokenLayer(nn.Module):
 
 @contextlib.contextmanager
 def shorten_last_layer(model: PreTrainedModel) -> Iterator[None]:
-    """Make the last layer return only what the head reads inside the block, and compute no more if the family allows.
+    """Make the last layer return what the head reads inside the block.
 
-    That is the first token alone. In other families it is the tokens of a flat batch at their padded positions, so that
-    the stock head reads them as usual. Logits and gradients stay the same to float tolerance; the saving is most of one
-    layer.
+    In `FIRST_TOKEN_LAYERS` that is the first token alone, and no other is computed, which saves most of one layer. In
+    other families every token is computed, and those of a flat batch are returned at their padded positions, where the
+    stock head reads them. Logits and gradients stay the same to float tolerance.
     """
     stack = find_layers(model)
     whole = stack[-1]
@@ -102,7 +102,7 @@ def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
     stack = find_layers(model)
     if layers > len(stack):
         raise UsageError(
-            f"`freeze_layers` is {layers}, but the encoder has {len(stack)} layers. Set it to {len(stack)} or less."
+            f"freeze_layers: the encoder has {len(stack)} layers, found {layers}. Set it to {len(stack)} or less."
         )
     frozen = [*(_embeddings(model) if embeddings else []), *stack[:layers]]
     for module in frozen:
@@ -134,15 +134,15 @@ def require_fit(tokens: Ragged, model: PreTrainedModel) -> None:
     unknown = (tokens.values < 0) | (tokens.values >= words.num_embeddings)
     if unknown.any():
         raise DataError(
-            f"{unknown.sum()} token ids ({listed(tokens.values[unknown].tolist())}) are unknown to the model, which "
-            f"knows 0 to {words.num_embeddings - 1}: the tokens are from another encoder. Tokenise with this one."
+            f"tokens: {unknown.sum()} ids of another encoder's tokenizer, {listed(tokens.values[unknown].tolist())}; "
+            f"this model knows 0 to {words.num_embeddings - 1}. Tokenise with this encoder."
         )
     longest = count_positions(model) or len(tokens.values)
     rows = np.flatnonzero((tokens.lengths < 1) | (tokens.lengths > longest))
     if len(rows):
         raise DataError(
-            f"{len(rows)} rows (from 0: {listed(rows.tolist())}) have {listed(tokens.lengths[rows].tolist())} "
-            f"tokens; the model takes 1 to {longest}. Lower `tokenize.max_length`."
+            f"tokens: {len(rows)} rows (from 0: {listed(rows.tolist())}) must have 1 to {longest} tokens, found "
+            f"{listed(tokens.lengths[rows].tolist())}. Lower `tokenize.max_length`."
         )
 
 
@@ -173,7 +173,7 @@ def find_layers(model: PreTrainedModel) -> nn.ModuleList:
     for module in model.base_model.modules():
         if isinstance(module, nn.ModuleList) and len(module) == depth:
             return module
-    raise UsageError(f"{type(model).__name__} has no stack of {depth} layers. Choose an encoder of another family.")
+    raise UsageError(f"encoder: {type(model).__name__} has no stack of {depth} layers. Choose another family.")
 
 
 def _embeddings(model: PreTrainedModel) -> list[nn.Module]:
@@ -184,5 +184,5 @@ def _embeddings(model: PreTrainedModel) -> list[nn.Module]:
     """
     base: Any = model.base_model
     if not hasattr(base, "embeddings"):
-        raise UsageError(f"{type(model).__name__} has no `embeddings`. Choose an encoder of another family.")
+        raise UsageError(f"encoder: {type(model).__name__} has no `embeddings`. Choose another family.")
     return [base.embeddings, *([base.embeddings_project] if hasattr(base, "embeddings_project") else [])]

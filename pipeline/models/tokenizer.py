@@ -33,7 +33,7 @@ def load_tokenizer(encoder: Path, *, max_length: int) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises a bare Exception for a missing or damaged file
-        raise EnvironmentFault(f"{path} is not a tokenizer: {error}. Fetch the encoder again.") from error
+        raise EnvironmentFault(f"{path}: not a tokenizer, {error}. Fetch the encoder again.") from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length=max_length)
     tokenizer.encode_special_tokens = True

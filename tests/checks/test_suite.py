@@ -1,10 +1,12 @@
 import json
 import re
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pydantic import ValidationError
 
-from pipeline.checks.suite import BROKEN, list_checks, list_schema_checks
+from pipeline.checks.suite import BROKEN, ESCAPED, list_checks, list_schema_checks
 from tests.given.validating import make_params
 
 
@@ -37,6 +39,15 @@ def test_suite_is_plain_json() -> None:
         ("max_broken_share", 0.77, "broken_share", "max_value"),
         ("max_conflict_share", 0.77, "conflict_share", "max_value"),
         ("max_duplicate_share", 0.77, "duplicate_share", "max_value"),
+        ("max_broken_share", 0.77, "misread_share", "max_value"),
+        ("max_changed_share", 0.77, "trimmed_share", "max_value"),
+        ("max_changed_share", 0.77, "control_share", "max_value"),
+        ("max_changed_share", 0.77, "normalised_share", "max_value"),
+        ("max_dropped_share", 0.77, "empty_share", "max_value"),
+        ("max_dropped_share", 0.77, "unlabelled_share", "max_value"),
+        ("max_escaped_share", 0.77, "html_share", "max_value"),
+        ("max_escaped_share", 0.77, "percent_share", "max_value"),
+        ("max_escaped_share", 0.77, "backslash_share", "max_value"),
         ("max_near_share", 0.77, "near_share", "max_value"),
         ("max_label_drift", 0.77, "label_drift", "max_value"),
         ("max_length_drift", 0.77, "length_drift", "max_value"),
@@ -83,6 +94,44 @@ def test_utf_8_read_in_another_codec_is_broken(text: str, codec: str) -> None:
 )
 def test_good_text_is_not_broken(text: str) -> None:
     assert re.search(BROKEN, text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("salt &amp; pepper", "html_share"),
+        ("it&#39;s", "html_share"),
+        ("&#x1F600;", "html_share"),
+        ("&lt;#&gt;", "html_share"),
+        ("one<br>two", "html_share"),
+        ("<p>one</p>", "html_share"),
+        ('<a href="x">', "html_share"),
+        ("<BR />", "html_share"),
+        ("one%20two", "percent_share"),
+        ("caf%C3%A9", "percent_share"),
+        ("why%3F", "percent_share"),
+        (r"caf\u00e9", "backslash_share"),
+        (r"caf\xe9", "backslash_share"),
+        (r"one\ntwo", "backslash_share"),
+        (r"she said \"no\"", "backslash_share"),
+    ],
+)
+def test_escaped_text_is_seen_in_its_kind_alone(text: str, name: str) -> None:
+    assert [kind for kind, pattern in ESCAPED.items() if seen(pattern, text)] == [name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["AT&T; R&D", "a < b > c", "<3 you", "5 <6>", "100% of 20", "50%", "up 20%2 down", "and/or", "\\o/ & co;", "a<b"],
+)
+def test_plain_text_is_not_escaped(text: str) -> None:
+    assert not [kind for kind, pattern in ESCAPED.items() if seen(pattern, text)]
+
+
+def seen(pattern: str, text: str) -> bool:
+    """Return whether Arrow, whose expressions are not Python's, sees a pattern."""
+    found: bool = pc.match_substring_regex(pa.array([text]), pattern)[0].as_py()
+    return found
 
 
 def test_lengths_that_no_text_can_have_are_refused() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.core.errors import DataError, UsageError
@@ -17,7 +17,13 @@ from pipeline.evaluate.metrics import Floats
 from pipeline.settings.task import BaselineParams
 
 PARAMS = BaselineParams(
-    task="toy", ngrams=2, min_df=1, strengths=(0.1, 1.0, 10.0), probe_strengths=(0.001, 0.1, 10.0), max_iter=1000
+    task="toy",
+    ngrams=2,
+    characters=0,
+    min_df=1,
+    strengths=(0.1, 1.0, 10.0),
+    probe_strengths=(0.001, 0.1, 10.0),
+    max_iter=1000,
 )
 WORDS = [["good", "fine", "lovely", "film"], ["bad", "poor", "dull", "film"], ["soup", "bread", "rice", "film"]]
 
@@ -35,7 +41,7 @@ TRAIN, VALIDATION, TEST = texts(90, 0), texts(40, 1), texts(30, 2)
 
 
 def fitted(params: BaselineParams = PARAMS, *, test: Sequence[str] = TEST[0]) -> Floats:
-    return predict_tfidf(params, train=TRAIN, validation=VALIDATION, texts=test, classes=3)
+    return predict_tfidf(params, train=TRAIN, validation=VALIDATION, texts=test, classes=3).probabilities
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=50), st.integers(0, 9))
@@ -66,7 +72,8 @@ def test_of_equal_strengths_the_smaller_wins() -> None:
     arguments = {"train": clear, "validation": clear, "texts": TEST[0], "classes": 3}
     both = predict_tfidf(PARAMS.model_copy(update={"strengths": (30.0, 3.0)}), **arguments)
     small = predict_tfidf(PARAMS.model_copy(update={"strengths": (3.0,)}), **arguments)
-    assert (both == small).all()
+    assert (both.probabilities == small.probabilities).all()
+    assert both.strength == 3.0
 
 
 def test_the_same_rows_give_the_same_bytes() -> None:
@@ -86,12 +93,12 @@ def test_words_of_validation_and_test_are_no_features() -> None:
     plain = fitted(test=["good soup"])
     assert fitted(test=["good soup unheard unseen"]) == pytest.approx(plain, abs=1e-15)
     known = (["good zebra", *VALIDATION[0][1:]], VALIDATION[1])
-    beside = predict_tfidf(PARAMS, train=TRAIN, validation=known, texts=["good soup zebra"], classes=3)
+    beside = predict_tfidf(PARAMS, train=TRAIN, validation=known, texts=["good soup zebra"], classes=3).probabilities
     assert beside == pytest.approx(plain, abs=1e-15)
 
 
 def test_a_class_without_train_rows_gets_no_probability() -> None:
-    found = predict_tfidf(PARAMS, train=TRAIN, validation=VALIDATION, texts=TEST[0], classes=5)
+    found = predict_tfidf(PARAMS, train=TRAIN, validation=VALIDATION, texts=TEST[0], classes=5).probabilities
     assert (found[:, 3:] == 0).all()
     assert found.sum(axis=1) == pytest.approx(1)
 
@@ -99,6 +106,64 @@ def test_a_class_without_train_rows_gets_no_probability() -> None:
 def test_one_class_is_refused() -> None:
     with pytest.raises(DataError, match=r"train split: 2 rows of 1 class.*ingest\.salt"):
         predict_tfidf(PARAMS, train=(["a b", "b c"], np.zeros(2, np.int64)), validation=VALIDATION, texts=[], classes=3)
+
+
+# ------------------------------------------------------------------------------------------------ characters
+def unspaced(rows: int, seed: int) -> tuple[list[str], np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Chinese clauses without a blank, a mark of the class amid other letters; no clause is there twice."""
+    rng = np.random.default_rng(seed)
+    marks = (("很失望", "太糟糕", "真难看"), ("很喜欢", "非常好", "真不错"))
+    labels = np.arange(rows) % 2
+    pads = ["".join(rng.permutation(list("我们昨天在家里看了这个东西然后又买了新的书和椅子"))[:12]) for _ in labels]
+    return [f"{pad[:6]}{rng.choice(marks[label])}{pad[6:]}" for pad, label in zip(pads, labels, strict=True)], labels
+
+
+def test_a_script_without_blanks_has_a_fair_rival() -> None:
+    train, validation, test = unspaced(200, 0), unspaced(80, 1), unspaced(80, 2)
+    params = PARAMS.model_copy(update={"characters": 3, "min_df": 2})
+    fit = predict_tfidf(params, train=train, validation=validation, texts=test[0], classes=2)
+    assert (fit.probabilities.argmax(axis=1) == test[1]).mean() > 0.95
+    words = params.model_copy(update={"characters": 0})
+    with pytest.raises(DataError, match=r"baseline\.min_df: no words in 2 of 200 train texts"):
+        predict_tfidf(words, train=train, validation=validation, texts=test[0], classes=2)
+
+
+def test_validation_chooses_words_or_words_beside_characters() -> None:
+    """Endings tell the class of words that are all different: characters; whole words tell it as well: words."""
+    rng = np.random.default_rng(0)
+    params = PARAMS.model_copy(update={"characters": 3})
+
+    def inflected(rows: int) -> tuple[list[str], np.ndarray[tuple[int], np.dtype[np.int64]]]:
+        labels = np.arange(rows) % 2
+        stems = ["".join(rng.choice(list("bdfgklmnprst"), 8)) for _ in labels]
+        return [f"{stem}{('ung', 'lich')[label]}" for stem, label in zip(stems, labels, strict=True)], labels
+
+    train, validation, test = inflected(80), inflected(40), inflected(40)
+    fit = predict_tfidf(params, train=train, validation=validation, texts=test[0], classes=2)
+    assert fit.features == "words and characters"
+    assert fit.macro_f1 == 1.0
+    assert (fit.probabilities.argmax(axis=1) == test[1]).all()
+    clear = texts(60, 3, noise=0)
+    fit = predict_tfidf(params, train=clear, validation=clear, texts=TEST[0], classes=3)
+    assert fit.features == "words"
+    assert fit.describe() == f"words, strength {fit.strength:g}, macro-F1 1.0000 on validation"
+
+
+def test_characters_beside_words_are_those_of_the_reference_model() -> None:
+    params = PARAMS.model_copy(update={"characters": 3, "strengths": (3.0,)})
+    train, validation, test = texts(90, 0, noise=0.5), texts(40, 1, noise=0.5), texts(30, 2)
+    kinds = [
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+        TfidfVectorizer(ngram_range=(1, 3), sublinear_tf=True, analyzer="char_wb"),
+    ]
+    scores, probabilities = [], []
+    for features in (kinds[0], FeatureUnion([("words", kinds[0]), ("characters", kinds[1])])):
+        model = make_pipeline(features, LogisticRegression(C=3.0, max_iter=1000, tol=1e-7)).fit(*train)
+        scores.append(f1_score(validation[1], model.predict(validation[0]), average="macro"))
+        probabilities.append(model.predict_proba(test[0]))
+    fit = predict_tfidf(params, train=train, validation=validation, texts=test[0], classes=3)
+    assert fit.macro_f1 == pytest.approx(max(scores))
+    assert fit.probabilities == pytest.approx(probabilities[int(np.argmax(scores))], abs=1e-3)
 
 
 @pytest.mark.parametrize("train", [["good film", "bad soup"], ["!", "?"]])
@@ -139,7 +204,7 @@ CLOUDS = clouds(120, 0), clouds(80, 1), clouds(30, 2)
 
 
 def probed(params: BaselineParams = PARAMS, *, test: Floats = CLOUDS[2][0]) -> Floats:
-    return predict_probe(params, train=CLOUDS[0], validation=CLOUDS[1], features=test, classes=3)
+    return predict_probe(params, train=CLOUDS[0], validation=CLOUDS[1], features=test, classes=3).probabilities
 
 
 def test_the_probe_is_the_best_of_the_reference_models_on_validation() -> None:
@@ -155,7 +220,7 @@ def test_the_probe_is_the_best_of_the_reference_models_on_validation() -> None:
 def test_the_unit_of_a_feature_moves_nothing() -> None:
     units = np.array([1e-4, 3.0, 1.0, 1e3, 1.0, 7.0, 2.0])
     train, validation, test = ((points * units, labels) for points, labels in CLOUDS)
-    found = predict_probe(PARAMS, train=train, validation=validation, features=test[0], classes=3)
+    found = predict_probe(PARAMS, train=train, validation=validation, features=test[0], classes=3).probabilities
     assert found == pytest.approx(probed(), abs=1e-6)
 
 
@@ -165,7 +230,7 @@ def test_the_test_rows_teach_the_probe_nothing() -> None:
 
 
 def test_the_probe_needs_two_classes_and_spreads_over_all() -> None:
-    found = predict_probe(PARAMS, train=CLOUDS[0], validation=CLOUDS[1], features=CLOUDS[2][0], classes=5)
+    found = predict_probe(PARAMS, train=CLOUDS[0], validation=CLOUDS[1], features=CLOUDS[2][0], classes=5).probabilities
     assert (found[:, 3:] == 0).all()
     assert found.sum(axis=1) == pytest.approx(1)
     one = (CLOUDS[0][0], np.zeros(120, np.int64))

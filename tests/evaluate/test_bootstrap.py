@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.evaluate.bootstrap import bootstrap, bootstrap_macro_f1, estimate_headline, percentile_interval
-from pipeline.evaluate.estimate import NO_SPREAD, UNDEFINED
+from pipeline.evaluate.estimate import NO_SPREAD, UNDEFINED, Estimate
 from pipeline.evaluate.metrics import (
     HEADLINE_METRICS,
+    Floats,
     Scored,
     compute_headline,
     confusion_matrix,
@@ -48,10 +49,14 @@ def test_the_seed_decides() -> None:
     assert (one != other).any()
 
 
+def estimate(data: Scored, draws: Floats) -> dict[str, Estimate]:
+    return estimate_headline(data, compute_headline(data, np.ones(len(data.actual))), draws, confidence=0.9)
+
+
 def test_intervals_agree_with_scipy() -> None:
     data = sample(300, 3, seed=3)
     draws = bootstrap([data], resamples=4000, rng=np.random.default_rng(0))[:, 0]
-    found = estimate_headline(data, draws, confidence=0.9)
+    found = estimate(data, draws)
     columns = {"accuracy": data.right.astype(float), "log_loss": data.losses, "brier": data.squares}
     for name, column in columns.items():
         wanted = stats.bootstrap(
@@ -80,7 +85,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
         right = (rng.random(150) < 0.7).astype(np.int64)
         one_hot = np.where(right[:, None] == 1, [1.0, 0.0], [0.0, 1.0])
         data = score_predictions(np.zeros(150, np.int64), one_hot, bins=2)
-        found = estimate_headline(data, bootstrap([data], resamples=120, rng=rng)[:, 0], confidence=0.9)["accuracy"]
+        found = estimate(data, bootstrap([data], resamples=120, rng=rng)[:, 0])["accuracy"]
         hits += found.low <= 0.7 <= found.high  # type: ignore[operator]
     low, high = stats.binom.interval(0.999, trials, 0.9)
     assert low <= hits <= high
@@ -89,9 +94,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
 def test_one_class_has_no_macro_f1() -> None:
     probabilities = np.tile([0.6, 0.4], (30, 1))
     data = score_predictions(np.zeros(30, np.int64), probabilities, bins=10)
-    found = estimate_headline(
-        data, bootstrap([data], resamples=100, rng=np.random.default_rng(0))[:, 0], confidence=0.95
-    )
+    found = estimate(data, bootstrap([data], resamples=100, rng=np.random.default_rng(0))[:, 0])
     assert found["macro_f1"] == UNDEFINED
     assert found["macro_f1"].reason == "all rows are of one class, and a mean over classes needs two"
     assert found["accuracy"] == (1.0, None, None, NO_SPREAD)

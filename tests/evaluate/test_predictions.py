@@ -1,5 +1,9 @@
 import csv
 import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -7,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.format import visible
 from pipeline.core.tables import describe, labels_of, task_of
 from pipeline.evaluate.align import EvaluationRows
 from pipeline.evaluate.predictions import confusion_csv, tabulate_predictions
@@ -34,18 +39,42 @@ def test_the_table_has_a_row_for_each_test_row() -> None:
 
 
 @given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=6))
-def test_confusion_csv_reads_back_without_formulas(names: list[str]) -> None:
+def test_confusion_csv_reads_back_without_formulas_and_markup(names: list[str]) -> None:
     text = confusion_csv(table(names, names[::-1]))
     header, *rows = csv.reader(io.StringIO(text, newline=""))
     assert header == ["actual", "predicted"]
     assert len(rows) == len(names)
     for cells, wanted in zip(rows, zip(names, names[::-1], strict=True), strict=True):
         for cell, name in zip(cells, wanted, strict=True):
-            assert cell in (name, f"'{name}")
+            shown = visible(name).replace("<", "＜").replace(">", "＞")
+            assert cell in (shown, f"'{shown}")
             assert cell.lstrip()[:1] not in {"=", "+", "-", "@", "＝", "＋", "－", "＠"}
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", "\tplain"])
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "＝1", " plain"])
 def test_formulas_are_made_inert(name: str) -> None:
     text = confusion_csv(table([name, "plain"], ["a-b", 'quo"te']))
-    assert list(csv.reader(io.StringIO(text, newline="")))[1:] == [[f"'{name}", "a-b"], ["plain", 'quo"te']]
+    assert list(csv.reader(io.StringIO(text, newline="")))[1:] == [[f"'{visible(name)}", "a-b"], ["plain", 'quo"te']]
+
+
+HOSTILE = ("</script><script>alert(1)</script>", "<img src=x onerror=alert(2)>", "<!--<script>", "plain")
+
+
+def test_a_hostile_class_name_is_no_markup_in_the_page_of_dvc(tmp_path: Path) -> None:
+    (tmp_path / "dvc.yaml").write_text(
+        "plots: [{confusion.csv: {template: confusion, x: actual, y: predicted}}]\n", encoding="utf-8"
+    )
+    (tmp_path / "confusion.csv").write_text(
+        confusion_csv(table([*HOSTILE], [*HOSTILE[::-1]])), encoding="utf-8", newline=""
+    )
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "DVC_GLOBAL_CONFIG_DIR": str(tmp_path)}
+    for words in (["init", "--quiet", "--no-scm"], ["plots", "show", "--out", "page"]):
+        subprocess.run(
+            [sys.executable, "-m", "dvc", *words], cwd=tmp_path, env=environment, check=True, capture_output=True
+        )
+    page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert "alert(1)" in page  # the names are there, as text
+    assert "alert(2)" in page
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert "<!--<script" not in page

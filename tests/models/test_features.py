@@ -138,7 +138,7 @@ def test_an_attention_that_reads_other_words_is_not_taken(folders, monkeypatch):
 
     monkeypatch.setattr(broken, "forward", forward)
     assert choose_for_extraction(broken, tokens, how).attention == "sdpa"
-    with pytest.raises(UsageError, match=r"`attention: flat`.*BertModel"):
+    with pytest.raises(UsageError, match=r"attention: flat .*BertModel"):
         choose_for_extraction(broken, tokens, PARAMS.model_copy(update={"attention": FLAT}))
     assert choose_for_extraction(load_encoder(folders["bert"]), tokens, PARAMS)[:3] == (1, "fp32", "eager")
 
@@ -156,7 +156,7 @@ def test_no_examples_give_no_vectors(folders):
 
 def test_a_layer_that_is_not_there_is_refused(folders):
     require_layer(load_encoder(folders["albert"]), 3)
-    with pytest.raises(UsageError, match=r"`extract\.layer` is 4\b.* 3 layers"):
+    with pytest.raises(UsageError, match=r"extract\.layer: .* 3 layers, found 4\b"):
         require_layer(load_encoder(folders["albert"]), 4)
 
 
@@ -164,7 +164,7 @@ def test_numbers_that_are_none_are_refused():
     vectors = np.zeros((3, 2), np.float32)
     require_finite_vectors(vectors, ["a", "b", "c"])
     vectors[1, 1] = np.nan
-    with pytest.raises(DataError, match=r"1 examples \('b'\).*not finite"):
+    with pytest.raises(DataError, match=r"1 examples .*not finite.* 'b'\. "):
         require_finite_vectors(vectors, ["a", "b", "c"])
 
 
@@ -184,5 +184,5 @@ def test_only_a_pooler_may_be_lacking(tmp_path):
     load_encoder(tmp_path)
     text = (tmp_path / "config.json").read_text()
     (tmp_path / "config.json").write_text(text.replace('"num_hidden_layers": 3', '"num_hidden_layers": 4'))
-    with pytest.raises(EnvironmentFault, match=r"lacks 16 of its weights \('encoder\.layer\.3"):
+    with pytest.raises(EnvironmentFault, match=r": 16 weights missing, 'encoder\.layer\.3"):
         load_encoder(tmp_path)

@@ -90,7 +90,7 @@ def test_freezing_keeps_the_lowest_parts(encoder):
     assert still == {"encoder", "pooler", "classifier"}
     assert not any(p.requires_grad for p in find_layers(model)[0].parameters())
     assert all(p.requires_grad for p in find_layers(model)[1].parameters())
-    with pytest.raises(UsageError, match=r"`freeze_layers` is 3\b.* 2 layers"):
+    with pytest.raises(UsageError, match=r"freeze_layers: .* 2 layers, found 3\b"):
         freeze(model, embeddings=False, layers=3)
 
 
@@ -111,7 +111,7 @@ def test_what_widens_the_embeddings_is_frozen_with_them(tmp_path):
 def test_unknown_token_ids_are_refused(strange):
     model = BertForSequenceClassification(BertConfig(**SIZE, max_position_embeddings=24))
     require_fit(ragged([1, 49], [0]), model)
-    with pytest.raises(DataError, match=rf"1 token ids \({strange}\).* 0 to 49\b"):
+    with pytest.raises(DataError, match=rf"1 ids .* {strange};.* 0 to 49\b"):
         require_fit(ragged([1, 2], [3, strange]), model)
 
 
@@ -119,5 +119,5 @@ def test_unknown_token_ids_are_refused(strange):
 def test_rows_the_model_has_no_place_for_are_refused(length):
     model = BertForSequenceClassification(BertConfig(**SIZE, max_position_embeddings=24))
     require_fit(ragged([1] * 24, [3]), model)
-    with pytest.raises(DataError, match=rf"1 rows \(from 0: 1\).* {length} tokens.* 1 to 24\b"):
+    with pytest.raises(DataError, match=rf"1 rows \(from 0: 1\).* 1 to 24 tokens, found {length}\."):
         require_fit(ragged([1, 2], [3] * length), model)

@@ -108,7 +108,7 @@ def test_a_loss_that_is_no_number_ends_all_and_nothing_is_published(forks, token
     codes = train(forks, tmp_path / "nan", tokens, encoder, with_params(epochs=2), size=2, fault="not finite")
     assert codes == [UsageError.exit_code] * 2
     for rank in range(2):
-        assert "is nan" in output(tmp_path / "nan", rank)
+        assert "found nan" in output(tmp_path / "nan", rank)
         assert "'id" in output(tmp_path / "nan", rank)
     assert published(tmp_path / "nan") == set()
 

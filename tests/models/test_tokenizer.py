@@ -49,5 +49,5 @@ def test_no_text_makes_special_tokens_and_the_batch_does_not_matter(encoder, tex
 def test_a_missing_or_damaged_tokenizer_is_named(tmp_path, content):
     if content is not None:
         (tmp_path / "tokenizer.json").write_text(content)
-    with pytest.raises(EnvironmentFault, match=r"tokenizer\.json is not a tokenizer.*[Ff]etch"):
+    with pytest.raises(EnvironmentFault, match=r"tokenizer\.json: not a tokenizer.*[Ff]etch"):
         load_tokenizer(tmp_path, max_length=8)

@@ -12,7 +12,7 @@ from pipeline.stages.baseline import run
 
 LABELS = ("ham", "spam")
 PARAMS = BaselineParams(
-    task="toy", ngrams=1, min_df=1, strengths=(1.0, 10.0), probe_strengths=(0.1, 1.0), max_iter=1000
+    task="toy", ngrams=1, characters=3, min_df=1, strengths=(1.0, 10.0), probe_strengths=(0.1, 1.0), max_iter=1000
 )
 
 

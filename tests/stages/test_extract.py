@@ -74,9 +74,9 @@ def test_the_file_is_memory_mapped(tokens, encoder, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "ids", "error", "message"),
     [
-        ({"layer": 3}, [[5]], UsageError, r"`extract\.layer` is 3\b.* 2 layers"),
-        ({}, [[5], [9999]], DataError, r"1 token ids \(9999\)"),
-        ({}, [[5], []], DataError, r"have 0 tokens"),
+        ({"layer": 3}, [[5]], UsageError, r"extract\.layer: .* 2 layers, found 3\b"),
+        ({}, [[5], [9999]], DataError, r"1 ids .* 9999;"),
+        ({}, [[5], []], DataError, r"found 0\."),
         ({}, [], DataError, "no example"),
     ],
 )

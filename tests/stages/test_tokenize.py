@@ -8,7 +8,7 @@ from pipeline.settings.task import TokenizeParams
 from pipeline.stages import tokenize
 from pipeline.stages.tokenize import run
 
-PARAMS = TokenizeParams(task="t", max_length=6, batch_texts=2)
+PARAMS = TokenizeParams(task="t", max_length=6, batch_texts=2, max_unknown_share=0.05)
 
 
 @pytest.fixture

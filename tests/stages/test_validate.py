@@ -74,7 +74,7 @@ def test_good_examples_pass_and_leave_their_profile(paths: Paths, capsys: pytest
     assert len(findings["profile"]["length_counts"]) == len(LENGTH_EDGES) + 1
     drift = {item["check"]: (item["found"], item["reason"]) for item in findings["checks"] if "drift" in item["check"]}
     assert drift == dict.fromkeys(("label_drift", "length_drift"), ("no number", "no reference yet"))
-    assert capsys.readouterr().out == "24 of 24 checks passed\n"
+    assert capsys.readouterr().out == "35 of 35 checks passed\n"
 
 
 def test_same_examples_give_the_same_bytes_in_the_order_of_the_suite(paths: Paths) -> None:
@@ -90,7 +90,17 @@ def test_same_examples_give_the_same_bytes_in_the_order_of_the_suite(paths: Path
         *("columns", "types", "id_given", "split_given", "text_given", "label_given", "row_given", "id_unique"),
         *("split_known", "label_known", "no_leak", "short_text", "long_text", "broken_text", "split_rows"),
         *("class_rows", "class_share", "majority_share", "broken_share", "conflict_share", "duplicate_share"),
-        *("near_share", "label_drift", "length_drift"),
+        *("near_share", "misread_share", "misread_any", "control_share", "normalised_share", "trimmed_share"),
+        *(
+            "empty_share",
+            "unlabelled_share",
+            "stale_share",
+            "html_share",
+            "percent_share",
+            "backslash_share",
+            "label_drift",
+            "length_drift",
+        ),
     ]
 
 
@@ -183,7 +193,9 @@ def test_conflicts_and_duplicates_come_from_the_intake(paths: Paths) -> None:
     message, failed = refused(paths, make_table(good_rows()), intake=intake)
     assert failed == {"conflict_share"}
     assert "0.055  11     3, 9, 14, 20, 31, …" in message
-    findings = validate(paths, make_table(good_rows()), intake=make_intake(dropped={"duplicates": 101}))
+    findings = validate(
+        paths, make_table(good_rows()), intake=make_intake(dropped={"duplicates": 101, "empty": 0, "unlabelled": 0})
+    )
     assert [(item["found"], item["count"]) for item in failures(findings).values()] == [("0.505", 101)]
 
 
