@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 # Overrides a setting of the shell: a stage is a process of its own, and without the compiled modules that Python keeps, each
-# compiles the project anew.
+# compiles the project again.
 export PYTHONDONTWRITEBYTECODE :=
 
 # A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
@@ -16,7 +16,8 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help setup repro run serve down results study test test-avx2 check readme format lock clean \
-  bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-diff bench-flow
+  soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
+  bench-diff bench-flow
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,7 +34,7 @@ repro: setup  ## run what is affected, print the results and where the report is
 	dvc repro
 	@$(MAKE) --no-print-directory results
 
-run: setup  ## the same under Prefect: stages beside each other, cancellable, shown in its pages
+run: setup  ## the same under Prefect: stages in parallel, cancellable, shown in its pages
 	python -m pipeline run
 	@$(MAKE) --no-print-directory results
 
@@ -46,7 +47,7 @@ down: setup  ## stop them
 results: setup  ## print the results of the last run
 	@python -m pipeline results
 
-study: setup  ## the full transfer study, in .study, into docs/study.md (about an hour and a half; goes on where it was stopped)
+study: setup  ## the full transfer study, in .study, into docs/study.md (about an hour and a half; resumes where it was stopped)
 	python -m benchmarks.study
 
 test: setup  ## run the tests on all cores (OPTIONS="--cov --durations=20" measures coverage and lists the slowest)
@@ -61,8 +62,11 @@ check: setup  ## lint, types and the contracts of imports
 test-avx2: setup  ## run the tests as on a processor without AVX-512 and bf16
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 pytest $(PARALLEL) $(OPTIONS)
 
+soak: setup  ## strike every stage by signals at random moments, 520 times (about an hour)
+	python -m benchmarks.signals
+
 # Each prints its table, then one JSON object.
-bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-diff bench-flow  ## all benchmarks below
+bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow  ## all benchmarks below
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
@@ -79,6 +83,16 @@ bench-tokenize: setup  ## throughput and memory of tokenisation at 1 M texts
 	dvc repro --quiet ingest@reviews fetch@minilm
 	python -m benchmarks.tokenize
 
+bench-duplicates: setup  ## near duplicates at 1,000 to 1 M rows, plain and templated (a quarter of an hour)
+	python -m benchmarks.duplicates
+
+bench-languages: setup  ## TF-IDF on words alone beside the rival of `baseline`, in Chinese, Hindi and German
+	python -m benchmarks.languages
+
+bench-labels: setup  ## planted label errors: how many are found, and what correcting them is worth
+	dvc repro --quiet extract@questions extract@spam
+	python -m benchmarks.labels
+
 bench-diff: setup  ## the metric diff on 1,000 and 100,000 test rows
 	python -m benchmarks.diff
 
@@ -92,7 +106,7 @@ format: setup  ## rewrite the code in the house style
 	ruff check --fix .
 	ruff format .
 
-lock: setup  ## resolve pyproject.toml anew into requirements.lock
+lock: setup  ## resolve pyproject.toml again into requirements.lock
 	pip install --quiet --disable-pip-version-check pip-tools
 	pip-compile pyproject.toml --extra dev --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet

@@ -23,7 +23,7 @@ from tests.given.projects import ENVIRONMENT, Project, tree
 # A stage writes its output in pieces, in place, and records when it begins and ends; so two at a time would show.
 STAGE = """
 import json, os, pathlib, sys, time
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, Stopped
 from pipeline.core.guard import end_with_parent, lock_outputs
 
 def record(event):
@@ -61,7 +61,7 @@ try:
                     time.sleep(0.02)
             out.write(f" {name}")
         record("end")
-except PipelineError as error:
+except (PipelineError, Stopped) as error:
     sys.exit(error.exit_code)
 """
 NEEDS = {"a": ["in.txt"], "b": ["in.txt"], "c": ["in.txt"], "d": ["a", "b"], "e": ["c"], "f": ["d", "e"]}

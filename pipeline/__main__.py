@@ -1,34 +1,93 @@
 """The command line `python -m pipeline`: one stage, or one of the commands that people type."""
 
+import importlib
+import io
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from pipeline.commands import COMMANDS
-from pipeline.core.command_line import run_stage
-from pipeline.core.errors import PipelineError
-from pipeline.core.stage import STAGES
+from pipeline.core.errors import FAULT_CODE, PipelineError, Stopped
+from pipeline.core.format import inert
 
-_USAGE = f"""usage: python -m pipeline STAGE [NAME] --OPTION PATH ...   (the whole lines are in dvc.yaml)
-       python -m pipeline COMMAND [WORD ...]
-stages: {", ".join(STAGES)}
-commands: {", ".join(COMMANDS)}"""
+INTERRUPTED, CLOSED = 130, 141  # 128 + SIGINT, and + SIGPIPE, as a shell reports them
+USAGE = """usage: python -m pipeline STAGE [NAME] --OPTION PATH ...   (the whole lines are in dvc.yaml)
+       python -m pipeline COMMAND [ARGUMENT ...]
+stages: {stages}
+commands: {commands}"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code of `python -m pipeline *arguments`; a failure is one message on standard error."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(_USAGE)
-        return 0
-    word, rest = arguments[0], arguments[1:]
+    word = arguments[0] if arguments else "--help"
     try:
-        if word in COMMANDS:
-            return COMMANDS[word](rest) or 0
-        run_stage(word, rest)
-    except PipelineError as error:
-        print(f"{word}: {error}", file=sys.stderr)
+        code = _answer(word, arguments[1:])
+        print(end="", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        return CLOSED
+    return code
+
+
+def _answer(word: str, rest: Sequence[str]) -> int:
+    """Run one stage or command and return its exit code.
+
+    Raises:
+        BrokenPipeError: Nobody reads the output any more.
+    """
+    try:
+        return _run(word, rest)
+    except (PipelineError, Stopped) as error:
+        print(inert(f"{word}: {error}"), file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception:
+        traceback.print_exc()
+        print(f"{word}: a fault of the pipeline itself. Report it with the lines above.", file=sys.stderr)
+        return FAULT_CODE
+
+
+def _run(word: str, rest: Sequence[str]) -> int:
+    # Imported here, so that what they lack is reported like any other fault.
+    commands = importlib.import_module("pipeline.commands").COMMANDS
+    stage = importlib.import_module("pipeline.core.stage")
+    if word in ("-h", "--help"):
+        print(USAGE.format(stages=", ".join(stage.STAGES), commands=", ".join(commands)))
+        return 0
+    if word in commands:
+        with _interruptible():
+            return commands[word](rest) or 0
+    importlib.import_module("pipeline.core.command_line").run_stage(word, rest)
     return 0
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Have a Ctrl-C raise KeyboardInterrupt in the body, if it is not switched off."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start() -> int:
+    """Run `main` as a process: silent if interrupted before or after its work, and readable wherever it prints."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Files and pipes hold UTF-8; a terminal of another encoding shows `\u2192` for what it lacks.
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+    return main(sys.argv[1:])
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(_start())

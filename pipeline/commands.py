@@ -37,15 +37,15 @@ def accept_profiles(tasks: Sequence[str]) -> None:
     print(f"{PROFILES} now holds the profile of {', '.join(tasks)}; commit it.")
 
 
-def update_readme(words: Sequence[str]) -> None:
+def update_readme(arguments: Sequence[str]) -> None:
     """Rewrite the README's picture from DVC's graph of the stages, and its table from the report.
 
     Raises:
-        UsageError: There are words, or a part is missing.
+        UsageError: There are arguments, or a part is missing.
         EnvironmentFault: There is no DVC repository.
     """
-    if words:
-        raise UsageError("takes no words. Run `python -m pipeline readme`.")
+    if arguments:
+        raise UsageError("takes no arguments. Run `python -m pipeline readme`.")
     needs = importlib.import_module("pipeline.repository.graph").stage_needs()  # no other command waits for DVC
     text = README.read_text(encoding="utf-8")
     text = replace_part(text, "picture", f"```mermaid\n{draw_stages(needs)}\n```")
@@ -54,69 +54,69 @@ def update_readme(words: Sequence[str]) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def print_results(words: Sequence[str]) -> None:
+def print_results(arguments: Sequence[str]) -> None:
     """Print the results table of the last run, and the path of the whole report.
 
     Raises:
-        UsageError: There are words, or no report yet.
+        UsageError: There are arguments, or no report yet.
     """
-    if words:
-        raise UsageError("takes no words. Run `python -m pipeline results`.")
+    if arguments:
+        raise UsageError("takes no arguments. Run `python -m pipeline results`.")
     if not SUMMARY.is_file():
         raise UsageError(f"report not found: {SUMMARY}. {REPRODUCE}")
     table = html.unescape(first_table(SUMMARY.read_text(encoding="utf-8")))  # a terminal shows no Markdown
     print(f"{table}\n\nThe whole report: {PAGE.resolve()}")
 
 
-def diff_revisions(words: Sequence[str]) -> None:
+def diff_revisions(arguments: Sequence[str]) -> None:
     """Compare two revisions; the modules that read them are imported here, so that no other command waits for them.
 
     Raises:
-        UsageError: A word, a revision or the params of the newer revision are wrong.
+        UsageError: An argument, a revision or the params of the newer revision are wrong.
         Regression: A gate fails.
     """
-    importlib.import_module("pipeline.diff.command").print_difference(words)
+    importlib.import_module("pipeline.diff.command").print_difference(arguments)
 
 
-def print_comment(words: Sequence[str]) -> None:
+def print_comment(arguments: Sequence[str]) -> None:
     """Print a document of `diff --json`, from a possibly untrusted run, as the Markdown of a comment.
 
     Raises:
-        UsageError: The words are not one file.
+        UsageError: The arguments are not one file.
         DataError: The file is too large, or not such a document.
         EnvironmentFault: The file cannot be read.
     """
-    if len(words) != 1:
+    if len(arguments) != 1:
         raise UsageError("takes one file, the output of `diff --json`. Run `python -m pipeline comment FILE`.")
     try:
-        with Path(words[0]).open("rb") as stream:
+        with Path(arguments[0]).open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
     except OSError as error:
-        raise EnvironmentFault(f"{words[0]}: could not be read, {error}. Correct the path.") from error
+        raise EnvironmentFault(f"{arguments[0]}: could not be read, {error}. Correct the path.") from error
     sys.stdout.write(render_comment(read_difference(content)))
 
 
-def overlay_settings(words: Sequence[str]) -> None:
+def overlay_settings(arguments: Sequence[str]) -> None:
     """Lay a small profile over params.yaml, except where it differs from the params of the revision compared with.
 
     Raises:
-        UsageError: The words are not two files, or the new params are not valid.
+        UsageError: The arguments are not two files, or the new params are not valid.
         EnvironmentFault: A file cannot be read.
     """
-    if len(words) != 2:
+    if len(arguments) != 2:
         raise UsageError(
             "takes the YAML of a small profile and the params.yaml of the other revision. "
             "Run `python -m pipeline overlay SMALL OTHER`."
         )
     try:
-        own, small, other = (Path(name).read_text(encoding="utf-8") for name in (str(SETTINGS), *words))
+        own, small, other = (Path(name).read_text(encoding="utf-8") for name in (str(SETTINGS), *arguments))
     except (OSError, UnicodeDecodeError) as error:
         raise EnvironmentFault(f"the overlay could not be read, {error}. Correct the path or the file.") from error
     text = overlay_params(own, small, other)
     resolve_params(text, read_json(PROFILES))
     with publish(SETTINGS) as partial:
         partial.write_text(text, encoding="utf-8")
-    print(f"{SETTINGS} now holds the small profile of {words[0]}; its results are not those of the full run.")
+    print(f"{SETTINGS} now holds the small profile of {arguments[0]}; its results are not those of the full run.")
 
 
 # A command may return an exit code; None is 0.

@@ -21,16 +21,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def run_stage(stage: str, arguments: Sequence[str]) -> None:
-    """Run one stage from its words: `[NAME] [--params PATH] --NAME PATH ...`.
+    """Run one stage from its arguments: `[NAME] [--params PATH] --NAME PATH ...`.
 
     Raises:
-        UsageError: A word is missing or unknown.
+        UsageError: An argument is missing or unknown.
         EnvironmentFault: An input does not exist.
         Busy: Another process is writing one of the outputs.
         Stopped: The process was asked to stop, or its parent died.
     """
-    with end_with_parent():
-        run = load(stage)
+    with end_with_parent(lambda: load(stage)) as run:
         declaration = read_declaration(run)
         words = vars(_make_parser(stage, run, declaration).parse_args(arguments))
         paths = {name: words[name] for name in (*declaration.inputs, *declaration.outputs)}

@@ -19,6 +19,11 @@ def visible(text: str) -> str:
     return "".join(f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in HIDDEN else char for char in text)
 
 
+def inert(text: str) -> str:
+    """Return `text` with its lines as `visible` shows them, so that it can neither move a cursor nor hide."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def shorten(text: str, most: int) -> str:
     """Return `text`, cut to `most` (>= 1) characters; a cut text ends in `…`."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
@@ -87,9 +92,30 @@ def points_interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"[{points(low)}, {points(high)}]"
 
 
+def share_and_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Return a share with its interval, if there is one: `0.860 [0.839, 0.880]`."""
+    return f"{share(value)} {interval(low, high)}".rstrip()
+
+
+def points_and_interval(difference: float | None, low: float | None, high: float | None) -> str:
+    """Return a difference in percentage points with its interval, if there is one: `+5.6 [+2.8, +8.4]`."""
+    return f"{points(difference)} {points_interval(low, high)}".rstrip()
+
+
+def size_in_points(difference: float | None) -> str:
+    """Return the size of a difference of shares without its sign: `1.0 point`, `7.3 points`."""
+    size = points(difference).lstrip("+−")
+    return f"{size} {'point' if size == '1.0' else 'points'}"
+
+
 def p_value(value: float | None) -> str:
     """Return a p value for a table: `< 0.001`, or three decimals."""
     return ABSENT if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def p_cell(value: float | None) -> str:
+    """Return a p value (see `p_value`) as Markdown."""
+    return p_value(value).replace("<", "&lt;")
 
 
 def p_phrase(value: float) -> str:

@@ -8,13 +8,15 @@ import fcntl
 import hashlib
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
@@ -23,19 +25,26 @@ from pipeline.core.parent import SECONDS_TO_END, set_parent_death_signal
 
 SECONDS_BETWEEN_CHECKS = 0.5
 LOCKS = Path(".dvc/tmp/guard")
+AGAIN = "Run `dvc repro` to start this stage again."
 
 
 @contextmanager
-def end_with_parent() -> Iterator[None]:
-    """Run the body bound to the life of the parent; SIGTERM and SIGINT end it like an error.
+def end_with_parent(prepare: Callable[[], Any] = lambda: None) -> Iterator[Any]:
+    """Run the body bound to the life of the parent, with what `prepare` returns; SIGTERM and SIGINT end it in order.
 
-    Call it in the main thread, before anything slow. On leaving the body everything is as before.
+    They do so whatever the body catches, and a body that has not ended some seconds after it was asked to is killed.
+    `prepare` must touch nothing: a signal simply ends the process there. It is the place of imports, since torch may
+    abort if a signal raises an error while it is being initialised. Call it in the main thread, before anything slow.
+    On leaving the body everything is as before.
 
     Raises:
         Stopped: The process was asked to stop.
     """
-    with _bound_to_parent(), _stoppable():
-        yield
+    request = _Request()
+    with _bound_to_parent(request):
+        prepared = prepare()
+        with _stoppable(request):
+            yield prepared
 
 
 @contextmanager
@@ -81,30 +90,70 @@ def _lock(stream: IO[str], out: Path) -> None:
     stream.flush()
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT into an error, so that the body cleans up on its way out."""
+class _Request:
+    """Whether this process was asked to stop, by a signal that its guard received or by the death of its parent."""
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        for other in before:
-            signal.signal(other, signal.SIG_IGN)  # a second one must not interrupt the cleaning up
-        raise Stopped(f"stopped by {signal.Signals(number).name}. Run `dvc repro` to start this stage again.")
+    made = False
+
+
+@contextmanager
+def _stoppable(request: _Request) -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into `Stopped`, which the body cannot escape.
+
+    A signal raises it again unless it is on its way out: code that catches it only delays it until the next one. So
+    does an import, which is finished first. A body that ends otherwise after all, or with another error that came of
+    it, is stopped all the same.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        request.made = True
+        if not _is_leaving(sys.exception()) and not _is_importing(frame):
+            raise Stopped(f"stopped by {signal.Signals(number).name}. {AGAIN}")
 
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda args: None if isinstance(args.exc_value, Stopped) else hook(args)
     try:
         for number in before:
             signal.signal(number, stop)
         yield
+    except Stopped:
+        raise
+    except BaseException as error:
+        if request.made:
+            raise Stopped(f"stopped. {AGAIN}") from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = hook
+    if request.made:
+        raise Stopped(f"stopped. {AGAIN}")
+
+
+def _is_leaving(error: BaseException | None) -> bool:
+    """Return whether an error that is being handled is `Stopped`, or came of it."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, Stopped):
+            return True
+        seen.add(id(error))
+        error = error.__context__
+    return False
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Return whether an import is in progress."""
+    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    return frame is not None
 
 
 @contextmanager
-def _bound_to_parent() -> Iterator[None]:
-    """Ask for SIGTERM when the parent dies, and for SIGKILL soon after if that did not end the process."""
+def _bound_to_parent(request: _Request) -> Iterator[None]:
+    """Ask for SIGTERM when the parent dies; repeat a request to stop, and kill the process if none is answered."""
     left = threading.Event()
-    threading.Thread(target=_watch, args=(_parents(), left), name="guard", daemon=True).start()
+    threading.Thread(target=_watch, args=(_parents(), request, left), name="guard", daemon=True).start()
     try:
         set_parent_death_signal(signal.SIGTERM)
         yield
@@ -126,13 +175,17 @@ def _parents() -> tuple[int, ...]:
     return tuple(ancestors)
 
 
-def _watch(parents: tuple[int, ...], left: threading.Event) -> None:
-    while not left.wait(SECONDS_BETWEEN_CHECKS):
-        if _parents() != parents or _is_adopted(parents[-1]):
-            os.kill(os.getpid(), signal.SIGTERM)  # the kernel's signal covers the direct parent only, and Linux only
-            if not left.wait(SECONDS_TO_END):
-                os.kill(os.getpid(), signal.SIGKILL)
+def _watch(parents: tuple[int, ...], request: _Request, left: threading.Event) -> None:
+    """Repeat SIGTERM from the moment when the process is to stop, and kill it if that does not end it in time."""
+    while not request.made and _parents() == parents and not _is_adopted(parents[-1]):
+        if left.wait(SECONDS_BETWEEN_CHECKS):
             return
+    end = time.monotonic() + SECONDS_TO_END
+    while time.monotonic() < end:
+        os.kill(os.getpid(), signal.SIGTERM)  # the kernel's signal covers the direct parent only, and Linux only
+        if left.wait(SECONDS_BETWEEN_CHECKS):
+            return
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _is_adopted(parent: int) -> bool:

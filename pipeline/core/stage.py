@@ -20,7 +20,7 @@ Out = Annotated[Path, "out"]
 
 STAGES = (
     "code", "params", "fetch", "ingest", "validate", "corpus", "pretrain", "tokenize", "extract", "baseline",
-    "finetune", "evaluate", "rival", "start", "study", "transfer", "report",
+    "inspect", "finetune", "evaluate", "rival", "start", "study", "transfer", "report",
 )  # fmt: skip
 WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for each task, source, encoder, arm or cell
 
@@ -48,7 +48,10 @@ def load(stage: str) -> Callable[..., None]:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Collect no garbage in the body, nor later among its objects: imported modules are none, and a search is slow."""
+    """Run the body without garbage collection, and leave its objects out of later ones.
+
+    Imported modules stay until the end, so a search among them is slow and frees nothing.
+    """
     gc.disable()
     try:
         yield

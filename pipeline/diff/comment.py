@@ -2,12 +2,23 @@
 
 from collections.abc import Iterator
 
-from pipeline.core.format import ABSENT, count, markdown_table, percent, plural, points, points_interval, share, signed
-from pipeline.diff.comment_task import escape, fold, p_cell, render_changes, render_task
+from pipeline.core.format import (
+    ABSENT,
+    count,
+    markdown_table,
+    p_cell,
+    percent,
+    plural,
+    points,
+    points_interval,
+    share,
+    signed,
+)
+from pipeline.diff.comment_task import escape, fold, render_changes, render_task
 from pipeline.diff.document import METRIC_NAMES, SHARES, Difference, Judgement, Metric, Outcome, Side, TaskDifference
 
 MOST_COMMENT_BYTES = 65_000  # GitHub refuses comments above 65,536 characters
-MOST_TABLE_ROWS, MOST_GATE_NAMES = 120, 10
+MOST_TABLE_ROWS, MOST_GATE_NAMES, MOST_STALE_STAGES = 120, 10, 20
 REASON_LENGTH, NOTE_LENGTH = 300, 400
 SIGNS: dict[Outcome, str] = {"passed": "✅", "unproven": "⚠️", "failed": "❌", "unjudged": "❔"}
 TITLES: dict[Outcome, str] = {
@@ -16,6 +27,7 @@ TITLES: dict[Outcome, str] = {
     "unjudged": "not judged in full",
     "passed": "passed",
 }
+UNREPRODUCED = "not judged: the results are not reproduced"
 FOOTNOTE = f"""<sub>Differences of accuracy and macro-F1 are in percentage points. Intervals and p values compare both
 models on the same test examples: McNemar's exact test for accuracy, a paired bootstrap for the other metrics.
 {SIGNS["failed"]} a drop larger than allowed and than chance explains, or a value below its floor;
@@ -48,8 +60,11 @@ def render_comment(difference: Difference) -> str:
 # ------------------------------------------------------------------------------------------------ verdict
 def _render_verdict(difference: Difference) -> Iterator[str]:
     """Yield the verdict, then what must be known before the numbers are read."""
-    yield f"### {SIGNS[difference.outcome]} Metric diff: {TITLES[difference.outcome]}\n"
+    stale = any(side.stale for side in (difference.base, difference.head))
+    title = UNREPRODUCED if stale and difference.outcome != "failed" else TITLES[difference.outcome]
+    yield f"### {SIGNS[difference.outcome]} Metric diff: {title}\n"
     yield f"{_side(difference.base)} → {_side(difference.head)}\n"
+    yield from (_render_stale(name, side) for name, side in _sides(difference) if side.stale)
     gates = [(task, gate) for task in difference.tasks for gate in task.gates]
     passed = sum(gate.outcome == "passed" for _, gate in gates)
     yield f"{count(passed)} of {plural(len(gates), 'gate')} passed.\n" if gates else "There are no gates.\n"
@@ -63,6 +78,22 @@ def _render_verdict(difference: Difference) -> Iterator[str]:
     if moved:
         names = ", ".join(escape(name) for name in moved[:MOST_GATE_NAMES])
         yield f"- **The gates changed** ({names}); the head's gates apply."
+
+
+def _render_stale(name: str, side: Side) -> str:
+    """Return the stages that a revision has yet to run, the first of them with their reasons."""
+    rows = [(f"<code>{escape(stage.stage)}</code>", escape(stage.reasons, REASON_LENGTH)) for stage in side.stale]
+    more = len(rows) - MOST_STALE_STAGES
+    return (
+        f"The results of the {name} are not of its code, parameters and data: run `dvc repro` there, and commit "
+        f"dvc.lock with the metrics. {plural(len(rows), 'stage')} would run:\n\n"
+        f"{markdown_table(('Stage', 'Why'), rows[:MOST_STALE_STAGES])}"
+        + (f"\n{plural(more, 'more stage is', 'more stages are')} in the document.\n" if more > 0 else "")
+    )
+
+
+def _sides(difference: Difference) -> tuple[tuple[str, Side], ...]:
+    return (("base", difference.base), ("head", difference.head))
 
 
 def _side(side: Side) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.core.format import ABSENT, count, escape_markdown, markdown_table, p_value, plural, points, share, shorten
+from pipeline.core.format import ABSENT, count, escape_markdown, markdown_table, p_cell, plural, points, share, shorten
 from pipeline.diff.document import Change, Example, TaskDifference
 from pipeline.diff.text_curves import render_calibration, render_learning
 
@@ -41,11 +41,6 @@ def fold(summary: str, body: str) -> str:
 def escape(text: str, most: int = VALUE_LENGTH) -> str:
     """Return a text of the document as inert Markdown of at most `most` characters."""
     return escape_markdown(shorten(text, most))
-
-
-def p_cell(value: float | None) -> str:
-    """Return a p value as Markdown."""
-    return p_value(value).replace("<", "&lt;")
 
 
 def _render_flips(task: TaskDifference) -> str:

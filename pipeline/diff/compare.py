@@ -22,7 +22,7 @@ def compare_snapshots(base: Snapshot, head: Snapshot) -> Difference:
     packages = compare_values(base.packages, head.packages)
     cut = ((rules, MOST_TASKS), (parameters, MOST_ROWS), (packages, MOST_ROWS))
     return Difference(
-        version=1,
+        version=2,
         base=base.side,
         head=head.side,
         outcome=worst_outcome(tuple(task.outcome for task in tasks)),

@@ -165,17 +165,25 @@ class TaskDifference(Strict):
     curves: Annotated[tuple[Curves, ...], Field(max_length=2)]
 
 
+class AffectedStage(Strict):
+    """A stage that a run of a revision would execute, since its record is not of what the revision holds."""
+
+    stage: Word
+    reasons: Word
+
+
 class Side(Strict):
-    """A revision: the name it was given, and its commit (null for the working tree)."""
+    """A revision: the name it was given, its commit (null for the working tree), and the stages it has yet to run."""
 
     name: Word
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None
+    stale: Annotated[tuple[AffectedStage, ...], Field(max_length=MOST_ROWS)] = ()
 
 
 class Difference(Strict):
     """The changes of the head compared with the base."""
 
-    version: Literal[1]
+    version: Literal[2]
     base: Side
     head: Side
     outcome: Outcome

@@ -1,5 +1,6 @@
 """The metrics of a task in both revisions, with the evidence that a difference is more than chance."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -23,13 +24,17 @@ class Measurement(NamedTuple):
 
     `metrics` has those that a side has. `spreads` are the standard errors of the differences that were measured on the
     common examples, empty if the metrics are not paired. `missing` says why the base may have nothing to compare with.
-    `doubt` says why the head's committed metrics cannot be trusted, after "The head's "; None if they can.
+    `doubt` says why the head's committed metrics cannot be trusted, after "The head's "; None if they can. `stale` says
+    whose metrics are not of its own code, parameters and data; None if both are. `recomputed` has a sentence for each
+    metric of the base that is not the one that the base committed.
     """
 
     metrics: dict[Headline, Metric]
     spreads: dict[Headline, float]
     missing: str
     doubt: str | None
+    stale: str | None = None
+    recomputed: tuple[str, ...] = ()
 
 
 def measure_change(params: EvaluateParams, match: Match, base: TaskSnapshot, head: TaskSnapshot) -> Measurement:
@@ -40,7 +45,42 @@ def measure_change(params: EvaluateParams, match: Match, base: TaskSnapshot, hea
         spreads={name: evidence[name].spread for name in METRIC_NAMES if name in evidence},
         missing=_explain_missing(match, base, paired=bool(evidence)),
         doubt=_find_doubt(head, match.head),
+        stale=_find_stale(base, head),
+        recomputed=_explain_recomputed(params, match, base, evidence),
     )
+
+
+def _find_stale(base: TaskSnapshot, head: TaskSnapshot) -> str | None:
+    """Return whose metrics are not those that its own code, parameters and data would give, if that is known."""
+    sides = [f"the {title}'s" for title, side in (("base", base), ("head", head)) if side.stale]
+    return f"{' and '.join(sides)} results are not of the code, parameters and data beside them" if sides else None
+
+
+def _explain_recomputed(
+    params: EvaluateParams, match: Match, base: TaskSnapshot, evidence: Mapping[str, Evidence]
+) -> tuple[str, ...]:
+    """Return a sentence for each metric of the base that differs from what the base committed, and why it does."""
+    if match.rows is None:
+        return ()
+    rows, causes = match.rows, []
+    if rows.common < rows.base:
+        causes.append(f"on the {count(rows.common)} of {plural(rows.base, 'test row')} that the head has too")
+    if rows.relabelled:
+        causes.append(f"with the head's class of {plural(rows.relabelled, 'row')}")
+    if match.base and match.head and match.base.labels != match.head.labels:
+        causes.append("with the classes of both")
+    sentences = []
+    for name in METRIC_NAMES:
+        committed = _number(base.metrics, name)
+        actual = evidence[name].base if name in evidence else None
+        if committed is None or actual is None or abs(committed - actual) <= TOLERANCE * max(1, abs(actual)):
+            continue
+        own = [*causes, f"with the head's {plural(params.bins, 'bin')}"] if name == "ece" else causes
+        why = " and ".join(own) or "from its predictions, which give another number"
+        sentences.append(
+            f"The base's {METRIC_NAMES[name]} was recomputed {why}: {share(actual)}; it committed {share(committed)}."
+        )
+    return tuple(sentences)
 
 
 def _pair(params: EvaluateParams, match: Match) -> dict[str, Evidence]:

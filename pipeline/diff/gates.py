@@ -4,9 +4,10 @@ A gate fails a drop that is larger than allowed and larger than chance, and a va
 allowed that may be chance passes, but is reported. Without a number to judge, nothing passes.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipeline.core.format import p_phrase, share
+from pipeline.core.format import p_phrase, share, size_in_points
 from pipeline.diff.document import METRIC_NAMES, SHARES, Headline, Judgement, Metric, Outcome, worst_outcome
 from pipeline.diff.evidence import Measurement
 from pipeline.evaluate.paired import BETTER, smallest_drop
@@ -25,17 +26,25 @@ class GateVerdict(NamedTuple):
 def judge_change(gates: Gates | None, measurement: Measurement) -> GateVerdict:
     """Return the verdict of the gates, `unjudged` without one; None are the gates of a task that the head lacks.
 
-    If the head's committed metrics cannot be trusted, every gate fails, and so does a task without gates.
+    If the metrics are not those of a revision's own code, parameters and data, nothing is judged. If the head's
+    committed metrics cannot be trusted, every gate fails, and so does a task without gates.
     """
     if gates is None:
         return GateVerdict("unjudged", ())
     judgements = [
         _judge(name, gate, measurement) for name in METRIC_NAMES if (gate := getattr(gates, name)) is not None
     ]
+    if measurement.stale:
+        return _replace("unjudged", measurement.stale, judgements)
     if measurement.doubt:
-        failed = {"outcome": "failed", "reason": f"the head's {measurement.doubt}"}
-        return GateVerdict("failed", tuple(judgement.model_copy(update=failed) for judgement in judgements))
+        return _replace("failed", f"the head's {measurement.doubt}", judgements)
     return GateVerdict(worst_outcome(tuple(judgement.outcome for judgement in judgements)), tuple(judgements))
+
+
+def _replace(outcome: Outcome, reason: str, judgements: Sequence[Judgement]) -> GateVerdict:
+    """Return one outcome for all gates, whatever their numbers say."""
+    update = {"outcome": outcome, "reason": reason}
+    return GateVerdict(outcome, tuple(judgement.model_copy(update=update) for judgement in judgements))
 
 
 def _judge(name: Headline, gate: MetricGate, measurement: Measurement) -> Judgement:
@@ -93,5 +102,4 @@ def _size(name: str, value: float) -> str:
     """Return a difference of a metric without its sign: shares in points, the others in their own unit."""
     if name not in SHARES:
         return share(abs(value))
-    points = f"{100 * abs(value):.1f}"
-    return f"{points} {'point' if points == '1.0' else 'points'}"
+    return size_in_points(value)

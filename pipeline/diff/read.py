@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -10,17 +10,26 @@ from ruamel.yaml.error import YAMLError
 from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.core.versions import locked_versions
-from pipeline.diff.changes import flatten
-from pipeline.diff.document import Side
+from pipeline.diff.changes import flatten, sanitize
+from pipeline.diff.document import MOST_ROWS, AffectedStage, Side
 from pipeline.diff.snapshot import Rules, Snapshot, TaskSnapshot
 from pipeline.repository.durations import read_durations
-from pipeline.repository.revisions import ProjectRevision, list_worktrees, read_dvc_tables, read_git_file
+from pipeline.repository.freshness import StaleStage, find_stale_stages
+from pipeline.repository.plan import join_reasons
+from pipeline.repository.revisions import (
+    ProjectRevision,
+    list_worktrees,
+    open_revision,
+    read_dvc_tables,
+    read_git_file,
+)
 from pipeline.settings.parse import parse_params
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.task import EvaluateParams, Gates
 
 PARAMS_FILE, PROFILES_FILE, CODE_FILE = "params.yaml", "data/profiles.json", "data/code.json"
 LOCK_FILE, PACKAGES_FILE = "dvc.lock", "requirements.lock"
+STAGE = "evaluate@{}"  # the stage that measures a task
 METRICS_FILE, FINDINGS_FILE, HISTORY_FILE = "data/metrics/{}.json", "data/findings/{}.json", "data/history/{}.json"
 PREDICTIONS_FILE, EXAMPLES_FILE = "data/predictions/{}.parquet", "data/examples/{}.parquet"
 
@@ -34,42 +43,62 @@ def read_snapshots(base: ProjectRevision, head: ProjectRevision) -> tuple[Snapsh
         UsageError: The params of the head are missing or invalid.
         EnvironmentFault: Git or DVC cannot be read.
     """
-    head_rules = _read_rules(head)
+    old, new = CommittedTexts(base), CommittedTexts(head)
+    head_rules = _read_rules(new)
     try:
-        base_rules = _read_rules(base)
+        base_rules = _read_rules(old)
         base_tasks: Collection[str] = base_rules
     except UsageError:
-        base_rules, base_tasks = {}, _list_tasks(base)
+        base_rules, base_tasks = {}, _list_tasks(old)
     tasks = list(dict.fromkeys((*head_rules, *base_rules)))
-    return _read_snapshot(base, base_rules, tasks, base_tasks), _read_snapshot(head, head_rules, tasks, head_rules)
+    return (
+        _read_snapshot(old, base_rules, tasks, base_tasks, due=()),
+        _read_snapshot(new, head_rules, tasks, head_rules, due=head_rules),
+    )
+
+
+class CommittedTexts:
+    """The texts that Git keeps of a revision; each is read once."""
+
+    def __init__(self, revision: ProjectRevision) -> None:
+        """Nothing is read yet."""
+        self.revision = revision
+        self._texts: dict[str, str | None] = {}
+
+    def read(self, path: str) -> str | None:
+        """Return a text; None if there is none, or it is not UTF-8."""
+        if path not in self._texts:
+            self._texts[path] = read_git_file(self.revision, path)
+        return self._texts[path]
 
 
 def _read_snapshot(
-    revision: ProjectRevision, rules: dict[str, Rules], tasks: list[str], listed: Collection[str]
+    texts: CommittedTexts, rules: dict[str, Rules], tasks: list[str], listed: Collection[str], *, due: Collection[str]
 ) -> Snapshot:
-    code = _read_json(revision, CODE_FILE)[0] or {}
+    code = _read_json(texts, CODE_FILE)[0] or {}
+    held, stale = _read_tasks(texts, tasks, listed, due)
     return Snapshot(
-        side=Side(name=revision.name[:200], commit=revision.commit),
+        side=Side(name=texts.revision.name[:200], commit=texts.revision.commit, stale=_describe_stale(stale)),
         rules=rules,
-        tasks=_read_tasks(revision, tasks, listed),
-        parameters=_read_parameters(revision),
-        packages=locked_versions(read_git_file(revision, PACKAGES_FILE) or ""),
+        tasks=held,
+        parameters=_read_parameters(texts),
+        packages=locked_versions(texts.read(PACKAGES_FILE) or ""),
         code={str(stage): str(fingerprint) for stage, fingerprint in code.items()},
-        times=next((times for folder in list_worktrees(revision) if (times := read_durations(folder))), {}),
+        times=next((times for folder in list_worktrees(texts.revision) if (times := read_durations(folder))), {}),
     )
 
 
 # ------------------------------------------------------------------------------------------------ params.yaml
-def _read_rules(revision: ProjectRevision) -> dict[str, Rules]:
+def _read_rules(texts: CommittedTexts) -> dict[str, Rules]:
     """Return the rules of each task, in order.
 
     Raises:
         UsageError: The params are missing or invalid.
     """
-    content = read_git_file(revision, PARAMS_FILE)
+    content = texts.read(PARAMS_FILE)
     if content is None:
-        raise UsageError(f"{revision.name}: {PARAMS_FILE} not found. Name a revision that has it.")
-    resolved = resolve_params(content, _read_json(revision, PROFILES_FILE)[0] or {})
+        raise UsageError(f"{texts.revision.name}: {PARAMS_FILE} not found. Name a revision that has it.")
+    resolved = resolve_params(content, _read_json(texts, PROFILES_FILE)[0] or {})
     return {
         task: Rules(
             EvaluateParams.model_validate_json(json.dumps(section)),
@@ -79,49 +108,67 @@ def _read_rules(revision: ProjectRevision) -> dict[str, Rules]:
     }
 
 
-def _list_tasks(revision: ProjectRevision) -> set[str]:
+def _list_tasks(texts: CommittedTexts) -> set[str]:
     """Return the names of the tasks of a params.yaml that is not valid today."""
-    return {key.split(".")[1] for key in _read_parameters(revision) if key.startswith("tasks.")}
+    return {key.split(".")[1] for key in _read_parameters(texts) if key.startswith("tasks.")}
 
 
-def _read_parameters(revision: ProjectRevision) -> dict[str, str]:
+def _read_parameters(texts: CommittedTexts) -> dict[str, str]:
     """Return params.yaml as `{dotted key: value}`, empty if it is not a map."""
     try:
-        return flatten(parse_params(read_git_file(revision, PARAMS_FILE) or "")[0])
+        return flatten(parse_params(texts.read(PARAMS_FILE) or "")[0])
     except UsageError:
         return {}
 
 
 # ------------------------------------------------------------------------------------------------ tasks
-def _read_tasks(revision: ProjectRevision, tasks: Iterable[str], listed: Collection[str]) -> dict[str, TaskSnapshot]:
-    """Return all that a revision holds of each task; tables only of tasks that have metrics."""
-    lock = _read_lock(revision)
-    metrics = {task: _read_json(revision, METRICS_FILE.format(task)) for task in tasks}
+def _read_tasks(
+    texts: CommittedTexts, tasks: Iterable[str], listed: Collection[str], due: Collection[str]
+) -> tuple[dict[str, TaskSnapshot], list[StaleStage]]:
+    """Return all that a revision holds of each task (tables only of tasks that have metrics), and the stale stages.
+
+    Only stages that a task's metrics depend on count, and only of tasks that are `due` or have metrics.
+    """
+    lock = _read_lock(texts)
+    metrics = {task: _read_json(texts, METRICS_FILE.format(task)) for task in tasks}
     measured = [task for task, (document, _) in metrics.items() if document is not None]
     paths = [path.format(task) for task in measured for path in (PREDICTIONS_FILE, EXAMPLES_FILE)]
-    tables = read_dvc_tables(revision, paths) if paths else {}
+    targets = [STAGE.format(task) for task in metrics if task in listed and task in (*measured, *due)]
+    with open_revision(texts.revision) as repo:
+        stale = find_stale_stages(repo, targets)
+        tables = read_dvc_tables(repo, texts.revision, paths)
+    names = {stage.name for stage in stale}
     snapshots = {}
     for task, (document, fault) in metrics.items():
-        path, entry = METRICS_FILE.format(task), lock.get(f"evaluate@{task}", {})
+        path, entry = METRICS_FILE.format(task), lock.get(STAGE.format(task), {})
         predictions, examples = (tables.get(file.format(task)) for file in (PREDICTIONS_FILE, EXAMPLES_FILE))
         faults = (fault, f"no usable predictions: {predictions}" if isinstance(predictions, str) else None)
         snapshots[task] = TaskSnapshot(
             listed=task in listed,
-            recorded=_checksum(entry, "outs", path) == _md5(read_git_file(revision, path)),
+            stale=STAGE.format(task) in names,
+            recorded=_checksum(entry, "outs", path) == _md5(texts.read(path)),
             made_from=_checksum(entry, "deps", EXAMPLES_FILE.format(task)),
             metrics=document,
             predictions=None if isinstance(predictions, str) else predictions,
             examples=None if isinstance(examples, str) else examples,
-            findings=_read_json(revision, FINDINGS_FILE.format(task))[0],
-            history=_read_json(revision, HISTORY_FILE.format(task))[0],
+            findings=_read_json(texts, FINDINGS_FILE.format(task))[0],
+            history=_read_json(texts, HISTORY_FILE.format(task))[0],
             faults=tuple(filter(None, faults)),
         )
-    return snapshots
+    return snapshots, stale
 
 
-def _read_json(revision: ProjectRevision, path: str) -> tuple[Document | None, str | None]:
+def _describe_stale(stages: Sequence[StaleStage]) -> tuple[AffectedStage, ...]:
+    """Return the stale stages with their reasons in words, at most `MOST_ROWS`."""
+    return tuple(
+        AffectedStage(stage=sanitize(stage.name), reasons=sanitize(join_reasons(stage.reasons)))
+        for stage in stages[:MOST_ROWS]
+    )
+
+
+def _read_json(texts: CommittedTexts, path: str) -> tuple[Document | None, str | None]:
     """Return a committed JSON object, and its fault; a NaN or infinity in it is read as null, with a fault."""
-    content = read_git_file(revision, path)
+    content = texts.read(path)
     constants: list[str] = []
     if content is None:
         return None, f"no {path}"
@@ -134,10 +181,10 @@ def _read_json(revision: ProjectRevision, path: str) -> tuple[Document | None, s
     return value, f"{constants[0]} in {path}, read as missing" if constants else None
 
 
-def _read_lock(revision: ProjectRevision) -> Document:
+def _read_lock(texts: CommittedTexts) -> Document:
     """Return the stages of dvc.lock, empty if it cannot be read."""
     try:
-        lock = YAML(typ="safe").load(read_git_file(revision, LOCK_FILE) or "")
+        lock = YAML(typ="safe").load(texts.read(LOCK_FILE) or "")
     except YAMLError:
         return {}
     stages = lock.get("stages") if isinstance(lock, dict) else None

@@ -19,11 +19,13 @@ class Rules(NamedTuple):
 class TaskSnapshot(NamedTuple):
     """Everything a revision holds of a task; None stands for what is missing or unreadable.
 
-    `listed`: params.yaml has the task. `recorded`: the metrics are those that dvc.lock records. `made_from`: the
-    checksum of the examples they were measured on. `faults`: what is wrong, each the rest of "The base has ...".
+    `listed`: params.yaml has the task. `stale`: stages that its metrics depend on have yet to run. `recorded`: the
+    metrics are those that dvc.lock records. `made_from`: the checksum of the examples they were measured on. `faults`:
+    what is wrong, each the rest of "The base has ...".
     """
 
     listed: bool = False
+    stale: bool = False
     recorded: bool = True
     made_from: str | None = None
     metrics: Document | None = None

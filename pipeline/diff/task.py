@@ -48,7 +48,8 @@ def describe_task(
 
 def _list_notes(base: TaskSnapshot, head: TaskSnapshot, match: Match, measurement: Measurement) -> list[str]:
     """Return what must be known before any number is read, the most important first."""
-    notes = [f"The head's {measurement.doubt}."] if measurement.doubt else []
+    notes = [f"Not judged: {measurement.stale}."] if measurement.stale else []
+    notes += [f"The head's {measurement.doubt}."] if measurement.doubt else []
     if not head.listed:
         return [*notes, "The head has no such task."]
     faults = [*_list_faults("base", base, match.faults[0]), *_list_faults("head", head, match.faults[1])]
@@ -56,7 +57,7 @@ def _list_notes(base: TaskSnapshot, head: TaskSnapshot, match: Match, measuremen
         return [*notes, "The task is new: there is nothing to compare it with.", *faults]
     if match.rows:
         notes += _note_test_set(match.rows, paired=bool(measurement.spreads))
-    notes += faults
+    notes += [*measurement.recomputed, *faults]
     if match.base and match.head and match.base.labels != match.head.labels:
         notes.append("The classes changed.")
     if base.metrics is not None and head.metrics is not None and not match.rows:

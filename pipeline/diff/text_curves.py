@@ -7,10 +7,10 @@ from pipeline.diff.document import Bin, Curves, LossPoint
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 LEVELS = "▁▂▃▄▅▆▇█"
-BAR_WIDTH = 12
+TEXT_BAR_WIDTH = 12
 
 
-def text_bar(value: float, width: int = BAR_WIDTH) -> str:
+def text_bar(value: float, width: int = TEXT_BAR_WIDTH) -> str:
     """Return a share in [0, 1] as a bar of `width` characters, to an eighth of one; other values are clipped."""
     eighths = round(min(1.0, max(0.0, value)) * width * 8)
     whole, part = divmod(eighths, 8)
@@ -57,5 +57,5 @@ def _losses(points: Sequence[LossPoint]) -> list[tuple[int, float]]:
 
 def _render_bin(row: Bin | None) -> str:
     if row is None:
-        return " " * (BAR_WIDTH + 14)
+        return " " * (TEXT_BAR_WIDTH + 14)
     return f"{text_bar(row.right)} {share(row.right)} {'of ' + count(row.count):<8}"

@@ -9,20 +9,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.core.command_line import Parser
-from pipeline.core.errors import PipelineError, Stopped, UsageError
+from pipeline.core.errors import FAULT_CODE, PipelineError, Stopped, UsageError
 from pipeline.flow.settings import SECRET, make_run_environment
-from pipeline.repository.plan import list_affected, plan_to_json, plan_to_markdown, plan_to_text, summarize_plan
+from pipeline.repository.plan import (
+    list_affected,
+    plan_to_json,
+    plan_to_markdown,
+    plan_to_text,
+    require_inputs,
+    summarize_plan,
+)
 
 FAILED = 1
-# A flow that ends with a PipelineError has its class name as the name of its state.
-EXIT_CODES = {kind.__name__: kind.exit_code for kind in PipelineError.__subclasses__()}
+# A flow that ends with a PipelineError has its class name as the name of its state, one with another error this.
+EXIT_CODES = {kind.__name__: kind.exit_code for kind in PipelineError.__subclasses__()} | {
+    "Broken": FAULT_CODE,
+    "Crashed": FAULT_CODE,
+}
 
 
 def plan_command(words: Sequence[str]) -> int:
     """Print what a run of the targets would do; return 1 if it would do anything, else 0.
 
     Raises:
-        UsageError: An argument or a target is unknown.
+        UsageError: An argument or a target is unknown, or inputs are not there.
+        EnvironmentFault: There is no DVC repository.
     """
     parser = Parser(prog="python -m pipeline plan", description="Print what a run would do, and why.")
     _add_targets(parser)
@@ -35,6 +46,7 @@ def plan_command(words: Sequence[str]) -> int:
         print(json.dumps(plan_to_json(plan), indent=1))
     else:
         print(plan_to_markdown(plan) if arguments.form == "md" else plan_to_text(plan))
+    require_inputs(plan)
     return int(bool(list_affected(plan)))
 
 
@@ -42,10 +54,11 @@ def run_command(words: Sequence[str]) -> int:
     """Run the affected stages among the targets, if any, as a Prefect flow, and return the exit code.
 
     It is 0, 1 if a stage failed, 143 if the run was cancelled, and that of the error if nothing could begin (75:
-    another run uses this workspace).
+    another run uses this workspace), or if the run broke (70).
 
     Raises:
-        UsageError: An argument or a target is unknown or invalid.
+        UsageError: An argument or a target is unknown or invalid, or inputs are not there.
+        EnvironmentFault: There is no DVC repository.
     """
     parser = Parser(prog="python -m pipeline run", description="Run the affected stages in parallel, under Prefect.")
     _add_targets(parser)
@@ -64,7 +77,9 @@ def run_command(words: Sequence[str]) -> int:
     if not list_affected(plan):  # worth neither a server nor the second that importing Prefect takes
         print(f"nothing changed: {summarize_plan(plan)}", file=sys.stderr)
         return 0
+    require_inputs(plan)
     os.environ.update(make_run_environment(os.environ))
+    importlib.import_module("pipeline.flow.server").provide_server()
     flow = importlib.import_module("pipeline.flow.flow").transferline
     state: Any = flow(arguments.targets, arguments.workers, arguments.fail_fast, return_state=True)
     print(state.message or state.name, file=sys.stderr)

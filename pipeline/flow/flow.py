@@ -5,34 +5,39 @@ after the stages it depends on have ended, and adds nothing to what that does. `
 """
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty
+from typing import NoReturn
 
 from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import EnvironmentFault, PipelineError
 from pipeline.core.guard import lock_outputs
 from pipeline.flow.artifacts import show_plan, show_results
 from pipeline.flow.branch import Publish, publish_results
+from pipeline.flow.server import watch_server
 from pipeline.flow.tasks import StageTasks
 from pipeline.repository.lock_file import list_locked_stages, repair, restore_order
 from pipeline.repository.outputs import list_git_paths, refresh_imports
 from pipeline.repository.plan import PlannedStage, list_affected, summarize_plan
 from pipeline.repository.planner import plan_stages
-from pipeline.run.ending import StageEnd, summarize_ends
+from pipeline.run.ending import StageEnd, describe_end, summarize_ends
 from pipeline.run.execution import Execution, RunningStages
 from pipeline.run.slots import Slots, detect_devices
 
-# Between two questions to the server whether the run was cancelled; with the eight that a stage has to end, below ten.
+# How often the server is asked if the run was cancelled. With the eight seconds a stage has to end, it stays below ten.
 SECONDS_BETWEEN_POLLS = 1.0
+SECONDS_TO_STOP_ALL = 10.0
 THREADS = 64
 
 
@@ -61,6 +66,9 @@ def transferline(
         return Failed(name=type(error).__name__, message=str(error))
     except KeyboardInterrupt:
         return Cancelled(message="stopped by Ctrl-C")
+    except Exception as error:
+        get_run_logger().exception("the run broke")
+        return Failed(name="Broken", message=f"a fault of the pipeline itself, {error!r}. Report it with the log.")
 
 
 def _run(targets: Sequence[str], slots: Slots, *, fail_fast: bool) -> State[None]:
@@ -71,11 +79,12 @@ def _run(targets: Sequence[str], slots: Slots, *, fail_fast: bool) -> State[None
     get_run_logger().info("%s", summarize_plan(plan))
     if not list_affected(plan):
         return Completed(name="Unchanged", message=f"nothing changed: {summarize_plan(plan)}")
-    show_plan(plan)
-    before = list_locked_stages()
-    ends = _execute(plan, Path.cwd(), targets, slots, fail_fast=fail_fast)
-    restore_order(before, plan)
-    show_results(plan, ends)
+    before, running = list_locked_stages(), RunningStages(Path.cwd())
+    with watch_server(get_current_settings().api.url, lambda: _abandon(running, before, plan)):
+        show_plan(plan)
+        ends = _execute(plan, running, targets, slots, fail_fast=fail_fast)
+        restore_order(before, plan)
+        show_results(plan, ends)
     if all(end.succeeded for end in ends.values()):
         return Completed(message=summarize_ends(ends))
     failed = any(end.state == "Failed" for end in ends.values())
@@ -83,10 +92,9 @@ def _run(targets: Sequence[str], slots: Slots, *, fail_fast: bool) -> State[None
 
 
 def _execute(
-    plan: Sequence[PlannedStage], root: Path, targets: Sequence[str], slots: Slots, *, fail_fast: bool
+    plan: Sequence[PlannedStage], running: RunningStages, targets: Sequence[str], slots: Slots, *, fail_fast: bool
 ) -> dict[str, StageEnd]:
     """Bring every stage to its end, and return the ends by name; if interrupted, leave nothing running."""
-    running = RunningStages(root)
     tasks = StageTasks(running)
     execution = Execution(
         plan,
@@ -114,6 +122,21 @@ def _execute(
             execution.end(*running.ended.get())
         raise
     return {stage.name: execution.ends[stage.name] for stage in plan}
+
+
+def _abandon(running: RunningStages, before: Sequence[str], plan: Sequence[PlannedStage]) -> NoReturn:
+    """Stop everything and end this process: without its server, Prefect would wait in each call for minutes."""
+    try:
+        running.stop()
+        end = time.monotonic() + SECONDS_TO_STOP_ALL
+        while running.active and time.monotonic() < end:
+            time.sleep(0.1)
+        restore_order(before, plan)
+        ends = [describe_end(name, end) for name, end in running.ends.items()]
+        summary = f"run: Prefect's server does not answer any more; {summarize_ends(running.ends)}. Run again."
+        print(summary, *ends, sep="\n  ", file=sys.stderr, flush=True)
+    finally:
+        os._exit(EnvironmentFault.exit_code)
 
 
 def _is_cancelled() -> bool:

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import cast
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import psutil
 from prefect.automations import Automation, EventTrigger, Posture
@@ -21,10 +19,11 @@ from prefect.events.actions import ChangeFlowRunState
 from pipeline.core.command import read_output
 from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.core.files import publish, read_json, write_json
+from pipeline.flow.server import wait_for_server
 from pipeline.flow.settings import HOME, SECRET, STATE, list_live_processes, make_server_environment
 
 POOL = "transferline"
-SECONDS_TO_START, SECONDS_TO_STOP = 180.0, 15.0
+SECONDS_TO_STOP = 15.0
 SECONDS_WITHOUT_HEARTBEAT = 120
 
 
@@ -42,7 +41,7 @@ def start_service(port: int) -> str:
     environment = {**os.environ, **make_server_environment(url)}
     processes = [_start("server", ["server", "start", "--host", "127.0.0.1", "--port", str(port)], environment)]
     try:
-        _wait_for_server(url, processes[0])
+        _require_server(url, processes[0])
         _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
         _prefect(["work-pool", "set-concurrency-limit", POOL, "1"], environment)
         _prefect(["--no-prompt", "deploy", "--all"], environment)
@@ -90,6 +89,7 @@ def crash_zombies(seconds: float = SECONDS_WITHOUT_HEARTBEAT) -> None:
 
 def _create_secret() -> None:
     HOME.mkdir(exist_ok=True)
+    HOME.chmod(0o700)  # whatever the umask: it holds the password, a database and a clone
     if not SECRET.is_file():
         with publish(SECRET) as partial:
             partial.touch(mode=0o600)
@@ -104,12 +104,9 @@ def _start(name: str, words: Sequence[str], environment: Mapping[str, str]) -> s
         )  # fmt: skip
 
 
-def _wait_for_server(url: str, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < end and server.poll() is None:
-        with suppress(URLError, OSError), urlopen(f"{url}/api/health", timeout=2):  # noqa: S310 - our own http address
-            return
-        time.sleep(0.2)
+def _require_server(url: str, server: subprocess.Popen[bytes]) -> None:
+    if wait_for_server(url, server):
+        return
     raise EnvironmentFault(
         f"Prefect's server did not start at {url}. Read {HOME / 'server.log'}, then run again, perhaps with another "
         "--port."

@@ -10,11 +10,11 @@ from pipeline.core.files import read_json
 
 HOME = Path(".prefect")
 STATE, SECRET = HOME / "service.json", HOME / "auth"
-# No telemetry, and patience with a server that a run starts for itself.
+# No telemetry, and for each request half a minute of patience with the server instead of a whole one.
 ALWAYS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_CLIENT_MAX_RETRIES": "4",
 }
 
 
@@ -35,7 +35,7 @@ def make_server_environment(url: str) -> dict[str, str]:
 
 
 def make_run_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a run adds to `environment`: it uses the server named there, else the served one, else its own."""
+    """Return what a run adds to `environment`: it uses the server named there, else the served one."""
     if "PREFECT_API_URL" in environment or not list_live_processes():
         return {name: value for name, value in ALWAYS.items() if name not in environment}
     return make_server_environment(read_json(STATE)["url"])

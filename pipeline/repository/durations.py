@@ -6,13 +6,13 @@ import statistics
 from collections import defaultdict
 from pathlib import Path
 
-RECORD = Path(".dvc/tmp/durations.jsonl")
+DURATIONS_FILE = Path(".dvc/tmp/durations.jsonl")
 RECENT_RUNS = 5
 
 
 def record_duration(root: Path, stage: str, seconds: float) -> None:
     """Append the duration of a run; the line is written in one piece, whoever else writes."""
-    path = root / RECORD
+    path = root / DURATIONS_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"stage": stage, "seconds": round(seconds, 3)}) + "\n"
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -25,7 +25,7 @@ def record_duration(root: Path, stage: str, seconds: float) -> None:
 def read_durations(root: Path) -> dict[str, float]:
     """Return the median seconds of the last five runs of each timed stage; incomplete lines are skipped."""
     seconds: dict[str, list[float]] = defaultdict(list)
-    path = root / RECORD
+    path = root / DURATIONS_FILE
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
         try:
             run = json.loads(line)

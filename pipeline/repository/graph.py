@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from dvc.exceptions import DvcException
-from dvc.repo import Repo
 
 from pipeline.core.errors import EnvironmentFault
+from pipeline.repository.access import open_repository
 
 
 def stage_needs() -> dict[str, frozenset[str]]:
@@ -15,10 +15,8 @@ def stage_needs() -> dict[str, frozenset[str]]:
         EnvironmentFault: There is no DVC repository, or dvc.yaml cannot be read.
     """
     try:
-        with Repo(".") as repo:
+        with open_repository() as repo:
             graph = repo.index.graph
             return {stage.addressing: frozenset(need.addressing for need in graph.successors(stage)) for stage in graph}
     except DvcException as error:
-        raise EnvironmentFault(
-            f"{Path.cwd()}: not a readable DVC repository: {error}. Run in the project's folder."
-        ) from error
+        raise EnvironmentFault(f"{Path.cwd()}: dvc.yaml could not be read, {error}. Correct the file.") from error

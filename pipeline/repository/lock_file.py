@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dvc.exceptions import DvcException
-from dvc.repo import Repo
 from dvc.utils.serialize import dump_yaml, load_yaml
 
 from pipeline.core.files import publish
+from pipeline.repository.access import open_repository
 from pipeline.repository.plan import PlannedStage
 
 
@@ -19,8 +19,11 @@ def repair() -> list[str]:
     DVC writes dvc.lock and its table of readers and writers in place. Both are checked under its lock, while nobody
     else writes. An unreadable table is emptied: whoever had an entry in it is dead. An unreadable dvc.lock is replaced
     by its last readable state; a stage that has ended since then is restored or runs again.
+
+    Raises:
+        EnvironmentFault: There is no DVC repository.
     """
-    with Repo(".", _wait_for_lock=True) as repo, repo.lock:
+    with open_repository() as repo, repo.lock:
         repairs = []
         table, lock, copy = Path(repo.tmp_dir, "rwlock"), Path("dvc.lock"), Path(repo.tmp_dir, "dvc.lock.good")
         if table.is_file() and not _is_json(table):
@@ -46,7 +49,7 @@ def restore_order(before: Sequence[str], plan: Sequence[PlannedStage]) -> None:
 
     The stages of `before` keep their places; new ones follow in the order of the plan.
     """
-    with Repo(".", _wait_for_lock=True) as repo, repo.lock:
+    with open_repository() as repo, repo.lock:
         names = list_locked_stages()
         order = {name: place for place, name in enumerate(dict.fromkeys((*before, *(stage.name for stage in plan))))}
         ordered = sorted(names, key=lambda name: order.get(name, len(order)))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
+from pipeline.core.errors import UsageError
 from pipeline.core.format import escape_markdown, markdown_table, shorten
 
 StageVerdict = Literal["unchanged", "restore", "run", "maybe"]
@@ -18,13 +19,17 @@ VERDICTS: dict[StageVerdict, str] = {
     "run": "its command runs; if an earlier stage runs too, it may still be restored",
     "maybe": "an earlier stage runs, and may give the same output as last time",
 }
+NOT_THERE = "missing"  # the reason of a stage that cannot run: an input that is not there and that no stage makes
 DIGEST = re.compile(r"[0-9a-f]{32,64}")
 VALUE_WIDTH = 60  # characters of a parameter's value
 REASONS_SHOWN = 4
 
 
 class StageReason(NamedTuple):
-    """Why a stage is affected: `what` changed (command, dependency, output, parameter or upstream), from old to new."""
+    """Why a stage is affected: `what` changed (command, dependency, output, parameter or upstream), from old to new.
+
+    `NOT_THERE` names an input that is not there.
+    """
 
     what: str
     name: str
@@ -51,6 +56,23 @@ class PlannedStage(NamedTuple):
 def list_affected(plan: Iterable[PlannedStage]) -> list[str]:
     """Return the names of the stages that a run would touch, or may touch."""
     return [stage.name for stage in plan if stage.verdict != "unchanged"]
+
+
+def require_inputs(plan: Iterable[PlannedStage]) -> None:
+    """Require that no stage of a plan lacks an input.
+
+    Raises:
+        UsageError: Inputs are not there, and no stage makes them.
+    """
+    missing: dict[str, str] = {}
+    for stage in plan:
+        missing |= {reason.name: stage.name for reason in stage.reasons if reason.what == NOT_THERE}
+    if missing:
+        lines = "".join(f"\n  {stage}: {path}" for path, stage in missing.items())
+        raise UsageError(
+            f"{len(missing)} input(s) not found, and no stage makes them:{lines}\nPut them there, or correct `file` in "
+            "params.yaml (a path below data/raw)."
+        )
 
 
 def plan_to_json(plan: Sequence[PlannedStage]) -> list[dict[str, Any]]:
@@ -99,9 +121,17 @@ def describe_reason(reason: StageReason) -> str:
         return f"code of {reason.name}" if reason.name.isidentifier() else f"{reason.name} changed"
     if reason.what == "command":
         return "command changed" if reason.old else "never ran"
+    if reason.what == NOT_THERE:
+        return f"{reason.name} is not there"
     if reason.what == "upstream":
         return f"after {reason.name}"
     return " ".join(str(part) for part in (reason.what, reason.name, reason.new) if part)
+
+
+def join_reasons(reasons: Sequence[StageReason]) -> str:
+    """Return the first reasons in words, and how many more there are."""
+    rest = len(reasons) - REASONS_SHOWN
+    return ", ".join([*map(describe_reason, reasons[:REASONS_SHOWN]), *([f"{rest} more"] if rest > 0 else [])])
 
 
 def format_duration(seconds: float) -> str:
@@ -117,17 +147,11 @@ def _rows(plan: Sequence[PlannedStage]) -> list[tuple[str, str, str, str]]:
             stage.name,
             stage.verdict,
             "" if stage.seconds is None else format_duration(stage.seconds),
-            _join_first([describe_reason(reason) for reason in stage.reasons]),
+            join_reasons(stage.reasons),
         )
         for stage in plan
         if stage.verdict != "unchanged"
     ]
-
-
-def _join_first(reasons: Sequence[str]) -> str:
-    """Return the first reasons, and how many more there are."""
-    rest = len(reasons) - REASONS_SHOWN
-    return ", ".join([*reasons[:REASONS_SHOWN], *([f"{rest} more"] if rest > 0 else [])])
 
 
 def _is_digest(value: object) -> bool:

@@ -12,15 +12,17 @@ from tempfile import TemporaryDirectory
 from typing import get_args
 
 from dvc.exceptions import DvcException
+from dvc.output import Output
 from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.stage import Stage
 
-from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.core.errors import UsageError
+from pipeline.repository.access import open_repository
 from pipeline.repository.durations import read_durations
 from pipeline.repository.forecast import Content, Future
 from pipeline.repository.known_outputs import find_restorable, precompute
-from pipeline.repository.plan import PlannedStage, Resource, StageReason, StageVerdict
+from pipeline.repository.plan import NOT_THERE, PlannedStage, Resource, StageReason, StageVerdict
 from pipeline.repository.reasons import find_reasons
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
@@ -37,11 +39,7 @@ def plan_stages(targets: Sequence[str] = ()) -> list[PlannedStage]:
         EnvironmentFault: There is no DVC repository.
     """
     try:
-        repo = Repo(".", _wait_for_lock=True)
-    except DvcException as error:
-        raise EnvironmentFault(f"{Path.cwd()}: not a DVC repository, {error}. Run in the project's folder.") from error
-    try:
-        with repo, repo.lock, TemporaryDirectory() as scratch:
+        with open_repository() as repo, repo.lock, TemporaryDirectory() as scratch:
             return _plan(repo, targets, Path(scratch))
     except DvcException as error:
         raise UsageError(f"{error}{f' ({error.__cause__})' if error.__cause__ else ''}") from error
@@ -51,15 +49,28 @@ def _plan(repo: Repo, targets: Sequence[str], scratch: Path) -> list[PlannedStag
     graph = get_active_graph(repo.index.graph)
     selected = collect_stages(repo, targets or ["dvc.yaml"])
     seconds = read_durations(Path(repo.root_dir))
-    future = Future({}, {})
-    plan = []
+    future, plan = Future({}, {}), []
+    outs = [out for stage in repo.index.stages for out in stage.outs]
     for stage in plan_repro(graph, selected):
         verdict, reasons = _judge(stage, future, scratch)
+        if verdict != "unchanged" and not stage.frozen:
+            reasons += [StageReason(NOT_THERE, str(dep)) for dep in stage.deps if _is_missing(dep, outs)]
         needs = tuple(sorted(other.addressing for other in graph.successors(stage)))
         resource, timeout = _read_meta(stage)
         name = stage.addressing
         plan.append(PlannedStage(name, verdict, tuple(reasons), needs, resource, seconds.get(name), timeout))
     return plan
+
+
+def _is_missing(dep: Output, outs: Sequence[Output]) -> bool:
+    """Return whether a dependency is not on disk and no stage makes it or a part of it."""
+    return (
+        dep.protocol == "local"
+        and not dep.exists
+        and not any(
+            dep.fs.isin_or_eq(dep.fs_path, out.fs_path) or dep.fs.isin_or_eq(out.fs_path, dep.fs_path) for out in outs
+        )
+    )
 
 
 def _read_meta(stage: Stage) -> tuple[Resource, float | None]:

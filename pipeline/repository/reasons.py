@@ -21,7 +21,7 @@ def find_reasons(stage: Stage, future: Future) -> tuple[list[StageReason], list[
         reasons.append(StageReason("command", "", old=True))
     if (stage.is_callback or stage.always_changed) and not stage.frozen:
         reasons.append(StageReason("output", "always", new="changes"))
-    if isinstance(stage, PipelineStage) and not stage.frozen and _never_ran(stage):
+    if isinstance(stage, PipelineStage) and not stage.frozen and never_ran(stage):
         unknown = [name for dep in stage.deps for name in _unknown_producers(dep, future)]
         return [StageReason("command", "", old=False)], list(dict.fromkeys(unknown))
     for dep in () if stage.frozen else stage.deps:
@@ -41,7 +41,7 @@ def compare_dependency(dep: Output, future: Future) -> list[StageReason] | None:
     if any(future.contents[path] is None for path in changed):
         return None
     if isinstance(dep, ParamsDependency):
-        return _compare_parameter_file(dep, future.contents[changed[0]] if changed else None)
+        return compare_parameter_values(dep, read_parameters(dep, future.contents[changed[0]] if changed else None))
     if not changed:
         return [StageReason("dependency", str(name), new=str(word)) for name, word in dep.status().items()]
     content = forecast_content(dep, future)
@@ -72,7 +72,7 @@ def read_parameters(dep: ParamsDependency, content: Content | None) -> dict[str,
     return dict(read_param_file(dep.repo.fs, str(content.file), list(dep.params) or None, flatten=True))
 
 
-def _never_ran(stage: Stage) -> bool:
+def never_ran(stage: Stage) -> bool:
     """Return whether dvc.lock has no entry for the stage."""
     return bool(stage.outs or stage.deps) and not any(item.hash_info for item in (*stage.outs, *stage.deps))
 
@@ -81,9 +81,11 @@ def _unknown_producers(dep: Output, future: Future) -> list[str]:
     return [future.producers[path] for path in find_overlaps(dep, future) if not future.contents[path]]
 
 
-def _compare_parameter_file(dep: ParamsDependency, content: Content | None) -> list[StageReason]:
-    """Return the parameters that differ, with old and new value, as `ParamsDependency.workspace_status` does."""
-    actual = read_parameters(dep, content)
+def compare_parameter_values(dep: ParamsDependency, actual: Mapping[str, Any] | None) -> list[StageReason]:
+    """Return the parameters that differ from dvc.lock, with old and new value; None stands for a missing file.
+
+    The differences are those that `ParamsDependency.workspace_status` finds.
+    """
     if actual is None:
         return [StageReason("dependency", str(dep), new="deleted")]
     recorded = dep.hash_info.value if dep.hash_info and dep.hash_info.value is not None else {}

@@ -16,6 +16,7 @@ from dvc.repo import Repo
 
 from pipeline.core.command import run_program
 from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.repository.access import open_repository
 
 WORKING_TREE = "the working tree"
 
@@ -33,11 +34,15 @@ def resolve_revision(root: Path, name: str | None) -> ProjectRevision:
 
     Raises:
         UsageError: There is no such commit.
-        EnvironmentFault: Git is not installed.
+        EnvironmentFault: Git is not installed, or `root` is in no Git repository.
     """
     if name is None:
         return ProjectRevision(root, WORKING_TREE, None)
     commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if commit is None and _git(root, "rev-parse", "--git-dir") is None:
+        raise EnvironmentFault(f"{root}: not in a Git repository. Run in the project's folder.")
+    if commit is None and _git(root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
+        raise UsageError(f"{root}: the Git repository has no commit yet, so none called {name!r}. Commit first.")
     if commit is None:
         raise UsageError(
             f"{root}: the Git repository has no commit {name!r}. Name a branch, a tag or a commit that is here (a "
@@ -71,30 +76,31 @@ def list_worktrees(at: ProjectRevision) -> list[Path]:
     return [Path(lines[0].removeprefix("worktree ")) / inner for lines in blocks if f"HEAD {at.commit}" in lines]
 
 
-def read_dvc_tables(at: ProjectRevision, paths: Iterable[str]) -> dict[str, pa.Table | str]:
-    """Return Parquet files that DVC keeps, by path; in place of a table that is not available, the reason as text.
-
-    A file of the working tree is read from disk; all others come from DVC's cache or, file by file, from its remote.
+@contextmanager
+def open_revision(at: ProjectRevision) -> Iterator[Repo]:
+    """Yield DVC's repository at a revision, with the settings of the working tree: an old revision may have no remote.
 
     Raises:
-        EnvironmentFault: The project is not a DVC repository.
+        EnvironmentFault: The project is not a DVC repository, or DVC cannot read the revision.
     """
+    with open_repository(at.root) as present:
+        settings = {name: dict(present.config[name]) for name in ("core", "cache", "remote")}
     try:
-        with _dvc_files(at) as files:
-            return {path: _read_table(at, files, path) for path in paths}
+        with Repo(str(at.root), config=settings) as repo, repo.switch(at.commit or "workspace"):
+            yield repo
     except DvcException as error:
         raise EnvironmentFault(
             f"{at.root}: DVC cannot read {at.name}, {error}. Fix what it reports, then run again."
         ) from error
 
 
-@contextmanager
-def _dvc_files(at: ProjectRevision) -> Iterator[FileSystem]:
-    """Yield DVC's files at a revision, with the settings of the working tree: an old revision may have no remote."""
-    with Repo(str(at.root)) as present:
-        settings = {name: dict(present.config[name]) for name in ("core", "cache", "remote")}
-    with Repo(str(at.root), config=settings) as repo, repo.switch(at.commit or "workspace"):
-        yield repo.dvcfs
+def read_dvc_tables(repo: Repo, at: ProjectRevision, paths: Iterable[str]) -> dict[str, pa.Table | str]:
+    """Return Parquet files that DVC keeps, by path; in place of a table that is not available, the reason as text.
+
+    `repo` is open at the revision. A file of the working tree is read from disk; all others come from DVC's cache or,
+    file by file, from its remote.
+    """
+    return {path: _read_table(at, repo.dvcfs, path) for path in paths}
 
 
 def _read_table(at: ProjectRevision, files: FileSystem, path: str) -> pa.Table | str:

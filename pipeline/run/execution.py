@@ -8,17 +8,18 @@ from threading import Event
 from pipeline.repository.plan import PlannedStage
 from pipeline.run.ending import EndState, StageEnd
 from pipeline.run.process import StageProcess
-from pipeline.run.slots import Grant, Slots, grant, sort_by_urgency
+from pipeline.run.slots import Slots, grant, sort_by_urgency
 
 
 class RunningStages:
     """The stages that run now; all of them can be stopped at any moment and from any thread."""
 
     def __init__(self, root: Path) -> None:
-        """Nothing runs yet; `root` is the project's folder."""
+        """Nothing runs yet; `root` is the project's folder. `ends` has the last end of each stage that ran."""
         self.root = root
         self.ended: SimpleQueue[tuple[PlannedStage, StageEnd]] = SimpleQueue()
         self.stopped = Event()
+        self.ends: dict[str, StageEnd] = {}
         self._processes: dict[str, StageProcess] = {}
 
     def reproduce(
@@ -30,9 +31,15 @@ class RunningStages:
         if self.stopped.is_set():
             process.stop()
         try:
-            return process.follow(print_line)
+            self.ends[stage.name] = process.follow(print_line)
+            return self.ends[stage.name]
         finally:
             del self._processes[stage.name]
+
+    @property
+    def active(self) -> bool:
+        """Whether a stage runs."""
+        return bool(self._processes)
 
     def stop(self) -> None:
         """Stop everything; a stage that is started later is stopped at once."""
@@ -62,7 +69,7 @@ class Execution:
         self.running: dict[str, PlannedStage] = {}
         self.ends: dict[str, StageEnd] = {}
         self._planned = {stage.name for stage in plan}
-        self._held: dict[str, Grant] = {}
+        self._held: dict[str, Slots] = {}
         self._slots, self._begin, self._show, self._stop = slots, begin, show, stop
 
     @property

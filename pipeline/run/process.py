@@ -27,7 +27,7 @@ class StageProcess:
         self._timer = Timer(timeout or 0.0, self.stop, [f"took longer than its timeout of {timeout} s"])
         self._process = subprocess.Popen(
             [*COMMAND, stage], cwd=root, env={**_environment(), **environment}, start_new_session=True, bufsize=1,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
         )  # fmt: skip
 
         if timeout:

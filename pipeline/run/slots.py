@@ -13,22 +13,15 @@ DOWNLOADS = 4
 
 
 class Slots(NamedTuple):
-    """The slots of the machine: the number of CPU slots, and the identifiers of its GPUs."""
-
-    workers: int
-    devices: tuple[str, ...] = ()
-
-
-class Grant(NamedTuple):
-    """The slots that a running stage holds: the number of CPU slots, and the identifiers of GPUs."""
+    """Slots of the machine, or those that a running stage holds: the number for CPUs, and the identifiers of GPUs."""
 
     workers: int
     devices: tuple[str, ...] = ()
 
 
 def grant(
-    stage: PlannedStage, slots: Slots, held: Mapping[str, Grant], running: Mapping[str, PlannedStage]
-) -> Grant | None:
+    stage: PlannedStage, slots: Slots, held: Mapping[str, Slots], running: Mapping[str, PlannedStage]
+) -> Slots | None:
     """Return the slots that `stage` gets beside those that are `held` by name, or None if it has to wait.
 
     A GPU stage takes one GPU and one CPU slot. On a machine without a GPU it computes on all cores, so it takes all CPU
@@ -37,14 +30,14 @@ def grant(
     """
     if stage.resource == "network":
         downloads = sum(other.resource == "network" for other in running.values())
-        return Grant(0) if downloads < DOWNLOADS else None
+        return Slots(0) if downloads < DOWNLOADS else None
     free = slots.workers - sum(other.workers for other in held.values())
     if stage.resource == "gpu" and slots.devices:
         taken = {device for other in held.values() for device in other.devices}
         device = next((device for device in slots.devices if device not in taken), None)
-        return Grant(1, (device,)) if device is not None and free >= 1 else None
+        return Slots(1, (device,)) if device is not None and free >= 1 else None
     needed = slots.workers if stage.resource == "gpu" else 1
-    return Grant(needed) if free >= needed else None
+    return Slots(needed) if free >= needed else None
 
 
 def sort_by_urgency(plan: Sequence[PlannedStage]) -> list[PlannedStage]:

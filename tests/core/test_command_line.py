@@ -22,8 +22,9 @@ def test_wrong_words_are_a_usage_error(words, message):
 
 
 def test_an_absent_input_is_named(tmp_path):
+    inputs = ["--settings", str(tmp_path / "absent"), "--profiles", "params.yaml", "--corrections", "data"]
     with pytest.raises(EnvironmentFault, match=r"--settings not found: .*/absent\. .*`dvc repro`"):
-        run_stage("params", ["--settings", str(tmp_path / "absent"), "--profiles", "params.yaml", "--resolved", "x"])
+        run_stage("params", [*inputs, "--resolved", "x"])
 
 
 def test_a_wrong_option_of_any_parser_is_a_usage_error():
@@ -41,7 +42,8 @@ def test_help_and_exit_codes(capsys):
 
 def test_the_command_line_runs_a_stage(tmp_path):
     resolved = tmp_path / "params.json"
-    words = ["params", "--settings", "params.yaml", "--profiles", "data/profiles.json", "--resolved", str(resolved)]
+    inputs = ["--settings", "params.yaml", "--profiles", "data/profiles.json", "--corrections", "data/corrections"]
+    words = ["params", *inputs, "--resolved", str(resolved)]
     done = subprocess.run([sys.executable, "-m", "pipeline", *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert resolved.is_file()

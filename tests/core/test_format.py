@@ -11,16 +11,21 @@ from pipeline.core.format import (
     HIDDEN,
     count,
     escape_markdown,
+    inert,
     interval,
     markdown_table,
+    p_cell,
     p_phrase,
     p_value,
     percent,
     plural,
     points,
+    points_and_interval,
     points_interval,
     share,
+    share_and_interval,
     shorten,
+    size_in_points,
     visible,
 )
 
@@ -165,3 +170,21 @@ def test_points_have_the_sign_and_size_of_the_difference(difference: float) -> N
     text = points(difference)
     assert float(text.replace("−", "-")) == pytest.approx(100 * difference, abs=0.0501)
     assert text[0] in "+−" or text == "0.0"
+
+
+def test_numbers_with_their_intervals_and_p_values_in_a_cell():
+    assert share_and_interval(0.86, 0.839, 0.88) == "0.860 [0.839, 0.880]"
+    assert share_and_interval(0.86, None, None) == "0.860"
+    assert points_and_interval(-0.056, -0.084, -0.028) == "−5.6 [−8.4, −2.8]"
+    assert points_and_interval(None, None, None) == "–"
+    assert [size_in_points(value) for value in (-0.01, 0.0101, 0.073, 0.0)] == [
+        "1.0 point", "1.0 point", "7.3 points", "0.0 points",
+    ]  # fmt: skip
+    assert (p_cell(0.0002), p_cell(0.0341), p_cell(None)) == ("&lt; 0.001", "0.034", "–")
+
+
+@given(anything)
+def test_inert_text_has_its_lines_and_nothing_that_acts(text: str) -> None:
+    shown = inert(text)
+    assert shown.count("\n") == text.count("\n")
+    assert not any(unicodedata.category(letter) in HIDDEN for letter in shown.replace("\n", ""))

@@ -3,6 +3,7 @@
 `core/parent.py` is tested here too.
 """
 
+import importlib
 import os
 import signal
 import subprocess
@@ -10,14 +11,15 @@ import sys
 import textwrap
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from pipeline.core.errors import Busy, EnvironmentFault, Stopped
-from pipeline.core.guard import end_with_parent, lock_outputs
+from pipeline.core.guard import SECONDS_TO_END, end_with_parent, lock_outputs
 from tests.given.projects import ENVIRONMENT, PATIENCE, Project, gone, until
 
 
@@ -105,6 +107,129 @@ def test_a_signal_ends_the_body_like_an_error_once_and_leaves_no_handler(number)
     until(lambda: "guard" not in {thread.name for thread in threading.enumerate()})
 
 
+def swallow_errors() -> None:
+    """Handle whatever comes, as many libraries do."""
+    while True:
+        with suppress(Exception):
+            time.sleep(PATIENCE)
+
+
+def swallow_everything(times: int) -> None:
+    for _ in range(times):
+        with suppress(BaseException):
+            time.sleep(PATIENCE)
+
+
+def swallow_and_go_on() -> None:
+    swallow_everything(3)
+    time.sleep(PATIENCE)
+
+
+def turn_into_another_error() -> None:
+    try:
+        time.sleep(PATIENCE)
+    except BaseException as error:
+        raise ValueError("could not read the file") from error
+
+
+class Dying:
+    """What Python's own machinery swallows."""
+
+    def __del__(self) -> None:
+        time.sleep(PATIENCE)
+
+
+def swallow_in_a_finalizer() -> None:
+    Dying()
+    time.sleep(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        swallow_errors, partial(swallow_everything, 1), swallow_and_go_on, turn_into_another_error,
+        swallow_in_a_finalizer,
+    ],
+    ids=["errors", "all once", "all thrice", "another error", "finalizer"],
+)  # fmt: skip
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_no_body_swallows_the_request_to_stop(body, number, capsys):
+    threading.Timer(0.2, os.kill, [os.getpid(), number]).start()
+    start = time.monotonic()
+    with pytest.raises(Stopped), end_with_parent():
+        body()
+    assert time.monotonic() - start < SECONDS_TO_END
+    assert capsys.readouterr() == ("", "")
+
+
+IMPORTED = """
+import time
+end = time.monotonic() + 1.0
+while time.monotonic() < end:
+    time.sleep(0.01)
+WHOLE = True
+"""
+
+
+def import_and_swallow() -> None:
+    importlib.import_module("slowly_imported")
+    swallow_errors()
+
+
+def test_an_import_is_finished_first(tmp_path, monkeypatch):
+    (tmp_path / "slowly_imported.py").write_text(IMPORTED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    with pytest.raises(Stopped), end_with_parent():
+        import_and_swallow()
+    assert sys.modules.pop("slowly_imported").WHOLE
+
+
+PREPARING = """
+    import time
+    from pipeline.core.guard import end_with_parent
+    def prepare():
+        print("bound", flush=True)
+        time.sleep(600)
+    with end_with_parent(prepare):
+        print("body")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_during_the_preparation_simply_ends_the_process(start, number):
+    process = start(PREPARING)
+    assert process.stdout.readline() == "bound\n"
+    process.send_signal(number)
+    assert process.wait(PATIENCE) == -number
+    assert process.stdout.read() == ""
+
+
+def test_the_body_gets_what_was_prepared():
+    with end_with_parent(lambda: "prepared") as value:
+        assert value == "prepared"
+
+
+STUBBORN = """
+    import pipeline.core.guard, sys, time
+    pipeline.core.guard.SECONDS_TO_END = 1.0
+    with pipeline.core.guard.end_with_parent():
+        while True:
+            try:
+                print("bound", flush=True)
+                time.sleep(600)
+            except BaseException:
+                pass
+"""
+
+
+def test_one_that_swallows_every_request_is_killed(start):
+    process = start(STUBBORN)
+    assert process.stdout.readline() == "bound\n"
+    process.terminate()
+    assert process.wait(PATIENCE) == -signal.SIGKILL
+
+
 FAMILY = """
     import subprocess, sys
     child = subprocess.Popen([sys.executable, "-c", sys.argv[1]])
@@ -154,7 +279,7 @@ def test_a_parent_that_died_before_anybody_looked_is_noticed(start):
 SLOW = """
 import pathlib, sys, time
 from pipeline.core.errors import Busy
-from pipeline.core.guard import end_with_parent, lock_outputs
+from pipeline.core.guard import SECONDS_TO_END, end_with_parent, lock_outputs
 
 out = pathlib.Path("out")
 try:

@@ -11,7 +11,7 @@ from pipeline.core.errors import UsageError
 from pipeline.core.stage import STAGES, Gate, In, Out, load, read_declaration, stage_params
 from pipeline.settings.task import ReportParams, TokenizeParams
 
-TOKENIZE = {"task": "t", "max_length": 8, "batch_texts": 2}
+TOKENIZE = {"task": "t", "max_length": 8, "batch_texts": 2, "max_unknown_share": 0.05}
 
 
 def test_a_signature_is_a_declaration():

@@ -131,6 +131,37 @@ def high_floor(project: Project) -> None:
     change_params(project, settings(TASK, accuracy={"largest_drop": 0.01, "level": 0.05, "floor": 0.99}))
 
 
+def finer_bins(project: Project) -> None:
+    """The calibration error is measured in other bins; it is the same model."""
+    change_params(project, settings(TASK).replace("bins: 10", "bins: 20"))
+    write_task(project.root, "reviews", TABLE, BASE)
+
+
+def parameter_not_run(project: Project) -> None:
+    change_params(project, settings(TASK).replace("resamples: 500", "resamples: 600"))
+
+
+def code_not_run(project: Project) -> None:
+    path = project.root / "data/code.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"evaluate": "f" * 64}))
+
+
+def data_not_run(project: Project) -> None:
+    project.write("data/raw/raw/reviews.csv", "other rows\n")
+
+
+def task_not_run(project: Project) -> None:
+    change_params(project, settings(TASK | {"moods": ("glum", "merry", "calm")}))
+
+
+def regression_beside_one_not_run(project: Project) -> None:
+    new_task(project)
+    project.record("moods")
+    beyond_the_gate(project)
+    project.record("reviews")
+    project.write("data/raw/raw/moods.csv", "other rows\n")
+
+
 def older_tables(project: Project) -> None:
     """Tables as an older version wrote them: with the names of the classes in place of their indices."""
     for folder in ("examples", "predictions"):
@@ -156,6 +187,12 @@ CASES = {
     "floor": (high_floor, "main", ()),
     "laxer": (laxer_gate, "main", ("reviews",)),
     "older": (older_tables, "main", ("reviews",)),
+    "bins": (finer_bins, "main", ("reviews",)),
+    "notrun": (parameter_not_run, "main", ()),
+    "codenotrun": (code_not_run, "main", ()),
+    "datanotrun": (data_not_run, "main", ()),
+    "tasknotrun": (task_not_run, "main", ()),
+    "mixed": (regression_beside_one_not_run, "main", ()),
 }
 
 
@@ -220,6 +257,12 @@ def diff(clone, capsys, monkeypatch):
         ("nometrics", 1, "❌ Metric diff", "the head has no accuracy"),
         ("laxer", 0, "✅ Metric diff: passed", "**The gates changed**"),
         ("older", 0, "❔ Metric diff: not judged", "The head has no usable predictions"),
+        ("bins", 0, "✅ Metric diff: passed", "The base's ECE was recomputed with the head's 20 bins: "),
+        ("notrun", 5, "❔ Metric diff: not judged", "evaluate.reviews.resamples 500 -> 600"),
+        ("codenotrun", 5, "❔ Metric diff: not judged", "code of evaluate"),
+        ("datanotrun", 5, "❔ Metric diff: not judged", "data/raw/raw/reviews.csv modified"),
+        ("tasknotrun", 5, "❔ Metric diff: not judged", "never ran"),
+        ("mixed", 1, "❌ Metric diff: failed", "data/raw/raw/moods.csv modified"),
     ],
 )
 def test_each_change_gets_its_words_and_its_exit_code(diff, branch, code, title, words):
@@ -227,7 +270,7 @@ def test_each_change_gets_its_words_and_its_exit_code(diff, branch, code, title,
     assert actual == code, comment + errors
     assert title in comment
     assert words in plain(comment)
-    assert bool(errors) == (code == 1)
+    assert bool(errors) == (code != 0)
     assert len(comment.encode()) <= MOST_COMMENT_BYTES
 
 
@@ -241,9 +284,10 @@ def test_a_base_without_metrics_is_no_pass_and_no_crash(diff):
     assert "not judged in full" in comment
     assert "no data/metrics/reviews.json" in plain(comment)
     assert "✅" not in comment.split("<sub>")[0]
-    code, comment, _ = diff("empty", "empty")
-    assert code == 0
+    code, comment, errors = diff("empty", "empty")
+    assert code == 5
     assert "No task has a metric." in comment
+    assert "evaluate@reviews: never ran" in errors
 
 
 def test_tables_of_an_older_version_are_noted_on_either_side(diff):
@@ -261,6 +305,45 @@ def test_tables_of_an_older_version_are_noted_on_either_side(diff):
     assert code == 0
     assert "Metric diff: passed" in comment
     assert plain(comment).count("`label` holds string") == 4
+
+
+@pytest.mark.parametrize(
+    ("branch", "stage"),
+    [("notrun", "evaluate@reviews"), ("codenotrun", "evaluate@reviews"), ("datanotrun", "ingest@reviews"),
+     ("tasknotrun", "evaluate@moods")],
+)  # fmt: skip
+def test_a_change_that_never_ran_is_not_judged_on_either_side_nor_in_the_working_tree(diff, clone, branch, stage):
+    code, _, errors = diff("main", branch)
+    assert code == 5
+    assert f"{branch}: the results of the head" in errors
+    assert f"{stage}: " in errors
+    difference = read_difference(diff("main", branch, "--json")[1].encode())
+    assert difference.outcome == "unjudged"
+    assert stage in {affected.stage for affected in difference.head.stale}
+    assert {gate.outcome for task in difference.tasks if task.task in stage for gate in task.gates} == {"unjudged"}
+    clone.git("checkout", "--quiet", branch)
+    try:
+        assert diff("main")[0] == 5
+    finally:
+        clone.git("checkout", "--quiet", "main")
+    code, _, errors = diff(branch, "main")
+    if branch == "tasknotrun":  # the base has no results of it
+        assert (code, errors) == (0, "")
+    else:
+        assert code == 5
+        assert f"{branch}: the results of the base" in errors
+
+
+def test_edits_of_the_working_tree_that_never_ran_are_not_judged(diff, clone):
+    path = clone.root / "data/raw/raw/reviews.csv"
+    text = path.read_text()
+    path.write_text("edited\n")
+    try:
+        code, _, errors = diff("main")
+    finally:
+        path.write_text(text)
+    assert code == 5
+    assert "ingest@reviews: dependency data/raw/raw/reviews.csv modified" in errors
 
 
 def test_a_head_below_the_floor_fails_even_without_a_base(diff):
@@ -323,7 +406,7 @@ def test_nothing_hostile_survives(diff):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ((), 2, "found no word"),
+        ((), 2, "found no argument"),
         (("a", "b", "c"), 2, "'a', 'b', 'c'"),
         (("main", "--html"), 2, "'--html'"),
         (("--json",), 2, "found '--json'"),
@@ -419,7 +502,7 @@ def test_the_docs_say_what_each_change_is_told(diff):
     rows = re.findall(
         r"^\| `(\w+)`: .*? \| (\d) \| (.*) \|$", (ROOT / "docs/metric-diff.md").read_text(), flags=re.MULTILINE
     )
-    assert len(rows) == 12
+    assert len(rows) == 15
     for branch, code, words in rows:
         actual, comment, _ = diff("main", branch)
         assert actual == int(code), branch

@@ -76,7 +76,7 @@ def task(name="reviews", text="x", *, examples=2, groups=2, outcome="failed", no
 def document(*tasks: TaskDifference, text="x", changes=1, left_out=0) -> Difference:
     change = (Change(name=text, base=text, head=text),) * changes
     return Difference(
-        version=1,
+        version=2,
         base=Side(name=text, commit="a" * 40),
         head=Side(name=text, commit=None),
         outcome="failed",

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.diff.document import Bin, Curves, LossPoint
-from pipeline.diff.text_curves import BAR_WIDTH, render_calibration, render_learning, sparkline, text_bar
+from pipeline.diff.text_curves import TEXT_BAR_WIDTH, render_calibration, render_learning, sparkline, text_bar
 
 EMPTY = Curves(calibration=(), learning=())
 
@@ -12,8 +12,8 @@ def test_a_bar_has_one_width_and_grows_with_its_value(one, other):
     def length(value):
         return sum((" ▏▎▍▌▋▊▉█".index(char)) for char in text_bar(value))
 
-    assert len(text_bar(one)) == BAR_WIDTH
-    assert abs(length(one) - min(1, max(0, one)) * BAR_WIDTH * 8) <= 0.5
+    assert len(text_bar(one)) == TEXT_BAR_WIDTH
+    assert abs(length(one) - min(1, max(0, one)) * TEXT_BAR_WIDTH * 8) <= 0.5
     assert length(min(one, other)) <= length(max(one, other))
 
 

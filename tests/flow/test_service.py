@@ -20,6 +20,7 @@ def served(tmp_path_factory):
 def test_what_is_deployed_is_behind_a_password_scheduled_and_one_at_a_time(served):
     project, api = served
     assert stat.S_IMODE((project.root / ".prefect/auth").stat().st_mode) == 0o600
+    assert stat.S_IMODE((project.root / ".prefect").stat().st_mode) == 0o700
     assert httpx.post(f"{api._url}/deployments/filter", json={}).status_code == 401
     nightly, demand = deployment(api, "nightly"), deployment(api, "on-demand")
     assert [item["schedule"] for item in nightly["schedules"]] == [

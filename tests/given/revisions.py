@@ -19,6 +19,7 @@ from pipeline.evaluate.align import select_test_rows
 from pipeline.evaluate.evaluation import BASELINE_NAMES, evaluate
 from pipeline.evaluate.flat_metrics import flatten_metrics
 from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.evaluate.predictions import tabulate_predictions
 from pipeline.examples.text import text_id, text_key
 from pipeline.settings.parse import parse_params
 from pipeline.settings.task import EvaluateParams
@@ -106,17 +107,9 @@ def write_task(
     rows = select_test_rows(table, params.slices)
     other = model(table, labels, skill=0.7, seed=9)
     evaluation = evaluate(params, labels, rows, {"model": probabilities, **dict.fromkeys(BASELINE_NAMES, other)})
-    predictions = pa.table(
-        {
-            "id": rows.ids,
-            "label": rows.actual,
-            "predicted": probabilities.argmax(axis=1),
-            "probabilities": list(probabilities),
-        }
-    )
     data = root / "data"
     write_parquet(data / f"examples/{task}.parquet", table)
-    write_parquet(data / f"predictions/{task}.parquet", describe(predictions, task=task, labels=tuple(labels)))
+    write_parquet(data / f"predictions/{task}.parquet", tabulate_predictions(rows, probabilities, like=table))
     write_json(data / f"metrics/{task}.json", flatten_metrics(evaluation))
     write_json(data / f"evaluation/{task}.json", evaluation)
     matrix = evaluation["model"]["confusion"]
@@ -205,6 +198,8 @@ def new_project(root: Path, remote: Path, params: str) -> Project:
         shutil.copyfile(ROOT / path, root / path)
     project = Project(root)
     project.write("params.yaml", params)
+    with (root / "data/.gitignore").open("a") as ignored:  # the stand-ins of `write_inputs`
+        ignored.writelines(f"!/{path}\n" for path in ("raw/*/*", "tokens/", "features/", "model/", "baselines/"))
     # The stages whose results are recorded; DVC reads each stage of dvc.yaml at every command.
     values = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
     project.write("dvc.yaml", dump({**values, "stages": {name: values["stages"][name] for name in RECORDED}}))

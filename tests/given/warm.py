@@ -25,7 +25,7 @@ from pathlib import Path
 LIBRARIES = (
     "torch", "transformers", "transformers.models.bert.modeling_bert", "tokenizers", "safetensors.torch", "pandas",
     "pyarrow.parquet", "pyarrow.compute", "sklearn.linear_model", "sklearn.feature_extraction.text", "scipy.stats",
-    "great_expectations", "datasketch", "jinja2", "pydantic", "ruamel.yaml",
+    "great_expectations", "scipy.sparse", "jinja2", "pydantic", "ruamel.yaml",
 )  # fmt: skip
 ROOT = Path(__file__).parents[2]
 STREAMS = 3  # standard input, output and error
@@ -126,6 +126,10 @@ def receive(connection: socket.socket) -> tuple[list[str], str, dict[str, str]]:
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)
+    # Those of the process that forks know whether they can be searched, and these may not.
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, errors="backslashreplace")
     words, folder, environment = json.loads(message)
     return words, folder, environment
 

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.repository.durations import RECORD, read_durations, record_duration
+from pipeline.repository.durations import DURATIONS_FILE, read_durations, record_duration
 
 
 def test_the_median_of_the_last_five_counts(tmp_path):
@@ -17,8 +17,8 @@ def test_the_median_of_the_last_five_counts(tmp_path):
 def test_lines_of_several_writers_stay_whole_and_a_torn_one_does_not_count(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: record_duration(tmp_path, "a", 1.0), range(200)))
-    assert len((tmp_path / RECORD).read_text().splitlines()) == 200
-    with (tmp_path / RECORD).open("a") as stream:
+    assert len((tmp_path / DURATIONS_FILE).read_text().splitlines()) == 200
+    with (tmp_path / DURATIONS_FILE).open("a") as stream:
         stream.write('{"stage": "a", "sec')
     assert read_durations(tmp_path) == {"a": 1.0}
 
@@ -26,6 +26,6 @@ def test_lines_of_several_writers_stay_whole_and_a_torn_one_does_not_count(tmp_p
 @given(st.binary())
 def test_no_damage_stops_a_plan(tmp_path_factory, damage):
     root = tmp_path_factory.mktemp("root")
-    (root / RECORD).parent.mkdir(parents=True)
-    (root / RECORD).write_bytes(damage)
+    (root / DURATIONS_FILE).parent.mkdir(parents=True)
+    (root / DURATIONS_FILE).write_bytes(damage)
     assert isinstance(read_durations(root), dict)

@@ -268,3 +268,16 @@ def test_a_folder_without_dvc_is_an_environment_fault(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EnvironmentFault, match=tmp_path.name):
         plan_stages()
+
+
+def test_inputs_that_are_not_there_are_named_before_a_run_is_promised(wide, capsys):
+    wide.write("dvc.yaml", WIDE.replace("c.txt", "d/e.txt").replace("deps: [a.txt, b.txt]", "deps: [a.txt, f.txt]"))
+    assert main(["plan"]) == main(["run"]) == 2
+    shown = capsys.readouterr()
+    assert "d/e.txt is not there" in shown.out
+    for fact in ("2 input(s)", "lonely: d/e.txt", "folder: f.txt"):
+        assert shown.err.count(fact) == 2
+    assert main(["plan", "first"]) == 1  # a run of it lacks nothing
+    wide.write("d/e.txt", "e")
+    wide.write("f.txt", "f")
+    assert main(["plan"]) == 1

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.repository.plan import PlannedStage
-from pipeline.run.slots import DOWNLOADS, Grant, Slots, detect_devices, grant, sort_by_urgency
+from pipeline.run.slots import DOWNLOADS, Slots, detect_devices, grant, sort_by_urgency
 
 
 def stage(
@@ -20,7 +20,7 @@ def stage(
 )
 def test_no_more_is_ever_held_than_there_is_and_an_idle_machine_takes_anything(kinds, workers, gpus, ends):
     slots = Slots(workers, tuple(map(str, range(gpus))))
-    held: dict[str, Grant] = {}
+    held: dict[str, Slots] = {}
     running: dict[str, PlannedStage] = {}
     waiting = [stage(str(number), kind) for number, kind in enumerate(kinds)]
     while waiting or running:
@@ -44,11 +44,11 @@ def test_no_more_is_ever_held_than_there_is_and_an_idle_machine_takes_anything(k
 def test_each_gpu_has_its_own_stage():
     slots = Slots(4, ("0", "1"))
     first = grant(stage("a", "gpu"), slots, {}, {})
-    assert first == Grant(1, ("0",))
+    assert first == Slots(1, ("0",))
     second = grant(stage("b", "gpu"), slots, {"a": first}, {})
-    assert second == Grant(1, ("1",))
+    assert second == Slots(1, ("1",))
     assert grant(stage("c", "gpu"), slots, {"a": first, "b": second}, {}) is None
-    assert grant(stage("d"), slots, {"a": first, "b": second}, {}) == Grant(1)
+    assert grant(stage("d"), slots, {"a": first, "b": second}, {}) == Slots(1)
 
 
 def test_the_longest_way_to_the_end_goes_first():

@@ -1,0 +1,93 @@
+"""`python -m pipeline` as a process: its exit codes, its streams, and what it says if nothing works."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import commands
+from pipeline.__main__ import main
+from tests.given.projects import ENVIRONMENT
+
+COMMAND = (sys.executable, "-m", "pipeline")
+TABLE = "# R\n\n| gain |\n| - |\n| −1.0 ✅ |\n"
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/report.md").write_text(TABLE, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "lines"),
+    [
+        (ZeroDivisionError("x"), 70, 5),
+        (KeyboardInterrupt(), 130, 0),
+        (ModuleNotFoundError("No module named 'x'"), 70, 5),
+    ],
+)
+def test_a_fault_of_the_pipeline_is_no_answer(monkeypatch, capsys, error, code, lines):
+    def fail(_arguments):
+        raise error
+
+    monkeypatch.setitem(commands.COMMANDS, "plan", fail)
+    assert main(["plan"]) == code
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert min(len(errors.splitlines()), lines) == lines
+    assert not lines or errors.splitlines()[-1].startswith("plan: ")
+
+
+def test_a_package_that_is_missing_is_no_answer_either(tmp_path):
+    (tmp_path / "psutil.py").write_text("raise ModuleNotFoundError('psutil')")
+    path = os.pathsep.join((str(tmp_path), ENVIRONMENT["PYTHONPATH"]))
+    done = subprocess.run(
+        [*COMMAND, "plan"], env={**ENVIRONMENT, "PYTHONPATH": path}, cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 70
+
+
+def test_a_pipe_that_nobody_reads_ends_the_command_quietly(workspace):
+    with subprocess.Popen(
+        [*COMMAND, "results"], env=ENVIRONMENT, cwd=workspace, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+ENCODINGS = [
+    {"PYTHONIOENCODING": "ascii"},
+    {"PYTHONIOENCODING": "latin-1"},
+    {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+]
+
+
+@pytest.mark.parametrize("more", ENCODINGS, ids=["ascii", "latin-1", "posix"])
+def test_a_pipe_holds_utf_8_whatever_the_locale(workspace, more):
+    environment = {**ENVIRONMENT, **more}
+    done = subprocess.run([*COMMAND, "results"], env=environment, cwd=workspace, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "| −1.0 ✅ |" in done.stdout.decode("utf-8")
+
+
+def test_a_terminal_without_utf_8_shows_the_rest(workspace):
+    ours, theirs = pty.openpty()
+    environment = {**ENVIRONMENT, "PYTHONIOENCODING": "ascii"}
+    with subprocess.Popen(
+        [*COMMAND, "results"], env=environment, cwd=workspace, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 4096):
+                shown += part
+        except OSError:  # its end on Linux
+            pass
+        os.close(ours)
+    assert process.returncode == 0
+    assert rb"| \u22121.0 \u2705 |" in shown
