@@ -18,15 +18,14 @@ from transformers import (
 )
 
 from benchmarks.flops import wait_for
-from pipeline.finetune.classification import CLASSES, Rows
+from pipeline.finetune.classification import Rows
 from pipeline.finetune.fit import prepare_training
 from pipeline.models.attention import FLAT
 from pipeline.models.device import Device
 from pipeline.models.folder import build_classifier
 from pipeline.models.inference import compute_logits
-from pipeline.models.layers import freeze, shorten_last_layer
+from pipeline.models.layers import freeze
 from pipeline.settings.task import FinetuneParams
-from pipeline.train.choice import choose_for_training
 
 TUTORIAL_STEPS, DEFAULT_STEPS = 3, 150
 ABOUT = {
@@ -55,7 +54,6 @@ class Run(NamedTuple):
     seconds: float
     examples: int
     tokens: int
-    lengths_squared: float
     accuracy: float | None
 
 
@@ -68,7 +66,7 @@ def measure_accuracy(model: PreTrainedModel, test: Rows, device: Device) -> floa
 
 def count_run(seconds: float, lengths: np.ndarray, accuracy: float | None) -> Run:
     """Return a run over rows of these lengths."""
-    return Run(seconds, len(lengths), int(lengths.sum()), float((lengths.astype(np.float64) ** 2).sum()), accuracy)
+    return Run(seconds, len(lengths), int(lengths.sum()), accuracy)
 
 
 def run_tutorial(data: Data, device: Device) -> Run:
@@ -152,11 +150,9 @@ def run_tuned(data: Data, device: Device, *, recipe: bool = False) -> Run:
 def choose_stock_attention(data: Data) -> str:
     """Return the attention that ours chooses here, or the library's own choice if it does not have that one."""
     model = build_classifier(data.encoder, data.labels, dropout=data.params.dropout, seed=data.params.seed)
-    freeze(model, embeddings=data.params.freeze_embeddings, layers=data.params.freeze_layers)
-    with shorten_last_layer(model):
-        attention = choose_for_training(model, data.train, data.params, CLASSES).attention
-    if attention != FLAT:
-        return attention
+    with prepare_training(model, data.train, data.validation, data.params) as (_, choice):
+        if choice.attention != FLAT:
+            return choice.attention
     return "sdpa" if torch.cuda.is_available() else "eager"
 
 

@@ -1,11 +1,9 @@
 """Seconds and peak memory of `python -m pipeline diff`, and of `dvc metrics diff` on the same two revisions.
 
 Usage: python -m benchmarks.diff [ROWS ...]. Each size is a made-up project of one task with six classes; its two
-revisions differ in a hundredth of the answers. Each command runs in its own process. Prints one table and one JSON
-object.
+revisions differ in a hundredth of the answers. Each command runs in its own process.
 """
 
-import json
 import os
 import sys
 import tempfile
@@ -16,6 +14,8 @@ from time import perf_counter
 
 import psutil
 
+from benchmarks.table import publish
+from pipeline.core.format import markdown_table
 from tests.given.revisions import ROOT, examples, flipped, model, new_project, settings, write_params, write_task
 
 LABELS = ("abbreviation", "description", "entity", "human", "location", "number")
@@ -55,17 +55,24 @@ def measure_process(words: tuple[str, ...], folder: Path) -> tuple[float, float]
 
 
 def main(sizes: list[int]) -> None:
-    """Measure every size and print the results."""
-    results: dict[str, float] = {}
-    lines = ["| test rows | command | seconds | peak MB |", "| ---: | --- | ---: | ---: |"]
+    """Measure every size and publish the results."""
+    figures: dict[str, float] = {}
+    cells = []
     for rows in sizes:
         with tempfile.TemporaryDirectory() as folder:
             make(Path(folder), rows)
             for name, words in ARMS.items():
                 seconds, peak = measure_process(words, Path(folder) / "project")
-                lines.append(f"| {rows:,} | {name} | {seconds:.1f} | {peak:,.0f} |")
-                results |= {f"{name} {rows} seconds": round(seconds, 2), f"{name} {rows} MB": round(peak)}
-    print("\n".join(lines), json.dumps(results), sep="\n")
+                cells.append((f"{rows:,}", name, f"{seconds:.1f}", f"{peak:,.0f}"))
+                figures |= {f"{name} {rows} seconds": round(seconds, 2), f"{name} {rows} MB": round(peak)}
+    shown = markdown_table(("test rows", "command", "seconds", "peak MB"), cells, right=(0, 2, 3))
+    publish("diff", ABOUT, shown, figures, ("dvc", "numpy", "pyarrow"))
+
+
+ABOUT = """# The metric diff
+
+`make bench-diff`: `python -m pipeline diff` and `dvc metrics diff` on the same two revisions of a made-up task with six
+classes, which differ in a hundredth of the answers; whole processes, the start of Python included."""
 
 
 if __name__ == "__main__":

@@ -6,10 +6,8 @@ runs a single one.
 """
 
 import json
-import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from transformers import BertConfig, BertModel
 
 from benchmarks.arms import ABOUT, ARMS, Data
 from benchmarks.flops import Shape, count_frozen, count_needed, count_whole, measure_peak
-from benchmarks.table import format_table, publish
+from benchmarks.table import publish
+from benchmarks.turns import read_memory, take_turns
 from pipeline.core.files import read_json
+from pipeline.core.format import markdown_table
 from pipeline.core.tables import labels_of, read_arrow
 from pipeline.finetune.classification import Rows, rows_of
 from pipeline.models.batches import Ragged
@@ -82,14 +81,12 @@ def run_arm(case: str, arm: str, seed: int) -> dict[str, Any]:
         data = CASES[case][1](seed, Path(folder))
         fastest = measure_peak(device)
         run = ARMS[arm](data, device)
+        memory = read_memory(device.device)
         config = read_json(data.encoder / "config.json")
     shape = Shape(config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"])
     lengths = data.train.tokens.lengths
     # The operations per token, times the tokens that the arm saw.
     operations = OPERATIONS.get(arm, count_whole)(lengths, shape) / lengths.sum() * run.tokens
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    if device.device.type == "cuda":
-        memory = torch.cuda.max_memory_allocated()
     return {
         "examples": run.examples / run.seconds,
         "tokens": run.tokens / run.seconds,
@@ -97,19 +94,6 @@ def run_arm(case: str, arm: str, seed: int) -> dict[str, Any]:
         "memory": memory,
         "accuracy": run.accuracy,
     }
-
-
-def take_turns(case: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the figures of each arm for each seed; the arms take turns, each in its own process."""
-    runs: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
-    for seed in SEEDS[choose_device("auto").device.type]:
-        for arm in ARMS:
-            command = [sys.executable, "-m", "benchmarks.finetune", case, arm, str(seed)]
-            answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            run = json.loads(answer.splitlines()[-1])
-            runs[arm].append(run)
-            print(f"{case} ({arm}) seed {seed}: {run['examples']:.1f} examples/s, {run['accuracy']}", flush=True)
-    return runs
 
 
 def summarize(measured: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, float]]:
@@ -129,7 +113,10 @@ def summarize(measured: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str,
         rows.append((f"({arm}) {ABOUT[arm]}", *numbers, f"{ours / own['examples']:.2f}"))
     header = ("arm", "examples/s", "real tokens/s", "of the peak", "memory, GB", "test accuracy (range)", "ours / it")
     figures = {f"d/{arm}": round(ours / own["examples"], 2) for arm, own in median.items() if arm != "d"}
-    return format_table(header, rows), {**figures, "share_of_peak": round(median["d"]["share"], 3)}
+    return markdown_table(header, rows, right=range(1, len(header))), {
+        **figures,
+        "share_of_peak": round(median["d"]["share"], 3),
+    }
 
 
 def main() -> None:
@@ -137,11 +124,11 @@ def main() -> None:
     device = choose_device("auto").device.type
     shown, figures = [], {}
     for case in ON[device]:
-        text, ratios = summarize(take_turns(case))
+        text, ratios = summarize(take_turns("benchmarks.finetune", case, ARMS, SEEDS[device]))
         shown.append(f"## {CASES[case][0]}\n\n{text}")
         figures |= ratios if case == "reviews" else {f"{case} {name}": value for name, value in ratios.items()}
     name = "finetune" if device == "cpu" else "finetune-gpu"
-    publish(name, PAGE, "\n\n".join(shown), figures, ("torch", "transformers", "numpy"))
+    publish(name, PAGE, "\n".join(shown), figures, ("torch", "transformers", "numpy"))
 
 
 PAGE = """# Fine-tuning compared

@@ -1,26 +1,22 @@
-"""The flow compared with bare DVC, `make bench-flow`: a table in docs/benchmarks/flow.md, then one JSON object.
+"""The flow compared with bare DVC.
 
 It gives ratios within one run, since machines differ: four sleeping stages on two workers and on four, a run with
 nothing to do, and a plan.
 """
 
-import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.soak import sort_stages
+from benchmarks.table import publish
+from pipeline.core.format import markdown_table
 from tests.given.projects import ENVIRONMENT, Project, prefect_server
 
-OUT = Path("docs/benchmarks/flow.md")
 DVC = (sys.executable, "-m", "dvc", "repro")
 RUN = (sys.executable, "-m", "pipeline", "run", "--workers")
 PLAN = (sys.executable, "-m", "pipeline", "plan")
@@ -92,39 +88,38 @@ def measure_plan(folder: Path) -> dict[str, object]:
     return {"plan_s": statistics.median(seconds), "stages": 200, "changed": 3}
 
 
-def format_page(figures: dict[str, dict[str, float]]) -> str:
-    """Return the page with the figures, the machine and the versions."""
+def format_figures(figures: dict[str, dict[str, object]]) -> str:
+    """Return the table of the figures."""
     four, idle, plan = figures["parallel"], figures["nothing"], figures["planning"]
-    equal = "equal" if four["lock_equal"] else "NOT equal"
-    return f"""# The flow against bare DVC
+    lock = f"dvc.lock {'equal' if four['lock_equal'] else 'NOT equal'}"
+    rows = [
+        (f"four independent stages of {SECONDS} s, two workers", f"{four['repro_s']:.1f} s",
+         f"{four['flow_2_s']:.1f} s", f"{four['times_as_fast_2']:.2f} times as fast, {lock}"),
+        ("the same, four workers, since they only wait", "", f"{four['flow_4_s']:.1f} s",
+         f"{four['times_as_fast_4']:.2f} times as fast, {lock}"),
+        ("nothing to do (26 stages)", f"{idle['repro_s']:.2f} s", f"{idle['flow_s']:.2f} s",
+         f"{idle['ratio']:.2f} times"),
+        ("one stage restored, a server runs", "", f"{idle['one_stage_s']:.2f} s", ""),
+        ("one stage restored, a server is started for it", "", f"{idle['one_stage_own_server_s']:.2f} s", ""),
+        ("`pipeline plan`, 200 stages, three changed", "", f"{plan['plan_s']:.2f} s", ""),
+    ]  # fmt: skip
+    return markdown_table(("", "`dvc repro`", "`pipeline run`", ""), rows, right=(1, 2))
 
-{date.today().isoformat()}, {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, \
-DVC {version("dvc")}, Prefect {version("prefect")}. Made by `make bench-flow`; medians of {REPEATS} of what is short.
 
-| | `dvc repro` | `pipeline run` | |
-| --- | ---: | ---: | --- |
-| four independent stages of {SECONDS} s, two workers | {four["repro_s"]:.1f} s | {four["flow_2_s"]:.1f} s | \
-{four["times_as_fast_2"]:.2f} times as fast, dvc.lock {equal} |
-| the same, four workers, since they only wait | | {four["flow_4_s"]:.1f} s | \
-{four["times_as_fast_4"]:.2f} times as fast, dvc.lock {equal} |
-| nothing to do (26 stages) | {idle["repro_s"]:.2f} s | {idle["flow_s"]:.2f} s | {idle["ratio"]:.2f} times |
-| one stage restored, a server runs | | {idle["one_stage_s"]:.2f} s | |
-| one stage restored, a server is started for it | | {idle["one_stage_own_server_s"]:.2f} s | |
-| `pipeline plan`, 200 stages, three changed | | {plan["plan_s"]:.2f} s | |
-"""
+ABOUT = f"""# The flow against bare DVC
+
+`make bench-flow`: ratios within one run, since machines differ; medians of {REPEATS} of what is short."""
 
 
 def main() -> None:
-    """Measure, write the page, print one JSON object."""
+    """Measure and publish."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "prefect").mkdir()
         with prefect_server(folder / "prefect") as server:
             figures = {"parallel": measure_parallel(folder, server), "nothing": measure_idle(folder, server)}
         figures["planning"] = measure_plan(folder)
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(format_page(figures), encoding="utf-8")  # type: ignore[arg-type]
-    print(json.dumps(figures))
+    publish("flow", ABOUT, format_figures(figures), figures, ("dvc", "prefect"))
 
 
 if __name__ == "__main__":

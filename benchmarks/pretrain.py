@@ -1,19 +1,17 @@
 """Pretraining side by side: a Trainer set up as `run_mlm` does, as it comes and tuned, and ours.
 
 All arms continue the same encoder, on the same documents, for the same number of updates of as many tokens, each in a
-process of its own, in turns, on one machine. `python -m benchmarks.pretrain` runs them after `dvc repro corpus`, and
-`python -m benchmarks.pretrain ENCODER ARM SEED` one of them alone.
+process of its own, in turns, on one machine. `python -m benchmarks.pretrain` runs them after `dvc repro corpus`;
+`python -m benchmarks.pretrain ENCODER ARM SEED` runs a single one.
 """
 
 import json
-import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,11 +29,12 @@ from transformers import (
 )
 
 from benchmarks.flops import Shape, count_whole, measure_peak
-from benchmarks.table import format_table, publish
+from benchmarks.table import publish
+from benchmarks.turns import read_memory, take_turns
 from pipeline.core.files import read_json
+from pipeline.core.format import markdown_table
 from pipeline.models.batches import pad_rows
-from pipeline.models.compute import with_attention
-from pipeline.models.device import Device, choose_device, keep_memory
+from pipeline.models.device import Device, choose_device
 from pipeline.models.tokenizer import TOKENIZER_FILES
 from pipeline.pretrain.batches import HELD_OUT_EPOCH, Corpus, build_batch, count_tokens, draw_epoch
 from pipeline.pretrain.families import continue_encoder
@@ -43,7 +42,7 @@ from pipeline.pretrain.masking import IGNORED
 from pipeline.pretrain.objective import TEXT
 from pipeline.pretrain.prepare import prepare, read_corpora
 from pipeline.settings.pretrain import PretrainParams
-from pipeline.train.choice import choose_for_training
+from pipeline.train.choice import choose_for_training, with_choice
 from pipeline.train.training import Training
 
 BASE, DOCUMENTS = Path("data/raw/minilm"), Path("data/corpus.parquet")
@@ -96,7 +95,7 @@ def encoder_folder(encoder: str, folder: Path) -> Path:
     return base
 
 
-def trainer(train: Corpus, base: Path, params: PretrainParams, device: Device, *, tuned: bool) -> Run:
+def train_by_trainer(train: Corpus, base: Path, params: PretrainParams, device: Device, *, tuned: bool) -> Run:
     """Train by Trainer on the documents end to end, cut into blocks, as the library's example does."""
     torch.manual_seed(params.seed)
     model = BertForMaskedLM.from_pretrained(
@@ -130,13 +129,11 @@ def trainer(train: Corpus, base: Path, params: PretrainParams, device: Device, *
     return Run(seconds, STEPS * 32 * LENGTH, model)
 
 
-def ours(train: Corpus, held: Corpus, base: Path, params: PretrainParams) -> Run:
+def train_ours(train: Corpus, held: Corpus, base: Path, params: PretrainParams) -> Run:
     """Train as the stage does; neither the choice of attention nor the evaluation is counted."""
-    keep_memory()
     model = continue_encoder(base, params)
     choice = choose_for_training(model, train, params, TEXT)
-    device = choose_device(choice.precision)
-    with with_attention(model, choice.attention):
+    with with_choice(model, choice, params) as device:
         training = Training(model, train, held, params, device, TEXT)
         training.stop_asked = lambda: True  # leaves the evaluation at the end
         start = time.perf_counter()
@@ -148,10 +145,11 @@ def ours(train: Corpus, held: Corpus, base: Path, params: PretrainParams) -> Run
     return Run(seconds, read, model)
 
 
-def loss(model: Any, held: Corpus, params: PretrainParams, device: Device) -> float:
+def measure_loss(model: Any, held: Corpus, params: PretrainParams, device: Device) -> float:
     """Return the mean loss of hidden words of 256 held-out examples, by the stock model's own forward, in fp32."""
     instances = draw_epoch(held, params, HELD_OUT_EPOCH)
     batch = build_batch(held, params, HELD_OUT_EPOCH, np.arange(min(256, len(instances.labels))))
+    labels = torch.from_numpy(batch.labels).to(device.device)
     total, count = 0.0, 0
     model.eval()
     with torch.inference_mode():
@@ -160,13 +158,13 @@ def loss(model: Any, held: Corpus, params: PretrainParams, device: Device) -> fl
             output = model(**inputs)
             logits = output["prediction_logits"] if "prediction_logits" in output else output["logits"]
             for row, place in enumerate(rows):
-                own = torch.from_numpy(batch.labels[batch.tokens.offsets[place] : batch.tokens.offsets[place + 1]])
+                own = labels[batch.tokens.offsets[place] : batch.tokens.offsets[place + 1]]
                 total += float(cross_entropy(logits[row, : len(own)], own, ignore_index=IGNORED, reduction="sum"))
                 count += int((own != IGNORED).sum())
     return total / count
 
 
-def needed(config: Any, params: PretrainParams, tokens: int) -> float:
+def count_operations(config: Any, params: PretrainParams, tokens: int) -> float:
     """Return the operations of forward and backward that the tokens need: all layers, and the head of hidden words."""
     shape = Shape(config.hidden_size, config.intermediate_size, config.num_hidden_layers)
     examples = np.full(max(1, tokens // LENGTH), LENGTH)
@@ -174,7 +172,7 @@ def needed(config: Any, params: PretrainParams, tokens: int) -> float:
     return count_whole(examples, shape) / examples.sum() * tokens + 6 * params.share * head * tokens
 
 
-def alone(encoder: str, arm: str, seed: int) -> dict[str, Any]:
+def run_arm(encoder: str, arm: str, seed: int) -> dict[str, Any]:
     """Run one arm in this process and return its measurements."""
     device, params = choose_device("auto"), arm_params(seed)
     fastest = measure_peak(device)
@@ -183,16 +181,14 @@ def alone(encoder: str, arm: str, seed: int) -> dict[str, Any]:
         prepare(params, DOCUMENTS, base, work, "benchmark")
         train, held = read_corpora(work, params)
         arms: dict[str, Callable[[], Run]] = {
-            "a": lambda: trainer(train, base, params, device, tuned=False),
-            "b": lambda: trainer(train, base, params, device, tuned=True),
-            "c": lambda: ours(train, held, base, params),
+            "a": lambda: train_by_trainer(train, base, params, device, tuned=False),
+            "b": lambda: train_by_trainer(train, base, params, device, tuned=True),
+            "c": lambda: train_ours(train, held, base, params),
         }
         run = arms[arm]()
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        if device.device.type == "cuda":
-            memory = torch.cuda.max_memory_allocated()
-        held_out_loss = loss(run.model, held, params, device)
-    operations = needed(run.model.config, params, run.tokens)
+        memory = read_memory(device.device)
+        held_out_loss = measure_loss(run.model, held, params, device)
+    operations = count_operations(run.model.config, params, run.tokens)
     return {
         "tokens": run.tokens / run.seconds,
         "share": operations / run.seconds / fastest,
@@ -200,18 +196,6 @@ def alone(encoder: str, arm: str, seed: int) -> dict[str, Any]:
         "loss": held_out_loss,
         "precision": device.precision,
     }
-
-
-def take_turns(encoder: str, seeds: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
-    """Return the figures of each arm for each seed; the arms take turns, each in its own process."""
-    runs: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ABOUT}
-    for seed in seeds:
-        for arm in ABOUT:
-            command = [sys.executable, "-m", "benchmarks.pretrain", encoder, arm, str(seed)]
-            answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            runs[arm].append(json.loads(answer.splitlines()[-1]))
-            print(f"{encoder} ({arm}) seed {seed}: {runs[arm][-1]['tokens']:.0f} tokens/s", flush=True)
-    return runs
 
 
 def summarize(runs: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, float]]:
@@ -230,7 +214,7 @@ def summarize(runs: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, flo
     header = ("arm", "real tokens/s", f"of {precision} peak", "memory, GB", "held-out loss", "ours / it")
     figures = {f"c/{arm}": round(best / own["tokens"], 2) for arm, own in median.items() if arm != "c"}
     figures |= {"mlm_tokens_per_second": round(best), "share_of_peak": round(median["c"]["share"], 3)}
-    return format_table(header, rows), figures
+    return markdown_table(header, rows, right=range(1, len(header))), figures
 
 
 def main() -> None:
@@ -238,11 +222,11 @@ def main() -> None:
     device = choose_device("auto").device.type
     tables, figures = [], {}
     for encoder in ON[device]:
-        text, own = summarize(take_turns(encoder, SEEDS[device]))
+        text, own = summarize(take_turns("benchmarks.pretrain", encoder, ABOUT, SEEDS[device]))
         tables.append(f"## {ENCODERS[encoder][0]}\n\n{text}")
         figures |= own if encoder == "minilm" else {f"{encoder} {name}": value for name, value in own.items()}
     name = "pretrain" if device == "cpu" else "pretrain-gpu"
-    publish(name, PAGE, "\n\n".join(tables), figures, ("torch", "transformers", "numpy"))
+    publish(name, PAGE, "\n".join(tables), figures, ("torch", "transformers", "numpy"))
 
 
 PAGE = f"""# Pretraining, side by side
@@ -257,6 +241,6 @@ model's forward. BERT-base and BERT-large have random weights: their figures say
 
 if __name__ == "__main__":
     if len(sys.argv) == 4:
-        print(json.dumps(alone(sys.argv[1], sys.argv[2], int(sys.argv[3]))))
+        print(json.dumps(run_arm(sys.argv[1], sys.argv[2], int(sys.argv[3]))))
     else:
         main()

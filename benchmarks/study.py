@@ -6,12 +6,12 @@ Its results go to docs/study.json, and from there to docs/study.md and docs/stud
 import argparse
 import datetime
 import json
-import re
 import statistics
-import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.dvc_output import DVC, read_lines, time_stages
 from benchmarks.table import describe_machine
 from pipeline.core.command import read_output
 from pipeline.core.document import Document
@@ -19,7 +19,7 @@ from pipeline.core.files import publish, read_json, write_json
 from pipeline.core.format import count, escape_markdown, markdown_table
 from pipeline.flow.workspace import check_out_commit
 from pipeline.report.charts.curves import draw_pretraining_curve
-from pipeline.report.charts.study import STANDALONE_SHEETS, draw_study, standalone_svg
+from pipeline.report.charts.study import draw_study
 from pipeline.report.study import study_markdown
 from pipeline.report.summary import encoders_table
 from pipeline.repository.durations import read_durations, record_duration
@@ -29,7 +29,7 @@ from pipeline.settings.parse import parse_params
 from pipeline.settings.study import TransferParams, list_cells
 
 TEMPLATES = Path("pipeline/report/templates")
-RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
+SHEETS = ("colours.css", "charts.css")  # of a figure outside of the page
 ABOUT = """# The transfer study
 
 `python -m benchmarks.study`: every arm with every number of labels and every seed, each a DVC stage; cells that have
@@ -82,18 +82,15 @@ def reproduce(clone: Path) -> None:
     Raises:
         CalledProcessError: A stage failed; finished cells are kept.
     """
-    stage, start = "", time.monotonic()
-    command = ["dvc", "repro", "transfer"]
-    with subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        for line in process.stdout or ():
+
+    def show_lines() -> Iterator[tuple[float, str]]:
+        for second, line in read_lines(["dvc", "repro", "transfer"], clone):
             print(line, end="", flush=True)
-            running = RUNNING.search(line)
-            if running or line.startswith(("Stage '", "Updating lock file")):
-                if stage:
-                    record_duration(clone, stage, time.monotonic() - start)
-                stage, start = running["stage"] if running else "", time.monotonic()
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+            yield second, line
+
+    for stage, seconds in time_stages(show_lines()):
+        if stage != DVC:
+            record_duration(clone, stage, seconds)
 
 
 def collect(clone: Path, made: str, profile: str) -> Document:
@@ -138,8 +135,15 @@ def render_figures(study: Document) -> dict[str, str]:
     """Return the figure of each task and each encoder, as SVG by file name."""
     figures = {_figure(study, task): draw_study(task) for task in study["tasks"]}
     curves = {_curve(encoder): draw_pretraining_curve(encoder) for encoder in study["encoders"]}
-    sheets = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in STANDALONE_SHEETS}
-    return {name: standalone_svg(chart, sheets) for name, chart in {**figures, **curves}.items()}
+    return {name: standalone_svg(chart) for name, chart in {**figures, **curves}.items()}
+
+
+def standalone_svg(chart: str) -> str:
+    """Return a chart of the page as the text of a self-contained SVG file."""
+    sheets = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SHEETS).rstrip()
+    head, _, rest = str(chart).partition(">")
+    opening = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return f'{opening}><style>{sheets}</style><rect class="ground" width="100%" height="100%"/>{rest}\n'
 
 
 def write_documents(docs: Path, study: Document) -> None:

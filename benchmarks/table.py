@@ -1,4 +1,4 @@
-"""The result of a benchmark: a table for people, one JSON object for programs, both written to docs/benchmarks."""
+"""The result of a benchmark: tables for people, one JSON object for programs, both written to docs/benchmarks."""
 
 import datetime
 import json
@@ -12,21 +12,15 @@ import torch
 DOCS = Path("docs/benchmarks")
 
 
-def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, its first column aligned left and the others right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
-
-
-def publish(name: str, about: str, shown: str, figures: Mapping[str, float | None], packages: Sequence[str]) -> None:
-    """Write docs/benchmarks/NAME.md with machine, versions and date; print the table and the JSON object."""
+def publish(name: str, about: str, shown: str, figures: Mapping[str, object], packages: Sequence[str]) -> None:
+    """Write docs/benchmarks/NAME.md with machine, versions and date; print the tables, `shown`, and the JSON object."""
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
     today = datetime.datetime.now(tz=datetime.UTC).date()
     setup = f"{today}, {describe_machine()}; Python {platform.python_version()}, {versions}."
     line = json.dumps(figures, allow_nan=False)
     DOCS.mkdir(parents=True, exist_ok=True)
-    (DOCS / f"{name}.md").write_text(f"{about}\n\n{setup}\n\n{shown}\n\n```json\n{line}\n```\n", encoding="utf-8")
-    print(f"{shown}\n{line}", flush=True)
+    (DOCS / f"{name}.md").write_text(f"{about}\n\n{setup}\n\n{shown}\n```json\n{line}\n```\n", encoding="utf-8")
+    print(f"{shown}{line}", flush=True)
 
 
 def describe_machine() -> str:

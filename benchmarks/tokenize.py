@@ -5,14 +5,17 @@ Every arm runs in its own process, reads the same Parquet file and writes its ou
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.table import format_table, publish
+import torch
+
+from benchmarks.table import publish
+from benchmarks.turns import read_memory, run_alone
+from pipeline.core.format import markdown_table
 
 ENCODER, EXAMPLES = Path("data/raw/minilm"), Path("data/examples/reviews.parquet")
 MAX_LENGTH, BATCH_TEXTS = 128, 4096
@@ -81,7 +84,7 @@ def tokenize_by_stage(examples: Path, out: Path) -> int:
     from pipeline.settings.task import TokenizeParams
     from pipeline.stages.tokenize import run
 
-    params = TokenizeParams(task="reviews", max_length=MAX_LENGTH, batch_texts=BATCH_TEXTS)
+    params = TokenizeParams(task="reviews", max_length=MAX_LENGTH, batch_texts=BATCH_TEXTS, max_unknown_share=1.0)
     run(params, examples=examples, findings=examples, encoder=ENCODER, tokens=out)
     return int(pc.sum(pc.list_value_length(read_arrow(out)["input_ids"])).as_py())
 
@@ -99,26 +102,16 @@ def time_arm(name: str, examples: Path, out: Path) -> dict[str, float]:
     start = time.perf_counter()
     tokens = ARMS[name](examples, out)
     seconds = time.perf_counter() - start
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    peak = next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-    return {"seconds": seconds, "tokens": tokens, "peak_mib": peak}
+    return {"seconds": seconds, "tokens": tokens, "peak_mib": read_memory(torch.device("cpu")) / 2**20}
 
 
 def measure_arm(name: str, texts: int, scratch: Path) -> dict[str, float]:
     """Run one arm in its own process."""
-    work = Path(tempfile.mkdtemp(dir=scratch))
-    words = [
-        sys.executable,
-        "-m",
-        "benchmarks.tokenize",
-        "--arm",
-        name,
-        str(scratch / f"{texts}.parquet"),
-        str(work / "out"),
-    ]
-    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return {"texts": texts, **figures}
+    out = Path(tempfile.mkdtemp(dir=scratch)) / "out"
+    return {
+        "texts": texts,
+        **run_alone("benchmarks.tokenize", "--arm", name, str(scratch / f"{texts}.parquet"), str(out)),
+    }
 
 
 def main(texts: int) -> None:
@@ -139,9 +132,8 @@ def main(texts: int) -> None:
     others = {name: measures[1] for name, measures in measured.items() if name != "ours"}
     figures = {f"ours/{name}": round(row["seconds"] / mine["seconds"], 2) for name, row in others.items()}
     figures |= {f"memory ours/{name}": round(mine["peak_mib"] / row["peak_mib"], 3) for name, row in others.items()}
-    publish(
-        "tokenize", ABOUT, format_table(header, rows), figures, ("tokenizers", "datasets", "transformers", "pyarrow")
-    )
+    shown = markdown_table(header, rows, right=range(1, len(header)))
+    publish("tokenize", ABOUT, shown, figures, ("tokenizers", "datasets", "transformers", "pyarrow"))
 
 
 ABOUT = """# Tokenisation

@@ -1,18 +1,22 @@
 import json
+import resource
 import shutil
 from importlib.metadata import version
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertForSequenceClassification
 
-from benchmarks import finetune, flops, pretrain
+from benchmarks import duplicates, finetune, flops, languages, pretrain, turns
 from benchmarks import table as tables
+from benchmarks.dvc_output import time_stages
 from benchmarks.flops import Shape, count_frozen, count_needed, count_whole, measure_peak
-from benchmarks.pipeline import measure_stages
+from benchmarks.pipeline import add_up
+from pipeline.core.format import markdown_table
 from pipeline.models.device import Device
 from pipeline.models.layers import freeze, shorten_last_layer
 from pipeline.pretrain.vocabulary import SPECIAL_TOKENS
@@ -88,6 +92,7 @@ def case(encoder, monkeypatch):
     return "tiny"
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("arm", finetune.ARMS)
 def test_every_arm_trains_and_is_measured(case, arm):
     figures = finetune.run_arm(case, arm, 0)
@@ -114,13 +119,14 @@ def tiny(encoder, tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("arm", pretrain.ABOUT)
 def test_every_arm_of_pretraining_runs_and_is_measured(tiny, arm, monkeypatch):
     kept = []
-    real = pretrain.loss
+    real = pretrain.measure_loss
     monkeypatch.setattr(pretrain, "arm_params", lambda seed: tiny.model_copy(update={"seed": seed}))
-    monkeypatch.setattr(pretrain, "loss", lambda model, *rest: kept.append(model) or real(model, *rest))
-    figures = pretrain.alone("minilm", arm, 0)
+    monkeypatch.setattr(pretrain, "measure_loss", lambda model, *rest: kept.append(model) or real(model, *rest))
+    figures = pretrain.run_arm("minilm", arm, 0)
     assert figures["tokens"] > 0
     assert 0 < figures["share"] < 1
     assert figures["memory"] > 0
@@ -133,7 +139,12 @@ def test_an_encoder_with_random_weights_is_pretrained_too(tiny, monkeypatch):
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     monkeypatch.setitem(pretrain.ENCODERS, "random", ("random", sizes))
     monkeypatch.setattr(pretrain, "arm_params", lambda seed: tiny.model_copy(update={"seed": seed}))
-    assert pretrain.alone("random", "c", 0)["tokens"] > 0
+    kept = []
+    real = pretrain.count_operations
+    monkeypatch.setattr(pretrain, "count_operations", lambda config, *rest: kept.append(config) or real(config, *rest))
+    assert pretrain.run_arm("random", "c", 0)["tokens"] > 0
+    (config,) = kept
+    assert {name: getattr(config, name) for name in sizes} == sizes
 
 
 def test_the_table_shows_medians_and_ranges():
@@ -145,8 +156,10 @@ def test_the_table_shows_medians_and_ranges():
     assert "| 20.0 | 40 | 50% | 1.00 | 0.300 (0.100 to 0.600) | 1.00 |" in text
 
 
-def test_the_peak_is_a_rate():
-    assert measure_peak(CPU, repeats=2) > 0
+def test_the_peak_is_that_of_the_fastest_product(monkeypatch):
+    ticks = iter([0.0, 4.0, 10.0, 12.0, 20.0, 23.0])  # three products of 4, 2 and 3 seconds
+    monkeypatch.setattr(flops.time, "perf_counter", lambda: next(ticks))
+    assert measure_peak(CPU, repeats=3) == 2 * 64**3 / 2.0
 
 
 @pytest.mark.parametrize(("precision", "kind"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
@@ -156,16 +169,73 @@ def test_the_peak_is_that_of_the_precision_that_the_device_computes_in(precision
     assert recorded.kinds == [kind, kind]
 
 
-def test_the_time_of_a_stage_runs_to_the_next():
-    lines = [(1.0, "Running stage 'a':\n"), (1.5, "> x\n"), (3.0, "Running stage 'b@t':\n"), (7.0, "")]
-    assert measure_stages(lines) == {"dvc": 1.0, "a": 2.0, "b@t": 4.0}
+def test_the_time_of_a_stage_ends_where_dvc_goes_on():
+    lines = [
+        (1.0, "Running stage 'a':\n"), (1.5, "> x\n"), (3.0, "Running stage 'b@t':\n"), (7.0, "Updating lock file\n"),
+        (7.5, "Stage 'c' is cached - skipping run\n"), (8.0, "Running stage 'd':\n"), (8.25, ""),
+    ]  # fmt: skip
+    assert list(time_stages(lines)) == [
+        ("dvc", 1.0), ("a", 2.0), ("b@t", 4.0), ("dvc", 0.5), ("dvc", 0.5), ("d", 0.25)
+    ]  # fmt: skip
+    assert add_up(time_stages(lines)) == {"dvc": 2.0, "a": 2.0, "b@t": 4.0, "d": 0.25}
+
+
+def test_arms_take_turns_in_processes_of_their_own(monkeypatch, tmp_path, capsys):
+    (tmp_path / "arms.py").write_text(
+        "import json, os, sys; print('x'); print(json.dumps([*sys.argv[1:], os.getpid()]))"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    runs = turns.take_turns("arms", "case", "ab", (0, 1))
+    assert {arm: [run[:3] for run in own] for arm, own in runs.items()} == {
+        arm: [["case", arm, "0"], ["case", arm, "1"]] for arm in "ab"
+    }
+    assert len({run[3] for own in runs.values() for run in own}) == 4
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "case (a) seed 0", "case (b) seed 0", "case (a) seed 1", "case (b) seed 1"
+    ]  # fmt: skip
+
+
+def test_the_memory_is_the_peak_of_this_process_alone():
+    peak = turns.read_memory(torch.device("cpu"))
+    slack = 2**22  # Linux counts pages in batches
+    assert psutil.Process().memory_info().rss <= peak + slack
+    assert peak <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + slack
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_memory_of_a_gpu_does_not_count_the_products_of_the_peak(monkeypatch):
+    monkeypatch.setitem(flops.SIZES, "cuda", 4096)
+    measure_peak(CPU._replace(device=torch.device("cuda")), repeats=2)
+    assert turns.read_memory(torch.device("cuda")) < 4096**2
 
 
 def test_the_last_line_is_one_json_object_and_the_table_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tables, "DOCS", tmp_path)
-    shown = tables.format_table(("arm", "speed"), [("a", "1.0")])
+    shown = markdown_table(("arm", "speed"), [("a", "1.0")])
     tables.publish("x", "# X", shown, {"d/a": 2.0}, ("torch",))
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"d/a": 2.0}
     written = (tmp_path / "x.md").read_text()
     assert "| a | 1.0 |" in written
     assert f"torch {version('torch')}" in written
+
+
+@pytest.mark.parametrize("language", languages.LANGUAGES)
+def test_a_sample_has_a_hundred_texts_of_five_topics(language):
+    texts, topics = languages.read_sample(language)
+    assert len(set(texts)) == len(texts) == 100
+    assert len(set(topics.tolist())) == 5
+
+
+def test_characters_win_in_a_script_without_blanks():
+    accuracies, chosen = languages.compare("zh", 3)
+    assert chosen["words and characters"] == 3
+    assert accuracies[:, 1].mean() > accuracies[:, 0].mean()
+
+
+@pytest.mark.parametrize("kind", duplicates.KINDS)
+def test_made_up_texts_are_searched_as_all_pairs_are(kind):
+    run = duplicates.measure(kind, 300)
+    assert run["exact"] == "equal"
+    assert run["planted"] == "1 of 1"
+    assert run["seconds"] > 0

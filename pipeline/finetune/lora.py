@@ -40,7 +40,8 @@ def with_adapters(model: PreTrainedModel, rank: int | None, *, seed: int) -> Ite
     ]
     if not matrices:
         raise UsageError(
-            "`lora` has no matrix to adapt: `freeze_layers` freezes every layer. Lower it or set `lora: null`."
+            f"lora: no matrix to adapt, `freeze_layers` freezes all {len(find_layers(model))} layers. Lower it, or set "
+            "`lora: null`."
         )
     encoder = f"{model.base_model_prefix}."
     head = [p for name, p in model.named_parameters() if not name.startswith(encoder) or ".pooler." in name]

@@ -16,13 +16,15 @@ def run(params: RivalParams, *, examples: In, findings: Gate, cell: Out, predict
     if params.baseline is None:
         probabilities = predict_majority(train.classes, classes=classes, rows=len(budget.test.ids))
     else:
-        probabilities = predict_tfidf(
+        fit = predict_tfidf(
             params.baseline,
             train=(train.texts, train.classes),
             validation=(validation.texts, validation.classes),
             texts=budget.test.texts,
             classes=classes,
         )
+        probabilities = fit.probabilities
+        print(f"tfidf: {fit.describe()}")
     predicted = probabilities.argmax(axis=1)
     write_json(cell, cell_document(params, budget, predicted, NO_TRAINING))
     write_parquet(predictions, predictions_table(params.task, budget, predicted))

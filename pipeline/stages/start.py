@@ -2,7 +2,7 @@
 
 import shutil
 
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.files import publish
 from pipeline.core.stage import In, Out
 from pipeline.models.tokenizer import TOKENIZER_FILES
@@ -20,7 +20,7 @@ def run(params: StartParams, *, encoder: In, start: Out) -> None:
     files = [path for path in sorted(encoder.iterdir()) if path.name in (CONFIG, *TOKENIZER_FILES)]
     files += sorted(encoder.glob("*.safetensors")) if params.initial == "pretrained" else []
     if not any(path.name == CONFIG for path in files):
-        raise EnvironmentFault(f"start: {encoder}: not an encoder, no {CONFIG}. Run `dvc repro` to create it again.")
+        raise EnvironmentFault(f"start: {encoder}: not an encoder, no {CONFIG}. {REPRODUCE}")
     with publish(start) as partial:
         partial.mkdir()
         for path in files:

@@ -1,6 +1,6 @@
 """study: examples and the start of an arm -> a cell of the study, a model with an encoder."""
 
-from pipeline.core.errors import UsageError
+from pipeline.core.errors import REPRODUCE, UsageError
 from pipeline.core.files import write_json
 from pipeline.core.stage import Gate, In, Out
 from pipeline.core.tables import read_parquet, write_parquet
@@ -22,9 +22,6 @@ def run(params: StudyParams, *, examples: In, findings: Gate, start: In, cell: O
     elif params.probe is not None and params.extract is not None:
         predicted, effort = probe_arm(params, params.extract, params.probe, start, budget), NO_TRAINING
     else:
-        raise UsageError(
-            f"study: {params.task}-{params.arm} has neither `finetune` nor `probe`. Run `dvc repro` to resolve its "
-            "params again."
-        )
+        raise UsageError(f"study: {params.task}-{params.arm} has neither `finetune` nor `probe`. {REPRODUCE}")
     write_json(cell, cell_document(params, budget, predicted, effort))
     write_parquet(predictions, predictions_table(params.task, budget, predicted))

@@ -12,8 +12,8 @@ def run(params: TransferParams, *, cells: In, transfer: Out, curves: Out) -> Non
     """Join the cells that `params` names; other files in the folder do not matter."""
     joined = {}
     for name, cell in list_cells(params, params.arms):
-        document = read_json(cells / f"{name}.json")
-        joined[cell] = CellResult(document, read_answers(read_parquet(cells / f"{name}.parquet"), document))
+        document, table = read_json(cells / f"{name}.json"), read_parquet(cells / f"{name}.parquet")
+        joined[cell] = CellResult(document, read_answers(cell, document, table))
     results = join_cells(params, joined)
     write_json(transfer, results)
     with publish(curves) as partial:

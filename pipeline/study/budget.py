@@ -66,7 +66,9 @@ def draw_subset(ids: Sequence[str], classes: Ints, *, labels: int, seed: int) ->
         UsageError: There are fewer rows.
     """
     if labels > len(ids):
-        raise UsageError(f"study: `labels` has {labels}, but there are {len(ids)} examples. Set {len(ids)} or less.")
+        raise UsageError(
+            f"study: `labels` has {labels}, but there are {len(ids)} examples. Set {len(ids)} or less, or `all`."
+        )
     return rank_rows(ids, classes, seed=seed)[:labels]
 
 

@@ -1,16 +1,17 @@
 """A cell of the study, one model: the document of its numbers and the table of its predictions on the test split."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.core.document import Document
-from pipeline.core.errors import DataError
-from pipeline.core.tables import class_indices, describe, labels_of
+from pipeline.core.errors import REPRODUCE, DataError
+from pipeline.core.tables import class_indices, describe, labels_of, task_of
 from pipeline.evaluate.metrics import Ints, accuracy, confusion_matrix, macro_f1
+from pipeline.settings.fields import SPLITS
+from pipeline.settings.study import Cell
 from pipeline.study.budget import Budget
-
-_AGAIN = "Run `dvc repro` to create it again."
 
 
 class Effort(NamedTuple):
@@ -24,7 +25,7 @@ NO_TRAINING = Effort(0, 0)
 
 
 class Answers(NamedTuple):
-    """The predictions of a cell: the ids of N test rows, and their actual and predicted class indices, (N,)."""
+    """The predictions of a cell: the number of classes, and N test rows: ids, actual and predicted indices, (N,)."""
 
     classes: int
     ids: list[str]
@@ -40,7 +41,7 @@ def cell_document(cell: Any, budget: Budget, predicted: Ints, effort: Effort) ->
         "arm": cell.arm,
         "labels": cell.labels,
         "seed": cell.seed,
-        "rows": {split: len(getattr(budget, split).ids) for split in ("train", "validation", "test")},
+        "rows": {split: len(getattr(budget, split).ids) for split in SPLITS},
         "classes": len(budget.class_names),
         "accuracy": accuracy(matrix),
         "macro_f1": macro_f1(matrix),
@@ -54,23 +55,39 @@ def predictions_table(task: str, budget: Budget, predicted: Ints) -> pa.Table:
     return describe(pa.table(columns), task=task, labels=budget.class_names)
 
 
-def read_answers(table: pa.Table, document: Document) -> Answers:
-    """Return the predictions of the cell of a document.
+def read_answers(cell: Cell, document: Document, table: pa.Table) -> Answers:
+    """Return the predictions of a cell, proven to be those of its document.
 
     Raises:
-        DataError: The table is not such a table, or not of this cell.
+        DataError: The document or the table lacks a part, is of another cell, or they contradict each other.
     """
-    where = "study: predictions of {task}-{arm}-{labels}-{seed}".format(**document)
+    where = f"study: cell {'-'.join(map(str, cell))}"
     try:
         answers = Answers(
             len(labels_of(table)), table["id"].to_pylist(), class_indices(table), class_indices(table, "predicted")
         )
-    except (KeyError, TypeError, ValueError) as error:  # no such column, no metadata, or metadata that is not JSON
-        raise DataError(f"{where}: not a table of predictions: {error!r}. {_AGAIN}") from error
-    wanted = document["classes"], document["rows"]["test"]
-    if (answers.classes, len(answers.ids)) != wanted:
-        raise DataError(
-            f"{where}: {len(answers.ids)} rows of {answers.classes} classes, in the cell {wanted[1]} of {wanted[0]}. "
-            f"{_AGAIN}"
-        )
+        facts = list(_pair_facts(cell, document, task_of(table), answers))
+    except (DataError, AttributeError, KeyError, TypeError, ValueError) as error:  # a part is missing, or of no use
+        raise DataError(f"{where}: not a document and a table of predictions, {error!r}. {REPRODUCE}") from error
+    for name, present, stated in facts:
+        if present != stated:
+            raise DataError(f"{where}: its predictions have {name} {present}, its document {stated}. {REPRODUCE}")
     return answers
+
+
+def _pair_facts(cell: Cell, document: Document, task: str, answers: Answers) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what document and predictions both say: the name of the fact, as the predictions have it, as stated.
+
+    Raises:
+        KeyError: The document lacks a key.
+    """
+    missing = {*Effort._fields} - document.keys() | {*SPLITS} - document["rows"].keys()
+    if missing:
+        raise KeyError(*sorted(missing))
+    matrix = confusion_matrix(answers.actual, answers.predicted, answers.classes)
+    yield "cell", cell, Cell(*(document[name] for name in Cell._fields))
+    yield "task", task, document["task"]
+    yield "classes", answers.classes, document["classes"]
+    yield "test rows", len(answers.ids), document["rows"]["test"]
+    yield "accuracy", accuracy(matrix), document["accuracy"]
+    yield "macro-F1", macro_f1(matrix), document["macro_f1"]

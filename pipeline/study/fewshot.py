@@ -58,15 +58,15 @@ def probe_arm(params: StudyParams, extract: ExtractParams, probe: ProbeParams, s
         vectors = [extract_vectors(model, rows.tokens, extract, choose_device("fp32")) for rows in splits]
     for features, rows in zip(vectors, splits, strict=True):
         require_finite_vectors(features, rows.ids)
-    train, validation, test = (features.astype(np.float64) for features in vectors)
-    probabilities = predict_probe(
+    train, validation, test = vectors
+    fit = predict_probe(
         probe,
         train=(train, budget.train.classes),
         validation=(validation, budget.validation.classes),
         features=test,
         classes=len(budget.class_names),
     )
-    return np.asarray(probabilities.argmax(axis=1))
+    return np.asarray(fit.probabilities.argmax(axis=1))
 
 
 def limit_length(model: PreTrainedModel, params: StudyParams) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.document import Document
-from pipeline.core.errors import DataError
+from pipeline.core.errors import REPRODUCE, DataError
 from pipeline.evaluate.bootstrap import percentile_interval
 from pipeline.evaluate.estimate import Estimate
 from pipeline.evaluate.metrics import Ints
@@ -113,7 +113,7 @@ def _join_seeds(cells: Sequence[CellResult]) -> Point:
 
 def _require_same_rows(task: str, rows: tuple[list[str], Ints], others: tuple[list[str], Ints]) -> None:
     if rows[0] != others[0] or not np.array_equal(rows[1], others[1]):
-        raise DataError(f"study: cells of {task} have different test rows. Run `dvc repro` to create them again.")
+        raise DataError(f"study: cells of {task} have different test rows. {REPRODUCE}")
 
 
 def _point_document(params: TransferParams, point: Point) -> Document:

@@ -17,7 +17,7 @@ TENSORS, RECORD, MANIFEST = "tensors.safetensors", "record.json", "manifest.json
 
 
 class Checkpoint(NamedTuple):
-    """The content of one folder, written after `step` updates."""
+    """A training after `step` updates, the content of one folder: tensors, and a JSON object."""
 
     step: int
     tensors: dict[str, torch.Tensor]

@@ -13,8 +13,7 @@ from transformers import PreTrainedModel
 from pipeline.core.document import json_text
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import read_json, write_json
-from pipeline.models.batches import Indices
-from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute, matches_eager, with_attention
+from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute, with_attention
 from pipeline.models.device import Device, choose_device, keep_memory
 from pipeline.models.processes import ALONE, Ranks, first_then_others
 from pipeline.settings.task import TrainingParams
@@ -35,23 +34,9 @@ def choose_for_training(model: PreTrainedModel, train: Any, params: TrainingPara
         if len(rows) >= ROWS_COMPARED or step.epoch >= 1:  # at the end of an epoch, asking on would draw the next one
             break
     compared = np.array(rows[:ROWS_COMPARED], np.int64)
-
-    def works(attention: str, device: Device) -> bool:
-        return attention_agrees(model, attention, train, compared, device, objective)
-
-    return choose_compute(model, params, works, dropout=params.dropout)
-
-
-def attention_agrees(
-    model: PreTrainedModel, attention: str, train: Any, rows: Indices, device: Device, objective: Objective
-) -> bool:
-    """Return whether the model's outputs in fp32 are the same with this attention as with eager attention.
-
-    A family that does not pass its arguments on to the attention would let the examples of a flat batch see each
-    other.
-    """
-    exact = device._replace(precision="fp32")
-    return matches_eager(model, attention, lambda: objective.outputs(model, train, rows, exact))
+    return choose_compute(
+        model, params, lambda device: objective.outputs(model, train, compared, device), dropout=params.dropout
+    )
 
 
 def restore_choice(

@@ -117,4 +117,4 @@ def require_steps(steps: Sequence[Step]) -> None:
         UsageError: It has none.
     """
     if not steps:
-        raise UsageError("there is nothing to train on: the train split has no rows. Add some.")
+        raise UsageError("train split: nothing to train on, 0 rows. Add some.")

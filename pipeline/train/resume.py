@@ -12,7 +12,7 @@ from pipeline.core.files import remove
 from pipeline.core.progress import Progress
 from pipeline.models.processes import any_rank, first_then_others, ranks_agree
 from pipeline.train.checkpoints import Checkpoint, read_checkpoints, remove_partial, write_checkpoint
-from pipeline.train.training import Trained, Training, TrainingState
+from pipeline.train.training import Trained, Training
 
 # One of the default encoder takes about a second and 165 MB, so at this interval checkpoints cost about a percent.
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -85,7 +85,7 @@ def _restore(training: Training, folder: Path) -> Iterator[str]:
     """Restore the newest good checkpoint; yield the reasons why newer ones are refused, and the outcome."""
     for checkpoint in read_checkpoints(folder, key=folder.name):
         if isinstance(checkpoint, Checkpoint):
-            training.restore(TrainingState(checkpoint.tensors, checkpoint.record))
+            training.restore(checkpoint)
             yield f"resuming after step {checkpoint.step} of {len(training.steps)}, from {folder}"
             return
         yield checkpoint
@@ -96,9 +96,9 @@ def _restore(training: Training, folder: Path) -> Iterator[str]:
 def _write(training: Training, folder: Path, progress: Progress) -> None:
     if not training.ranks.first:
         return
-    state = training.state()
+    checkpoint = training.state()
     try:
-        write_checkpoint(folder, Checkpoint(training.done, *state), key=folder.name)
+        write_checkpoint(folder, checkpoint, key=folder.name)
     except EnvironmentFault as error:
         progress.say(f"no checkpoint at step {training.done}, the training continues: {error}")
 

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from pipeline.models.device import Device
 from pipeline.models.processes import ALONE, Ranks
 from pipeline.settings.task import TrainingParams
+from pipeline.train.checkpoints import Checkpoint
 from pipeline.train.objective import Moment, Objective, Step, require_steps
 from pipeline.train.optimizer import build_optimizer, schedule_rate, set_rate
 from pipeline.train.update import read_losses, require_finite_loss, seed_step, update
@@ -29,17 +30,6 @@ class Trained(NamedTuple):
     best: Any
     evaluations: tuple[Any, ...]
     stopped: str
-
-
-class TrainingState(NamedTuple):
-    """All that the rest of a training depends on, apart from its arguments.
-
-    `tensors` are on the CPU: `model.NAME` and `best.NAME` are the weights that learn, `optimizer.KEY.NAME` AdamW's
-    state of them. `record` is JSON: the updates done, the losses since the last evaluation, the evaluations.
-    """
-
-    tensors: dict[str, torch.Tensor]
-    record: dict[str, Any]
 
 
 class Interrupted(Exception):
@@ -203,18 +193,22 @@ class Training:
             self.best_weights = _copy_learning(self.model)
 
     # -------------------------------------------------------------------------------------------- state
-    def state(self) -> TrainingState:
-        """Return a copy of all that the rest depends on."""
+    def state(self) -> Checkpoint:
+        """Return a copy of all that the rest of the training depends on, apart from its arguments.
+
+        `tensors` are on the CPU: `model.NAME` and `best.NAME` are the weights that learn, `optimizer.KEY.NAME` AdamW's
+        state of them. `record` holds the losses since the last evaluation, and the evaluations.
+        """
         self.read_losses()
         tensors: dict[str, torch.Tensor] = {f"model.{name}": weight for name, weight in _learning(self.model)}
         tensors |= {f"best.{name}": weight for name, weight in self.best_weights.items()}
         for name, state in self._optimizer_state():
             tensors |= {f"optimizer.{key}.{name}": tensor for key, tensor in state.items()}
         evaluations = [evaluation._asdict() for evaluation in self.evaluations]
-        record = {"done": self.done, "losses": list(self._losses), "evaluations": evaluations}
-        return TrainingState({name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}, record)
+        copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+        return Checkpoint(self.done, copies, {"losses": list(self._losses), "evaluations": evaluations})
 
-    def restore(self, state: TrainingState) -> None:
+    def restore(self, state: Checkpoint) -> None:
         """Continue from the state of a training with the same arguments."""
         learning = dict(_learning(self.model))
         with torch.no_grad():
@@ -226,7 +220,7 @@ class Training:
             self.optimizer.state[weight] = {
                 key: tensor.to(self.device.device, copy=True) for key, tensor in tensors.items() if tensor is not None
             }
-        self.done, self._losses = state.record["done"], list(state.record["losses"])
+        self.done, self._losses = state.step, list(state.record["losses"])
         self.evaluations = [self.objective.evaluation(**fields) for fields in state.record["evaluations"]]
 
     def _optimizer_state(self) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:

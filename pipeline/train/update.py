@@ -55,8 +55,9 @@ def read_losses(
     for step, loss in zip(steps, losses, strict=True):
         if not math.isfinite(loss):
             raise UsageError(
-                f"the loss at step {step.number} is {loss}, on the examples {listed(name_examples(step))}. "
-                f"Lower `learning_rate` (now {learning_rate:g}) or correct these examples."
+                f"step {step.number}: the loss must be finite, found {loss} on the examples "
+                f"{listed(name_examples(step))}. Lower `learning_rate` (now {learning_rate:g}), or correct these "
+                "examples."
             )
     return losses
 
@@ -69,7 +70,7 @@ def require_finite_loss(loss: float, step: int, learning_rate: float) -> None:
     """
     if not math.isfinite(loss):
         raise UsageError(
-            f"the validation loss after step {step} is {loss}: the last update broke the weights. "
+            f"step {step}: the validation loss must be finite, found {loss}: the last update broke the weights. "
             f"Lower `learning_rate` (now {learning_rate:g})."
         )
 

@@ -15,7 +15,7 @@ from pipeline.core.tables import describe, read_parquet, write_parquet
 from pipeline.finetune import fit
 from pipeline.models.features import extract_vectors
 from pipeline.models.folder import build_classifier, build_random_classifier
-from pipeline.settings.study import RivalParams, StartParams, StudyParams, TransferParams, list_cells
+from pipeline.settings.study import Cell, RivalParams, StartParams, StudyParams, TransferParams, list_cells
 from pipeline.settings.task import BaselineParams, ExtractParams, ProbeParams
 from pipeline.stages import rival, start, study, transfer
 from pipeline.study import fewshot
@@ -26,7 +26,9 @@ from pipeline.train.training import Training
 from tests.given.training import with_params
 
 GOOD, BAD = ("great", "lovely", "warm", "clever"), ("bad", "dull", "grim", "weak")
-BASELINE = BaselineParams(task="t", ngrams=1, min_df=1, strengths=(1.0, 10.0), probe_strengths=(0.1,), max_iter=1000)
+BASELINE = BaselineParams(
+    task="t", ngrams=1, characters=3, min_df=1, strengths=(1.0, 10.0), probe_strengths=(0.1,), max_iter=1000
+)
 EXTRACT = ExtractParams(
     task="t", pooling="mean", layer=-1, batch_tokens=256, batch_size=32, precision="auto", attention="auto", threads=1
 )
@@ -61,7 +63,11 @@ def cell(tmp_path, name, stage, params, **paths) -> CellResult:
     outs = {"cell": tmp_path / f"{name}.json", "predictions": tmp_path / f"{name}.parquet"}
     stage.run(params, **paths, **outs)
     document = json.loads(outs["cell"].read_text())
-    return CellResult(document, read_answers(read_parquet(outs["predictions"]), document))
+    return CellResult(document, read_answers(_place(params), document, read_parquet(outs["predictions"])))
+
+
+def _place(params) -> Cell:
+    return Cell(params.task, params.arm, params.labels, params.seed)
 
 
 def test_majority_and_tfidf_answer_the_test_rows(inputs, tmp_path):
@@ -120,7 +126,8 @@ def test_a_text_is_read_as_far_as_the_encoder_can(inputs, encoder, tmp_path):
         tmp_path, "long", study, cell_params(max_length=512, min_steps=2),
         examples=tmp_path / "long.parquet", findings=inputs["findings"], start=encoder,
     )  # fmt: skip
-    assert document["steps"] >= 2
+    assert document["steps"] == 6  # four such rows are a batch
+    assert document["tokens"] == 24 * 64
 
 
 def test_a_test_row_changes_no_answer_to_the_others(inputs, encoder, tmp_path):

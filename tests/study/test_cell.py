@@ -36,7 +36,7 @@ def test_the_table_is_one_of_predictions_and_is_read_back():
         "id": "string", "label": "int64", "predicted": "int64",
     }  # fmt: skip
     assert TABLE.schema.metadata == {b"task": b"t", b"labels": b'["no", "yes"]'}
-    answers = read_answers(TABLE, DOCUMENT)
+    answers = read_answers(CELL, DOCUMENT, TABLE)
     assert (answers.classes, answers.ids) == (2, BUDGET.test.ids)
     assert answers.actual.tolist() == BUDGET.test.classes.tolist()
     assert answers.predicted.tolist() == PREDICTED.tolist()
@@ -49,16 +49,39 @@ def replace(column: str, values: list) -> pa.Table:
 @pytest.mark.parametrize(
     ("table", "fact"),
     [
-        (TABLE.slice(1), r"14 rows of 2 classes, in the cell 15 of 2"),
+        (TABLE.slice(1), r"test rows 14, its document 15"),
         (replace("predicted", [2, *[0] * 14]), "predicted"),
         (replace("predicted", [-1, *[0] * 14]), "predicted"),
         (replace("label", [None, *[0] * 14]), "label"),
         (replace("label", ["no"] * 15), "label"),
-        (TABLE.drop_columns(["predicted"]), r"t-a-10-0.*predicted"),
-        (TABLE.replace_schema_metadata(None), "t-a-10-0"),
-        (TABLE.replace_schema_metadata({"task": "t", "labels": '["a", "b", "c"]'}), "15 rows of 3 classes"),
+        (TABLE.drop_columns(["predicted"]), "predicted"),
+        (TABLE.replace_schema_metadata(None), "TypeError"),
+        (TABLE.replace_schema_metadata({"task": "t", "labels": '["a", "b", "c"]'}), "classes 3, its document 2"),
+        (TABLE.replace_schema_metadata({"task": "u", "labels": '["no", "yes"]'}), "task u, its document t"),
+        (replace("predicted", list(1 - PREDICTED)), r"accuracy 0\.53\d*, its document 0\.46"),
     ],
 )
 def test_damaged_predictions_are_refused(table, fact):
-    with pytest.raises(DataError, match=rf"{fact}[\s\S]*dvc repro"):
-        read_answers(table, DOCUMENT)
+    with pytest.raises(DataError, match=rf"t-a-10-0[\s\S]*{fact}[\s\S]*dvc repro"):
+        read_answers(CELL, DOCUMENT, table)
+
+
+@pytest.mark.parametrize("key", DOCUMENT)
+def test_a_document_without_a_part_is_refused(key):
+    document = {name: value for name, value in DOCUMENT.items() if name != key}
+    with pytest.raises(DataError, match=rf"t-a-10-0.*{key}.*dvc repro"):
+        read_answers(CELL, document, TABLE)
+
+
+@pytest.mark.parametrize("document", [{}, [], None, DOCUMENT | {"rows": {"test": 15}}, DOCUMENT | {"rows": 15}])
+def test_a_document_of_another_shape_is_refused(document):
+    with pytest.raises(DataError, match=r"t-a-10-0.*dvc repro"):
+        read_answers(CELL, document, TABLE)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("accuracy", 0.9), ("macro_f1", 0.9), ("seed", 1), ("arm", "b"), ("labels", "all")]
+)
+def test_a_document_that_contradicts_its_predictions_is_refused(key, value):
+    with pytest.raises(DataError, match=rf"t-a-10-0.*{value}.*dvc repro"):
+        read_answers(CELL, DOCUMENT | {key: value}, TABLE)

@@ -5,15 +5,22 @@ import time
 
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification, DebertaV2Config, DebertaV2ForSequenceClassification
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
+    PreTrainedModel,
+)
 
 from pipeline.core.errors import UsageError
-from pipeline.finetune.classification import CLASSES
+from pipeline.finetune.classification import CLASSES, Rows
 from pipeline.models.attention import FLAT
-from pipeline.models.compute import Choice
-from pipeline.models.device import choose_device
+from pipeline.models.compute import Choice, matches_eager
+from pipeline.models.device import choose_device, with_threads
 from pipeline.models.layers import shorten_last_layer
-from pipeline.train.choice import attention_agrees, checkpoint_key, choose_for_training, load_or_choose
+from pipeline.models.processes import Ranks
+from pipeline.train.choice import checkpoint_key, choose_for_training, load_or_choose, with_choice
 from tests.given.training import DEVICE, model, rows, with_params
 
 HERE = choose_device("fp32").device.type
@@ -91,6 +98,10 @@ def test_choosing_leaves_no_trace(encoder, attention, training):
     assert all(value.cpu().equal(weights[name]) for name, value in classifier.state_dict().items())
 
 
+def agrees(classifier: PreTrainedModel, attention: str, train: Rows) -> bool:
+    return matches_eager(classifier, attention, lambda: CLASSES.outputs(classifier, train, range(8), DEVICE))
+
+
 def test_a_family_whose_examples_would_see_each_other_is_not_flattened(monkeypatch):
     """DeBERTa builds its attention itself: it knows no other kind, and nothing of where an example ends."""
     config = DebertaV2Config(
@@ -98,10 +109,10 @@ def test_a_family_whose_examples_would_see_each_other_is_not_flattened(monkeypat
         relative_attention=True, position_biased_input=False, pos_att_type=["p2c", "c2p"],
     )  # fmt: skip
     classifier, train = DebertaV2ForSequenceClassification(config).eval(), rows(40)
-    assert attention_agrees(classifier, "eager", train, range(8), DEVICE, CLASSES)
+    assert agrees(classifier, "eager", train)
     with shorten_last_layer(classifier):
-        assert not attention_agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
-        with pytest.raises(UsageError, match=r"`attention: flat`.*DebertaV2ForSequenceClassification"):
+        assert not agrees(classifier, FLAT, train)
+        with pytest.raises(UsageError, match=r"attention: flat .*DebertaV2ForSequenceClassification"):
             choose_for_training(classifier, train, with_params(attention="flat"), CLASSES)
         monkeypatch.setattr("pipeline.models.compute.rank_attentions", lambda *_: (FLAT, "eager"))
         choice = choose_for_training(classifier, train, with_params(attention="auto"), CLASSES)
@@ -120,11 +131,11 @@ def test_a_leak_between_examples_is_seen(monkeypatch):
         classifier = BertForSequenceClassification(config)
     train = rows(40)
     with shorten_last_layer(classifier):
-        assert attention_agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
+        assert agrees(classifier, FLAT, train)
         monkeypatch.setattr(
             "pipeline.models.attention._attend_run", lambda q, k, v, _count, scale, *_: _leaky(q, k, v, scale)
         )
-        assert not attention_agrees(classifier, FLAT, train, range(8), DEVICE, CLASSES)
+        assert not agrees(classifier, FLAT, train)
 
 
 def test_a_leak_is_seen_where_every_update_is_one_example(monkeypatch):
@@ -141,7 +152,7 @@ def test_a_leak_is_seen_where_every_update_is_one_example(monkeypatch):
         monkeypatch.setattr(
             "pipeline.models.attention._attend_run", lambda q, k, v, _count, scale, *_: _leaky(q, k, v, scale)
         )
-        with pytest.raises(UsageError, match=r"`attention: flat`.*BertForSequenceClassification"):
+        with pytest.raises(UsageError, match=r"attention: flat .*BertForSequenceClassification"):
             choose_for_training(classifier, rows(40), params, CLASSES)
 
 
@@ -151,7 +162,7 @@ def _leaky(query, key, value, scale):
 
 
 def test_nothing_to_train_on_is_said(encoder):
-    with pytest.raises(UsageError, match="there is nothing to train on"):
+    with pytest.raises(UsageError, match="train split: nothing to train on, 0 rows"):
         choose_for_training(model(encoder), rows(0), with_params(attention="auto"), CLASSES)
 
 
@@ -161,3 +172,15 @@ def test_numbers_that_are_not_finite_are_not_held_against_an_attention(encoder):
         classifier.classifier.weight.fill_(float("nan"))
     choice = choose_for_training(classifier, rows(8), with_params(attention="sdpa"), CLASSES)
     assert choice.attention == "sdpa"
+
+
+@pytest.mark.parametrize(
+    ("requested", "ranks", "expected"), [("auto", 1, 8), ("auto", 2, 4), ("auto", 3, 2), ("auto", 16, 1), (8, 2, 8)]
+)
+def test_ranks_share_the_threads_unless_their_number_is_set(encoder, capsys, requested, ranks, expected):
+    choice, classifier = CHOICE._replace(threads=8), model(encoder)
+    params = with_params(threads=requested)
+    with with_threads(torch.get_num_threads()), with_choice(classifier, choice, params, Ranks(ranks - 1, ranks)):
+        assert torch.get_num_threads() == expected
+    printed = capsys.readouterr().out
+    assert printed == (f"{choice.describe(choose_device('fp32'))}\n" if ranks == 1 else "")  # the first rank alone

@@ -101,7 +101,7 @@ def test_a_loss_that_is_not_finite_names_step_and_examples(encoder):
     classifier = model(encoder)
     with torch.no_grad():
         classifier.classifier.weight.fill_(float("nan"))
-    with pytest.raises(UsageError, match=r"step 1 is nan.*'id\d+'.*`learning_rate` \(now 0\.005\)"):
+    with pytest.raises(UsageError, match=r"step 1: .* nan .*'id\d+'.*`learning_rate` \(now 0\.005\)"):
         fit(classifier, rows(40), rows(20, seed=1), PARAMS, DEVICE)
 
 
@@ -136,7 +136,7 @@ def test_a_snapshot_at_any_step_leads_to_the_same_bytes(encoder, dropout):
         training = started()
         torch.rand(3)  # what a global generator has given out before does not count
         training.restore(snapshot)
-        assert training.done == snapshot.record["done"]
+        assert training.done == snapshot.step
         while not training.finished:
             training.advance()
         assert training.result() == expected
@@ -151,7 +151,7 @@ def test_a_snapshot_does_not_move_with_the_training(encoder):
     training.advance()
     assert any(name.startswith("optimizer.exp_avg_sq.") for name in before)
     assert all(torch.equal(snapshot.tensors[name], value) for name, value in before.items())
-    assert snapshot.record["done"] == 1
+    assert snapshot.step == 1
 
 
 def test_each_step_draws_its_own_dropout():
