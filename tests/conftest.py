@@ -29,7 +29,8 @@ torch.set_num_threads(1)  # tiny models: threads cost more than they bring
 LONG = (
     "test_pipeline.py", "test_workflows.py", "test_edits.py", "flow/test_flow.py", "flow/test_service.py",
     "train/test_resume.py", "models/test_processes.py", "repository/test_planner.py", "diff/test_command.py",
-    "stages/test_pretrain.py", "flow/test_workspace.py", "test_stack.py", "evaluate/test_paired.py",
+    "stages/test_pretrain.py", "flow/test_server.py", "repository/test_freshness.py", "test_signals.py",
+    "flow/test_workspace.py", "test_stack.py", "evaluate/test_paired.py",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from pipeline.settings.parse import parse_params
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.study import Arm, Rival, Study
-from pipeline.settings.task import PER_TASK
+from pipeline.settings.task import PER_TASK, BaselineParams
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")
 DVC: dict[str, Any] = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text(encoding="utf-8"))
@@ -127,11 +127,15 @@ def test_every_numeric_key_has_its_range_in_the_comment():
                 assert re.search(r"\d to \S|[\[(]\d\S*, \S+[\])]", comment), f"{stage}.{key}: {comment!r}"
 
 
+INSPECT_TAKES_OVER = {*BaselineParams.model_fields, "near_similarity", "near_shingle"}
+
+
 def test_a_section_holds_the_keys_its_class_reads():
     plain, _ = parse_params(TEXT)
-    given_elsewhere = {"task", "file", "reference"}
+    given_elsewhere = {"task", "file", "reference", "corrected"}
     for stage, model in PER_TASK.items():
-        assert set(plain[stage]) == set(model.model_fields) - given_elsewhere, stage
+        elsewhere = given_elsewhere | (INSPECT_TAKES_OVER if stage == "inspect" else set())
+        assert set(plain[stage]) == set(model.model_fields) - elsewhere, stage
     assert set(plain["pretrain"]) == set(PretrainParams.model_fields) - {"encoder", "base"}
     texts = (set(CorpusParams.model_fields) - {"protected"}) | (set(TextParams.model_fields) - {"file"})
     assert set(plain["corpus"]) == texts

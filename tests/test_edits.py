@@ -17,9 +17,9 @@ def test_a_comment_runs_the_fingerprints_alone(clone):
 
 def test_the_logic_of_a_module_runs_its_stages_and_what_follows_where_the_result_is_another(clone):
     clone.edit("pipeline/models/tokenizer.py", "CHARS_PER_TOKEN = 64", "CHARS_PER_TOKEN = 65")
-    clone.edit("pipeline/evaluate/baselines.py", "sublinear_tf=True", "sublinear_tf=False")
+    clone.edit("pipeline/evaluate/baselines.py", '"sublinear_tf": True', '"sublinear_tf": False')
     equal = {*both("tokenize"), *cells("study"), *cells("rival")}  # nothing follows
-    assert clone.repro() == ({"code", *equal, *both("baseline", "evaluate"), "report"}, set())
+    assert clone.repro() == ({"code", *equal, *both("baseline", "inspect", "evaluate"), "report"}, set())
 
 
 def test_one_parameter_of_one_stage_runs_it_and_what_follows(clone):

@@ -31,10 +31,10 @@ def defined_names(path: Path) -> set[str]:
     for statement in parse(path).body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(statement.name)
-        elif isinstance(statement, ast.Assign):
-            names |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
-        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            names.add(statement.target.id)
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            parts = (part for target in targets for part in ast.walk(target))  # of `A, (B, *C) = ...` each name
+            names |= {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
     return names
 
 
@@ -58,6 +58,12 @@ def test_a_module_is_short_and_names_its_subject(path):
     docstring = ast.get_docstring(parse(path))
     assert docstring
     assert docstring.split()[0].strip(",.:") not in NOT_NOUNS
+
+
+def test_each_name_that_a_module_binds_is_defined(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text("A = B = 1\nC, (D, *E) = range(3)\nF: int = A\nx[A], G.y = 1, 2\ndef f(): H = 1\nclass K: L = 1\n")
+    assert defined_names(path) == {"A", "B", "C", "D", "E", "F", "f", "K"}
 
 
 def test_a_public_name_has_one_meaning():

@@ -39,8 +39,8 @@ def test_a_clone_on_another_path_gives_the_same_bytes(clone, packed, python, tmp
     with (other.root / "data/raw/.gitignore").open("a") as stream:  # DVC's own: its order is that of the stages' ends
         stream.write("/tiny\n")
     # The same once more is not computed.
-    restored = of("reviews", "tokenize", "extract", "baseline", "finetune", "evaluate") | STUDY - {"transfer"}
-    restored |= {"pretrain@own"}
+    restored = of("reviews", "tokenize", "extract", "baseline", "inspect", "finetune", "evaluate")
+    restored |= STUDY - {"transfer"} | {"pretrain@own", "inspect@topics"}
     shutil.copytree(clone.root / ".dvc/cache", other.root / ".dvc/cache", dirs_exist_ok=True)
     assert other.repro() == (of("reviews") - restored | {"corpus", "transfer", "report"}, restored)
     # The checksum of every output: examples, tokens, weights, page.

@@ -3,13 +3,24 @@
 import re
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from dvc.utils.serialize import parse_yaml
 
-from benchmarks.study import collect, overlay, render_figures, render_page, reproduce, update_clone, write_documents
+from benchmarks.study import (
+    collect,
+    overlay,
+    render_figures,
+    render_page,
+    reproduce,
+    standalone_svg,
+    update_clone,
+    write_documents,
+)
 from pipeline.core.errors import UsageError
 from pipeline.core.files import read_json, write_json
+from pipeline.report.charts.study import draw_study
 from pipeline.repository.durations import read_durations, record_duration
 from pipeline.settings.parse import parse_params
 from pipeline.settings.resolve import resolve_params
@@ -49,6 +60,15 @@ def test_the_documents_are_written_and_render_the_same_from_json(tmp_path):
     assert "| largest class | – (32,000)" in text
     assert "![Held-out perplexity of scratch by step](study-encoder-scratch.svg)" in text
     assert (tmp_path / "study-encoder-scratch.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_figure_is_xml_with_its_colours():
+    text = standalone_svg(draw_study(make_study()["tasks"][0]))
+    root = ElementTree.fromstring(text)  # noqa: S314 - made here
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "prefers-color-scheme: dark" in text
+    assert "--arm0" in text
+    assert "svg .band" in text
 
 
 def test_the_full_profile_is_valid_and_holds_the_small_one():

@@ -98,6 +98,8 @@ def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
         describe_accuracy=verdict.describe_accuracy,
         describe_worth=verdict.describe_worth,
         describe_checks=verdict.describe_checks,
+        describe_suspects=verdict.describe_suspects,
+        describe_reasons=verdict.describe_reasons,
         failed_checks=verdict.failed_checks,
         frequent_errors=verdict.frequent_errors,
         label_columns=label_columns,

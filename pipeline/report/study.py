@@ -6,15 +6,15 @@ from pipeline.core.document import Document
 from pipeline.core.format import (
     count,
     escape_markdown,
-    interval,
     markdown_table,
+    p_cell,
     p_phrase,
-    p_value,
     percent,
     plural,
     points,
-    points_interval,
+    points_and_interval,
     share,
+    share_and_interval,
 )
 from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNPROVEN
 from pipeline.report.verdict import Quote
@@ -171,7 +171,10 @@ def accuracy_table(task: Document) -> str:
     rows = [
         (
             escape_markdown(arm["title"]),
-            *(_describe_accuracy(point["accuracy"]) for point in arm["points"]),
+            *(
+                share_and_interval(*(point["accuracy"][key] for key in ("value", "low", "high")))
+                for point in arm["points"]
+            ),
             share(arm["points"][-1]["macro_f1"]["value"]),
         )
         for arm in task["arms"]
@@ -182,7 +185,7 @@ def accuracy_table(task: Document) -> str:
 
 
 def _describe_accuracy(metric: Document) -> str:
-    return f"{share(metric['value'])} {interval(metric['low'], metric['high'])}".rstrip()
+    return share_and_interval(metric["value"], metric["low"], metric["high"])
 
 
 def comparison_table(task: Document) -> str:
@@ -194,8 +197,8 @@ def comparison_table(task: Document) -> str:
             titles[row["better"]],
             titles[row["than"]],
             count(sizes[row["labels"]]),
-            f"{points(row['difference'])} {points_interval(row['low'], row['high'])}".rstrip(),
-            p_value(row["adjusted"]).replace("<", "&lt;"),
+            points_and_interval(row["difference"], row["low"], row["high"]),
+            p_cell(row["adjusted"]),
             row["outcome"],
         )
         for row in task["comparisons"]

@@ -6,13 +6,13 @@ from pipeline.core.document import Document
 from pipeline.core.format import (
     count,
     escape_markdown,
-    interval,
     markdown_table,
-    p_value,
+    p_cell,
     percent,
-    points,
-    points_interval,
+    points_and_interval,
     share,
+    share_and_interval,
+    size_in_points,
 )
 from pipeline.evaluate.estimate import Estimate
 from pipeline.evaluate.mcnemar import POWER
@@ -25,6 +25,7 @@ from pipeline.report.verdict import (
     describe_accuracy,
     describe_checks,
     describe_confidence,
+    describe_suspects,
     describe_worth,
     failed_checks,
     read_estimate,
@@ -92,7 +93,7 @@ def _result_row(evaluation: Document) -> tuple[str, ...]:
         _format_share(read_estimate(model["macro_f1"])),
         _baseline_accuracy(evaluation, "tfidf"),
         _format_points(gain.difference),
-        p_value(gain.p).replace("<", "&lt;"),
+        p_cell(gain.p),
         gain.outcome,
         _baseline_accuracy(evaluation, "probe"),
         f"{WORTH_CELLS[probe.outcome]}: {probe_points}" if probe.outcome in WORTH_CELLS else probe.outcome,
@@ -104,11 +105,11 @@ def _baseline_accuracy(evaluation: Document, baseline: str) -> str:
 
 
 def _format_points(difference: Estimate) -> str:
-    return f"{points(difference.value)} {points_interval(difference.low, difference.high)}".rstrip()
+    return points_and_interval(difference.value, difference.low, difference.high)
 
 
 def _format_share(estimate: Estimate) -> str:
-    return f"{share(estimate.value)} {interval(estimate.low, estimate.high)}".rstrip()
+    return share_and_interval(estimate.value, estimate.low, estimate.high)
 
 
 def _task_section(task: Task) -> str:
@@ -133,6 +134,7 @@ def _task_section(task: Task) -> str:
             f"{escape_markdown(machine)}. "
             f"Checks of the data: {describe_checks(task.findings)}.\n",
             *_list_failed_checks(task),
+            f"{describe_suspects(task.inspection)}\n",
         )
     )
 
@@ -143,7 +145,7 @@ def _describe_detectable_drop(evaluation: Document) -> str:
     smallest = smallest_drop((DISAGREEMENT / evaluation["rows"]) ** 0.5, largest=0.0, level=level)
     return (
         f"If a later model predicts {percent(DISAGREEMENT)} of the test rows differently, a drop of "
-        f"{points(smallest).lstrip('+')} points or more can be detected (one-sided level {percent(level)}, power "
+        f"{size_in_points(smallest)} or more can be detected (one-sided level {percent(level)}, power "
         f"{percent(POWER)}).\n"
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.core.document import Document
-from pipeline.core.format import count, interval, p_phrase, percent, plural, points, share
+from pipeline.core.format import count, p_phrase, percent, plural, share_and_interval, size_in_points
 from pipeline.evaluate.estimate import Estimate
 from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN, classify_difference
 
@@ -29,6 +29,7 @@ class Task(NamedTuple):
     name: str
     intake: Document
     findings: Document
+    inspection: Document
     history: Document
     evaluation: Document
     projection: Document
@@ -105,7 +106,7 @@ def describe_accuracy(evaluation: Document, *, quote: Quote = str) -> str:
     rows = plural(evaluation["rows"], "test example")
     if accuracy.value is None:
         return f"The accuracy could not be measured on {rows}{_because(accuracy.reason, quote)}."
-    value = f"{share(accuracy.value)} {interval(accuracy.low, accuracy.high)}".rstrip()
+    value = share_and_interval(accuracy.value, accuracy.low, accuracy.high)
     return f"Accuracy {value} on {rows}; {_compare(accuracy_gain(evaluation), BASELINE_TITLES['tfidf'], quote)}."
 
 
@@ -120,10 +121,10 @@ def _compare(gain: Gain, name: str, quote: Quote) -> str:
     if gain.outcome == UNMEASURED or value is None:
         return f"not compared with {name}{_because(gain.difference.reason, quote)}"
     p = "" if gain.p is None else f" ({p_phrase(gain.p)})"
-    size = points(value).lstrip("+−")
-    if size == "0.0":
+    size = size_in_points(value)
+    if size == "0.0 points":
         return f"level with {name}{p}"
-    side = f"{size} {'point' if size == '1.0' else 'points'} {'above' if value > 0 else 'below'} {name}"
+    side = f"{size} {'above' if value > 0 else 'below'} {name}"
     return f"{side}, which may be due to chance{p}" if gain.outcome == UNPROVEN else f"{side}{p}"
 
 
@@ -140,3 +141,26 @@ def describe_checks(findings: Document) -> str:
     parts += [plural(len(failed) - critical, "warning")] if len(failed) > critical else []
     parts += [f"{count(critical)} critical"] if critical else []
     return ", ".join(parts)
+
+
+# ------------------------------------------------------------------------------------------------ suspects
+def describe_suspects(inspection: Document) -> str:
+    """Return how many examples are suspicious, and why; one may be so for several reasons."""
+    reasons = inspection["reasons"]
+    total = f"{count(inspection['suspicious'])} of {plural(inspection['rows'], 'example')}"
+    return (
+        f"{total} are suspicious: {count(reasons['label'])} by their label, {count(reasons['duplicate'])} by a near "
+        f"duplicate with another label, {count(reasons['outlier'])} because they resemble no other. Models fitted to "
+        f"the other examples agree with {percent(round(inspection['agreement'], 4))} of the labels."
+    )
+
+
+def describe_reasons(suspect: Document) -> str:
+    """Return why an example is suspicious."""
+    lines = ", ".join(map(count, suspect["rivals"]))
+    phrases = {
+        "label": "the label is probably wrong",
+        "duplicate": f"nearly equal texts with another label: line {lines}",
+        "outlier": "resembles no other example",
+    }
+    return "; ".join(phrases[reason] for reason in suspect["reason"])

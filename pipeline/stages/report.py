@@ -16,6 +16,7 @@ def run(
     *,
     intake: In,
     findings: In,
+    inspection: In,
     history: In,
     evaluation: In,
     projection: In,
@@ -26,7 +27,7 @@ def run(
     summary: Out,
 ) -> None:
     """Write the page and the summary of the tasks in `params`; other files in the folders are ignored."""
-    folders = (intake, findings, history, evaluation, projection)
+    folders = (intake, findings, inspection, history, evaluation, projection)
     tasks = [Task(name, *(read_json(folder / f"{name}.json") for folder in folders)) for name in params.tasks]
     study = read_json(transfer)
     encoders = [read_json(pretraining / f"{name}.json") for name in params.encoders]

@@ -30,8 +30,9 @@ PARTS = (
     "pipeline",
     "data/.gitignore",
     "data/profiles.json",
+    "data/corrections",
 )
-PER_TASK = ("ingest", "validate", "tokenize", "extract", "baseline", "finetune", "evaluate")
+PER_TASK = ("ingest", "validate", "tokenize", "extract", "baseline", "inspect", "finetune", "evaluate")
 SAMPLE = ROOT / "data" / "sample"
 FILES = ("reviews.csv", "topics.jsonl")
 TOPICS = sorted({json.loads(line)["label"] for line in (SAMPLE / "topics.jsonl").read_text().splitlines()})
@@ -175,7 +176,7 @@ def settings(shas: dict[str, str]) -> str:
         },
     }
     values["validate"]["min_rows"] = 5
-    values["tokenize"]["max_length"] = 32
+    values["tokenize"] |= {"max_length": 32, "max_unknown_share": 1.0}  # a tokenizer of few words
     values["finetune"] |= {"learning_rate": 3e-3, "evaluations": 1}
     # Tiny models: more threads cost more than they bring.
     for stage in ("extract", "finetune"):

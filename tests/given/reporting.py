@@ -116,9 +116,13 @@ def intake(task: str, labels: list[str], matrix: list[list[int]]) -> dict[str, A
         "file": f"source/{task}.tsv",
         "rows": kept + 24,
         "kept": kept,
-        "dropped": {"empty": 1, "duplicates": 17, "conflicts": 6, "leaks": 0},
+        "dropped": {"empty": 1, "unlabelled": 0, "duplicates": 17, "conflicts": 6, "leaks": 0},
+        "corrections": {"given": 5, "applied": 3, "removed": 1, "needless": 0, "stale": {"count": 2, "ids": ["0a"]}},
         "conflicts": {"texts": 3, "rows": 6, "lines": [119, 1240, 3307, 5010, 5011]},
-        "changed": {"normalised": 12, "controls": 3},
+        "changed": {
+            name: {"rows": rows, "lines": []}
+            for name, rows in (("trimmed", 0), ("normalised", 12), ("controls", 3), ("misread", 0))
+        },
         "splits": splits,
     }
 
@@ -211,6 +215,23 @@ def projection(labels: list[str], matrix: list[list[int]], texts: list[str]) -> 
     }  # fmt: skip
 
 
+def inspection(task: str, labels: list[str], texts: list[str]) -> dict[str, Any]:
+    """Return suspects of each reason."""
+    reasons = (["label"], ["label", "duplicate"], ["outlier"])
+    suspects = [
+        {
+            "line": 1203 + at, "id": f"{at:016x}", "split": "train", "label": labels[at % len(labels)],
+            "suggested": labels[(at + 1) % len(labels)] if "label" in reasons[at % 3] else None,
+            "confidence": 0.04 * (at + 1), "reason": reasons[at % 3],
+            "rivals": [7, 1999] if "duplicate" in reasons[at % 3] else [], "text": text,
+        }
+        for at, text in enumerate([*texts, "%%%%"])
+    ]  # fmt: skip
+    counts = {name: sum(name in row["reason"] for row in suspects) for name in ("label", "duplicate", "outlier")}
+    return {"task": task, "rows": 10_640, "agreement": 0.80514, "suspicious": len(suspects), "reasons": counts,
+            "suspects": suspects}  # fmt: skip
+
+
 def pretraining(encoder: str = "scratch", *, pairs: bool = True) -> dict[str, Any]:
     """Return the history of a pretraining with four evaluations."""
     rows = [
@@ -244,6 +265,7 @@ def make_task(
         name,
         intake(name, names, rows),
         findings(name),
+        inspection(name, names, list(texts)),
         history(name, names),
         evaluation(name, names, rows, gain=gain, texts=list(texts)),
         projection(names, rows, list(texts)),

@@ -4,7 +4,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -54,13 +54,21 @@ def hub_source(files: Any, **changes: Any) -> dict[str, Any]:
 
 @dataclass
 class Hub:
-    """One repository and how its server misbehaves: `lies` are bytes sent instead, `broken` files break off once."""
+    """One repository and how its server misbehaves.
+
+    `lies` are bytes sent instead, `broken` files break off `breaks` times, `endless` ones never end, and `moved` ones
+    are at another address. `sent` counts the bytes of endless files.
+    """
 
     files: dict[str, bytes]
     kind: str = "dataset"
     id: str = "acme/reviews"
     lies: dict[str, bytes] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    breaks: int = 9
+    endless: set[str] = field(default_factory=set)
+    moved: dict[str, str] = field(default_factory=dict)
+    sent: int = 0
     url: str = ""
 
     def tree(self) -> list[dict[str, Any]]:
@@ -103,9 +111,20 @@ class Handler(BaseHTTPRequestHandler):
         stated = self.hub.entry(name)
         headers = {"X-Repo-Commit": REVISION, "ETag": f'"{stated.get("lfs", stated)["oid"]}"'}
         content = self.hub.lies.get(name, self.hub.files[name])
-        if "Range" in self.headers:
-            self.answer(503)
-        elif self.command == "GET" and name in self.hub.broken:
+        if name in self.hub.moved:
+            self.answer(302, headers={**headers, "Location": self.hub.moved[name]})
+        elif name in self.hub.endless:
+            self.send_response(200)
+            for header, value in {**headers, "Transfer-Encoding": "chunked"}.items():
+                self.send_header(header, value)
+            self.end_headers()
+            if self.command == "HEAD":
+                return
+            with suppress(OSError):  # the reader has had enough
+                while self.hub.sent < 10**9:
+                    self.hub.sent += self.wfile.write(b"10000\r\n" + b"x" * 65_536 + b"\r\n") - 9
+        elif name in self.hub.broken and self.hub.breaks:
+            self.hub.breaks -= 1
             self.answer(200, content, headers, sent=len(content) // 2)
         else:
             self.answer(200, content, headers)
@@ -119,6 +138,41 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body[:sent])
+
+
+@contextmanager
+def serving_endlessly(name: str, moved: str | None = None) -> Iterator[str]:
+    """Serve a package index with one wheel that never ends, or that is `moved` elsewhere; yield the index's address."""
+
+    class Index(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
+            pass
+
+        def do_GET(self) -> None:
+            if not self.path.endswith(".whl"):
+                page = f'<a href="/files/{name}">{name}</a>'.encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
+                return
+            self.send_response(302 if moved else 200)
+            if moved:
+                self.send_header("Location", moved)
+            self.end_headers()
+            with suppress(OSError):
+                for _ in range(0 if moved else 4096):
+                    self.wfile.write(bytes(65_536))
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/simple"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager

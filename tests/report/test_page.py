@@ -65,6 +65,8 @@ def hostile(words: tuple[str, str, str]) -> Task:
         row.update(slice=words[1], value=words[2])
     for row in task.evaluation["worst"]:
         row.update(text=words[1], label=words[2], predicted=words[0])
+    for row in task.inspection["suspects"]:
+        row.update(text=words[1], label=words[2], suggested=words[0])
     task.projection["neighbours"] = [
         {
             "text": words[1],
@@ -183,6 +185,8 @@ def test_the_page_reports_the_results(page: str) -> None:
     assert "Best step 398 (epoch 1.50)" in words
     assert "95% confidence intervals" in words
     assert "+7.8 [+5.2, +10.4] < 0.001 ±2.1 131 46" in words
+    assert "3 of 10,640 examples are suspicious: 2 by their label, 1 by a near duplicate" in words
+    assert "nearly equal texts with another label: line 7, 1,999 1,204 train" in words
 
 
 def test_only_as_many_errors_as_asked_for_are_shown() -> None:

@@ -10,7 +10,7 @@ from pipeline.stages.report import run
 from tests.given.reporting import TEMPLATE_FOLDER, pretraining, three_tasks
 from tests.given.studies import make_study
 
-FOLDERS = ("intake", "findings", "history", "evaluation", "projection")
+FOLDERS = ("intake", "findings", "inspection", "history", "evaluation", "projection")
 ALL = (*FOLDERS, "pretraining")
 
 

@@ -21,7 +21,7 @@ from pipeline.report.charts.svg import (
     ticks,
 )
 
-LEFT = 44.0
+CURVE_LEFT = 44.0
 # Curves by step have wide tick labels beside a turned axis name, and their lines are named at their ends.
 START, RIGHT = 58.0, CHART_WIDTH - 82
 UPPER, LOWER = (20.0, 142.0), (166.0, 288.0)  # top and bottom of the two panels
@@ -49,7 +49,7 @@ CORRECT_SHARES = (
 def draw_calibration(bins: Sequence[Document]) -> Markup:
     """Return the accuracy by confidence, above a strip with the number of examples in each bin."""
     side, strip = 240.0, 40.0
-    x, y = scale((0, 1), (LEFT, CHART_WIDTH - 8)), scale((0, 1), (8 + side, 8))
+    x, y = scale((0, 1), (CURVE_LEFT, CHART_WIDTH - 8)), scale((0, 1), (8 + side, 8))
     floor = side + strip + 18
     used = [bucket for bucket in bins if bucket["count"]]
     spots = [(x(bucket["confidence"]), y(bucket["accuracy"])) for bucket in used]
@@ -82,7 +82,7 @@ def _draw_bin(left: float, right: float, floor: float, height: float) -> Markup:
 
 
 def _draw_tick(y: float, tick: float) -> Markup:
-    return label(LEFT - 7, y + 4, f"{tick:g}", anchor="end")
+    return label(CURVE_LEFT - 7, y + 4, f"{tick:g}", anchor="end")
 
 
 # ------------------------------------------------------------------------------------------------ training

@@ -9,7 +9,7 @@ from pipeline.core.document import Document
 from pipeline.core.format import count, percent, plural, shorten
 from pipeline.report.charts.svg import CHART_WIDTH, Scale, element, image, label, scale, text_width
 
-HEIGHT, LEFT, LINE_HEIGHT = 300.0, 22.0, 18.0
+PLANE, MARGIN, LINE_HEIGHT = 300.0, 22.0, 18.0
 # SVG path segments drawn from a point on, all of about the same area. A class is told by its colour and its shape.
 CLASS_SHAPES = (
     "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0",  # circle
@@ -47,12 +47,12 @@ def draw_projection(labels: Sequence[str], document: Document) -> Markup:
     return image(
         CHART_WIDTH,
         bottom,
-        element("rect", x=LEFT, y=1.0, width=CHART_WIDTH - LEFT - 1, height=HEIGHT - 2, class_="frame"),
+        element("rect", x=MARGIN, y=1.0, width=CHART_WIDTH - MARGIN - 1, height=PLANE - 2, class_="frame"),
         *parts,
         *([element("path", d=rings, class_="ring")] if wrong else []),
-        label((LEFT + CHART_WIDTH) / 2, HEIGHT + 14,
+        label((MARGIN + CHART_WIDTH) / 2, PLANE + 14,
               f"first component: {percent(round(across, 3))} of the variance", kind="axis", anchor="middle"),
-        label(13, HEIGHT / 2, f"second component: {percent(round(up, 3))}", kind="axis", anchor="middle", turn=-90),
+        label(13, PLANE / 2, f"second component: {percent(round(up, 3))}", kind="axis", anchor="middle", turn=-90),
         *legend,
         title="Features of the frozen encoder for test examples",
         description=f"{plural(len(points), 'test example')} on the first two principal components of their features. "
@@ -68,7 +68,7 @@ def _scales(points: Sequence[Document]) -> tuple[Scale, Scale]:
         values = [point[axis] for point in points] or [0.0]
         room = 0.03 * (max(values) - min(values))
         spans.append((min(values) - room, max(values) + room))
-    return scale(spans[0], (LEFT + 8, CHART_WIDTH - 9)), scale(spans[1], (HEIGHT - 9, 9))
+    return scale(spans[0], (MARGIN + 8, CHART_WIDTH - 9)), scale(spans[1], (PLANE - 9, 9))
 
 
 def _look(looks: Mapping[int, tuple[int, str]], index: int) -> tuple[str, str]:
@@ -83,11 +83,11 @@ def _draw_legend(
     entries = [(shorten(labels[index], 24), *_look(looks, index)) for index in own]
     entries += [("other classes", "rest", OTHER_SHAPE)] if others else []
     entries += [("fine-tuned model wrong", "ring", RING)] if wrong else []
-    parts, left, baseline = [], LEFT, HEIGHT + 38
+    parts, left, baseline = [], MARGIN, PLANE + 38
     for name, kind, shape in entries:
         width = text_width(name) + 30
-        if left > LEFT and left + width > CHART_WIDTH:
-            left, baseline = LEFT, baseline + LINE_HEIGHT
+        if left > MARGIN and left + width > CHART_WIDTH:
+            left, baseline = MARGIN, baseline + LINE_HEIGHT
         spot = f"M{left + 6:.1f} {baseline - 4:.1f}{shape}"
         parts += [
             element("path", d=spot, class_=kind if kind == "ring" else f"{kind} dot"),

@@ -1,7 +1,7 @@
 """Accuracy by number of labels as SVG: a line and a band per arm, named at its end."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -21,12 +21,11 @@ from pipeline.report.charts.svg import (
     ticks,
 )
 
-HEIGHT, TOP, FLOOR = 430.0, 14.0, 376.0
-LEFT, PLOT, GAP = 56.0, 470.0, 17.0
-END = LEFT + PLOT
+STUDY_HEIGHT, TOP, FLOOR = 430.0, 14.0, 376.0
+BEGIN, PLOT, GAP = 56.0, 470.0, 17.0
+END = BEGIN + PLOT
 ARM_MARKS = ("circle", "diamond", "square")
 ARM_COLOURS = 6  # in the style sheet; further arms repeat them with another mark and dashes
-STANDALONE_SHEETS = ("colours.css", "charts.css")
 
 
 def draw_study(task: Document) -> Markup:
@@ -39,15 +38,15 @@ def draw_study(task: Document) -> Markup:
     ends = [y(arm["points"][-1]["accuracy"]["value"]) for arm in arms]
     return image(
         END + 36 + max(map(text_width, names)),
-        HEIGHT,
+        STUDY_HEIGHT,
         *(_draw_level(tick, y(tick)) for tick in ticks(*_extent(arms), most=7)),
         *(line(x(size), TOP, x(size), FLOOR, "grid") for size in sizes),
-        line(LEFT, FLOOR, END, FLOOR, "base"),
+        line(BEGIN, FLOOR, END, FLOOR, "base"),
         *(
             label(x(size), FLOOR + 18, words, anchor="middle")
             for size, words in zip(sizes, _describe_sizes(arms[0]), strict=True)
         ),
-        label(LEFT + PLOT / 2, FLOOR + 40, "labelled training examples (log scale)", kind="axis", anchor="middle"),
+        label(BEGIN + PLOT / 2, FLOOR + 40, "labelled training examples (log scale)", kind="axis", anchor="middle"),
         label(14, (TOP + FLOOR) / 2, "test accuracy", kind="axis", anchor="middle", turn=-90),
         *(_draw_band(arm, x, y, look) for arm, (look, _) in zip(arms, looks, strict=True)),
         *(_draw_curve(arm, x, y, look, shape) for arm, (look, shape) in zip(arms, looks, strict=True)),
@@ -62,7 +61,7 @@ def draw_study(task: Document) -> Markup:
 
 def _label_scale(sizes: Sequence[int]) -> Scale:
     low, high = math.log2(sizes[0]), math.log2(sizes[-1])
-    place = scale((low, high), (LEFT + 22, END - 10))
+    place = scale((low, high), (BEGIN + 22, END - 10))
     return lambda size: place(math.log2(size))
 
 
@@ -74,7 +73,7 @@ def _extent(arms: Sequence[Document]) -> tuple[float, float]:
 
 
 def _draw_level(tick: float, y: float) -> Markup:
-    return line(LEFT, y, END, y, "grid") + label(LEFT - 8, y + 4, f"{tick:g}", anchor="end")
+    return line(BEGIN, y, END, y, "grid") + label(BEGIN - 8, y + 4, f"{tick:g}", anchor="end")
 
 
 def _describe_sizes(arm: Document) -> list[str]:
@@ -132,11 +131,3 @@ def _describe_arm(arm: Document) -> str:
         for point, words in zip(arm["points"], _describe_sizes(arm), strict=True)
     )
     return f"{arm['title']}: {accuracies}."
-
-
-def standalone_svg(chart: Markup, templates: Mapping[str, str]) -> str:
-    """Return a chart as the text of a self-contained SVG file; `templates` holds the style sheets by name."""
-    sheets = "".join(templates[name] for name in STANDALONE_SHEETS).rstrip()
-    head, _, rest = str(chart).partition(">")
-    opening = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-    return f'{opening}><style>{sheets}</style><rect class="ground" width="100%" height="100%"/>{rest}\n'

@@ -1,12 +1,10 @@
 import itertools
 import json
 import re
-from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.report.charts.study import draw_study, standalone_svg
-from tests.given.reporting import TEMPLATE_TEXTS
+from pipeline.report.charts.study import draw_study
 from tests.given.studies import make_study
 
 
@@ -40,12 +38,3 @@ def test_hostile_titles_are_text(study):
     svg = draw_study(task)
     assert "<b>" not in svg
     assert "&lt;b&gt;" in svg
-
-
-def test_the_standalone_file_is_xml_with_its_colours(study):
-    text = standalone_svg(draw_study(study["tasks"][0]), TEMPLATE_TEXTS)
-    root = ElementTree.fromstring(text)  # noqa: S314 - made here
-    assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    assert "prefers-color-scheme: dark" in text
-    assert "--arm0" in text
-    assert "svg .band" in text

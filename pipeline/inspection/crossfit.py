@@ -1,0 +1,48 @@
+"""Out-of-sample class probabilities: each example is predicted by models that were fitted without it."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipeline.evaluate.baselines import predict_probe, predict_tfidf
+from pipeline.evaluate.metrics import Floats, Ints, Vectors
+from pipeline.settings.task import BaselineParams
+
+
+def predict_out_of_sample(
+    params: BaselineParams, texts: Sequence[str], vectors: Vectors, classes: Ints, folds: Ints, *, count: int
+) -> Iterator[tuple[Ints, Floats]]:
+    """Yield (positions (n,), probabilities (n, count)) for each fold: the mean of TF-IDF and of the probe.
+
+    `vectors` (N, H) are the frozen encoder's, `classes` (N,) class indices, `folds` (N,) the fold of each example. To
+    predict a fold, the next one is the validation split that chooses the strength, and the others are the train split.
+    The two models err differently, so their mean ranks wrong labels better than either.
+
+    Raises:
+        DataError: A train split has one class only, or no n-gram is frequent enough.
+        UsageError: The solver did not converge.
+    """
+    number = int(folds.max()) + 1
+    for fold in range(number):
+        tuning = (fold + 1) % number
+        held_out, validation = np.flatnonzero(folds == fold), np.flatnonzero(folds == tuning)
+        train = np.flatnonzero((folds != fold) & (folds != tuning))
+
+        def select(rows: Ints) -> list[str]:
+            return [texts[row] for row in rows]
+
+        tfidf = predict_tfidf(
+            params,
+            train=(select(train), classes[train]),
+            validation=(select(validation), classes[validation]),
+            texts=select(held_out),
+            classes=count,
+        )
+        probe = predict_probe(
+            params,
+            train=(vectors[train], classes[train]),
+            validation=(vectors[validation], classes[validation]),
+            features=vectors[held_out],
+            classes=count,
+        )
+        yield held_out, (tfidf.probabilities + probe.probabilities) / 2

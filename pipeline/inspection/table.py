@@ -1,0 +1,69 @@
+"""The suspects of a task as a table to edit, and as a document for the report."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from pipeline.core.document import Document
+from pipeline.core.tables import labels_of
+from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.inspection.suspects import REASONS, Suspect
+from pipeline.settings.corrections import inert_cell
+
+COLUMNS = ("line", "id", "split", "label", "suggested", "confidence", "reason", "rivals", "text", "correction")
+_CONFIDENCE_DIGITS = 4  # the last bits depend on the processor
+
+
+def tabulate_suspects(suspects: Sequence[Suspect], examples: pa.Table) -> list[Document]:
+    """Return each suspect as strict JSON, in order: the columns of `COLUMNS` but the last."""
+    labels = labels_of(examples)
+    rows = examples.take([suspect.row for suspect in suspects]).to_pylist()
+    lines = examples["row"]
+    return [
+        {
+            "line": row["row"],
+            "id": row["id"],
+            "split": row["split"],
+            "label": labels[row["label"]],
+            "suggested": None if suspect.suggested is None else labels[suspect.suggested],
+            "confidence": round(suspect.confidence, _CONFIDENCE_DIGITS),
+            "reason": list(suspect.reasons),
+            "rivals": [lines[rival].as_py() for rival in suspect.rivals],
+            "text": row["text"],
+        }
+        for suspect, row in zip(suspects, rows, strict=True)
+    ]
+
+
+def format_table(suspects: Sequence[Document]) -> str:
+    """Return described suspects as CSV with an empty column `correction`, for any spreadsheet (with a BOM)."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for suspect in suspects:
+        values = {
+            **suspect,
+            "suggested": suspect["suggested"] or "",
+            "reason": " ".join(suspect["reason"]),
+            "rivals": " ".join(map(str, suspect["rivals"])),
+            "correction": "",
+        }
+        writer.writerow(inert_cell(str(values[name])) for name in COLUMNS)
+    return "\ufeff" + text.getvalue()
+
+
+def summarize_suspects(suspects: Sequence[Suspect], classes: Ints, probabilities: Floats) -> Document:
+    """Return the number of examples, how often the out-of-sample models agree with their labels, and the reasons.
+
+    An example may be suspicious for several reasons.
+    """
+    counts = Counter(reason for suspect in suspects for reason in suspect.reasons)
+    return {
+        "rows": len(classes),
+        "agreement": float((probabilities.argmax(axis=1) == classes).mean()),
+        "suspicious": len(suspects),
+        "reasons": {reason: counts[reason] for reason in REASONS},
+    }
