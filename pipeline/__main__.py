@@ -46,7 +46,7 @@ def _answer(word: str, rest: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         raise
-    except Exception:
+    except Exception:  # anything else is a fault of this code, and must not exit with 1, which says "a gate failed"
         traceback.print_exc()
         print(f"{word}: a fault of the pipeline itself. Report it with the lines above.", file=sys.stderr)
         return FAULT_CODE

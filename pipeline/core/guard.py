@@ -119,7 +119,7 @@ def _stoppable(request: _Request) -> Iterator[None]:
         yield
     except Stopped:
         raise
-    except BaseException as error:
+    except BaseException as error:  # a library may have made any error of `Stopped`
         if request.made:
             raise Stopped(f"stopped. {AGAIN}") from error
         raise

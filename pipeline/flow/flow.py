@@ -66,7 +66,7 @@ def transferline(
         return Failed(name=type(error).__name__, message=str(error))
     except KeyboardInterrupt:
         return Cancelled(message="stopped by Ctrl-C")
-    except Exception as error:
+    except Exception as error:  # a fault of this code: the run ends as failed, and the command exits with 70
         get_run_logger().exception("the run broke")
         return Failed(name="Broken", message=f"a fault of the pipeline itself, {error!r}. Report it with the log.")
 

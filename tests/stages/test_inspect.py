@@ -28,6 +28,7 @@ def inputs(tmp_path):
         f"=the {random.choice(words[label])} and the {random.choice(words[label])} of {random.bytes(12).hex()}"
         for label in true
     ]
+    texts[31] = f"{texts[30]}!"  # of the other class
     vectors = random.normal(size=(ROWS, 8)).astype(np.float32) * 0.1
     vectors[np.arange(ROWS), true] += 1
     vectors[11] = [0, 0, 0, 0, 0, 0, 0, -1]
@@ -74,6 +75,14 @@ def test_wrong_labels_come_first_and_the_odd_example_is_an_outlier(inputs, tmp_p
     assert document["suspicious"] == len(document["suspects"])
     assert document["rows"] == ROWS
     assert document["agreement"] == pytest.approx(1 - len(wrong) / ROWS, abs=0.02)
+
+
+def test_near_duplicates_of_two_classes_name_the_line_of_each_other(inputs, tmp_path):
+    document, table = inspect(inputs[0], tmp_path / "out")
+    assert document["reasons"]["duplicate"] == 2
+    rivals = {row["line"]: row["rivals"] for row in document["suspects"] if "duplicate" in row["reason"]}
+    assert rivals == {32: [33], 33: [32]}
+    assert {row["line"]: row["rivals"] for row in csv.DictReader(io.StringIO(table, newline=""))}["32"] == "33"
 
 
 def test_the_table_filled_in_is_a_file_of_corrections(inputs, tmp_path):

@@ -1,0 +1,45 @@
+import json
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.inspection.crossfit import predict_out_of_sample
+from pipeline.settings.parse import parse_params
+from pipeline.settings.task import BaselineParams
+
+ROWS, WIDTH = 150, 300
+
+
+def predict(classes, vectors, texts, folds=5):
+    plain, _ = parse_params(Path("params.yaml").read_text(encoding="utf-8"))
+    params = BaselineParams.model_validate_json(json.dumps({**plain["baseline"], "task": "t"}))
+    dealt = np.arange(len(classes)) % folds
+    return list(predict_out_of_sample(params, texts, vectors, classes, dealt, count=2))
+
+
+def test_a_model_that_could_memorise_knows_nothing_of_random_labels():
+    """The vectors are wider than the rows are many, so a model that had seen a row would know its label."""
+    random = np.random.default_rng(0)
+    classes, vectors = random.integers(0, 2, ROWS), random.normal(size=(ROWS, WIDTH)).astype(np.float32)
+    right = [
+        (values.argmax(axis=1) == classes[rows]).mean() for rows, values in predict(classes, vectors, ["a b"] * ROWS)
+    ]
+    assert np.mean(right) < 0.65
+
+
+def test_each_example_is_predicted_once_with_probabilities():
+    random = np.random.default_rng(1)
+    classes, vectors = random.integers(0, 2, ROWS), random.normal(size=(ROWS, 4)).astype(np.float32)
+    parts = predict(classes, vectors, ["a b"] * ROWS)
+    assert sorted(np.concatenate([rows for rows, _ in parts]).tolist()) == list(range(ROWS))
+    assert np.allclose(np.concatenate([values for _, values in parts]).sum(axis=1), 1)
+
+
+def test_both_models_have_a_say():
+    random = np.random.default_rng(2)
+    classes, noise = random.integers(0, 2, ROWS), random.normal(size=(ROWS, 4)).astype(np.float32)
+    told = [f"{'sun' if label else 'moon'} and more" for label in classes]
+    shown = noise + 5 * classes[:, None].astype(np.float32)
+    for vectors, texts in ((noise, told), (shown, ["a b"] * ROWS)):
+        for rows, values in predict(classes, vectors, texts):
+            assert (values.argmax(axis=1) == classes[rows]).mean() > 0.8
