@@ -69,16 +69,14 @@ class Strike(NamedTuple):
 def list_targets(clone: Clone, names: Sequence[str] = STAGES) -> list[Target]:
     """Return one instance of each stage (of those named), after an undisturbed run of it, in the order of dvc.yaml."""
     with Repo(str(clone.root)) as repo:
-        stages = {
-            stage.name.partition("@")[0]: stage for stage in repo.index.stages if stage.name.partition("@")[0] in names
-        }
-        found = [
+        stages = {stage.name.partition("@")[0]: stage for stage in repo.index.stages}
+        instances = [
             (name, tuple(shlex.split(stage.cmd)), tuple(Path(out.fs_path) for out in stage.outs))
             for name, stage in stages.items()
             if name in names
         ]
     targets = []
-    for name, words, outs in found:
+    for name, words, outs in instances:
         clear(outs)
         begun = time.monotonic()
         with run(clone, words) as process:
@@ -159,15 +157,17 @@ def strike(clone: Clone, target: Target, number: signal.Signals, moment: float, 
             process.kill()
             output, _ = process.communicate()
     seconds, code = time.monotonic() - struck, process.returncode
-    faults += list(judge(target, number, code, output))
+    faults += list(judge(target, number, code, output, working=working))
     restore(target)
     return Strike(target.name, number, working, moment, code, seconds, tuple(faults))
 
 
-def judge(target: Target, number: signal.Signals, code: int, output: str) -> Iterator[str]:
-    """Yield what is wrong with the end of a stage that was struck."""
+def judge(target: Target, number: signal.Signals, code: int, output: str, *, working: bool = False) -> Iterator[str]:
+    """Yield what is wrong with the end of a stage that was struck, `working` if it had locked its outputs."""
     if code not in ALLOWED[number]:
         yield f"exit code {code}: {output[-2000:]}"
+    if working and code == -signal.SIGTERM and not all(out.exists() for out in target.outs):
+        yield "was not stopped in order: its guard was missing"
     if "Traceback" in output or "Exception ignored" in output:
         yield f"a traceback: {output[-2000:]}"
     left = hash_files(target.outs)

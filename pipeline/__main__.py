@@ -1,5 +1,6 @@
 """The command line `python -m pipeline`: one stage, or one of the commands that people type."""
 
+import errno
 import importlib
 import io
 import os
@@ -7,12 +8,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from pipeline.core.errors import FAULT_CODE, PipelineError, Stopped
+from pipeline.core.errors import FAULT_CODE, EnvironmentFault, PipelineError, Stopped
 from pipeline.core.format import inert
 
 INTERRUPTED, CLOSED = 130, 141  # 128 + SIGINT, and + SIGPIPE, as a shell reports them
+UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT)  # errors of a stream that nobody reads, or of a full disk
 USAGE = """usage: python -m pipeline STAGE [NAME] --OPTION PATH ...   (the whole lines are in dvc.yaml)
        python -m pipeline COMMAND [ARGUMENT ...]
 stages: {stages}
@@ -26,16 +28,26 @@ def main(arguments: Sequence[str]) -> int:
         code = _answer(word, arguments[1:])
         print(end="", flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        _drop_output()
         return CLOSED
+    except OSError as error:
+        _drop_output()
+        with suppress(OSError):  # the disk of standard error may be full as well
+            print(f"{word}: output could not be written, {error}. Free space, then run again.", file=sys.stderr)
+        return EnvironmentFault.exit_code
     return code
+
+
+def _drop_output() -> None:
+    """Send what Python still flushes at its end to nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _answer(word: str, rest: Sequence[str]) -> int:
     """Run one stage or command and return its exit code.
 
     Raises:
-        BrokenPipeError: Nobody reads the output any more.
+        OSError: Nobody reads the output any more, or the disk is full.
     """
     try:
         return _run(word, rest)
@@ -44,9 +56,9 @@ def _answer(word: str, rest: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except Exception:  # anything else is a fault of this code, and must not exit with 1, which says "a gate failed"
+    except Exception as error:  # a fault of this code, which must not exit with 1: that says "a gate failed"
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            raise
         traceback.print_exc()
         print(f"{word}: a fault of the pipeline itself. Report it with the lines above.", file=sys.stderr)
         return FAULT_CODE

@@ -18,6 +18,7 @@ from pipeline.settings.resolve import resolve_params
 
 SETTINGS = Path("params.yaml")
 FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
+RESTORE = f"Run `git checkout -- {PROFILES}` to restore it."
 README, SUMMARY, PAGE = Path("README.md"), Path("data/report.md"), Path("data/report.html")
 
 
@@ -30,7 +31,7 @@ def accept_profiles(tasks: Sequence[str]) -> None:
     """
     if not tasks:
         raise UsageError("no task. Run `python -m pipeline accept TASK ...`.")
-    profiles = read_json(PROFILES)
+    profiles = read_json(PROFILES, fix=RESTORE)
     for task in tasks:
         profiles = set_reference(profiles, task, read_json(FINDINGS / f"{task}.json")["profile"])
     write_json(PROFILES, profiles)
@@ -41,15 +42,14 @@ def update_readme(arguments: Sequence[str]) -> None:
     """Rewrite the README's picture from DVC's graph of the stages, and its table from the report.
 
     Raises:
-        UsageError: There are arguments, or a part is missing.
-        EnvironmentFault: There is no DVC repository.
+        UsageError: There are arguments, no report yet, or a part of the README is missing.
+        EnvironmentFault: There is no DVC repository, or no README.
     """
     if arguments:
         raise UsageError("takes no arguments. Run `python -m pipeline readme`.")
     needs = importlib.import_module("pipeline.repository.graph").stage_needs()  # no other command waits for DVC
-    text = README.read_text(encoding="utf-8")
-    text = replace_part(text, "picture", f"```mermaid\n{draw_stages(needs)}\n```")
-    text = replace_part(text, "results", first_table(SUMMARY.read_text(encoding="utf-8")))
+    text = replace_part(_read_text(README), "picture", f"```mermaid\n{draw_stages(needs)}\n```")
+    text = replace_part(text, "results", first_table(_read_report()))
     with publish(README) as partial:
         partial.write_text(text, encoding="utf-8")
 
@@ -62,9 +62,7 @@ def print_results(arguments: Sequence[str]) -> None:
     """
     if arguments:
         raise UsageError("takes no arguments. Run `python -m pipeline results`.")
-    if not SUMMARY.is_file():
-        raise UsageError(f"report not found: {SUMMARY}. {REPRODUCE}")
-    table = html.unescape(first_table(SUMMARY.read_text(encoding="utf-8")))  # a terminal shows no Markdown
+    table = html.unescape(first_table(_read_report()))  # a terminal shows no Markdown
     print(f"{table}\n\nThe whole report: {PAGE.resolve()}")
 
 
@@ -108,15 +106,24 @@ def overlay_settings(arguments: Sequence[str]) -> None:
             "takes the YAML of a small profile and the params.yaml of the other revision. "
             "Run `python -m pipeline overlay SMALL OTHER`."
         )
-    try:
-        own, small, other = (Path(name).read_text(encoding="utf-8") for name in (str(SETTINGS), *arguments))
-    except (OSError, UnicodeDecodeError) as error:
-        raise EnvironmentFault(f"the overlay could not be read, {error}. Correct the path or the file.") from error
-    text = overlay_params(own, small, other)
-    resolve_params(text, read_json(PROFILES))
+    text = overlay_params(*(_read_text(path) for path in (SETTINGS, *map(Path, arguments))))
+    resolve_params(text, read_json(PROFILES, fix=RESTORE))
     with publish(SETTINGS) as partial:
         partial.write_text(text, encoding="utf-8")
     print(f"{SETTINGS} now holds the small profile of {arguments[0]}; its results are not those of the full run.")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentFault(f"{path}: could not be read, {error}. Correct the path or the file.") from error
+
+
+def _read_report() -> str:
+    if not SUMMARY.is_file():
+        raise UsageError(f"report not found: {SUMMARY}. {REPRODUCE}")
+    return _read_text(SUMMARY)
 
 
 # A command may return an exit code; None is 0.

@@ -33,6 +33,15 @@ def test_accept_says_what_it_lacks(workspace, capsys, words, code, message):
     assert json.loads((workspace / "data/profiles.json").read_text()) == {"old": PROFILE}
 
 
+def test_the_profiles_that_git_keeps_are_not_to_be_reproduced(workspace, capsys):
+    (workspace / "data/profiles.json").write_text("{")
+    assert main(["accept", "new"]) == 4
+    errors = capsys.readouterr().err
+    assert "data/profiles.json: " in errors
+    assert "git checkout" in errors
+    assert "dvc repro" not in errors
+
+
 def test_readme_rewrites_its_two_parts(workspace, monkeypatch):
     marks = "a\n<!-- picture -->\n<!-- /picture -->\nb\n<!-- results -->\nold\n<!-- /results -->\n"
     (workspace / "README.md").write_text(marks)
@@ -42,6 +51,15 @@ def test_readme_rewrites_its_two_parts(workspace, monkeypatch):
     expected = marks.replace("<!-- picture -->\n", '<!-- picture -->\n```mermaid\nflowchart LR\n    x["x"]\n```\n')
     assert (workspace / "README.md").read_text() == expected.replace("old", "| a |\n| - |\n| 1 |")
     assert main(["readme", "please"]) == 2
+
+
+def test_readme_says_what_it_lacks(workspace, monkeypatch, capsys):
+    monkeypatch.setattr("pipeline.repository.graph.stage_needs", lambda: {"x": frozenset()})
+    assert main(["readme"]) == 4
+    assert "README.md: " in capsys.readouterr().err
+    (workspace / "README.md").write_text("<!-- picture -->\n<!-- /picture -->\n<!-- results -->\n<!-- /results -->\n")
+    assert main(["readme"]) == 2
+    assert "data/report.md" in capsys.readouterr().err
 
 
 def test_results_prints_the_table_and_where_the_page_is(workspace, capsys):
@@ -75,6 +93,9 @@ def test_overlay_writes_the_small_params(workspace, capsys):
     assert "max_length: 64" in (workspace / "params.yaml").read_text(encoding="utf-8")
     assert main(["overlay", small]) == 2
     assert main(["overlay", small, "absent.yaml"]) == 4
+    (workspace / "latin.yaml").write_bytes("größe: 1\n".encode("latin-1"))
+    assert main(["overlay", "latin.yaml", "other.yaml"]) == 4
+    assert "latin.yaml: " in capsys.readouterr().err
     (workspace / "bad.yaml").write_text("finetune: {epochs: 0}\n")
     (workspace / "params.yaml").write_text(text, encoding="utf-8")
     assert main(["overlay", "bad.yaml", "other.yaml"]) == 2

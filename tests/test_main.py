@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,30 @@ def test_a_pipe_that_nobody_reads_ends_the_command_quietly(workspace):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.is_char_device(), reason="only Linux has a device that is full")
+@pytest.mark.parametrize("rows", [1, 10_000], ids=["at the end", "at once"])
+def test_a_full_disk_behind_standard_output_is_an_environment_fault(workspace, rows):
+    (workspace / "data/report.md").write_text(TABLE + "| 1 |\n" * rows, encoding="utf-8")
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "results"], env=ENVIRONMENT, cwd=workspace, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 4
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("results: ")
+    assert "No space left" in line
+
+
+@pytest.mark.skipif(not FULL.is_char_device(), reason="only Linux has a device that is full")
+def test_a_full_disk_behind_standard_error_says_no_gate_failed(workspace):
+    with FULL.open("wb") as full:
+        done = subprocess.run([*COMMAND, "nothing"], env=ENVIRONMENT, cwd=workspace, stderr=full, check=False)
+    assert done.returncode == 4
 
 
 ENCODINGS = [

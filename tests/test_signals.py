@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.signals import Strike, Target, hash_files, judge, list_targets, soak, tabulate
+from benchmarks.signals import Strike, Target, hash_files, judge, list_targets, soak, strike, tabulate
 from tests.given.clones import prepare
 
 
@@ -16,6 +16,13 @@ def test_stages_that_are_struck_end_in_order_and_the_next_run_gives_the_same_byt
     assert [strike.stage for strike in done] == ["params", "ingest", "finetune"] * 3
     assert {strike.number for strike in done} == {signal.SIGTERM, signal.SIGKILL}
     assert {strike.working for strike in done} == {True, False}
+
+
+def test_a_stage_that_is_struck_during_its_work_stops_in_order(shared, python, tmp_path):
+    clone = prepare(shared, python)[0].copy(tmp_path / "struck")
+    (finetune,) = list_targets(clone, ("finetune",))
+    hit = strike(clone, finetune, signal.SIGTERM, finetune.work / 4, working=True)
+    assert (hit.code, hit.faults) == (143, ())
 
 
 @pytest.fixture
@@ -50,6 +57,14 @@ def test_what_is_whole_or_absent_is_no_fault(target, tmp_path, number, code):
     assert list(judge(target, number, code, "stopped")) == []
     (tmp_path / "whole").unlink()
     assert list(judge(target, number, code, "stopped")) == []
+
+
+def test_a_stage_that_was_at_work_may_not_simply_die(target, tmp_path):
+    assert list(judge(target, signal.SIGTERM, -15, "", working=True)) == []
+    (tmp_path / "whole").unlink()
+    assert list(judge(target, signal.SIGTERM, 143, "", working=True)) == []
+    (fault,) = judge(target, signal.SIGTERM, -15, "", working=True)
+    assert "guard" in fault
 
 
 def test_the_table_counts_ends_and_faults():

@@ -4,6 +4,8 @@
 |-----------|--------------------|----------------------------------------------|-----------------------------------|
 | 0         | none               |                                              |                                   |
 | 1         | `Regression`       | a model is worse than its gates allow        | does not help                     |
+| 1         | none, of `plan`    | there is work to do                          | helps after `run`                 |
+| 1         | none, of `run`     | a stage failed; its own code is in the log   | depends on that code              |
 | 2         | `UsageError`       | a parameter or an argument is wrong          | does not help                     |
 | 3         | `DataError`        | the data break what later stages rely on     | does not help                     |
 | 4         | `EnvironmentFault` | disk, network, library or a damaged file     | may help                          |
@@ -21,9 +23,8 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any
 
-FAULT_CODE = (
-    70  # EX_SOFTWARE of sysexits.h; Python's own 1 says of a gate that it failed, and of a plan that there is work
-)
+# EX_SOFTWARE of sysexits.h. Python's own 1 is taken: a gate or a stage failed, or a plan has work to do.
+FAULT_CODE = 70
 REPRODUCE = "Run `dvc repro` to create it."  # the fix of a file that a stage has written
 
 

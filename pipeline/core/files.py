@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,8 @@ def publish(out: Path) -> Iterator[Path]:
         EnvironmentFault: The body raised `OSError` (disk full, no permission).
     """
     partial = out.with_name(out.name + ".partial")
-    remove(partial)
     try:
+        remove(partial)
         out.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         _sync(partial)
@@ -38,7 +38,8 @@ def publish(out: Path) -> Iterator[Path]:
         remove(old)
         _sync(out.parent, deep=False)
     except OSError as error:
-        remove(partial)
+        with suppress(OSError):  # what could not be made may not be removable either
+            remove(partial)
         raise EnvironmentFault(
             f"{out}: could not be written, {error}. Free space or fix the permissions, then run again."
         ) from error
@@ -67,8 +68,8 @@ def write_json(out: Path, value: object) -> None:
         partial.write_text(json_text(value), encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Return the value of a strict JSON file.
+def read_json(path: Path, *, fix: str = REPRODUCE) -> Any:
+    """Return the value of a strict JSON file; `fix` ends the message if it cannot be read.
 
     Raises:
         EnvironmentFault: The file is missing, not UTF-8, not JSON, or holds NaN or Infinity.
@@ -80,7 +81,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
     except (OSError, ValueError) as error:
-        raise EnvironmentFault(f"{path}: could not be read, {error}. {REPRODUCE}") from error
+        raise EnvironmentFault(f"{path}: could not be read, {error}. {fix}") from error
 
 
 def _sync(path: Path, *, deep: bool = True) -> None:

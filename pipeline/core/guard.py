@@ -57,9 +57,10 @@ def lock_outputs(outs: Iterable[Path]) -> Iterator[None]:
 
     Raises:
         Busy: Another process holds one of the locks; the message names it.
-        EnvironmentFault: A lock file could not be created.
+        EnvironmentFault: A lock file could not be created or locked.
     """
-    mine = outs if int(os.environ.get("RANK", "0")) == 0 else ()
+    rank = os.environ.get("RANK", "")
+    mine = () if rank.isdecimal() and int(rank) else outs  # what is no number does not come from torchrun
     with ExitStack() as locks:
         for out in sorted({path.absolute() for path in mine}):
             root = next((folder for folder in out.parents if (folder / ".dvc").is_dir()), None)
@@ -85,6 +86,10 @@ def _lock(stream: IO[str], out: Path) -> None:
         stream.seek(0)
         holder = stream.read().strip() or "one that is just starting"
         raise Busy(f"{out}: another run is writing it, {holder}. Wait for it or stop it, then run again.") from error
+    except OSError as error:  # some network file systems have no locks
+        raise EnvironmentFault(
+            f"{out}: could not be locked, {error}. Move the project to a file system with locks."
+        ) from error
     stream.truncate(0)
     stream.write(f"process {os.getpid()}, since {datetime.now().astimezone().isoformat(' ', 'seconds')}")
     stream.flush()

@@ -17,10 +17,15 @@ LINE = re.compile(r"step (?P<step>\d+)/(?P<steps>\d+), epoch (?P<epoch>[\d.]+): 
 class Progress:
     """The progress of a training: a bar on standard error, or lines on standard output, each flushed."""
 
-    def __init__(self, steps: int, *, between: float = SECONDS_BETWEEN_LINES, shown: bool = True) -> None:
-        """Start the clock of a training of `steps` steps; plain lines are at least `between` seconds apart."""
-        self._steps, self._between, self._shown = steps, between, shown
-        self._bar = tqdm(total=steps, unit="step", disable=None if shown else True, dynamic_ncols=True)
+    def __init__(
+        self, steps: int, *, done: int = 0, between: float = SECONDS_BETWEEN_LINES, shown: bool = True
+    ) -> None:
+        """Start the clock of a training of `steps` steps, `done` of them in earlier runs.
+
+        Plain lines are at least `between` seconds apart.
+        """
+        self._steps, self._done, self._between, self._shown = steps, done, between, shown
+        self._bar = tqdm(total=steps, initial=done, unit="step", disable=None if shown else True, dynamic_ncols=True)
         self._start = self._last_line = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -34,13 +39,13 @@ class Progress:
         self._bar.close()
 
     def report(self, step: int, epoch: float, loss: float) -> None:
-        """Show that `step` steps are done; `loss` is the mean training loss of the last one."""
+        """Show that `step` steps are done, one or more of them now; `loss` is the mean training loss of the last."""
         self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
         self._bar.update(step - self._bar.n)
         now = time.monotonic()
         if self._bar.disable and now - self._last_line >= self._between:
             self._last_line = now
-            left = timedelta(seconds=round((now - self._start) / step * (self._steps - step)))
+            left = timedelta(seconds=round((now - self._start) / (step - self._done) * (self._steps - step)))
             self.say(f"step {step}/{self._steps}, epoch {epoch:.2f}: loss {loss:.4f}, {left} left")
 
     def say(self, line: str) -> None:

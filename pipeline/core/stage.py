@@ -88,8 +88,10 @@ def stage_params(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:
     Raises:
         UsageError: The name is missing, unknown or not needed, or the resolved params do not fit the stage.
     """
-    values = resolved[stage]
+    values = resolved.get(stage) if isinstance(resolved, dict) else None
     per_name = stage not in WHOLE
+    if not isinstance(values, dict):
+        raise UsageError(f"the resolved params do not fit the stage, no section {stage!r}. {REPRODUCE}")
     if per_name and name is None:
         raise UsageError(f"a name is missing. Name one of {', '.join(values)}.")
     if not per_name and name is not None:

@@ -1,6 +1,7 @@
 """The artifacts of a run on Prefect's pages: its plan, progress of trainings, ends of stages, metrics, reports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import cast
 from uuid import UUID
 
@@ -21,16 +22,31 @@ from pipeline.run.ending import StageEnd, ends_to_markdown
 
 def show_plan(plan: Sequence[PlannedStage]) -> None:
     """Show what the run is going to do."""
-    create_markdown_artifact(plan_to_markdown(plan), key="plan", description="What this run is going to do.")
+    with warn_of_client("the plan could not be shown"):
+        create_markdown_artifact(plan_to_markdown(plan), key="plan", description="What this run is going to do.")
 
 
 def show_results(plan: Sequence[PlannedStage], ends: Mapping[str, StageEnd]) -> None:
     """Show how the stages ended, the metrics of all tasks, and links to the pages."""
-    create_markdown_artifact(ends_to_markdown(plan, ends), key="results", description="How each stage ended.")
-    if rows := read_metrics():
-        create_table_artifact(rows, key="metrics", description="The metrics of each task.")
-    for page in list_pages():
-        create_link_artifact(page.as_uri(), link_text=page.name, key="report")
+    rows, pages = read_metrics(), list_pages()
+    with warn_of_client("the results could not be shown"):
+        create_markdown_artifact(ends_to_markdown(plan, ends), key="results", description="How each stage ended.")
+        if rows:
+            create_table_artifact(rows, key="metrics", description="The metrics of each task.")
+        for page in pages:
+            create_link_artifact(page.as_uri(), link_text=page.name, key="report")
+
+
+@contextmanager
+def warn_of_client(problem: str) -> Iterator[None]:
+    """Log a warning if a request of the body to Prefect's server fails: no run depends on what its page shows.
+
+    A server that is gone for good ends the run by itself (`watch_server`).
+    """
+    try:
+        yield
+    except Exception as error:  # of HTTP, of Prefect or of a proxy: they have no base in common
+        get_run_logger().warning("%s, %r", problem, error)
 
 
 class StageLog:
@@ -51,11 +67,12 @@ class StageLog:
 
     def _show_progress(self, percent: float, words: str) -> None:
         description = f"{self._stage}: {words}"
-        if self._artifact is None:
-            key = _artifact_key(self._stage)
-            self._artifact = cast(UUID, create_progress_artifact(percent, key=key, description=description))
-        else:
-            update_progress_artifact(self._artifact, percent, description=description)
+        with warn_of_client("the progress could not be shown"):
+            if self._artifact is None:
+                key = _artifact_key(self._stage)
+                self._artifact = cast(UUID, create_progress_artifact(percent, key=key, description=description))
+            else:
+                update_progress_artifact(self._artifact, percent, description=description)
 
 
 def _artifact_key(stage: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.core.command_line import Parser
-from pipeline.core.errors import FAULT_CODE, PipelineError, Stopped, UsageError
+from pipeline.core.errors import FAULT_CODE, PipelineError, Stopped
 from pipeline.flow.settings import SECRET, make_run_environment
 from pipeline.repository.plan import (
     list_affected,
@@ -43,7 +43,7 @@ def plan_command(words: Sequence[str]) -> int:
     arguments = parser.parse_args(words)
     plan = importlib.import_module("pipeline.repository.planner").plan_stages(arguments.targets)
     if arguments.form == "json":
-        print(json.dumps(plan_to_json(plan), indent=1))
+        print(json.dumps(plan_to_json(plan), indent=1, default=str))
     else:
         print(plan_to_markdown(plan) if arguments.form == "md" else plan_to_text(plan))
     require_inputs(plan)
@@ -70,9 +70,8 @@ def run_command(words: Sequence[str]) -> int:
     after.add_argument("--fail-fast", action="store_true", help="stop everything as soon as a stage fails")
     parser.set_defaults(fail_fast=False)
     arguments = parser.parse_args(words)
-    if arguments.workers is not None and arguments.workers < 1:
-        raise UsageError(f"--workers is {arguments.workers}. Set a number of at least 1.")
-    importlib.import_module("pipeline.repository.lock_file").repair()
+    for line in importlib.import_module("pipeline.repository.lock_file").repair():
+        print(line, file=sys.stderr)
     plan = importlib.import_module("pipeline.repository.planner").plan_stages(arguments.targets)
     if not list_affected(plan):  # worth neither a server nor the second that importing Prefect takes
         print(f"nothing changed: {summarize_plan(plan)}", file=sys.stderr)

@@ -21,9 +21,9 @@ from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from pipeline.core.errors import EnvironmentFault, PipelineError
+from pipeline.core.errors import EnvironmentFault, PipelineError, UsageError
 from pipeline.core.guard import lock_outputs
-from pipeline.flow.artifacts import show_plan, show_results
+from pipeline.flow.artifacts import show_plan, show_results, warn_of_client
 from pipeline.flow.branch import Publish, publish_results
 from pipeline.flow.server import watch_server
 from pipeline.flow.tasks import StageTasks
@@ -55,6 +55,8 @@ def transferline(
     branch of the run's own, `transferline/RUN`, and can open a pull request.
     """
     try:
+        if workers is not None and workers < 1:
+            raise UsageError(f"workers: less than 1, {workers}. Set a number of at least 1.")  # noqa: TRY301
         with lock_outputs([Path("dvc.lock")]):
             if refresh:
                 refresh_imports()
@@ -82,8 +84,10 @@ def _run(targets: Sequence[str], slots: Slots, *, fail_fast: bool) -> State[None
     before, running = list_locked_stages(), RunningStages(Path.cwd())
     with watch_server(get_current_settings().api.url, lambda: _abandon(running, before, plan)):
         show_plan(plan)
-        ends = _execute(plan, running, targets, slots, fail_fast=fail_fast)
-        restore_order(before, plan)
+        try:
+            ends = _execute(plan, running, targets, slots, fail_fast=fail_fast)
+        finally:  # a run that was interrupted has recorded stages too
+            restore_order(before, plan)
         show_results(plan, ends)
     if all(end.succeeded for end in ends.values()):
         return Completed(message=summarize_ends(ends))
@@ -118,8 +122,9 @@ def _execute(
                 execution.give_up("Blocked")
     except BaseException:  # a Ctrl-C or a crash too: no stage outlives its run
         running.stop()
-        while execution.running:
-            execution.end(*running.ended.get())
+        with suppress(Empty):  # of a stage that was just being submitted, no end comes
+            while execution.running:
+                execution.end(*running.ended.get(timeout=SECONDS_TO_STOP_ALL))
         raise
     return {stage.name: execution.ends[stage.name] for stage in plan}
 
@@ -144,7 +149,8 @@ def _is_cancelled() -> bool:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return False
-    with get_client(sync_client=True) as client:
+    state = None
+    with warn_of_client("the state of the run could not be read"), get_client(sync_client=True) as client:
         state = client.read_flow_run(context.flow_run.id).state
     return state is not None and (state.is_cancelling() or state.is_cancelled())
 

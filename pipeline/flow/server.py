@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.error import URLError
@@ -80,7 +81,8 @@ def wait_for_server(url: str, server: subprocess.Popen[bytes]) -> bool:
     """Wait until the server at `url` answers, at most three minutes; return False if it does not, or has ended."""
     end = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < end and server.poll() is None:
-        with suppress(URLError, OSError), urlopen(f"{url}/api/health", timeout=2):  # noqa: S310 - our own http address
+        # The address is our own. What answers may speak another protocol: then it is not our server.
+        with suppress(URLError, OSError, HTTPException), urlopen(f"{url}/api/health", timeout=2):  # noqa: S310
             return True
         time.sleep(0.1)
     return False

@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,9 +19,9 @@ from prefect.events.actions import ChangeFlowRunState
 
 from pipeline.core.command import read_output
 from pipeline.core.errors import EnvironmentFault, UsageError
-from pipeline.core.files import publish, read_json, write_json
+from pipeline.core.files import publish, write_json
 from pipeline.flow.server import wait_for_server
-from pipeline.flow.settings import HOME, SECRET, STATE, list_live_processes, make_server_environment
+from pipeline.flow.settings import HOME, SECRET, STATE, list_live_processes, make_server_environment, read_state
 
 POOL = "transferline"
 SECONDS_TO_STOP = 15.0
@@ -31,11 +32,12 @@ def start_service(port: int) -> str:
     """Start server, deployments and worker, on loopback and behind a password; return the server's address.
 
     Raises:
-        UsageError: The service runs already.
+        UsageError: The service runs already, or the port cannot be used.
         EnvironmentFault: A part did not start; the others have been stopped.
     """
     if list_live_processes():
-        raise UsageError(f"the service already runs at {read_json(STATE)['url']}. Run `make down` to stop it.")
+        raise UsageError(f"the service already runs at {read_state()['url']}. Run `make down` to stop it.")
+    _require_free(port)
     _create_secret()
     url = f"http://127.0.0.1:{port}"
     environment = {**os.environ, **make_server_environment(url)}
@@ -94,6 +96,16 @@ def _create_secret() -> None:
         with publish(SECRET) as partial:
             partial.touch(mode=0o600)
             partial.write_text(f"admin:{secrets.token_urlsafe(24)}", encoding="utf-8")
+
+
+def _require_free(port: int) -> None:
+    """Require that no other program listens: its server would answer in place of ours, and be configured."""
+    try:
+        with socket.socket() as bound:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: it may just have ended
+            bound.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"port {port}: not free, {error}. Choose another --port.") from error
 
 
 def _start(name: str, words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -1,14 +1,17 @@
 """Prefect's files of this project, and the settings of all its Prefect processes."""
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from pipeline.core.files import read_json
 
 HOME = Path(".prefect")
+SECONDS_OF_CLOCK = 5.0  # by which a start may move if the clock is set
 STATE, SECRET = HOME / "service.json", HOME / "auth"
 # No telemetry, and for each request half a minute of patience with the server instead of a whole one.
 ALWAYS = {
@@ -38,18 +41,28 @@ def make_run_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what a run adds to `environment`: it uses the server named there, else the served one."""
     if "PREFECT_API_URL" in environment or not list_live_processes():
         return {name: value for name, value in ALWAYS.items() if name not in environment}
-    return make_server_environment(read_json(STATE)["url"])
+    return make_server_environment(read_state()["url"])
 
 
 def list_live_processes() -> list[int]:
     """Return the ids of the processes that `serve` has started and that still run; a reused id does not count."""
     if not STATE.is_file():
         return []
-    return [pid for pid, created in read_json(STATE)["processes"] if _created(pid) == created]
+    return [pid for pid, created in read_state()["processes"] if abs(_created(pid) - created) < SECONDS_OF_CLOCK]
 
 
-def _created(pid: int) -> float | None:
+def read_state() -> dict[str, Any]:
+    """Return what `serve` has recorded: the server's `url`, and `processes` as pairs of id and start (seconds).
+
+    Raises:
+        EnvironmentFault: The file is missing or damaged.
+    """
+    return dict(read_json(STATE, fix=f"Remove {STATE}, then run `make serve`."))
+
+
+def _created(pid: int) -> float:
+    """Return when a process started, in seconds since 1970; infinity if there is none."""
     try:
         return float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
-        return None
+        return math.inf

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from threading import Event
 from typing import Any
 
 from prefect import allow_failure, get_run_logger, task
@@ -39,7 +40,10 @@ class StageTasks:
     def begin(self, stage: PlannedStage, environment: Mapping[str, str], ends: Mapping[str, StageEnd]) -> None:
         """Run a stage in a task; its end is then put into `running.ended`, whatever happens."""
 
+        begun = Event()
+
         def work() -> StageEnd:
+            begun.set()
             end = StageEnd("Failed", 1, "Prefect could not follow it")
             try:
                 end = _run_with_retries(stage, environment, self._running)
@@ -47,17 +51,25 @@ class StageTasks:
                 self._running.ended.put((stage, end))
             return end
 
-        self._submit(stage, work, ends)
+        def settle(_future: PrefectFuture[Any]) -> None:
+            if not begun.is_set():  # Prefect's own part of the task failed before the stage's
+                self._running.ended.put((stage, StageEnd("Failed", 1, "Prefect could not start it")))
+
+        self._submit(stage, work, ends).add_done_callback(settle)
 
     def show(self, stage: PlannedStage, end: StageEnd, ends: Mapping[str, StageEnd]) -> None:
         """Show a stage that ended without running."""
         self._submit(stage, lambda: end, ends)
 
-    def _submit(self, stage: PlannedStage, work: Callable[[], StageEnd], ends: Mapping[str, StageEnd]) -> None:
+    def _submit(
+        self, stage: PlannedStage, work: Callable[[], StageEnd], ends: Mapping[str, StageEnd]
+    ) -> PrefectFuture[Any]:
         """Submit a task behind the tasks of the stages it needs, even of those that failed: Prefect decides nothing."""
         needs = (need for need in stage.needs if need in ends and STATES[ends[need].state] is not Cancelled)
         before = [allow_failure(self._futures[need]) for need in needs]
-        self._futures[stage.name] = _stage.submit(stage.name, work, return_state=False, wait_for=before)
+        future: PrefectFuture[Any] = _stage.submit(stage.name, work, return_state=False, wait_for=before)
+        self._futures[stage.name] = future
+        return future
 
 
 @task(name="stage", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)

@@ -8,7 +8,7 @@ from pipeline.core.command import read_output
 def prepare_workspace(source: str, folder: str, revision: str = "HEAD") -> dict[str, str]:
     """Make `folder` a clone of `source` at `revision` with the data that DVC has; return `{"directory": FOLDER}`.
 
-    This is the pull step of a deployment. Whatever the last run has left uncommitted is dropped.
+    This is the pull step of a deployment. Changes of tracked files that the last run has left are dropped.
 
     Raises:
         EnvironmentFault: git or DVC failed.

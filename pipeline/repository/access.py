@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dvc.exceptions import DvcException
+from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.repo import Repo
 
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import EnvironmentFault, UsageError
 
 
 @contextmanager
@@ -15,13 +15,16 @@ def open_repository(root: Path = Path()) -> Iterator[Repo]:
     """Yield DVC's repository of the project at `root` (the working directory); whoever takes its lock waits for it.
 
     Raises:
-        EnvironmentFault: There is none.
+        UsageError: DVC failed, here or in the body, say at a broken dvc.yaml, dvc.lock or .dvc file.
+        EnvironmentFault: There is no repository.
     """
     try:
-        repo = Repo(str(root), _wait_for_lock=True)
-    except DvcException as error:
+        with Repo(str(root), _wait_for_lock=True) as repo:
+            yield repo
+    except NotDvcRepoError as error:
         raise EnvironmentFault(
             f"{root.resolve()}: not a DVC repository, {error}. Run in the project's folder."
         ) from error
-    with repo:
-        yield repo
+    except DvcException as error:
+        why = f" ({error.__cause__})" if error.__cause__ else ""
+        raise UsageError(f"{root.resolve()}: DVC cannot read the project, {error}{why}. Correct the file.") from error

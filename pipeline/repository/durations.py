@@ -1,6 +1,7 @@
 """The durations of stages: one line per run, beside DVC's own scratch files, on which no stage depends."""
 
 import json
+import math
 import os
 import statistics
 from collections import defaultdict
@@ -23,13 +24,15 @@ def record_duration(root: Path, stage: str, seconds: float) -> None:
 
 
 def read_durations(root: Path) -> dict[str, float]:
-    """Return the median seconds of the last five runs of each timed stage; incomplete lines are skipped."""
+    """Return the median seconds of the last five runs of each timed stage; damaged lines are skipped."""
     seconds: dict[str, list[float]] = defaultdict(list)
     path = root / DURATIONS_FILE
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
         try:
             run = json.loads(line)
-            seconds[str(run["stage"])].append(float(run["seconds"]))
-        except (ValueError, KeyError, TypeError):
+            stage, duration = str(run["stage"]), float(run["seconds"])
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
+        if 0.0 <= duration < math.inf:
+            seconds[stage].append(duration)
     return {stage: statistics.median(runs[-RECENT_RUNS:]) for stage, runs in seconds.items()}

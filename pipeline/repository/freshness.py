@@ -23,6 +23,7 @@ from dvc_data.index import DataIndexDirError
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.stage import load
+from pipeline.repository.forecast import overlap
 from pipeline.repository.plan import StageReason
 from pipeline.repository.reasons import compare_parameter_values, never_ran, read_parameters
 
@@ -47,7 +48,8 @@ def find_stale_stages(repo: Repo, targets: Collection[str]) -> list[StaleStage]:
     graph = repo.index.graph
     stages = {stage.name: stage for stage in graph if isinstance(stage, PipelineStage)}
     known = {target: {stages[target], *nx.descendants(graph, stages[target])} for target in targets if target in stages}
-    order = [stage for stage in reversed(list(nx.topological_sort(graph))) if stage in set().union(*known.values())]
+    examined = set().union(*known.values())
+    order = [stage for stage in reversed(list(nx.topological_sort(graph))) if stage in examined]
     with TemporaryDirectory() as scratch:
         record = _Record(repo, Path(scratch))
         stale = {stage: reasons for stage in order if (reasons := record.examine(stage))}
@@ -87,7 +89,8 @@ class _Record:
         return (*reasons, *upstream)
 
     def _overlapping(self, dep: Output) -> list[str]:
-        return [path for path in self._future if _overlap(dep, path)]
+        place = str(dep.fs_path)
+        return [path for path in self._future if overlap(place, path)]
 
     def _compare(self, dep: Output) -> list[StageReason]:
         """Return how a dependency differs from its record; what earlier stages would leave in it is known."""
@@ -116,7 +119,7 @@ class _Record:
 
     def _is_whole(self, dep: Output) -> bool:
         """Return whether the files of the revision hold the whole dependency: in Git, or checked out on disk."""
-        kept = [out for path, out in self._outs.items() if _overlap(dep, path)]
+        kept = [out for path, out in self._outs.items() if overlap(str(dep.fs_path), path)]
         return bool(dep.exists) and (all(out.exists for out in kept) if self._is_local else not kept)
 
     def _foresee(self, stage: PipelineStage) -> dict[str, Path]:
@@ -125,6 +128,8 @@ class _Record:
         if not (stage.meta or {}).get("foreseeable") or words[:3] != ["python", "-m", "pipeline"]:
             return {}
         arguments = dict(zip(words[4::2], words[5::2], strict=False))
+        if not {out.def_path for out in stage.outs} <= {*arguments.values()}:  # it would write into the working tree
+            return {}
         made = {out.def_path: self._place(out.def_path) for out in stage.outs}
         try:
             paths = {name[2:]: made.get(path) or self._find(stage, path) for name, path in arguments.items()}
@@ -153,10 +158,6 @@ class _Record:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(self._repo.fs.cat_file(file))
         return place
-
-
-def _overlap(dep: Output, path: str) -> bool:
-    return bool(dep.fs.isin_or_eq(dep.fs_path, path) or dep.fs.isin_or_eq(path, dep.fs_path))
 
 
 def _read_values(dep: ParamsDependency, file: Path) -> dict[str, object]:

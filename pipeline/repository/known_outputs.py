@@ -13,7 +13,7 @@ from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
 from pipeline.core.command import run_program
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.repository.forecast import Content, Future, find_overlaps, forecast_content
 from pipeline.repository.reasons import compare_dependency, read_parameters
 
@@ -41,10 +41,12 @@ def find_restorable(stage: Stage, future: Future) -> dict[str, Content] | None:
 def precompute(stage: Stage, future: Future, scratch: Path) -> dict[str, Content]:
     """Return by path the outputs of a foreseeable stage, by running its command with paths below `scratch`.
 
-    Returns {} for any other stage, for a command that fails or is not installed, and if an input is neither on disk
-    nor precomputed.
+    Returns {} for any other stage, for a command that does not name each output, leaves one out, fails or is not
+    installed, and if an input is neither on disk nor precomputed.
     """
-    if not (stage.meta or {}).get("foreseeable") or not isinstance(stage.cmd, str):
+    command = shlex.split(stage.cmd) if isinstance(stage.cmd, str) else []
+    # A command that does not name an output would write it into the working tree.
+    if not (stage.meta or {}).get("foreseeable") or not all(out.def_path in command for out in stage.outs):
         return {}
     paths = {out.def_path: scratch / str(len(list(scratch.iterdir()))) / Path(out.def_path).name for out in stage.outs}
     for dep in stage.deps:
@@ -54,14 +56,16 @@ def precompute(stage: Stage, future: Future, scratch: Path) -> dict[str, Content
                 return {}
             if content.file is not None:
                 paths[dep.def_path] = content.file
-    words = [str(paths.get(word, word)) for word in shlex.split(stage.cmd)]
+    words = [str(paths.get(word, word)) for word in command]
     for out in stage.outs:
         paths[out.def_path].parent.mkdir(parents=True, exist_ok=True)
     try:
         code = run_program(words, cwd=Path(stage.wdir)).returncode
     except EnvironmentFault:
         return {}
-    return {} if code else {out.fs_path: _file_content(out, paths[out.def_path]) for out in stage.outs}
+    if code or not all(paths[out.def_path].is_file() for out in stage.outs):
+        return {}
+    return {out.fs_path: _file_content(out, paths[out.def_path]) for out in stage.outs}
 
 
 def _has_run_cache(stage: Stage) -> bool:
@@ -98,9 +102,18 @@ def _set_future_hash(dep: Output, future: Future) -> bool:
 
 
 def _find_cached_run(stage: Stage) -> dict[str, Any] | None:
-    """Return the newest entry of DVC's run-cache for this command on these inputs."""
+    """Return the newest entry of DVC's run-cache for this command on these inputs.
+
+    Raises:
+        UsageError: A parameter is no JSON value, say a date.
+    """
     cache = stage.repo.stage_cache
-    key = _get_cache_hash(to_single_stage_lockfile(stage), key=True)
+    try:
+        key = _get_cache_hash(to_single_stage_lockfile(stage), key=True)
+    except TypeError as error:  # DVC would run the stage and then fail to record it
+        raise UsageError(
+            f"{stage.addressing}: DVC cannot record a parameter, {error}. Write dates in quotation marks."
+        ) from error
     folder = Path(cache._get_cache_dir(key))
     if not folder.is_dir():
         return None

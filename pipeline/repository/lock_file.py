@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.utils.serialize import dump_yaml, load_yaml
@@ -18,7 +19,8 @@ def repair() -> list[str]:
 
     DVC writes dvc.lock and its table of readers and writers in place. Both are checked under its lock, while nobody
     else writes. An unreadable table is emptied: whoever had an entry in it is dead. An unreadable dvc.lock is replaced
-    by its last readable state; a stage that has ended since then is restored or runs again.
+    by its last readable state; a stage that has ended since then is restored or runs again. If there is none, a kill
+    met its first writing: then an empty one is removed, and any other is left for the user to correct.
 
     Raises:
         EnvironmentFault: There is no DVC repository.
@@ -29,19 +31,22 @@ def repair() -> list[str]:
         if table.is_file() and not _is_json(table):
             table.unlink()
             repairs.append(f"{table.name}: unreadable, emptied")
-        if lock.is_file() and _is_lock(lock):
+        if _read_lock(lock) is not None:
             with publish(copy) as partial:
                 shutil.copyfile(lock, partial)
         elif lock.is_file() and copy.is_file():
             with publish(lock) as partial:
                 shutil.copyfile(copy, partial)
             repairs.append(f"{lock}: unreadable, replaced by its last readable state")
+        elif lock.is_file() and not lock.stat().st_size:
+            lock.unlink()
+            repairs.append(f"{lock}: empty, removed")
         return repairs
 
 
 def list_locked_stages() -> list[str]:
-    """Return the names of the stages in dvc.lock, in its order."""
-    return list((load_yaml("dvc.lock") or {}).get("stages", {})) if Path("dvc.lock").is_file() else []
+    """Return the names of the stages in dvc.lock, in its order; none if it is missing or unreadable."""
+    return list((_read_lock(Path("dvc.lock")) or {}).get("stages") or {})
 
 
 def restore_order(before: Sequence[str], plan: Sequence[PlannedStage]) -> None:
@@ -50,11 +55,11 @@ def restore_order(before: Sequence[str], plan: Sequence[PlannedStage]) -> None:
     The stages of `before` keep their places; new ones follow in the order of the plan.
     """
     with open_repository() as repo, repo.lock:
-        names = list_locked_stages()
+        document = _read_lock(Path("dvc.lock")) or {}  # unreadable: a kill was in between, and the next run repairs it
+        names = list(document.get("stages") or {})
         order = {name: place for place, name in enumerate(dict.fromkeys((*before, *(stage.name for stage in plan))))}
         ordered = sorted(names, key=lambda name: order.get(name, len(order)))
         if ordered != names:
-            document = load_yaml("dvc.lock")
             document["stages"] = {name: document["stages"][name] for name in ordered}
             with publish(Path("dvc.lock")) as partial:
                 dump_yaml(str(partial), document)
@@ -67,8 +72,10 @@ def _is_json(path: Path) -> bool:
         return False
 
 
-def _is_lock(path: Path) -> bool:
+def _read_lock(path: Path) -> dict[str, Any] | None:
+    """Return the document of a dvc.lock; None if it is missing or unreadable."""
     try:
-        return isinstance(load_yaml(str(path)), dict) and bool(load_yaml(str(path)).get("schema"))
+        document = load_yaml(str(path)) if path.is_file() else None
     except (DvcException, ValueError):
-        return False
+        return None
+    return document if isinstance(document, dict) and document.get("schema") else None

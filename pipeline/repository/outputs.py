@@ -13,6 +13,7 @@ def refresh_imports() -> None:
     """Fetch the newest version of each import (`dvc import`, `dvc import-url`); its .dvc file then names that version.
 
     Raises:
+        UsageError: A file of DVC is broken.
         EnvironmentFault: There is no DVC repository, or a source cannot be reached.
     """
     with open_repository() as repo:

@@ -20,7 +20,7 @@ from dvc.stage import Stage
 from pipeline.core.errors import UsageError
 from pipeline.repository.access import open_repository
 from pipeline.repository.durations import read_durations
-from pipeline.repository.forecast import Content, Future
+from pipeline.repository.forecast import Content, Future, overlap
 from pipeline.repository.known_outputs import find_restorable, precompute
 from pipeline.repository.plan import NOT_THERE, PlannedStage, Resource, StageReason, StageVerdict
 from pipeline.repository.reasons import find_reasons
@@ -38,19 +38,16 @@ def plan_stages(targets: Sequence[str] = ()) -> list[PlannedStage]:
         UsageError: A target is unknown, or dvc.yaml or dvc.lock cannot be read.
         EnvironmentFault: There is no DVC repository.
     """
-    try:
-        with open_repository() as repo, repo.lock, TemporaryDirectory() as scratch:
-            return _plan(repo, targets, Path(scratch))
-    except DvcException as error:
-        raise UsageError(f"{error}{f' ({error.__cause__})' if error.__cause__ else ''}") from error
+    with open_repository() as repo, repo.lock, TemporaryDirectory() as scratch:
+        return _plan(repo, targets, Path(scratch))
 
 
 def _plan(repo: Repo, targets: Sequence[str], scratch: Path) -> list[PlannedStage]:
     graph = get_active_graph(repo.index.graph)
-    selected = collect_stages(repo, targets or ["dvc.yaml"])
+    selected = _select(repo, targets)
     seconds = read_durations(Path(repo.root_dir))
     future, plan = Future({}, {}), []
-    outs = [out for stage in repo.index.stages for out in stage.outs]
+    outs = [out.fs_path for stage in repo.index.stages for out in stage.outs]
     for stage in plan_repro(graph, selected):
         verdict, reasons = _judge(stage, future, scratch)
         if verdict != "unchanged" and not stage.frozen:
@@ -62,15 +59,16 @@ def _plan(repo: Repo, targets: Sequence[str], scratch: Path) -> list[PlannedStag
     return plan
 
 
-def _is_missing(dep: Output, outs: Sequence[Output]) -> bool:
+def _select(repo: Repo, targets: Sequence[str]) -> list[Stage]:
+    try:
+        return list(collect_stages(repo, targets or ["dvc.yaml"]))
+    except DvcException as error:
+        raise UsageError(f"{', '.join(targets) or 'dvc.yaml'}: {error}. Name stages of dvc.yaml.") from error
+
+
+def _is_missing(dep: Output, outs: Sequence[str]) -> bool:
     """Return whether a dependency is not on disk and no stage makes it or a part of it."""
-    return (
-        dep.protocol == "local"
-        and not dep.exists
-        and not any(
-            dep.fs.isin_or_eq(dep.fs_path, out.fs_path) or dep.fs.isin_or_eq(out.fs_path, dep.fs_path) for out in outs
-        )
-    )
+    return dep.protocol == "local" and not dep.exists and not any(overlap(dep.fs_path, out) for out in outs)
 
 
 def _read_meta(stage: Stage) -> tuple[Resource, float | None]:

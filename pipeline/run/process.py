@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 
 from pipeline.run.ending import StageEnd, parse_line
 
@@ -44,17 +44,22 @@ class StageProcess:
     def follow(self, print_line: Callable[[str], None]) -> StageEnd:
         """Hand over each line of its output, and return its end once nothing of it is left."""
         end = StageEnd("Ran")
+        # What a stage leaves in the background holds the output open: it is killed while the output is read.
+        killer = Thread(target=_kill_rest, args=[self._process.pid], name="group killer", daemon=True)
         with self._process as process:
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
-            for line in process.stdout:
-                text = line.rstrip()
-                end = parse_line(text, end)
-                if text:
-                    print_line(text)
-            # Until it is reaped, no other group can have its number.
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            killer.start()
+            try:
+                for line in process.stdout:
+                    text = line.rstrip()
+                    end = parse_line(text, end)
+                    if text:
+                        print_line(text)
+            except BaseException:
+                self.stop()
+                raise
+            finally:
+                killer.join()
             code = process.wait()
         self._timer.cancel()
         if code == 0:
@@ -62,6 +67,14 @@ class StageProcess:
         if self._why:
             return StageEnd("Cancelled", why=self._why) if self._why == STOPPED else StageEnd("Failed", 1, self._why)
         return end if end.state == "Failed" else StageEnd("Failed", code, f"dvc failed with exit code {code}")
+
+
+def _kill_rest(group: int) -> None:
+    """Wait until the leader of a process group has ended, and kill what is left of the group."""
+    # Until the leader is reaped, no other group can have its number.
+    os.waitid(os.P_PID, group, os.WEXITED | os.WNOWAIT)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:

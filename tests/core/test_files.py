@@ -55,6 +55,13 @@ def test_a_full_disk_is_an_environment_fault(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_in_place_of_the_folder_is_an_environment_fault(tmp_path):
+    (tmp_path / "f").touch()
+    with pytest.raises(EnvironmentFault, match=r"f/x\.json: "):
+        write_json(tmp_path / "f/x.json", {})
+    assert list(tmp_path.iterdir()) == [tmp_path / "f"]
+
+
 def test_leftovers_of_a_killed_run_do_not_mix_in(tmp_path):
     out = tmp_path / "model"
     leftover = tmp_path / "model.partial"
@@ -108,3 +115,5 @@ def test_reading_what_is_not_there_or_not_json_is_an_environment_fault(tmp_path:
         path.write_bytes(content)
     with pytest.raises(EnvironmentFault, match=r"/x\.json: .*`dvc repro`"):
         read_json(path)
+    with pytest.raises(EnvironmentFault, match=r"/x\.json: .*\. Remove it\.$"):
+        read_json(path, fix="Remove it.")

@@ -3,6 +3,7 @@
 `core/parent.py` is tested here too.
 """
 
+import errno
 import importlib
 import os
 import signal
@@ -19,7 +20,7 @@ import psutil
 import pytest
 
 from pipeline.core.errors import Busy, EnvironmentFault, Stopped
-from pipeline.core.guard import SECONDS_TO_END, end_with_parent, lock_outputs
+from pipeline.core.guard import LOCKS, SECONDS_TO_END, end_with_parent, lock_outputs
 from tests.given.projects import ENVIRONMENT, PATIENCE, Project, gone, until
 
 
@@ -87,6 +88,22 @@ def test_a_folder_that_cannot_be_made_is_an_environment_fault(repository):
     (repository / ".dvc/tmp").touch()
     with pytest.raises(EnvironmentFault, match=r"/x: .*tmp/guard"), lock_outputs([repository / "x"]):
         pass
+
+
+def test_a_file_system_without_locks_is_an_environment_fault(repository, monkeypatch):
+    def refuse(*_words: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("pipeline.core.guard.fcntl.flock", refuse)
+    with pytest.raises(EnvironmentFault, match=r"^x: .*locks"), lock_outputs([repository / "x"]):
+        pass
+
+
+@pytest.mark.parametrize(("rank", "locked"), [("0", True), ("1", False), ("x", True), ("-1", True), ("", True)])
+def test_only_a_later_rank_of_torchrun_takes_no_lock(repository, monkeypatch, rank, locked):
+    monkeypatch.setenv("RANK", rank)
+    with lock_outputs([repository / "x"]):
+        assert (repository / LOCKS).is_dir() == locked
 
 
 def ask_twice(number: int) -> None:

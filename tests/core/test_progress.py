@@ -24,6 +24,22 @@ def test_without_a_terminal_plain_lines_come_now_and_then(capsys, monkeypatch):
     assert err == ""
 
 
+def test_the_time_left_of_a_resumed_training_is_that_of_its_own_steps(capsys, monkeypatch):
+    clock = iter((0.0, 5.0))
+    monkeypatch.setattr("pipeline.core.progress.time.monotonic", lambda: next(clock))
+    with Progress(1000, done=500, between=0.0) as progress:
+        progress.report(505, 0.5, 0.75)
+    assert capsys.readouterr().out.endswith(", 0:08:15 left\n")
+
+
+def test_the_bar_of_a_resumed_training_begins_where_it_was(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Progress(40, done=30):
+        pass
+    assert "30/40" in terminal.getvalue()
+
+
 def test_lines_keep_their_distance(capsys):
     with Progress(40, between=3600.0) as progress:
         for step in range(1, 41):

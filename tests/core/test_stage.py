@@ -65,6 +65,13 @@ def test_resolved_params_that_do_not_fit_are_a_usage_error():
         stage_params({"tokenize": {"t": {**TOKENIZE, "max_length": 1}}}, "tokenize", "t", TokenizeParams)
 
 
+@pytest.mark.parametrize("resolved", [{}, {"tokenize": []}, {"tokenize": None}, [], None, "tokenize"])
+@pytest.mark.parametrize("name", [None, "t"])
+def test_resolved_params_without_the_stage_are_a_usage_error(resolved, name):
+    with pytest.raises(UsageError, match=r"'tokenize'.*Run `dvc repro`"):
+        stage_params(resolved, "tokenize", name, TokenizeParams)
+
+
 def test_starting_a_light_stage_loads_no_heavy_library():
     program = """
 import sys, pipeline.__main__, pipeline.stages.params

@@ -4,6 +4,7 @@ flow/tasks.py, flow/artifacts.py, flow/commands.py and run/process.py are tested
 """
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -136,7 +137,7 @@ def test_busy_is_tried_again_a_usage_error_is_not_a_timeout_ends_a_stage_and_pro
     project = Project(tmp_path, {"dvc.yaml": AGAIN, "in.txt": "one"})
     output = project.run(*RUN, "--workers", "3", env=traced, code=1)
     run = run_of(api, output)
-    assert api.ends(run["id"]) == {"busy": "Ran", "wrong": "Failed", "long": "Failed", "learn": "Ran"}
+    assert api.ends(run["id"]) == {"busy": "Ran", "wrong": "Failed", "long": "Failed", "learn": "Ran"}, output
     assert api.artifacts(run["id"])["learn"] == 50.0
     assert project.read("tries").count("try") == 2
     assert project.read("wrongs").count("try") == 1
@@ -213,6 +214,96 @@ def test_a_second_run_in_one_workspace_is_refused_as_busy(tmp_path, server, trac
         for member in tree(process.pid):
             member.kill()
     assert not [member for member in psutil.process_iter(["cwd"]) if member.info["cwd"] == str(tmp_path)]
+
+
+ORDERED = """
+stages:
+  slow: {cmd: 'until grep -q quick dvc.lock; do sleep 0.1; done; cp in.txt slow', deps: [in.txt], outs: [slow]}
+  quick: {cmd: cp in.txt quick, deps: [in.txt], outs: [quick]}
+  long: {cmd: touch begun; sleep 600, deps: [slow, quick], outs: [long]}
+"""
+
+
+def test_an_interrupted_run_leaves_dvc_lock_in_the_order_of_the_plan(tmp_path, traced):
+    project = Project(tmp_path, {"dvc.yaml": ORDERED, "in.txt": "one"})
+    planned = [stage["name"] for stage in json.loads(project.run("python", "-m", "pipeline", "plan", "--json", code=1))]
+    assert planned == ["slow", "quick", "long"]
+    process = project.start(*RUN, "--workers", "2", env=traced, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until((tmp_path / "begun").exists)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 143
+    finally:
+        for member in tree(process.pid):
+            member.kill()
+    assert re.findall(r"^  (\w+):", project.read("dvc.lock"), flags=re.MULTILINE) == ["slow", "quick"]
+
+
+# A part of Prefect that fails, as its network and its engine may.
+TWO = """
+stages:
+  learn: {cmd: 'echo "step 1/4, epoch 0.25: loss 0.9000, 0:00:03 left"; sleep 2; cp in.txt learn', deps: [in.txt],
+          outs: [learn]}
+  other: {cmd: cp in.txt other, deps: [in.txt], outs: [other]}
+"""
+PATCHED = """
+import sys
+from pipeline.flow import artifacts, flow, tasks
+
+def fail(*_words, **_more):
+    raise ConnectionError("no answer")
+
+flow.SECONDS_TO_STOP_ALL = 2.0
+"""
+CALL = "from pipeline.__main__ import main\nsys.exit(main(['run', '--workers', '2']))\n"
+NO_ANSWER = """
+artifacts.create_markdown_artifact = artifacts.create_progress_artifact = flow.get_client = fail
+"""
+NO_ENGINE = """
+tasks._stage = tasks._stage.with_options(task_run_name=fail)
+"""
+INTERRUPTED = """
+submit = tasks.StageTasks._submit
+
+def interrupt(self, stage, *rest):
+    if stage.name == "other":
+        raise KeyboardInterrupt
+    return submit(self, stage, *rest)
+
+tasks.StageTasks._submit = interrupt
+"""
+NO_WORKERS = "state = flow.transferline(workers=-1, return_state=True)\nsys.exit(int(state.name != 'UsageError'))\n"
+
+
+def call(project: Project, environment: dict[str, str], script: str, *, code: int) -> str:
+    return project.run("python", "-c", PATCHED + script, env=environment, code=code, timeout=120)
+
+
+def test_a_request_to_the_server_that_fails_costs_no_stage_its_work(tmp_path, server):
+    project = Project(tmp_path, {"dvc.yaml": TWO, "in.txt": "one"})
+    output = call(project, server, NO_ANSWER + CALL, code=0)
+    assert "2 ran" in output
+    assert project.read("learn") == "one"
+    for part in ("plan", "progress", "state of the run", "results"):
+        assert re.search(rf"{part} could not be \w+, ConnectionError", output)
+
+
+def test_a_task_that_prefect_cannot_begin_ends_as_failed(tmp_path, server):
+    project = Project(tmp_path, {"dvc.yaml": TWO, "in.txt": "one"})
+    assert "2 failed" in call(project, server, NO_ENGINE + CALL, code=1)
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_interrupt_while_a_task_is_being_submitted_ends_the_run(tmp_path, server):
+    project = Project(tmp_path, {"dvc.yaml": TWO, "in.txt": "one"})
+    call(project, server, INTERRUPTED + CALL, code=143)
+    assert not (tmp_path / "learn").exists()
+
+
+def test_a_number_of_workers_that_is_not_positive_is_refused_wherever_it_comes_from(tmp_path, server, traced):
+    project = Project(tmp_path, {"dvc.yaml": TWO, "in.txt": "one"})
+    call(project, server, NO_WORKERS, code=0)
+    assert "workers: " in project.run(*RUN, "--workers", "0", env=traced, code=2)
 
 
 # ------------------------------------------------------------------------------------------------ struck at random

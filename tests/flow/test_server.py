@@ -2,14 +2,18 @@
 
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
+from contextlib import suppress
 
 import httpx
 import psutil
 import pytest
 
 from pipeline.core.errors import EnvironmentFault
+from pipeline.flow.server import wait_for_server
 from tests.given.projects import COVERAGE, ENVIRONMENT, PIPELINE, Project, gone, prefect_server, tree, until
 
 RUN = (*PIPELINE, "run", "--workers", "2")
@@ -79,6 +83,21 @@ def test_a_run_whose_server_dies_ends_soon_and_says_what_ran(tmp_path, home):
     project.write("go", "")
     assert "1 ran" in project.run(*RUN, env={**ENVIRONMENT, "PREFECT_HOME": str(home)})
     assert project.read("long") == "one"
+
+
+def test_what_speaks_another_protocol_is_no_server():
+    with socket.create_server(("127.0.0.1", 0)) as other, subprocess.Popen(["sleep", "3"]) as process:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = other.accept()
+                    connection.sendall(b"SSH-2.0-x\r\n")
+                    connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        assert not wait_for_server(f"http://127.0.0.1:{other.getsockname()[1]}", process)
+        other.shutdown(socket.SHUT_RDWR)  # ends the thread
 
 
 def test_a_server_that_is_named_is_used_and_watched(tmp_path, tmp_path_factory):

@@ -1,5 +1,6 @@
 """`serve` and `down` end to end: a real server behind a password, deployments, a worker, scheduled runs."""
 
+import socket
 import stat
 import subprocess
 
@@ -7,6 +8,7 @@ import httpx
 import psutil
 import pytest
 
+from pipeline.__main__ import main
 from tests.given.projects import ENVIRONMENT, Project, gone, until
 from tests.given.service import commit, deployment, ended, serving, start, state
 
@@ -49,6 +51,17 @@ def test_a_scheduled_run_publishes_a_branch_and_the_next_one_says_that_nothing_c
     assert project.run("git", "show", f"{branch}:a.txt") == "one"
     project.run("git", "merge", "-q", branch)
     assert ended(api, start(api, "nightly", refresh=True, publish="branch")) == "Unchanged"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - a program that listens there
+def test_a_port_that_another_program_has_is_refused(address, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server((address, 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["serve", "--port", str(port)]) == 2
+    assert f"port {port}: " in capsys.readouterr().err
+    assert main(["serve", "--port", "65536"]) == 2
+    assert not list(tmp_path.iterdir())
 
 
 def sleepers(project: Project) -> list[int]:

@@ -3,6 +3,7 @@ import os
 import psutil
 import pytest
 
+from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import write_json
 from pipeline.flow.settings import ALWAYS, HOME, SECRET, STATE, list_live_processes, make_run_environment
 
@@ -18,6 +19,17 @@ def _served(tmp_path, monkeypatch):
 
 def test_a_number_that_another_process_has_now_is_not_alive():
     assert list_live_processes() == [os.getpid()]
+
+
+def test_a_clock_that_was_set_kills_no_process():
+    write_json(STATE, {"url": "x", "processes": [[os.getpid(), psutil.Process().create_time() + 2.0]]})
+    assert list_live_processes() == [os.getpid()]
+
+
+def test_a_damaged_record_is_to_be_removed():
+    STATE.write_text("{")
+    with pytest.raises(EnvironmentFault, match=r"service\.json: .*Remove"):
+        list_live_processes()
 
 
 def test_a_run_goes_to_the_server_that_is_named_else_to_the_served_one():

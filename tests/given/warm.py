@@ -10,17 +10,16 @@ import json
 import os
 import runpy
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 LIBRARIES = (
     "torch", "transformers", "transformers.models.bert.modeling_bert", "tokenizers", "safetensors.torch", "pandas",
@@ -50,7 +49,11 @@ sys.exit(code[0])
 @contextmanager
 def warm_python() -> Iterator[Path]:
     """Yield a folder for the front of PATH, with that `python` in it."""
-    folder = Path(tempfile.mkdtemp(prefix="warm-"))  # a short path: that of a socket has 107 bytes at most
+    with TemporaryDirectory(prefix="warm-") as place:  # a short path: that of a socket has 107 bytes at most
+        yield from _serve_from(Path(place))
+
+
+def _serve_from(folder: Path) -> Iterator[Path]:
     client, shim, address = folder / "client.py", folder / "python", str(folder / "socket")
     client.write_text(CLIENT.format(python=sys.executable, address=address), encoding="utf-8")
     shim.write_text(SHIM.format(python=sys.executable, client=client), encoding="utf-8")
@@ -69,7 +72,6 @@ def warm_python() -> Iterator[Path]:
             yield folder
         finally:
             server.stdin.close()
-    shutil.rmtree(folder)
 
 
 def serve(address: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.repository.access import open_repository
 from pipeline.repository.lock_file import repair, restore_order
 from pipeline.repository.outputs import list_git_paths, list_pages, read_metrics, refresh_imports
@@ -29,6 +29,25 @@ def test_a_command_outside_of_a_repository_is_an_environment_fault(arguments, tm
 def test_each_use_of_the_repository_says_where_there_is_none(use, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EnvironmentFault, match=str(tmp_path)):
+        use()
+
+
+@pytest.mark.parametrize("words", [["plan"], ["run"], ["readme"]])
+@pytest.mark.parametrize("name", ["dvc.yaml", "data.txt.dvc"])
+def test_a_broken_file_of_dvc_is_a_usage_error_for_every_command(words, name, tmp_path, monkeypatch, capsys):
+    project = Project(tmp_path, {"dvc.yaml": "stages: {}", "README.md": ""})
+    project.write(name, "stages: [")
+    monkeypatch.chdir(project.root)
+    assert main(words) == 2
+    errors = capsys.readouterr().err
+    assert str(tmp_path) in errors
+    assert name in errors
+
+
+@pytest.mark.parametrize("use", [refresh_imports, list_git_paths, list_pages])
+def test_a_broken_file_of_dvc_is_a_usage_error_for_every_use(use, tmp_path, monkeypatch):
+    monkeypatch.chdir(Project(tmp_path, {"dvc.yaml": "stages: {}", "data.txt.dvc": "outs: 1"}).root)
+    with pytest.raises(UsageError, match=rf"{tmp_path}: .*data\.txt\.dvc"):
         use()
 
 

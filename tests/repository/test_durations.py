@@ -1,3 +1,5 @@
+import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import given
@@ -23,9 +25,18 @@ def test_lines_of_several_writers_stay_whole_and_a_torn_one_does_not_count(tmp_p
     assert read_durations(tmp_path) == {"a": 1.0}
 
 
-@given(st.binary())
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+LINES = st.lists(JSON | st.fixed_dictionaries({"stage": JSON, "seconds": JSON}), max_size=5)
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@given(st.binary() | LINES.map(lambda lines: "\n".join(map(json.dumps, lines)).encode()) | st.just(DEEP.encode()))
 def test_no_damage_stops_a_plan(tmp_path_factory, damage):
     root = tmp_path_factory.mktemp("root")
     (root / DURATIONS_FILE).parent.mkdir(parents=True)
     (root / DURATIONS_FILE).write_bytes(damage)
-    assert isinstance(read_durations(root), dict)
+    assert all(0.0 <= seconds < math.inf for seconds in read_durations(root).values())

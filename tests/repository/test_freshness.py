@@ -182,6 +182,13 @@ def test_nothing_of_a_revision_is_executed(project):
     assert not (project.root / "executed").exists()
 
 
+def test_a_foreseeable_stage_that_names_another_output_writes_nothing_here(project):
+    code(project)
+    replace(project, "dvc.yaml", "--fingerprints data/code.json", "--fingerprints data/cod.json")
+    assert "after code" in stale(project)[TARGET]
+    assert not (project.root / "data/cod.json").exists()
+
+
 def test_a_stage_that_is_not_there_never_ran(project):
     with open_revision(resolve_revision(project.root, "main")) as repo:
         (stage,) = find_stale_stages(repo, ["evaluate@absent"])

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.core.errors import EnvironmentFault, UsageError
-from pipeline.repository.lock_file import repair
+from pipeline.repository.lock_file import repair, restore_order
 from pipeline.repository.outputs import list_pages, read_metrics
 from pipeline.repository.plan import PlannedStage, list_affected
 from pipeline.repository.planner import plan_stages
@@ -246,13 +246,40 @@ def test_a_foreseeable_command_that_is_not_installed_leaves_its_output_unknown(w
     assert planned["first"].verdict == "unchanged"
 
 
+@pytest.mark.parametrize(
+    "command", ["cp params.yaml resolve.yaml", "true params.yaml resolved.yaml", "true resolved.yaml"]
+)
+def test_a_foreseeable_command_that_writes_elsewhere_or_nothing_changes_nothing(wide, command):
+    reproduced(wide)
+    wide.write("dvc.yaml", WIDE.replace("cmd: cp params.yaml resolved.yaml", f"cmd: {command}"))
+    before = sorted(wide.root.iterdir())
+    planned = {stage.name: stage for stage in plan_stages()}
+    assert planned["settle"].verdict == "run"
+    assert planned["measured"].verdict == planned["tuned"].verdict == "maybe"
+    assert sorted(wide.root.iterdir()) == before
+
+
+def test_a_date_as_a_parameter_is_shown_and_then_refused_since_dvc_cannot_record_it(wide, capsys):
+    wide.write("days.yaml", "day: soon\n")
+    text = "    params: [days.yaml: [day]]\n    outs: [parts/right]"
+    wide.write("dvc.yaml", WIDE.replace("    outs: [parts/right]", text))
+    reproduced(wide)
+    wide.write("days.yaml", "day: 2026-01-31\n")
+    assert main(["plan", "--json"]) == 2
+    assert "right: " in capsys.readouterr().err
+    wide.write("b.txt", "b2")  # what comes before is open, so nothing is looked up
+    assert main(["plan", "--json"]) == 1
+    reasons = {item["name"]: item["reasons"] for item in json.loads(capsys.readouterr().out)}
+    assert ("day", "2026-01-31") in [(reason["name"], reason["new"]) for reason in reasons["right"]]
+
+
 def test_metrics_and_pages_are_found(wide):
     reproduced(wide)
     assert read_metrics() == [{"file": "measured", "m": 28.5}]
     assert list_pages() == [wide.root / "page.html"]
 
 
-def test_what_a_killed_dvc_left_half_written_is_mended(wide):
+def test_what_a_killed_dvc_left_half_written_is_mended(wide, capsys):
     reproduced(wide)
     good = wide.read("dvc.lock")
     assert repair() == []
@@ -262,6 +289,22 @@ def test_what_a_killed_dvc_left_half_written_is_mended(wide):
     assert wide.read("dvc.lock") == good
     assert repair() == []
     assert not list_affected(plan_stages())
+    # A kill at the very first writing, before there was a good one.
+    (wide.root / ".dvc/tmp/dvc.lock.good").unlink()
+    wide.write("dvc.lock", "<<<<<<< HEAD\n")
+    assert repair() == []
+    wide.write("dvc.lock", "")
+    assert [line.split(":")[0] for line in repair()] == ["dvc.lock"]
+    assert not (wide.root / "dvc.lock").exists()
+    wide.write("dvc.lock", good)
+    assert repair() == []
+    wide.write("dvc.lock", "schema: '2.0'\nstages:\n  first:\n    cmd: [")
+    capsys.readouterr()
+    assert main(["run"]) == 0
+    assert capsys.readouterr().err.startswith("dvc.lock: ")
+    wide.write("dvc.lock", "stages: [")
+    restore_order((), ())  # leaves it to the next repair
+    assert wide.read("dvc.lock") == "stages: ["
 
 
 def test_a_folder_without_dvc_is_an_environment_fault(tmp_path, monkeypatch):
