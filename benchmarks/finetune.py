@@ -19,6 +19,7 @@ from transformers import BertConfig, BertModel
 
 from benchmarks.arms import ABOUT, ARMS, Data
 from benchmarks.flops import Shape, count_frozen, count_needed, count_whole, measure_peak
+from benchmarks.params import read_params
 from benchmarks.table import publish
 from benchmarks.turns import read_memory, take_turns
 from pipeline.core.files import read_json
@@ -59,8 +60,7 @@ def random_case(config: BertConfig, *, count: int = 4096, length: int = 128) -> 
 
 
 def _params(seed: int) -> FinetuneParams:
-    resolved = read_json(Path("data/params.json"))["finetune"]["reviews"]
-    return FinetuneParams(**{**resolved, "batch_tokens": 8192, "seed": seed})
+    return read_params(FinetuneParams, "finetune", "reviews", batch_tokens=8192, seed=seed)
 
 
 BASE = BertConfig()

@@ -34,7 +34,7 @@ def count_whole(lengths: np.ndarray, shape: Shape) -> float:
 
 
 def count_frozen(lengths: np.ndarray, shape: Shape) -> float:
-    """Return those that are left if the embeddings are frozen, so that no gradient is passed down to them.
+    """Return the operations of `count_whole` that remain if the embeddings are frozen: no gradient reaches them.
 
     The first layer's query, key and value then need no gradient with respect to their input.
     """
@@ -42,9 +42,9 @@ def count_frozen(lengths: np.ndarray, shape: Shape) -> float:
 
 
 def count_needed(lengths: np.ndarray, shape: Shape) -> float:
-    """Return those that are left if the last layer computes the first token alone and the embeddings are frozen.
+    """Return the operations of `count_whole` that remain if the last layer computes the first token alone.
 
-    The last layer still computes the keys and values of every token.
+    The embeddings are frozen. The last layer still computes the keys and values of every token.
     """
     tokens, examples = float(lengths.sum()), float(len(lengths))
     pairs = float((lengths.astype(np.float64) ** 2).sum())

@@ -4,15 +4,14 @@ In a share of the train and validation rows the label is replaced by another cla
 theirs. `python -m benchmarks.labels` runs after `dvc repro`.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.params import read_params
 from benchmarks.table import publish
-from pipeline.core.files import read_json
 from pipeline.core.format import count, markdown_table, points_and_interval, share, share_and_interval
 from pipeline.core.tables import class_indices, labels_of, read_arrow, read_parquet
 from pipeline.evaluate.align import align, to_vectors
@@ -52,12 +51,11 @@ class Arm(NamedTuple):
 
 def main() -> None:
     """Plant, search, correct and train, for each task and seed; write docs/benchmarks/labels.md."""
-    resolved = read_json(Path("data/params.json"))
     search: list[tuple[str, ...]] = []
     accuracy: list[tuple[str, ...]] = []
     figures = {}
     for task in TASKS:
-        runs = [run_seed(task, seed, resolved) for seed in SEEDS]
+        runs = [run_seed(task, seed) for seed in SEEDS]
         found = {name: np.mean([run["search"][name] for run in runs]) for name in runs[0]["search"]}
         search.append((task, *(count(found[name]) for name in ("rows", "planted", "listed")),
                        *(share(found[name]) for name in ("precision", "recall", "top", "suggested"))))  # fmt: skip
@@ -76,9 +74,9 @@ def main() -> None:
     publish("labels", ABOUT, "\n".join(tables), figures, ("cleanlab", "scikit-learn", "torch", "transformers"))
 
 
-def run_seed(task: str, seed: int, resolved: dict[str, Any]) -> dict[str, Any]:
+def run_seed(task: str, seed: int) -> dict[str, Any]:
     """Return what the search finds among errors planted by `seed`, and the predictions of each model in each state."""
-    params = InspectParams.model_validate_json(json.dumps(resolved["inspect"][task]))
+    params = read_params(InspectParams, "inspect", task)
     table = read_parquet(Path(f"data/examples/{task}.parquet"))
     ids, true, split = table["id"].to_pylist(), class_indices(table), table["split"].to_numpy()
     features = align(read_arrow(Path(f"data/features/{task}.arrow")), ids, like=table, what="features", split=None)
@@ -96,11 +94,11 @@ def run_seed(task: str, seed: int, resolved: dict[str, Any]) -> dict[str, Any]:
     reviewed[rows], accepted[rows] = true[rows], suggested
 
     arms = (Arm("clean", true), Arm("planted", planted), Arm("reviewed", reviewed), Arm("accepted", accepted))
-    predictions = {arm.name: predict_test(task, resolved, arm.classes, texts, vectors, split) for arm in arms}
+    predictions = {arm.name: predict_test(params, arm.classes, texts, vectors, split) for arm in arms}
     if seed in FINETUNED_SEEDS:
         for arm in arms:
             class_of = dict(zip(ids, arm.classes.tolist(), strict=True))
-            predictions[arm.name]["fine-tuned"] = finetune(task, resolved, class_of)
+            predictions[arm.name]["fine-tuned"] = finetune(task, class_of)
     print(f"{task} seed {seed}: {len(rows)} listed, {wrong[rows].sum()} of {wrong.sum()} planted", flush=True)
     return {
         "actual": true[split == "test"],
@@ -118,15 +116,9 @@ def run_seed(task: str, seed: int, resolved: dict[str, Any]) -> dict[str, Any]:
 
 
 def predict_test(
-    task: str,
-    resolved: dict[str, Any],
-    classes: Ints,
-    texts: Sequence[str],
-    vectors: Any,
-    split: Any,
+    params: InspectParams, classes: Ints, texts: Sequence[str], vectors: Any, split: Any
 ) -> dict[str, Floats]:
     """Return the probabilities of the test rows by each baseline, trained on these labels, (rows, classes)."""
-    params = InspectParams.model_validate_json(json.dumps(resolved["inspect"][task]))
     train, validation, test = (np.flatnonzero(split == name) for name in ("train", "validation", "test"))
     number = int(classes.max()) + 1
 
@@ -151,9 +143,9 @@ def predict_test(
     }
 
 
-def finetune(task: str, resolved: dict[str, Any], class_of: dict[str, int]) -> Floats:
+def finetune(task: str, class_of: dict[str, int]) -> Floats:
     """Return the probabilities of the test rows by the encoder, fine-tuned on these labels as the stage does."""
-    params = FinetuneParams.model_validate_json(json.dumps(resolved["finetune"][task]))
+    params = read_params(FinetuneParams, "finetune", task)
     table = read_arrow(Path(f"data/tokens/{task}.arrow"))
 
     def relabel(rows: Rows) -> Rows:

@@ -29,6 +29,7 @@ from transformers import (
 )
 
 from benchmarks.flops import Shape, count_whole, measure_peak
+from benchmarks.params import read_params
 from benchmarks.table import publish
 from benchmarks.turns import read_memory, take_turns
 from pipeline.core.files import read_json
@@ -75,9 +76,10 @@ class Run(NamedTuple):
 
 def arm_params(seed: int) -> PretrainParams:
     """Return the params of the encoder `adapted`, with the values that all arms share."""
-    resolved = read_json(Path("data/params.json"))["pretrain"]["adapted"]
-    own = {"pair": "none", "unit": "token", "max_length": LENGTH, "batch_tokens": 32 * LENGTH, "steps": STEPS}
-    return PretrainParams.model_validate_json(json.dumps({**resolved, **own, "evaluations": 1, "seed": seed}))
+    return read_params(
+        PretrainParams, "pretrain", "adapted", pair="none", unit="token", max_length=LENGTH, batch_tokens=32 * LENGTH,
+        steps=STEPS, evaluations=1, seed=seed,
+    )  # fmt: skip
 
 
 def encoder_folder(encoder: str, folder: Path) -> Path:

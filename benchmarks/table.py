@@ -29,4 +29,4 @@ def describe_machine() -> str:
         return f"one {torch.cuda.get_device_name()}"
     capabilities = torch.cpu.get_capabilities()
     known = [name for name in ("avx2", "avx512_bf16", "amx_bf16") if capabilities.get(name)]
-    return f"{torch.get_num_threads()} cores, {platform.machine()} with {', '.join(known)}"
+    return f"{torch.get_num_threads()} cores, {platform.machine()}" + (f" with {', '.join(known)}" if known else "")

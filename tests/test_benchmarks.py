@@ -1,4 +1,5 @@
 import json
+import platform
 import resource
 import shutil
 from importlib.metadata import version
@@ -218,6 +219,13 @@ def test_the_last_line_is_one_json_object_and_the_table_is_written(tmp_path, mon
     written = (tmp_path / "x.md").read_text()
     assert "| a | 1.0 |" in written
     assert f"torch {version('torch')}" in written
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="what is said of a processor; a GPU is here")
+@pytest.mark.parametrize(("known", "words"), [({"avx2": True, "sve": True}, " with avx2"), ({"neon": True}, "")])
+def test_a_machine_is_described_by_the_instructions_that_are_known_of_it(monkeypatch, known, words):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
+    assert tables.describe_machine() == f"{torch.get_num_threads()} cores, {platform.machine()}{words}"
 
 
 @pytest.mark.parametrize("language", languages.LANGUAGES)

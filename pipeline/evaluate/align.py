@@ -13,7 +13,7 @@ from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
 from pipeline.core.tables import class_indices, class_names, labels_of, task_of
 from pipeline.evaluate.metrics import Floats, Ints
 
-# Columns without kinds of examples: one value a row, or the same in all test rows.
+# Columns that make no slices: their values are unique, or equal in all test rows.
 NO_SLICE = ("id", "split", "text", "row")
 _MIXED = f"Files of different runs were mixed. {REPRODUCE}"
 

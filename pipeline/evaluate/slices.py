@@ -31,12 +31,16 @@ def slice_by_length(texts: Sequence[str], edges: Sequence[int]) -> list[Slice]:
 
 
 def slice_by_column(name: str, values: Sequence[str | None]) -> list[Slice]:
-    """Return the rows by their value in a column, values in order; rows without a value come last as `MISSING`."""
+    """Return the rows by their value in a column, values in order; rows without a value come last as `MISSING`.
+
+    A value that is spelled so stands in quotes.
+    """
     rows: dict[str | None, list[int]] = {}
     for row, value in enumerate(values):
         rows.setdefault(value, []).append(row)
     order = sorted(rows, key=lambda value: (value is None, value or ""))
-    return [Slice(name, MISSING if value is None else value, np.array(rows[value], dtype=np.int64)) for value in order]
+    names = {None: MISSING, MISSING: f'"{MISSING}"'}
+    return [Slice(name, names.get(value, value or ""), np.array(rows[value], dtype=np.int64)) for value in order]
 
 
 def _length_names(edges: Sequence[int]) -> list[str]:

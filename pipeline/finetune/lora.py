@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import UsageError
+from pipeline.models.device import seeded
 from pipeline.models.layers import find_layers
 
 # The update of a matrix is B A alpha / rank; twice the rank is the usual alpha.
@@ -46,8 +46,7 @@ def with_adapters(model: PreTrainedModel, rank: int | None, *, seed: int) -> Ite
     encoder = f"{model.base_model_prefix}."
     head = [p for name, p in model.named_parameters() if not name.startswith(encoder) or ".pooler." in name]
     config = LoraConfig(r=rank, lora_alpha=ALPHA_PER_RANK * rank, target_modules=matrices, lora_dropout=0.0)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         adapted = LoraModel(model, config, "default")
     for parameter in head:
         parameter.requires_grad = True

@@ -15,7 +15,8 @@ from pipeline.settings.task import ExtractParams, TrainingParams
 
 # Enough examples to see whether an attention computes the same, and whether examples see each other.
 ROWS_COMPARED = 32
-# Relative to the largest output: more than two orders of summation differ by, far less than a leak between examples.
+# Relative to the largest output. Larger than the difference between two orders of summation, far smaller than a leak
+# between examples.
 OUTPUT_TOLERANCE = 1e-3
 
 

@@ -70,6 +70,17 @@ def with_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Make the global generators of the block depend on `seed` alone, and restore them afterwards.
+
+    Of several GPUs that is the current one: a process computes on no other.
+    """
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if torch.cuda.is_available() else []):
+        torch.manual_seed(seed)
+        yield
+
+
 def keep_memory() -> None:
     """Keep the memory this process frees for its next tensors, if the C library is glibc.
 

@@ -13,6 +13,7 @@ from transformers.utils import logging
 
 from pipeline.core.errors import REPRODUCE, DataError, EnvironmentFault, listed
 from pipeline.core.files import publish
+from pipeline.models.device import seeded
 from pipeline.models.tokenizer import TOKENIZER_FILES
 
 # Every name under which a family keeps a dropout rate that works on hidden states, attention or the head.
@@ -33,8 +34,7 @@ def build_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, se
     """
     require_files(encoder)
     config = _classifier_config(encoder, labels, dropout)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         return load_whole(encoder, config, kind=AutoModelForSequenceClassification)
 
 
@@ -47,8 +47,7 @@ def build_random_classifier(encoder: Path, labels: Sequence[str], *, dropout: fl
         EnvironmentFault: The folder has no configuration of a model.
     """
     config = _classifier_config(encoder, labels, dropout)
-    with torch.random.fork_rng(), _library_errors_as_faults(encoder):
-        torch.manual_seed(seed)
+    with seeded(seed), _library_errors_as_faults(encoder):
         model: PreTrainedModel = AutoModelForSequenceClassification.from_config(
             config, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False
         )
@@ -82,7 +81,7 @@ def load_encoder(folder: Path) -> PreTrainedModel:
         EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
     """
     require_files(folder)
-    with torch.random.fork_rng():
+    with seeded(0):  # a pooler that is missing is drawn
         return load_whole(folder, None, kind=AutoModel)
 
 

@@ -10,7 +10,7 @@ from pipeline.models.attention import FLAT
 from pipeline.models.batches import Indices, Inputs, Ragged, flatten_rows, pad_rows, plan_batches, to_device
 from pipeline.models.device import Device
 from pipeline.models.layers import find_first_position
-from pipeline.models.processes import ALONE, Ranks, sum_over_ranks
+from pipeline.models.processes import ALONE, Ranks, share_batches, sum_over_ranks
 
 # They decide the memory and speed of a batch, not the result.
 BATCH_TOKENS = 4096
@@ -43,11 +43,9 @@ def compute_logits(
     logits = torch.zeros(len(tokens.lengths), model.config.num_labels or 0, device=device.device)
     batches = plan_batches(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None)
     with torch.inference_mode():
-        for start in range(0, len(batches), ranks.size):
-            go_on()
-            for rows in batches[start + ranks.rank : start + ranks.rank + 1]:  # one, or none at the end
-                places = to_device(torch.from_numpy(rows), device.device)
-                logits[places] = forward(model, collate(model, tokens, rows, device), device)
+        for rows in share_batches(batches, ranks, go_on):
+            places = to_device(torch.from_numpy(rows), device.device)
+            logits[places] = forward(model, collate(model, tokens, rows, device), device)
     sum_over_ranks([logits], ranks)
     return logits.cpu()
 

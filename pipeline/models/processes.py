@@ -4,14 +4,15 @@
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import distributed
 
+_Batch = TypeVar("_Batch")
 # A rank may be choosing, reading a checkpoint or writing one while the others wait for it.
 TIMEOUT = timedelta(hours=1)
 
@@ -56,6 +57,13 @@ def first_then_others(ranks: Ranks) -> Iterator[None]:
     yield
     if ranks.first:
         _wait_for_all(ranks)
+
+
+def share_batches(batches: Sequence[_Batch], ranks: Ranks, go_on: Callable[[], None]) -> Iterator[_Batch]:
+    """Yield the batches of this rank; `go_on` is called before each, on all ranks alike, and may raise to end early."""
+    for start in range(0, len(batches), ranks.size):
+        go_on()
+        yield from batches[start + ranks.rank : start + ranks.rank + 1]  # one, or none at the end
 
 
 def any_rank(flag: bool, ranks: Ranks) -> bool:

@@ -90,7 +90,7 @@ def _match_document(row: SentenceRow, pattern: re.Pattern[str] | None, file: str
     if pattern is None or row.document is None:
         return row.document
     match = pattern.fullmatch(row.document)
-    if match is None:
+    if match is None or not match["document"]:  # an empty name would make unrelated rows one document
         raise DataError(
             f"{file}:{row.line}: {listed([row.document])} does not match `pattern` {pattern.pattern!r}. Correct one "
             "of them."
@@ -130,4 +130,14 @@ def _sentence_row(row: RawRow, params: TextParams, file: str, max_bytes: int) ->
         sentences += parts
     if params.format == "text":
         return SentenceRow(line, [sentence for sentence in sentences if sentence.strip()])
-    return SentenceRow(line, sentences, None if params.document is None or cells[-1] is None else str(cells[-1]))
+    return SentenceRow(line, sentences, None if params.document is None else _read_name(cells[-1], line, params, file))
+
+
+def _read_name(cell: Any, line: int, params: TextParams, file: str) -> str | None:
+    """Return the name of the document that a cell holds; None if it is empty."""
+    if isinstance(cell, bool) or not isinstance(cell, str | int | None):
+        raise DataError(
+            f"{file}:{line}: {params.document!r} holds {listed([cell])}, and a document is named by a string or an "
+            "integer. Correct the file."
+        )
+    return None if cell is None else str(cell)

@@ -9,6 +9,7 @@ import transformers
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import DataError, UsageError
+from pipeline.models.device import seeded
 from pipeline.models.folder import load_config, load_whole, require_files, set_dropout
 from pipeline.models.layers import count_positions
 from pipeline.pretrain.vocabulary import Vocabulary
@@ -116,7 +117,7 @@ def open_encoder(params: PretrainParams, base: Path, vocabulary: Vocabulary) -> 
     if size > embeddings.num_embeddings:
         raise DataError(
             f"encoders.{params.encoder}: the tokenizer does not fit the encoder: it has {size} tokens, the encoder "
-            f"{embeddings.num_embeddings}. Set `tokenizer: base`, or `start: scratch`."
+            f"{embeddings.num_embeddings}. Set `start: scratch`, or choose another `base`."
         )
     if positions is not None and params.max_length > positions:
         raise UsageError(
@@ -138,8 +139,7 @@ def build_encoder(params: PretrainParams, vocabulary: Vocabulary) -> PreTrainedM
         if hasattr(config, f"{name}_token_id"):
             setattr(config, f"{name}_token_id", index)
     set_dropout(config, params.dropout)
-    with torch.random.fork_rng():
-        torch.manual_seed(params.seed)
+    with seeded(params.seed):
         model: PreTrainedModel = family.model._from_config(config, attn_implementation="eager", dtype=torch.float32)
     return model
 
@@ -159,8 +159,7 @@ def continue_encoder(base: Path, params: PretrainParams) -> PreTrainedModel:
             f"{params.family!r}. Set `family: {config.model_type}`."
         )
     set_dropout(config, params.dropout)
-    with torch.random.fork_rng():
-        torch.manual_seed(params.seed)
+    with seeded(params.seed):
         return load_whole(base, config, kind=FAMILIES[params.family].model)
 
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from pipeline.models.batches import Indices, plan_batches
 from pipeline.models.device import Device
 from pipeline.models.inference import collate
-from pipeline.models.processes import ALONE, Ranks, sum_over_ranks
+from pipeline.models.processes import ALONE, Ranks, share_batches, sum_over_ranks
 from pipeline.pretrain.batches import (
     HELD_OUT_EPOCH,
     Batch,
@@ -97,13 +97,11 @@ def _measure(
     batches = plan_batches(lengths, batch_tokens=4 * params.batch_tokens, batch_size=10**6, rng=None)
     totals = torch.zeros(2, 3, dtype=torch.float64, device=device.device)
     with torch.inference_mode():
-        for start in range(0, len(batches), ranks.size):
-            go_on()
-            for rows in batches[start + ranks.rank : start + ranks.rank + 1]:
-                batch = build_batch(held_out, params, HELD_OUT_EPOCH, rows)
-                sums = sum_losses(model, batch, np.arange(len(rows)), params, device)
-                for row, (loss, hits, count) in enumerate(zip(*sums, strict=True)):
-                    totals[row] += torch.stack([loss.double(), hits.double(), loss.new_tensor(count).double()])
+        for rows in share_batches(batches, ranks, go_on):
+            batch = build_batch(held_out, params, HELD_OUT_EPOCH, rows)
+            sums = sum_losses(model, batch, np.arange(len(rows)), params, device)
+            for row, (loss, hits, count) in enumerate(zip(*sums, strict=True)):
+                totals[row] += torch.stack([loss.double(), hits.double(), loss.new_tensor(count).double()])
     sum_over_ranks([totals], ranks)
     return _from_totals(moment, totals.tolist(), params)
 

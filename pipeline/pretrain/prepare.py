@@ -16,14 +16,19 @@ from pipeline.core.errors import DataError
 from pipeline.core.files import publish
 from pipeline.core.tables import read_arrow, stream_parquet, write_arrow
 from pipeline.models.batches import Indices, to_ragged
+from pipeline.models.coverage import find_unknown
 from pipeline.models.tokenizer import TOKENIZER_FILES, load_tokenizer
 from pipeline.pretrain.batches import Corpus
 from pipeline.pretrain.families import FAMILIES
+from pipeline.pretrain.masking import Tokens
 from pipeline.pretrain.pairs import CorpusLayout
 from pipeline.pretrain.vocabulary import learn_tokenizer, read_vocabulary, write_tokenizer
 from pipeline.settings.pretrain import PretrainParams
 
 _BATCH_DOCUMENTS = 512  # tokenised at a time
+# Beyond this share of unknown tokens a model learns the gaps between the words that its tokenizer knows.
+_MOST_UNKNOWN = 0.5
+_SPLITS = ("train", "held_out")
 _TOKENISED = pa.schema(
     [
         ("id", pa.string()),
@@ -36,7 +41,10 @@ _TOKENISED = pa.schema(
 
 
 def prepare(params: PretrainParams, documents: Path, base: Path, work: Path, identity: str) -> None:
-    """Write `work/tokenizer` and `work/corpus.arrow`, unless they are there for the training `identity`."""
+    """Write `work/tokenizer` and `work/corpus.arrow`, unless they are there for the training `identity`.
+
+    The share of tokens that the tokenizer does not know is printed for each split.
+    """
     mark = work / "prepared"
     if mark.is_file() and mark.read_text(encoding="utf-8") == identity:
         return
@@ -57,6 +65,10 @@ def prepare(params: PretrainParams, documents: Path, base: Path, work: Path, ide
     tokenizer = load_tokenizer(work / "tokenizer", max_length=10**6)
     tokenizer.no_truncation()
     write_arrow(work / "corpus.arrow", _TOKENISED, _tokenise(documents, tokenizer))
+    table = read_arrow(work / "corpus.arrow")
+    for split in _SPLITS:
+        unknown = _share_unknown(_read_tokens(_select(table, split)), find_unknown(tokenizer))
+        print(f"{split}: {unknown:.2%} of the tokens unknown to the tokenizer", flush=True)
     mark.write_text(identity, encoding="utf-8")
 
 
@@ -101,19 +113,46 @@ def read_corpora(work: Path, params: PretrainParams) -> tuple[Corpus, Corpus]:
     """Return the documents that train and the held-out ones, as `prepare` left them in `work`.
 
     Raises:
-        DataError: A split has too few documents or sentences, or the tokenizer does not suit pretraining.
+        DataError: A split has too few documents or sentences, or the tokenizer does not suit pretraining, or does not
+            know most of the texts.
     """
-    vocabulary = read_vocabulary(work / "tokenizer")
-    table = read_arrow(work / "corpus.arrow")
+    vocabulary, table = read_vocabulary(work / "tokenizer"), read_arrow(work / "corpus.arrow")
+    unknown = find_unknown(load_tokenizer(work / "tokenizer", max_length=8))
 
     def read(split: str) -> Corpus:
-        rows: Any = table.filter(pc.equal(table["split"], split))
-        counts = rows["sentences"].to_numpy()
+        rows = _select(table, split)
+        counts, tokens = rows["sentences"].to_numpy(), _read_tokens(rows)
         _require_pairs(counts, split, params)
+        _require_known(_share_unknown(tokens, unknown), split, params)
         layout = CorpusLayout(_bounds(to_ragged(rows["lengths"]).values), _bounds(counts))
-        return Corpus(to_ragged(rows["input_ids"]).values, layout, rows["id"].to_pylist(), vocabulary, {})
+        return Corpus(tokens, layout, rows["id"].to_pylist(), vocabulary, {})
 
-    return read("train"), read("held_out")
+    train, held_out = map(read, _SPLITS)
+    return train, held_out
+
+
+def _select(table: pa.Table, split: str) -> pa.Table:
+    return table.filter(pc.equal(table["split"], split))
+
+
+def _read_tokens(rows: pa.Table) -> Tokens:
+    return to_ragged(rows["input_ids"]).values
+
+
+def _share_unknown(tokens: Tokens, unknown: int | None) -> float:
+    """Return the share of the tokens that have the id `unknown`; None is that of a tokenizer that knows every byte."""
+    return 0.0 if unknown is None or not len(tokens) else float((tokens == unknown).mean())
+
+
+def _require_known(share: float, split: str, params: PretrainParams) -> None:
+    if share > _MOST_UNKNOWN:
+        fix = "Choose another `base`, or set `start: scratch` and `tokenizer: wordpiece`."
+        if params.tokenizer == "wordpiece":
+            fix = "Set `tokenizer: base` with a `base` that knows these texts."
+        raise DataError(
+            f"pretrain: at most {_MOST_UNKNOWN:.0%} of the tokens in {split} may be unknown to the tokenizer, found "
+            f"{share:.2%}. {fix}"
+        )
 
 
 def _bounds(lengths: npt.NDArray[np.integer[Any]]) -> Indices:
@@ -122,12 +161,13 @@ def _bounds(lengths: npt.NDArray[np.integer[Any]]) -> Indices:
 
 def _require_pairs(counts: Indices, split: str, params: PretrainParams) -> None:
     """Refuse a split that has no document, or none of the pairs to learn; `counts` are sentences a document."""
+    more = f"{'Lower' if split == 'train' else 'Raise'} `corpus.held_out`"
     if not len(counts):
-        raise DataError(f"pretrain: the corpus has no document in {split}. Raise `corpus.held_out` or add texts.")
+        raise DataError(f"pretrain: the corpus has no document in {split}. {more} or add texts.")
     if params.pair == "nsp" and len(counts) < 2:
         raise DataError(
             f"pretrain: `pair: nsp` takes random sentences from other documents and needs 2 in {split}, found "
-            f"{len(counts)}. Raise `corpus.held_out`, add files to `corpus.texts`, or set `pair: none`."
+            f"{len(counts)}. {more}, add files to `corpus.texts`, or set `pair: none`."
         )
     if params.pair != "none" and counts.max() < 2:
         raise DataError(

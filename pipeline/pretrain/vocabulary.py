@@ -124,11 +124,11 @@ def read_vocabulary(folder: Path) -> Vocabulary:
             f"id {mask}, and one token each before and after a text, found {around}. Take another encoder's, or set "
             "`tokenizer: wordpiece`."
         )
-    size = tokenizer.get_vocab_size()
+    ids = np.array([*tokenizer.get_vocab().values()], np.int64)  # not always without gaps
     special = np.array(sorted(tokenizer.get_added_tokens_decoder()), np.int64)
-    begins = np.zeros(max(size, int(special.max()) + 1), bool)
+    begins = np.zeros(int(ids.max()) + 1, bool)
     begins[list(_list_beginnings(tokenizer))] = True
-    ordinary = np.setdiff1d(np.arange(size), special)
+    ordinary = np.setdiff1d(ids, special)
     return Vocabulary(mask, pad or 0, around[0], around[1], special, ordinary, begins)
 
 

@@ -132,7 +132,7 @@ def draw_gains(tasks: Sequence[Task], against: str) -> Markup:
 
 def draw_accuracies(evaluation: Document) -> Markup:
     """Return the chart of the accuracy of the model and of its baselines."""
-    models = zip(model_metrics(evaluation), MODEL_MARKS, strict=False)
+    models = zip(model_metrics(evaluation), MODEL_MARKS, strict=True)
     rows = [
         RangeRow(name.partition(" + ")[0], read_estimate(metrics["accuracy"]), *look)
         for (name, metrics), look in models
@@ -141,9 +141,9 @@ def draw_accuracies(evaluation: Document) -> Markup:
 
 
 def model_metrics(evaluation: Document) -> list[tuple[str, Document]]:
-    """Return the metrics of the model and of each baseline that was evaluated, by name."""
-    baselines = [(name, evaluation["baselines"].get(key)) for key, name in BASELINE_TITLES.items()]
-    return [(MODEL_NAME, evaluation["model"]), *((name, metrics) for name, metrics in baselines if metrics)]
+    """Return the metrics of the model and of each baseline, by name."""
+    baselines = ((name, evaluation["baselines"][key]) for key, name in BASELINE_TITLES.items())
+    return [(MODEL_NAME, evaluation["model"]), *baselines]
 
 
 def label_columns(task: Document) -> list[str]:

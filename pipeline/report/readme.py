@@ -26,7 +26,8 @@ def draw_stages(needs: Mapping[str, frozenset[str]]) -> str:
     names = {stage: stage.partition("@")[0] for stage in needs}
     graph = nx.DiGraph()
     graph.add_nodes_from(names.values())
-    graph.add_edges_from((names[need], names[stage]) for stage in needs for need in needs[stage])
+    pairs = ((names[need], names[stage]) for stage in needs for need in needs[stage])
+    graph.add_edges_from((left, right) for left, right in pairs if left != right)  # instances may need each other
     order = list(nx.lexicographical_topological_sort(graph))
     edges = set(nx.transitive_reduction(graph).edges)
     titles = {names[stage]: _title(stage) for stage in needs}

@@ -71,17 +71,25 @@ def describe_comparisons(task: Document, *, quote: Quote = str) -> list[str]:
 
 
 def describe_best_arms(document: Document, task: Document, *, quote: Quote = str) -> str:
-    """Return which arm is best with the fewest and with the most labels, with a warning if there is only one seed."""
+    """Return the best arms with the fewest and with the most labels, with a warning if there is only one seed."""
     sizes = _training_sizes(task)
-    places: dict[str, list[str]] = {}
+    places: dict[tuple[str, ...], list[str]] = {}
     for place in dict.fromkeys((0, len(sizes) - 1)):
-        best = max(task["arms"], key=lambda arm: float(arm["points"][place]["accuracy"]["value"]))
-        point = best["points"][place]
-        value = share(point["accuracy"]["value"])
-        places.setdefault(quote(best["title"]), []).append(f"with {_describe_size(point, sizes)} labels ({value})")
-    clauses = [f"{title} is the most accurate {' and '.join(words)}" for title, words in places.items()]
+        points_here = [arm["points"][place] for arm in task["arms"]]
+        values = [point["accuracy"]["value"] for point in points_here]
+        best = max(values)
+        titles = tuple(quote(arm["title"]) for arm, value in zip(task["arms"], values, strict=True) if value == best)
+        words = f"with {_describe_size(points_here[0], sizes)} labels ({share(best)})"
+        places.setdefault(titles, []).append(words)
+    clauses = [
+        f"{_join(titles)} {_describe_lead(len(titles))} {' and '.join(words)}" for titles, words in places.items()
+    ]
     warning = "" if len(document["seeds"]) > 1 else " This is one seed; another may rank the arms differently."
     return f"{_capitalize('; '.join(clauses))}.{warning}"
+
+
+def _describe_lead(arms: int) -> str:
+    return "is the most accurate" if arms == 1 else "are equally accurate, and the most so,"
 
 
 def _describe_equal(rows: Sequence[Document], better: str, than: str, sizes: Sizes) -> str:
@@ -171,10 +179,7 @@ def accuracy_table(task: Document) -> str:
     rows = [
         (
             escape_markdown(arm["title"]),
-            *(
-                share_and_interval(*(point["accuracy"][key] for key in ("value", "low", "high")))
-                for point in arm["points"]
-            ),
+            *(_describe_accuracy(point["accuracy"]) for point in arm["points"]),
             share(arm["points"][-1]["macro_f1"]["value"]),
         )
         for arm in task["arms"]

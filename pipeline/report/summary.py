@@ -101,7 +101,7 @@ def _result_row(evaluation: Document) -> tuple[str, ...]:
 
 
 def _baseline_accuracy(evaluation: Document, baseline: str) -> str:
-    return share(read_estimate((evaluation["baselines"].get(baseline) or {}).get("accuracy")).value)
+    return share(read_estimate(evaluation["baselines"][baseline]["accuracy"]).value)
 
 
 def _format_points(difference: Estimate) -> str:

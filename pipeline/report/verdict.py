@@ -44,22 +44,19 @@ class Gain(NamedTuple):
 
 
 # ------------------------------------------------------------------------------------------------ numbers
-def read_estimate(raw: object) -> Estimate:
-    """Return the number behind a JSON metric: a bare number, null, or an object with a value."""
+def read_estimate(raw: Document | float | None) -> Estimate:
+    """Return the number behind a JSON metric: a bare number, null, or an object with a value or a difference."""
     if not isinstance(raw, Mapping):
-        return Estimate(raw if isinstance(raw, int | float) else None)
-    value = raw.get("value", raw.get("difference"))
-    return Estimate(value, raw.get("low"), raw.get("high"), raw.get("reason"))
+        return Estimate(raw)
+    value = raw["value" if "value" in raw else "difference"]
+    return Estimate(value, raw["low"], raw["high"], raw.get("reason"))  # a study gives no reasons
 
 
 def accuracy_gain(evaluation: Document, against: str = "tfidf") -> Gain:
-    """Return the accuracy gain over a baseline; unmeasured if the evaluation has no such comparison."""
-    for comparison in evaluation["comparisons"]:
-        if comparison["against"] == against:
-            difference = read_estimate(comparison["accuracy"])
-            p = (comparison["mcnemar"] or {}).get("p_value")
-            return Gain(difference, p, classify_difference(difference, p, alpha=1 - evaluation["confidence"]))
-    return Gain(Estimate(None), None, UNMEASURED)
+    """Return the accuracy gain over a baseline; unmeasured if both its interval and its p value are missing."""
+    comparison = {row["against"]: row for row in evaluation["comparisons"]}[against]
+    difference, p = read_estimate(comparison["accuracy"]), comparison["mcnemar"]["p_value"]
+    return Gain(difference, p, classify_difference(difference, p, alpha=1 - evaluation["confidence"]))
 
 
 def failed_checks(findings: Document) -> list[Document]:
@@ -157,7 +154,7 @@ def describe_suspects(inspection: Document) -> str:
 
 def describe_reasons(suspect: Document) -> str:
     """Return why an example is suspicious."""
-    lines = ", ".join(map(count, suspect["rivals"]))
+    lines = ", ".join(map(str, suspect["rivals"]))
     phrases = {
         "label": "the label is probably wrong",
         "duplicate": f"nearly equal texts with another label: line {lines}",

@@ -26,9 +26,9 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
     checkpoints = model.with_name(f"{model.name}.checkpoints")  # not a DVC output: DVC removes those before a run
     table = read_arrow(tokens)
     labels, train, validation = labels_of(table), rows_of(table, "train"), rows_of(table, "validation")
-    classifier = build_classifier(encoder, labels, dropout=params.dropout, seed=params.seed)
     identity = identify_training(params, (tokens, encoder), stage="finetune")
-    with join_ranks() as ranks:
+    with join_ranks() as ranks:  # which chooses the GPU of this process
+        classifier = build_classifier(encoder, labels, dropout=params.dropout, seed=params.seed)
         choose = partial(restore_choice, path=checkpoints / "choice.json", identity=identity, ranks=ranks)
         with prepare_training(classifier, train, validation, params, choose=choose, ranks=ranks) as (training, choice):
             key = checkpoint_key(identity, choice, processes=ranks.size)

@@ -36,7 +36,8 @@ def finetune_arm(params: StudyParams, finetune: FinetuneParams, start: Path, bud
         while not training.finished:
             training.advance()
         done, trained = training.done, training.result()
-        logits = compute_logits(model, test.tokens, training.device, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
+        exact = training.device._replace(precision="fp32")  # as `evaluate` predicts, and a probe
+        logits = compute_logits(model, test.tokens, exact, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
     tokens = sum(int(train.tokens.lengths[step.rows].sum()) for step in training.steps[:done])
     best = f"best after step {trained.best.step}, validation accuracy {trained.best.accuracy:.4f}"
     print(f"{done} steps in {epochs} epochs; {best}", flush=True)

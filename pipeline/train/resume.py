@@ -32,24 +32,26 @@ def run_to_end(training: Training, folder: Path, *, key: str, seconds: float = S
     another key are removed.
 
     Raises:
-        Stopped: The process was asked to stop; a checkpoint is there.
+        Stopped: The process was asked to stop; a checkpoint of the last step is there if it could be written.
         UsageError: A loss is not finite.
         EnvironmentFault: The ranks see different checkpoints.
     """
     own = folder / key
     _resume(training, own)
     written = time.monotonic()
-    with _stop_request() as request, Progress(len(training.steps), shown=training.ranks.first) as progress:
+    shown = training.ranks.first
+    with _stop_request() as request, Progress(len(training.steps), done=training.done, shown=shown) as progress:
         training.stop_asked = lambda: any_rank(request.made, training.ranks)
         while not training.finished:
             training.advance()
             _report(training, progress)
             stop = any_rank(request.made, training.ranks)
+            kept = True
             if stop or time.monotonic() - written >= seconds:
-                _write(training, own, progress)
+                kept = _write(training, own, progress)
                 written = time.monotonic()
             if stop and not training.finished:
-                raise Stopped(f"stopped after step {training.done}. Run `dvc repro` to resume.")
+                raise Stopped(_describe_stop(training.done, kept=not any_rank(not kept, training.ranks)))
     return training.result()
 
 
@@ -93,14 +95,23 @@ def _restore(training: Training, folder: Path) -> Iterator[str]:
         yield "no checkpoint is good: starting over"
 
 
-def _write(training: Training, folder: Path, progress: Progress) -> None:
+def _write(training: Training, folder: Path, progress: Progress) -> bool:
+    """Write a checkpoint on the first rank; return False if it could not be written."""
     if not training.ranks.first:
-        return
+        return True
     checkpoint = training.state()
     try:
         write_checkpoint(folder, checkpoint, key=folder.name)
     except EnvironmentFault as error:
-        progress.say(f"no checkpoint at step {training.done}, the training continues: {error}")
+        progress.say(f"no checkpoint at step {training.done}: {error}")
+        return False
+    return True
+
+
+def _describe_stop(step: int, *, kept: bool) -> str:
+    if kept:
+        return f"stopped after step {step}. Run `dvc repro` to resume."
+    return f"stopped after step {step}, its checkpoint could not be written; `dvc repro` resumes from the one before."
 
 
 def _report(training: Training, progress: Progress) -> None:

@@ -154,7 +154,7 @@ class Training:
     def _update(self) -> None:
         step = self.steps[self.done]
         set_rate(self.optimizer, self._learning_rate(step))
-        with seed_step(self.params.seed, step.number, self.device, rank=self.ranks.rank):
+        with seed_step(self.params.seed, step.number, rank=self.ranks.rank):
             losses = self.objective.losses(
                 self.model, self.train, self.prepared, step, self.params, self.device, self.ranks
             )

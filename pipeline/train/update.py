@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import UsageError, listed
-from pipeline.models.device import Device
+from pipeline.models.device import Device, seeded
 from pipeline.models.processes import ALONE, Ranks, sum_over_ranks
 from pipeline.train.objective import Step
 
@@ -76,8 +76,7 @@ def require_finite_loss(loss: float, step: int, learning_rate: float) -> None:
 
 
 @contextmanager
-def seed_step(seed: int, step: int, device: Device, *, rank: int = 0) -> Iterator[None]:
+def seed_step(seed: int, step: int, *, rank: int = 0) -> Iterator[None]:
     """Make the global generators of the block depend on (seed, step, rank) alone, and restore them afterwards."""
-    with torch.random.fork_rng(devices=[] if device.device.type == "cpu" else [torch.cuda.current_device()]):
-        torch.manual_seed(int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0]))
+    with seeded(int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])):
         yield

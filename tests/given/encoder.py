@@ -21,12 +21,9 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 def make_encoder(folder: Path, *, width: int = 32, layers: int = 2) -> Path:
     """Write a small BERT with random weights and a word tokenizer as a pretrained folder."""
-    vocabulary = {
-        word: index
-        for index, word in enumerate(
-            (*SPECIAL, *WORDS, *"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"))
-        )
-    }
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = dict.fromkeys((*SPECIAL, *WORDS, *letters, *(f"##{letter}" for letter in letters)))
+    vocabulary = {word: index for index, word in enumerate(words)}
     config = BertConfig(
         vocab_size=len(vocabulary), hidden_size=width, num_hidden_layers=layers, num_attention_heads=2,
         intermediate_size=2 * width, max_position_embeddings=64, pad_token_id=0,

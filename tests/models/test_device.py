@@ -9,7 +9,15 @@ import pytest
 import torch
 
 from pipeline.models import device
-from pipeline.models.device import choose_device, count_threads, cpu_has_bf16, measure_bf16_gain, with_threads
+from pipeline.models.device import (
+    choose_device,
+    count_threads,
+    cpu_has_bf16,
+    measure_bf16_gain,
+    seeded,
+    with_threads,
+)
+from pipeline.models.folder import build_classifier, load_encoder
 
 HERE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -111,6 +119,31 @@ def test_the_gain_does_not_count_what_the_processor_does_for_others(monkeypatch)
     for name in ("perf_counter", "monotonic", "process_time", "time"):
         monkeypatch.setattr(time, name, lambda: pytest.fail("another clock was asked"))
     assert measure_bf16_gain(size=4) == 2.0
+
+
+def test_what_is_drawn_depends_on_the_seed_alone_and_changes_no_state():
+    state = torch.get_rng_state()
+    drawn = []
+    for seed in (3, 3, 4):
+        with seeded(seed):
+            drawn.append(torch.rand(4).tolist())
+    assert torch.equal(torch.get_rng_state(), state)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        assert drawn[0] == drawn[1] == torch.rand(4).tolist()
+    assert drawn[2] != drawn[0]
+
+
+def test_of_several_gpus_the_current_one_alone_has_its_state_kept(monkeypatch, encoder):
+    kept = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: device)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: kept.append((state, device)))
+    build_classifier(encoder, ["no", "yes"], dropout=0.0, seed=0)
+    load_encoder(encoder)
+    assert kept == [(3, 3), (3, 3)]
 
 
 def test_freed_memory_is_kept_for_the_next_tensors():

@@ -16,7 +16,7 @@ from pipeline.__main__ import main
 from pipeline.core.errors import UsageError
 from pipeline.core.files import sha256
 from pipeline.finetune import classification
-from pipeline.models.processes import ALONE, any_rank, ranks_agree, sum_over_ranks
+from pipeline.models.processes import ALONE, Ranks, any_rank, ranks_agree, share_batches, sum_over_ranks
 from pipeline.stages import finetune
 from pipeline.train import training
 from tests.given.projects import PATIENCE, free_port
@@ -160,6 +160,21 @@ def test_a_stop_leaves_a_checkpoint_from_which_both_go_on_to_the_same_bytes(fork
     weights = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "cut")]
     assert sha256(weights[0]) == sha256(weights[1])
     assert not list((tmp_path / "cut").glob("*.checkpoints"))
+
+
+@pytest.mark.parametrize(("count", "size"), [(0, 1), (5, 1), (5, 2), (1, 3), (6, 3)])
+def test_the_ranks_share_the_batches_and_go_on_alike(count, size):
+    shares, calls = [], []
+    for rank in range(size):
+        calls.append(0)
+
+        def go_on(rank: int = rank) -> None:
+            calls[rank] += 1
+
+        shares.append(list(share_batches(range(count), Ranks(rank, size), go_on)))
+    assert sorted(batch for share in shares for batch in share) == list(range(count))
+    assert [share == list(range(rank, count, size)) for rank, share in enumerate(shares)] == [True] * size
+    assert calls == [-(-count // size)] * size
 
 
 def test_one_process_has_nobody_to_ask():

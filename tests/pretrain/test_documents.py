@@ -53,6 +53,23 @@ def test_a_column_says_which_rows_are_one_document(tmp_path):
         read(written(tmp_path, rows.replace("1_2", "1-2")), **changes, pattern=pattern)
 
 
+@pytest.mark.parametrize("pattern", ["(?P<document>a)?.*", "(?P<document>a*).*"])
+def test_a_pattern_that_finds_no_name_merges_no_documents(tmp_path, pattern):
+    rows = "id,text\na1,One.\nq,Two.\nz,Three.\n"
+    with pytest.raises(DataError, match=r"f:3: 'q' does not match `pattern`"):
+        read(written(tmp_path, rows), format="delimited", document="id", pattern=pattern)
+
+
+@pytest.mark.parametrize("cell", [["x"], {"y": 1}, False])
+def test_a_document_is_named_by_a_string_or_a_number(tmp_path, cell):
+    lines = "".join(json.dumps({"d": name, "text": "One."}) + "\n" for name in ("x", 7, cell))
+    with pytest.raises(DataError, match=r"f:3: 'd' holds "):
+        read(written(tmp_path, lines), format="jsonl", document="d")
+    pq.write_table(pa.table({"d": [cell], "text": ["One."]}), tmp_path / "p")
+    with pytest.raises(DataError, match=r"p:1: 'd' holds "):
+        read(tmp_path / "p", format="parquet", document="d")
+
+
 def test_where_no_column_says_some_rows_are_one_document(tmp_path):
     rows = '\na,b\n"One, ""1"".",Two\nThree,Four\n\nFive,"Si\nx"\n'
     assert read(written(tmp_path, rows), format="delimited", sentences=("a", "b")) == [

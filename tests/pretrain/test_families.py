@@ -2,17 +2,18 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
-from pipeline.core.errors import UsageError
+from pipeline.core.errors import DataError, UsageError
 from pipeline.models.attention import FLAT
 from pipeline.models.compute import matches_eager
 from pipeline.models.layers import find_layers
 from pipeline.pretrain.batches import plan_updates
-from pipeline.pretrain.families import continue_encoder, require_pair_head
+from pipeline.pretrain.families import continue_encoder, open_encoder, require_pair_head
 from pipeline.pretrain.objective import TEXT
-from tests.given.pretraining import DEVICE, corpus, encoder, with_params
+from tests.given.pretraining import DEVICE, VOCABULARY, corpus, encoder, with_params
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "distilbert"])
@@ -28,6 +29,14 @@ def test_only_families_with_a_head_for_pairs_learn_them():
     require_pair_head(with_params(pair="nsp"))
     with pytest.raises(UsageError, match=r"encoders\.e: `pair: sop` .*roberta.* bert, albert, or `pair: none`"):
         require_pair_head(with_params(family="roberta", pair="sop"))
+
+
+def test_a_tokenizer_too_large_for_its_encoder_has_a_fix_that_can_be_followed(tmp_path):
+    params = with_params(start="base", tokenizer="base")
+    encoder(params).save_pretrained(tmp_path)
+    larger = VOCABULARY._replace(begins=np.ones(61, bool))
+    with pytest.raises(DataError, match=r"has 61 tokens, the encoder 60\. Set `start: scratch`, or .* `base`\."):
+        open_encoder(params, tmp_path, larger)
 
 
 def test_a_folder_goes_on_and_another_family_is_refused(tmp_path):

@@ -68,18 +68,48 @@ def test_documents_of_one_sentence_have_no_pairs(tmp_path):
     corpora(lone, tmp_path / "work")
 
 
-@pytest.mark.parametrize(("documents", "split"), [(5, "held_out"), (1, "train")])
-def test_a_split_of_one_document_has_no_random_second_sentence(tmp_path, documents, split):
+@pytest.mark.parametrize(("documents", "split", "fix"), [(5, "held_out", "Raise"), (1, "train", "Lower")])
+def test_a_split_of_one_document_has_no_random_second_sentence(tmp_path, documents, split, fix):
     few = write_corpus(tmp_path / "few.parquet", documents)
     if split == "train":
         table = pq.read_table(few)
         other = pa.array(["train", *["held_out"] * 3])
         pq.write_table(pa.concat_tables([table] * 4).set_column(2, "split", other), few)
-    with pytest.raises(DataError, match=rf"`pair: nsp` .* 2 in {split}, found 1\."):
+    with pytest.raises(DataError, match=rf"`pair: nsp` .* 2 in {split}, found 1\. {fix} `corpus.held_out`"):
         corpora(few, tmp_path / "work", pair="nsp")
     corpora(few, tmp_path / "work", pair="sop")
 
 
 def test_a_split_without_documents_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no document in train"):
+    with pytest.raises(DataError, match=r"no document in train.*Lower `corpus\.held_out`"):
         corpora(write_corpus(tmp_path / "one.parquet", 1), tmp_path / "work")
+    only = write_corpus(tmp_path / "two.parquet", 2)
+    pq.write_table(pq.read_table(only).slice(1), only)
+    with pytest.raises(DataError, match=r"no document in held_out.*Raise `corpus\.held_out`"):
+        corpora(only, tmp_path / "other")
+
+
+@pytest.mark.parametrize("split", ["train", "held_out"])
+def test_texts_that_the_tokenizer_does_not_know_are_refused_before_the_training(tmp_path, split, capsys):
+    """Every word of one split, of three of its words two, then one; all else is known."""
+    documents, base = write_corpus(tmp_path / "corpus.parquet", 10), tmp_path / "base"
+    table = pq.read_table(documents)
+    known = [*chain(*table["sentences"].to_pylist())]
+    write_tokenizer(make_tokenizer("wordpiece", known, size=300), base, max_length=24, types=False)
+    params = with_params(tokenizer="base")
+    for number, text in enumerate(("\u559c \u6b22", "\u559c alpha \u6b22", "alpha \u559c alpha")):
+        texts = [
+            [text] * 5 if own == split else sentences
+            for own, sentences in zip(table["split"].to_pylist(), table["sentences"].to_pylist(), strict=True)
+        ]
+        changed = table.set_column(3, "sentences", pa.array(texts, pa.list_(pa.string())))
+        pq.write_table(changed, tmp_path / f"{number}.parquet")
+        work = tmp_path / f"work{number}"
+        prepare(params, tmp_path / f"{number}.parquet", base, work, "a test")
+        share = ("100.00%", "66.67%", "33.33%")[number]
+        assert f"{split}: {share} " in capsys.readouterr().out
+        if number < 2:
+            with pytest.raises(DataError, match=rf"50% .* in {split} .* {share}\..*`tokenizer: wordpiece`"):
+                read_corpora(work, params)
+        else:
+            read_corpora(work, params)

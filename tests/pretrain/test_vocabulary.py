@@ -1,7 +1,10 @@
 """Tokenizers learned from text, and the vocabulary of any tokenizer."""
 
+import json
+
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from pipeline.core.errors import DataError, UsageError
@@ -47,6 +50,18 @@ def test_words_begin_where_they_do(kind, tmp_path):
     assert (vocabulary.first, vocabulary.last) == (opened.cls_token_id, opened.sep_token_id)
     assert set(vocabulary.special) == set(opened.all_special_ids)
     assert not np.isin(vocabulary.ordinary, vocabulary.special).any()
+
+
+def test_a_tokenizer_may_leave_ids_out(tmp_path):
+    tokenizer = make_tokenizer("wordpiece", TEXTS, size=100)
+    content = json.loads(tokenizer.to_str())
+    words = content["model"]["vocab"]
+    moved = words["the"] = len(words) + 7
+    write_tokenizer(Tokenizer.from_str(json.dumps(content)), tmp_path, max_length=24, types=True)
+    vocabulary = read_vocabulary(tmp_path)
+    assert len(vocabulary.begins) == moved + 1
+    assert vocabulary.begins[moved]
+    assert set(vocabulary.ordinary) == {*words.values()} - {*vocabulary.special}
 
 
 def test_case_is_kept_where_it_is_wanted():

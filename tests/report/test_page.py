@@ -2,21 +2,22 @@ import html
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jinja2 import TemplateNotFound
+from jinja2 import TemplateNotFound, UndefinedError
 
+from pipeline.core.document import Document
 from pipeline.core.format import visible
 from pipeline.evaluate.evaluation import BASELINE_NAMES
 from pipeline.evaluate.metrics import HEADLINE_METRICS
 from pipeline.report.page import METRIC_TITLES, page_html
 from pipeline.report.verdict import BASELINE_TITLES, Task
-from tests.given.reporting import TEMPLATE_TEXTS, make_task, three_tasks
+from tests.given.reporting import TEMPLATE_TEXTS, make_task, three_tasks, unmeasured
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -186,7 +187,7 @@ def test_the_page_reports_the_results(page: str) -> None:
     assert "95% confidence intervals" in words
     assert "+7.8 [+5.2, +10.4] < 0.001 ±2.1 131 46" in words
     assert "3 of 10,640 examples are suspicious: 2 by their label, 1 by a near duplicate" in words
-    assert "nearly equal texts with another label: line 7, 1,999 1,204 train" in words
+    assert "nearly equal texts with another label: line 7, 1999 1204 train" in words
 
 
 def test_only_as_many_errors_as_asked_for_are_shown() -> None:
@@ -223,23 +224,38 @@ def test_the_names_of_the_baselines_are_those_of_the_evaluation() -> None:
     assert tuple(METRIC_TITLES) == HEADLINE_METRICS
 
 
-@pytest.mark.parametrize("missing", [None, {"value": None, "low": None, "high": None, "reason": "one class only"}])
-def test_missing_numbers_are_shown_as_missing(missing: Any) -> None:
-    task = make_task()
+@pytest.mark.parametrize("reason", [None, "one class only"])
+def test_missing_numbers_are_shown_as_missing(reason: str | None) -> None:
+    task, missing = make_task(), {"value": None, "low": None, "high": None, "reason": reason}
     model = task.evaluation["model"]
     for key in ("accuracy", "macro_f1", "log_loss", "brier", "ece"):
         model[key] = missing
     for row in model["classes"]:
         row.update(precision=None, recall=None, f1=None)
-    task.evaluation["comparisons"] = [{"against": "tfidf", "accuracy": missing, "macro_f1": missing, "mcnemar": None}]
-    task.evaluation["baselines"] = {"tfidf": None, "probe": None}
+    task.evaluation["comparisons"] = [unmeasured(name, reason) for name in BASELINE_NAMES]
     task.evaluation["slices"] = [
         {"slice": "length", "value": "1", "rows": 20, "accuracy": missing, "macro_f1": missing}
     ]
     task.evaluation["worst"] = []
     words = text_of(page_html(TEMPLATE_TEXTS, "T", [task], worst=3))
     assert "Not measured . The accuracy could not be measured on 1,086 test examples" in words
-    assert ("one class only" in words) == (missing is not None)
+    assert ("one class only" in words) == (reason is not None)
+
+
+@pytest.mark.parametrize("break_document", [
+    lambda evaluation: evaluation["baselines"].pop("tfidf"),
+    lambda evaluation: evaluation["baselines"].pop("probe"),
+    lambda evaluation: evaluation["comparisons"].pop(0),
+    lambda evaluation: evaluation["comparisons"][2].pop("mcnemar"),
+    lambda evaluation: evaluation["comparisons"][2]["mcnemar"].pop("model_only"),
+    lambda evaluation: evaluation["comparisons"][2]["accuracy"].pop("detectable"),
+    lambda evaluation: evaluation["comparisons"][2]["macro_f1"].pop("p_value"),
+])  # fmt: skip
+def test_what_evaluate_always_writes_is_not_made_up(break_document: Callable[[Document], object]) -> None:
+    task = make_task()
+    break_document(task.evaluation)
+    with pytest.raises((KeyError, TypeError, UndefinedError)):
+        page_html(TEMPLATE_TEXTS, "T", [task], worst=1)
 
 
 def test_a_flawless_model_has_no_confusions() -> None:

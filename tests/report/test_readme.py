@@ -63,6 +63,11 @@ def test_instances_are_one_node_and_shortcuts_are_left_out():
     ]
 
 
+def test_a_stage_whose_instances_need_each_other_is_one_node():
+    needs = {"pretrain@x": {"corpus"}, "pretrain@y": {"pretrain@x"}, "corpus": set()}
+    assert draw_stages(needs).splitlines()[-1] == "    corpus --> pretrain"
+
+
 @given(st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda edge: edge[0] < edge[1])))
 def test_reachability_stays_and_no_edge_is_superfluous(edges):
     text = draw_stages({f"s{at}": {f"s{left}" for left, right in edges if right == at} for at in range(7)})

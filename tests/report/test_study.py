@@ -80,6 +80,16 @@ def test_the_best_arms_are_named_with_the_fewest_and_the_most_labels(study, task
     assert last.endswith(" with all 8,500 labels (0.950).")
 
 
+def test_arms_that_tie_are_all_named(study, task):
+    for arm in task["arms"]:
+        arm["points"][0]["accuracy"]["value"] = 0.9 if arm["arm"] in ("tfidf", "random", "probe") else 0.5
+        arm["points"][-1]["accuracy"]["value"] = 0.95 if arm["arm"] == "pretrained" else 0.5
+    first, last = describe_best_arms(study, task).split("; ")
+    assert first.startswith("TF-IDF + linear, small BERT from random and MiniLM frozen + linear are ")
+    assert first.endswith(" with 32 labels (0.900)")
+    assert last.startswith("MiniLM fine-tuned is ")
+
+
 def test_the_method_names_its_seeds_rows_and_confidence(study):
     words = describe_method(study, study["tasks"][0])
     assert "mean over 3 seeds" in words

@@ -3,7 +3,7 @@ import re
 from markdown_it import MarkdownIt
 
 from pipeline.report.summary import results_table, summary_markdown
-from tests.given.reporting import make_task, three_tasks
+from tests.given.reporting import make_task, metric, three_tasks, unmeasured
 
 GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 HOSTILE = "<script> | `x` **b** [l](javascript:1) ![i](http://e.org) @user #1\n\n# h\u202e"
@@ -83,10 +83,10 @@ def test_no_text_of_the_data_is_in_it() -> None:
 def test_missing_numbers_and_no_warnings() -> None:
     task = make_task()
     task.findings["checks"][:] = task.findings["checks"][:3]
-    task.evaluation["baselines"].update(tfidf=None, probe=None)
-    task.evaluation["comparisons"].clear()
-    task.evaluation["model"]["macro_f1"] = None
+    task.evaluation["comparisons"] = [unmeasured(name) for name in ("tfidf", "probe", "majority")]
+    task.evaluation["model"]["macro_f1"] = metric(None)
     text = summary_markdown("Results", [task])
-    assert "| reviews | 2 | 1,086 | 0.868 [0.848, 0.888] | – | – | – | – | not measured | – | not measured |" in text
+    cells = "0.868 [0.848, 0.888] | – | 0.790 | – | – | not measured | 0.829 | not measured"
+    assert f"| reviews | 2 | 1,086 | {cells} |" in text
     assert "Checks of the data: 3 passed.\n\n3 of 10,640 " in text
     assert summary_markdown("Results", []).count("|") == 24

@@ -12,7 +12,7 @@ from pipeline.report.verdict import (
     frequent_errors,
     read_estimate,
 )
-from tests.given.reporting import comparison, finding, make_task
+from tests.given.reporting import comparison, finding, make_task, unmeasured
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,9 @@ from tests.given.reporting import comparison, finding, make_task
     [
         (0.5, Estimate(0.5)),
         (None, Estimate(None)),
-        ({"value": 0.5, "low": 0.4, "high": 0.6}, Estimate(0.5, 0.4, 0.6)),
+        ({"value": 0.5, "low": 0.4, "high": 0.6, "reason": None}, Estimate(0.5, 0.4, 0.6)),
         ({"difference": 0.1, "low": 0.0, "high": 0.2, "reason": None}, Estimate(0.1, 0.0, 0.2)),
-        ({"value": None, "reason": "one class"}, Estimate(None, None, None, "one class")),
+        ({"value": None, "low": None, "high": None, "reason": "one class"}, Estimate(None, reason="one class")),
     ],
 )
 def test_a_metric_is_read_in_every_shape(raw: object, expected: Estimate) -> None:
@@ -51,11 +51,11 @@ def test_the_verdict_is_one_sentence(numbers: tuple[float, float, float], senten
 
 def test_the_verdict_says_what_is_missing_and_quotes_the_reason() -> None:
     task = make_task()
-    task.evaluation["comparisons"][0]["accuracy"] = {"difference": None, "reason": "too few"}
+    task.evaluation["comparisons"][0] = unmeasured("tfidf", "too few")
     assert describe_accuracy(task.evaluation).endswith("; not compared with TF-IDF + logistic regression (too few).")
-    task.evaluation["comparisons"].clear()
+    task.evaluation["comparisons"][0] = unmeasured("tfidf", None)
     assert describe_accuracy(task.evaluation).endswith("; not compared with TF-IDF + logistic regression.")
-    task.evaluation["model"]["accuracy"] = {"value": None, "reason": "no rows"}
+    task.evaluation["model"]["accuracy"] = {"value": None, "low": None, "high": None, "reason": "no rows"}
     assert describe_accuracy(task.evaluation, quote=str.upper) == (
         "The accuracy could not be measured on 1,086 test examples (NO ROWS)."
     )
@@ -65,7 +65,8 @@ def test_the_gain_is_that_over_the_baseline_asked_for() -> None:
     evaluation = make_task().evaluation
     assert accuracy_gain(evaluation).difference.value == 0.0783
     assert accuracy_gain(evaluation, "majority").difference.value == 0.3664
-    assert accuracy_gain(evaluation, "another") == (Estimate(None), None, UNMEASURED)
+    evaluation["comparisons"][0] = unmeasured("tfidf")
+    assert accuracy_gain(evaluation) == (Estimate(None, reason="one class only"), None, UNMEASURED)
 
 
 def test_the_level_of_the_test_follows_the_confidence() -> None:
@@ -119,6 +120,6 @@ def test_confusions_are_the_largest_errors_in_order() -> None:
 )
 def test_what_fine_tuning_is_worth_is_one_sentence(numbers: tuple[float, float, float], sentence: str) -> None:
     assert describe_worth({"comparisons": [comparison("probe", *numbers)], "confidence": 0.95}) == sentence
-    assert describe_worth({"comparisons": [], "confidence": 0.95}) == (
+    assert describe_worth({"comparisons": [unmeasured("probe", None)], "confidence": 0.95}) == (
         "Whether fine-tuning pays is not known: not compared with a linear probe on the frozen encoder."
     )

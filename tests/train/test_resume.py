@@ -68,6 +68,10 @@ def train(
     out.write_text(json.dumps([weights, trained._asdict(), seen, seconds]))
 
 
+def full(*_: object, **__: object) -> None:
+    raise EnvironmentFault("no space left")
+
+
 def run(forks: ForkServerContext, *arguments: object, count: int = 40, **death: float) -> int | None:
     process = forks.Process(target=train, args=arguments, kwargs={"count": count, **death})
     process.start()
@@ -143,6 +147,24 @@ def test_a_request_to_stop_finishes_the_step_and_leaves_a_checkpoint(encoder, tm
         assert ours.equal(theirs)
 
 
+def test_a_stop_whose_checkpoint_cannot_be_written_promises_none(encoder, tmp_path, monkeypatch, capsys):
+    stopped = training(encoder)
+    advance = stopped.advance
+
+    def advance_and_ask() -> None:
+        advance()
+        if stopped.done == 3:
+            monkeypatch.setattr("pipeline.train.resume.write_checkpoint", full)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    stopped.advance = advance_and_ask
+    with pytest.raises(Stopped, match=r"after step 3, its checkpoint could not be written"):
+        run_to_end(stopped, tmp_path, key="k", seconds=0.0)
+    assert "no checkpoint at step 3: no space left" in capsys.readouterr().out
+    run_to_end(training(encoder), tmp_path, key="k", seconds=3600.0)
+    assert "resuming after step 2 of" in capsys.readouterr().out
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_older_and_to_a_new_start(encoder, tmp_path, capsys):
     expected = run_to_end(training(encoder), tmp_path / "work", key="k", seconds=0.0)
     older, newest = sorted((tmp_path / "work" / "k").iterdir())
@@ -166,9 +188,6 @@ def test_leftovers_and_checkpoints_of_another_training_are_removed(encoder, tmp_
 
 
 def test_a_full_disk_is_told_and_the_training_goes_on(encoder, tmp_path, monkeypatch, capsys):
-    def full(*_: object, **__: object) -> None:
-        raise EnvironmentFault("no space left")
-
     monkeypatch.setattr("pipeline.train.resume.write_checkpoint", full)
     expected = run_to_end(training(encoder), tmp_path / "a", key="k", seconds=0.0)
     assert re.search(r"no checkpoint at step 1\b.*no space left", capsys.readouterr().out)

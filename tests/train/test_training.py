@@ -156,7 +156,7 @@ def test_a_snapshot_does_not_move_with_the_training(encoder):
 
 def test_each_step_draws_its_own_dropout():
     def drawn(seed: int, step: int) -> list[float]:
-        with seed_step(seed, step, DEVICE):
+        with seed_step(seed, step):
             return torch.rand(3).tolist()
 
     assert drawn(0, 1) == drawn(0, 1)

@@ -98,11 +98,11 @@ def _looks(arms: Sequence[Document]) -> list[tuple[str, str]]:
 
 def _keep_apart(ends: Sequence[float]) -> list[float]:
     """Return the heights of the names: the ends of their lines, moved as little as keeps them apart and inside."""
-    moved = spread(ends, gap=GAP)
-    below = max(0.0, max(moved) - FLOOR)
-    if not below:
-        return moved
-    return [-place for place in spread([below - place for place in moved], gap=GAP)]
+    moved, free = spread(ends, gap=GAP), FLOOR
+    for index in sorted(range(len(moved)), key=moved.__getitem__, reverse=True):
+        moved[index] = min(moved[index], free)
+        free = moved[index] - GAP
+    return moved
 
 
 def _draw_band(arm: Document, x: Scale, y: Scale, look: str) -> Markup:

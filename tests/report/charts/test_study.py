@@ -4,8 +4,13 @@ import re
 
 import pytest
 
-from pipeline.report.charts.study import draw_study
+from pipeline.report.charts.study import FLOOR, GAP, TOP, draw_study
 from tests.given.studies import make_study
+
+
+def name_places(task):
+    """Return the heights of the names' baselines from the top, sorted."""
+    return sorted(float(y) for y in re.findall(r'y="(-?[\d.]+)" class="[a-z0-9 ]+ name"', str(draw_study(task))))
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +28,20 @@ def test_each_arm_has_a_line_a_band_and_its_name(study):
 
 @pytest.mark.parametrize("labels", [(32,), (128, 512), (32, 128, 512, 2048, "all")])
 def test_names_stay_apart_and_inside(labels):
-    svg = str(draw_study(make_study(labels=labels, seeds=(0, 1))["tasks"][0]))
-    places = sorted(float(y) for y in re.findall(r'y="([\d.]+)" class="[a-z0-9 ]+ name"', svg))
+    places = name_places(make_study(labels=labels, seeds=(0, 1))["tasks"][0])
     assert len(places) == 7
-    assert all(lower - upper >= 16.9 for upper, lower in itertools.pairwise(places))
-    height = float(re.search(r'viewBox="0 0 [\d.]+ ([\d.]+)"', svg)[1])
-    assert places[0] > 0
-    assert places[-1] < height
+    assert all(lower - upper >= GAP - 0.1 for upper, lower in itertools.pairwise(places))
+    assert places[0] >= TOP
+    assert places[-1] <= FLOOR + 4  # the baseline of a name is 4 below its middle
+
+
+def test_names_that_crowd_at_the_floor_move_no_other(study):
+    task = json.loads(json.dumps(study["tasks"][0]))
+    for place, arm in enumerate(task["arms"]):
+        for point in arm["points"]:
+            point["accuracy"] = dict.fromkeys(("value", "low", "high"), 0.5 if place else 1.0)
+    places = [TOP, *(FLOOR - GAP * above for above in range(5, -1, -1))]
+    assert name_places(task) == pytest.approx([place + 4 for place in places])
 
 
 def test_hostile_titles_are_text(study):
