@@ -17,6 +17,8 @@ SHARED = 8
 # The most of both for one train text, so that time grows with the texts and not with their square.
 MOST_LOOKED_AT = 4096
 MOST_CANDIDATES = 64
+# Hashes that link texts with too many candidates: two of similarity s share a least one with probability 1 - (1 - s)^8
+_MIN_HASHES = 8
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -83,14 +85,44 @@ def find_near_duplicates(
 def find_near_pairs(texts: Sequence[str], *, similarity: float, shingle: int) -> list[tuple[int, int]]:
     """Return the positions of near duplicates among `texts`, the lower first, rising.
 
-    A text is paired with at most `MOST_CANDIDATES` others.
+    A text with more than `MOST_CANDIDATES` candidates is compared with the likeliest of them, so pairs may be missing;
+    further pairs then link such texts, so that near duplicates are (almost surely) connected, if not directly.
     """
-    none = np.zeros(len(texts), np.bool_)
-    pairs: list[tuple[int, int]] = []
-    for rows, places, _ in _join(texts, texts, similarity, shingle, skipped=none):
-        above = rows < places
-        pairs += zip(rows[above].tolist(), places[above].tolist(), strict=True)
+    pairs: set[tuple[int, int]] = set()
+    cut, none = 0, np.zeros(len(texts), np.bool_)
+    for rows, places, limited in _join(texts, texts, similarity, shingle, skipped=none):
+        pairs |= _order_pairs(rows, places)
+        cut += limited
+    if cut:
+        for rows, places in _link_alike(join_shingles(hash_texts(texts, shingle)), similarity):
+            pairs |= _order_pairs(rows, places)
     return sorted(pairs)
+
+
+def _order_pairs(rows: Ints, places: Ints) -> set[tuple[int, int]]:
+    """Return the pairs of two texts, (P,) each, with the lower position first."""
+    low, high = np.minimum(rows, places), np.maximum(rows, places)
+    return set(zip(low[low < high].tolist(), high[low < high].tolist(), strict=True))
+
+
+def _link_alike(own: Shingles, similarity: float) -> Iterator[tuple[Ints, Ints]]:
+    """Yield, for each hash function, the texts that are near duplicates of the first text with the same least hash.
+
+    Source: Broder (1997), On the resemblance and containment of documents: two sets share their least hash with a
+    probability that is their Jaccard similarity.
+    """
+    starts = np.concatenate([[0], np.cumsum(own.sizes)])
+    _, columns = np.unique(own.hashes, return_inverse=True)
+    sets = csr_matrix((np.ones(len(columns), np.int32), columns, starts))
+    for factor in np.random.default_rng(0).integers(2**63, size=_MIN_HASHES, dtype=np.uint64) * 2 + 1:
+        mixed = own.hashes * factor
+        mixed = (mixed ^ mixed >> np.uint64(32)) * factor
+        _, first, group = np.unique(np.minimum.reduceat(mixed, starts[:-1]), return_index=True, return_inverse=True)
+        places = first[group]
+        rows = np.flatnonzero(places != np.arange(len(places)))
+        places = places[rows]
+        near = _compare(sets[rows], sets[places], own.sizes[rows] + own.sizes[places], similarity)
+        yield rows[near], places[near]
 
 
 def _join(
@@ -118,10 +150,15 @@ def _join(
     for part in hash_texts(train, shingle):
         own = _to_sets(part, known, ranks, similarity)
         rows, places, limited = _list_candidates(own, sets, index, skipped)
-        overlap = np.asarray(own.shared[rows].multiply(sets.shared[places]).sum(axis=1)).ravel()
-        near = overlap / (own.sizes[rows] + sets.sizes[places] - overlap) >= similarity
+        near = _compare(own.shared[rows], sets.shared[places], own.sizes[rows] + sets.sizes[places], similarity)
         yield start + rows[near], places[near], int(limited.sum())
         start += len(part.sizes)
+
+
+def _compare(left: csr_matrix, right: csr_matrix, sizes: Ints, similarity: float) -> _Mask:
+    """Return which of P pairs of sets are near duplicates, (P,); `sizes` (P,) are those of both sets together."""
+    overlap = np.asarray(left.multiply(right).sum(axis=1)).ravel()
+    return np.asarray(overlap / (sizes - overlap) >= similarity)
 
 
 def _rank_by_rarity(known: Hashes, train: Sequence[str], size: int) -> Ints:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pipeline.checks.measures import MOST_LINES, Measure
 from pipeline.checks.suite import Check
 from pipeline.core.errors import DataError, EnvironmentFault, listed
+from pipeline.examples.records import Place, places_of
 
 NOTHING_TO_CHECK = "nothing to check"
 CELL_WIDTH = 60
@@ -39,7 +40,7 @@ class Finding(TypedDict):
     expected: str
     found: str
     count: int
-    lines: list[int]
+    lines: list[Place]
     reason: str | None
 
 
@@ -63,9 +64,9 @@ def make_finding(check: Check, result: CheckResult, frame: pa.Table, measure: Me
     """
     reason = result.error or (measure.reason if measure else None)
     empty = result.judged == 0 and reason is None
-    lines = (
-        _values_at(frame, "row", result.positions) if check.frame == "examples" else measure.lines if measure else ()
-    )
+    lines: Sequence[Place | None] = measure.lines if measure else ()
+    if check.frame == "examples":
+        lines = places_of(frame.take(pa.array(result.positions, pa.int64())))
     return {
         "check": check.check,
         "title": check.title,

@@ -1,6 +1,7 @@
 """The input of the suite: the frames of the examples, and the measures that no single row shows."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from pipeline.checks.suite import BROKEN, ESCAPED, EXAMPLE_COLUMNS
 from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.tables import labels_of
+from pipeline.examples.records import Place, places_of
 from pipeline.examples.text import text_key
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.task import ValidateParams
@@ -28,7 +30,7 @@ class Measure(NamedTuple):
 
     value: float | None
     rows: int = 0
-    lines: tuple[int, ...] = ()
+    lines: tuple[Place, ...] = ()
     reason: str | None = None
 
 
@@ -45,9 +47,10 @@ def build_frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[
     shares = present["label_shares"]
     rows = [pc.sum(_equal(table, "split", split)).as_py() or 0 for split in SPLITS]
     train = table.filter(_equal(table, "split", "train"))
+    columns = [name for name in (*EXAMPLE_COLUMNS, "file") if name in table.column_names]
     counts = [pc.sum(_equal(train, "label", index)).as_py() or 0 for index in range(len(shares))]
     return {
-        "examples": table.select(EXAMPLE_COLUMNS).append_column("leaked", pa.array(_leaked(table), pa.bool_())),
+        "examples": table.select(columns).append_column("leaked", pa.array(_leaked(table), pa.bool_())),
         "splits": pa.table({"name": SPLITS, "rows": pa.array(rows, pa.int64())}),
         "classes": pa.table({"name": [*shares], "rows": pa.array(counts, pa.int64()), "share": [*shares.values()]}),
         "measures": pa.table({name: pa.array([measure.value], pa.float64()) for name, measure in measures.items()}),
@@ -69,11 +72,9 @@ def measure_examples(
         EnvironmentFault: `intake` lacks a key that the stage ingest writes.
         UsageError: The reference profile is of another version.
     """
-    broken = table.filter(pc.fill_null(pc.match_substring_regex(table["text"], BROKEN), fill_value=False))
     return {
-        "broken_share": _measure_rows(broken, table.num_rows),
+        **_measure_patterns(table),
         **_measure_intake(intake),
-        **_measure_escapes(table),
         "near_share": _measure_near_duplicates(table, params),
         **_measure_drift(params, present),
     }
@@ -87,19 +88,17 @@ def ratio(part: int, whole: int) -> float:
 def _measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
     """Return the shares of rows that ingest has removed from the examples, and of texts that it has changed."""
     try:
-        dropped, changed = intake["dropped"], intake["changed"]
-        misread = _measure_changed(changed["misread"], intake["rows"])
+        rows, dropped, changed = intake["rows"], intake["dropped"], intake["changed"]
+        misread = _measure_listed(changed["misread"], rows)
         given, stale = intake["corrections"]["given"], intake["corrections"]["stale"]["count"]
-        rows, conflicts, repeated = intake["rows"], intake["conflicts"], intake["dropped"]["duplicates"]
-        several = conflicts["rows"]
         return {
-            "conflict_share": Measure(ratio(several, rows), several, tuple(conflicts["lines"][:MOST_LINES])),
-            "duplicate_share": Measure(ratio(repeated, rows), repeated),
+            "conflict_share": _measure_listed(intake["conflicts"], rows),
+            "duplicate_share": Measure(ratio(dropped["duplicates"], rows), dropped["duplicates"]),
             "misread_share": misread,
             "misread_any": misread,
-            "trimmed_share": _measure_changed(changed["trimmed"], rows),
-            "control_share": _measure_changed(changed["controls"], rows),
-            "normalised_share": _measure_changed(changed["normalised"], rows),
+            "trimmed_share": _measure_listed(changed["trimmed"], rows),
+            "control_share": _measure_listed(changed["controls"], rows),
+            "normalised_share": _measure_listed(changed["normalised"], rows),
             **{f"{name}_share": Measure(ratio(dropped[name], rows), dropped[name]) for name in ("empty", "unlabelled")},
             "stale_share": Measure(stale / given if given else 0.0, stale),
         }
@@ -107,18 +106,19 @@ def _measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
         raise EnvironmentFault(f"intake: not as ingest writes it, {error!r}. {REPRODUCE}") from error
 
 
-def _measure_changed(change: Mapping[str, Any], rows: int) -> Measure:
-    return Measure(ratio(change["rows"], rows), change["rows"], tuple(change["lines"][:MOST_LINES]))
+def _measure_listed(part: Mapping[str, Any], rows: int) -> Measure:
+    """Return the share that some rows, which ingest has counted and listed, are of all."""
+    return Measure(ratio(part["rows"], rows), part["rows"], tuple(part["lines"][:MOST_LINES]))
 
 
-def _measure_escapes(table: pa.Table) -> dict[str, Measure]:
-    """Return the shares of texts that a former tool has escaped."""
+def _measure_patterns(table: pa.Table) -> dict[str, Measure]:
+    """Return the shares of texts with broken characters, and of those that a former tool has escaped."""
     return {
         name: _measure_rows(
             table.filter(pc.fill_null(pc.match_substring_regex(table["text"], pattern), fill_value=False)),
             table.num_rows,
         )
-        for name, pattern in ESCAPED.items()
+        for name, pattern in {"broken_share": BROKEN, **ESCAPED}.items()
     }
 
 
@@ -151,8 +151,8 @@ def _measure_drift(params: ValidateParams, present: Mapping[str, Any]) -> dict[s
 
 def _measure_rows(rows: pa.Table, whole: int) -> Measure:
     """Return the share that `rows` are of `whole` rows, with their count and first lines."""
-    lines = rows["row"].drop_null().slice(0, MOST_LINES).to_pylist()
-    return Measure(ratio(rows.num_rows, whole), rows.num_rows, tuple(lines))
+    places = (place for place in places_of(rows) if place is not None)
+    return Measure(ratio(rows.num_rows, whole), rows.num_rows, tuple(islice(places, MOST_LINES)))
 
 
 def _leaked(table: pa.Table) -> list[bool]:

@@ -123,48 +123,45 @@ def _count_checks(params: ValidateParams) -> list[Check]:
 def _share_checks(params: ValidateParams) -> list[Check]:
     """Return the checks of the shares of rows with a fault."""
     return [
-        _at_most("broken_share", "Share of texts with broken characters", "critical", params.max_broken_share,
-                 "read the file with the `ingest.encoding` it was written in, or raise `validate.max_broken_share`"),
-        _at_most("conflict_share", "Share of rows whose text has several labels", "critical",
-                 params.max_conflict_share, "correct the labels, or raise `validate.max_conflict_share`"),
-        _at_most("duplicate_share", "Share of rows that repeat another", "warning", params.max_duplicate_share,
-                 "look for the cause in the source, or raise `validate.max_duplicate_share`"),
-        _at_most("near_share", "Share of held-out rows with a near duplicate in train", "warning",
-                 params.max_near_share,
-                 "keep such rows together with `ingest.group`, or raise `validate.max_near_share`"),
+        _limited(params, "max_broken_share", "broken_share", "Share of texts with broken characters",
+                 "read the file with the `ingest.encoding` it was written in", severity="critical"),
+        _limited(params, "max_conflict_share", "conflict_share", "Share of rows whose text has several labels",
+                 "correct the labels", severity="critical"),
+        _limited(params, "max_duplicate_share", "duplicate_share", "Share of rows that repeat another",
+                 "look for the cause in the source"),
+        _limited(params, "max_near_share", "near_share", "Share of held-out rows with a near duplicate in train",
+                 "keep such rows together with `ingest.group`"),
     ]  # fmt: skip
 
 
 def _change_checks(params: ValidateParams) -> list[Check]:
     """Return the checks of what intake changed and dropped, and of what a former tool has escaped."""
-    raise_it = "or raise `validate.{}`".format
     encoding = (
         "these are the quotes, dashes and the euro of Windows-1252, read as Latin-1, and are lost: set "
         "`ingest.encoding: cp1252`; if the file is UTF-8, write it anew from its source"
     )
-    dropped, changed, escaped = params.max_dropped_share, params.max_changed_share, params.max_escaped_share
     return [
-        _at_most("misread_share", "Share of texts with C1 controls", "critical", params.max_broken_share,
-                 f"{encoding}, {raise_it('max_broken_share')}"),
+        _limited(params, "max_broken_share", "misread_share", "Share of texts with C1 controls", encoding,
+                 severity="critical"),
         _at_most("misread_any", "No text with C1 controls", "warning", 0.0, encoding),
-        _at_most("control_share", "Share of texts with control characters made blanks", "warning", changed,
-                 f"look for the program that writes them, {raise_it('max_changed_share')}"),
-        _at_most("normalised_share", "Share of texts put into NFC", "warning", changed,
-                 f"write the texts in NFC, in use as in the file, {raise_it('max_changed_share')}"),
-        _at_most("trimmed_share", "Share of texts with white space at their ends", "warning", changed,
-                 f"look for it after the delimiters of the file, {raise_it('max_changed_share')}"),
-        _at_most("empty_share", "Share of rows dropped without a text", "warning", dropped,
-                 f"look for the cause in the source, {raise_it('max_dropped_share')}"),
-        _at_most("unlabelled_share", "Share of rows dropped without a label", "warning", dropped,
-                 f"label them, {raise_it('max_dropped_share')}"),
+        _limited(params, "max_changed_share", "control_share", "Share of texts with control characters made blanks",
+                 "look for the program that writes them"),
+        _limited(params, "max_changed_share", "normalised_share", "Share of texts put into NFC",
+                 "write the texts in NFC, in use as in the file"),
+        _limited(params, "max_changed_share", "trimmed_share", "Share of texts with white space at their ends",
+                 "look for it after the delimiters of the file"),
+        _limited(params, "max_dropped_share", "empty_share", "Share of rows dropped without a text",
+                 "look for the cause in the source"),
+        _limited(params, "max_dropped_share", "unlabelled_share", "Share of rows dropped without a label",
+                 "label them"),
         _at_most("stale_share", "Share of corrections that no longer fit", "warning", 0.0,
                  "take them out of the file of `ingest.corrections`; their text or its label has changed"),
-        _at_most("html_share", "Share of texts with HTML references or tags", "warning", escaped,
-                 f"unescape them (`html.unescape`) and remove the tags, {raise_it('max_escaped_share')}"),
-        _at_most("percent_share", "Share of texts with %20 and the like", "warning", escaped,
-                 f"decode them (`urllib.parse.unquote`), {raise_it('max_escaped_share')}"),
-        _at_most("backslash_share", "Share of texts with \\u0041, \\n and the like", "warning", escaped,
-                 f"decode them (`json.loads`), {raise_it('max_escaped_share')}"),
+        _limited(params, "max_escaped_share", "html_share", "Share of texts with HTML references or tags",
+                 "unescape them (`html.unescape`) and remove the tags"),
+        _limited(params, "max_escaped_share", "percent_share", "Share of texts with %20 and the like",
+                 "decode them (`urllib.parse.unquote`)"),
+        _limited(params, "max_escaped_share", "backslash_share", "Share of texts with \\u0041, \\n and the like",
+                 "decode them (`json.loads`)"),
     ]  # fmt: skip
 
 
@@ -175,6 +172,13 @@ def _drift_checks(params: ValidateParams) -> list[Check]:
         _at_most("label_drift", "Label shares against the reference", "warning", params.max_label_drift, accept),
         _at_most("length_drift", "Text lengths against the reference", "warning", params.max_length_drift, accept),
     ]
+
+
+def _limited(
+    params: ValidateParams, key: str, name: str, title: str, fix: str, *, severity: Severity = "warning"
+) -> Check:
+    """Return the check that the measure `name` is at most the parameter `key`, which may be raised instead."""
+    return _at_most(name, title, severity, getattr(params, key), f"{fix}, or raise `validate.{key}`")
 
 
 def _at_most(name: str, title: str, severity: Severity, limit: float, remedy: str) -> Check:

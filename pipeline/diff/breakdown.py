@@ -16,6 +16,7 @@ from pipeline.evaluate.align import select_test_rows
 from pipeline.evaluate.metrics import Ints, calibration, select_rows
 from pipeline.evaluate.paired import ScoredPair, adjust_p_values, flip_test
 from pipeline.evaluate.slices import Slice, slice_by_column, slice_by_length
+from pipeline.examples.records import Place, places_of
 from pipeline.settings.task import EvaluateParams
 
 
@@ -41,14 +42,15 @@ def break_down(params: EvaluateParams, match: Match, examples: pa.Table | None) 
     slices, notes = _list_slices(params, common, examples)
     kinds = dict.fromkeys(part.slice for part in slices)
     families = [slice_by_class(common), *([part for part in slices if part.slice == kind] for kind in kinds)]
-    groups = [group for family in families for group in compare_slices(common.pair, family)]
+    most = MOST_ROWS // len(families)
+    groups = [group for family in families for group in compare_slices(common.pair, family, most=most)]
     return Breakdown(find_flips(common, _source_lines(examples)), tuple(groups), bins, notes)
 
 
-def find_flips(common: CommonExamples, lines: Mapping[str, int]) -> Flips:
+def find_flips(common: CommonExamples, lines: Mapping[str, Place]) -> Flips:
     """Return how many examples the change fixes and breaks, and the most confident errors among them.
 
-    `lines` maps ids to the line of the source file; an id may be missing.
+    `lines` maps ids to their places; an id may be missing.
     """
     base, head = common.pair
     test = flip_test(common.pair)
@@ -87,7 +89,7 @@ def list_slices(common: CommonExamples, table: pa.Table, params: EvaluateParams)
     return [part for part in slices if len(part.rows) >= params.min_slice_rows]
 
 
-def compare_slices(pair: ScoredPair, slices: Sequence[Slice], *, most: int = MOST_ROWS // 2) -> list[Group]:
+def compare_slices(pair: ScoredPair, slices: Sequence[Slice], *, most: int) -> list[Group]:
     """Return what changed in each slice of one kind, in order; only the `most` with most flips if there are more.
 
     The p values are adjusted for the number of slices: among many, some differ by chance.
@@ -126,20 +128,21 @@ def _list_slices(
         return [], (f"No slices: {error}",)
 
 
-def _source_lines(examples: pa.Table | None) -> dict[str, int]:
-    """Return the source line of each test example, empty if unknown."""
+def _source_lines(examples: pa.Table | None) -> dict[str, Place]:
+    """Return where each test example starts in its file, empty if unknown."""
     if examples is None or not {"id", "split", "row"} <= {*examples.column_names}:
         return {}
-    rows = examples.filter(pc.equal(examples["split"], "test")).select(["id", "row"]).drop_null()
-    return dict(zip(rows["id"].to_pylist(), rows["row"].to_pylist(), strict=True))
+    rows = examples.filter(pc.equal(examples["split"], "test"))
+    places = zip(rows["id"].to_pylist(), places_of(rows), strict=True)
+    return {name: place for name, place in places if name is not None and place is not None}
 
 
-def _list_examples(common: CommonExamples, order: Ints, lines: Mapping[str, int]) -> tuple[Example, ...]:
+def _list_examples(common: CommonExamples, order: Ints, lines: Mapping[str, Place]) -> tuple[Example, ...]:
     base, head = common.pair
     return tuple(
         Example(
             id=sanitize(common.ids[at]),
-            line=lines.get(common.ids[at]),
+            line=sanitize(line) if isinstance(line := lines.get(common.ids[at]), str) else line,
             label=sanitize(common.labels[head.actual[at]]),
             base=sanitize(common.labels[base.predicted[at]]),
             head=sanitize(common.labels[head.predicted[at]]),

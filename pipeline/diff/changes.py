@@ -1,6 +1,7 @@
 """The changes between two revisions apart from the metrics: parameters, packages, rows, findings, learning curves."""
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from pipeline.core.document import Document
 from pipeline.core.errors import DataError
 from pipeline.core.format import shorten, visible
 from pipeline.core.tables import class_names
-from pipeline.diff.document import MOST_ROWS, Change, LossPoint, RowChanges
+from pipeline.diff.document import LARGEST_NUMBER, MOST_ROWS, Change, LossPoint, RowChanges
 from pipeline.settings.fields import SPLITS
 
 CHANGE_WIDTH = 120
@@ -102,26 +103,45 @@ def compare_rows(base: Mapping[str, SplitLabel], head: Mapping[str, SplitLabel])
 
 # ------------------------------------------------------------------------------------------------ documents of a task
 def compare_findings(base: Document, head: Document) -> list[Change]:
-    """Return the checks of the data that came out otherwise; those that still pass are left out."""
+    """Return the checks of the data that came out otherwise, at most `MOST_ROWS`; those that still pass are left out.
+
+    The documents may have any shape; what is no check is left out.
+    """
     old, new = _list_findings(base), _list_findings(head)
     passed = {title for title in old.keys() & new.keys() if _passed(old[title]) and _passed(new[title])}
-    return compare_values(*({title: side[title] for title in side if title not in passed} for side in (old, new)))
+    changes = compare_values(*({title: side[title] for title in side if title not in passed} for side in (old, new)))
+    return changes[:MOST_ROWS]
 
 
 def learning_curve(history: Document | None) -> tuple[LossPoint, ...]:
-    """Return the loss on validation in the course of a training, at most the last `MOST_ROWS` points."""
-    points = (history or {}).get("evaluations") or []
+    """Return the loss on validation in the course of a training, at most the last `MOST_ROWS` points.
+
+    The document may have any shape; what is no point is left out, and what is no loss is None.
+    """
+    points = (history or {}).get("evaluations")
     return tuple(
-        LossPoint(step=point["step"], loss=point.get("loss"))
-        for point in points[-MOST_ROWS:]
-        if isinstance(point.get("step"), int)
+        LossPoint(step=point["step"], loss=finite_number(point.get("loss")))
+        for point in (points[-MOST_ROWS:] if isinstance(points, list) else ())
+        if isinstance(point, dict) and type(point.get("step")) is int and 0 <= point["step"] <= LARGEST_NUMBER
     )
 
 
+def finite_number(value: object) -> float | None:
+    """Return a value of a committed document as a number; None if it is none, infinite, or too large for a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        return None
+    return float(value)
+
+
 def _list_findings(document: Document) -> dict[str, str]:
-    return {
-        str(check.get("title")): f"{check.get('outcome')}: {check.get('found')}" for check in document.get("checks", ())
-    }
+    checks = document.get("checks")
+    findings = {}
+    for check in checks if isinstance(checks, list) else ():
+        words = [check.get(key) if isinstance(check, dict) else None for key in ("title", "outcome", "found")]
+        match words:
+            case [str(title), str(outcome), str(found)]:
+                findings[title] = f"{outcome}: {found}"
+    return findings
 
 
 def _passed(finding: str) -> bool:

@@ -81,7 +81,7 @@ def _render_examples(title: str, examples: Sequence[Example], total: int) -> str
         return ""
     rows = [
         (
-            count(example.line) if example.line is not None else ABSENT,
+            ABSENT if example.line is None else escape(str(example.line)),
             f"<code>{escape(example.id)}</code>",
             *(escape(label) for label in (example.label, example.base, example.head)),
         )

@@ -2,7 +2,15 @@
 
 from pipeline.diff.breakdown import break_down
 from pipeline.diff.changes import compare_values
-from pipeline.diff.document import MOST_ROWS, MOST_TASKS, Change, Difference, TaskDifference, worst_outcome
+from pipeline.diff.document import (
+    MOST_ROWS,
+    MOST_STAGES,
+    MOST_TASKS,
+    Change,
+    Difference,
+    TaskDifference,
+    worst_outcome,
+)
 from pipeline.diff.evidence import measure_change
 from pipeline.diff.gates import judge_change
 from pipeline.diff.shared_examples import match_predictions
@@ -20,7 +28,8 @@ def compare_snapshots(base: Snapshot, head: Snapshot) -> Difference:
     )
     parameters = compare_values(base.parameters, head.parameters)
     packages = compare_values(base.packages, head.packages)
-    cut = ((rules, MOST_TASKS), (parameters, MOST_ROWS), (packages, MOST_ROWS))
+    code = compare_values(base.code, head.code)
+    cut = ((rules, MOST_TASKS), (parameters, MOST_ROWS), (packages, MOST_ROWS), (code, MOST_STAGES))
     return Difference(
         version=2,
         base=base.side,
@@ -30,7 +39,7 @@ def compare_snapshots(base: Snapshot, head: Snapshot) -> Difference:
         tasks=tasks,
         parameters=tuple(parameters[:MOST_ROWS]),
         packages=tuple(packages[:MOST_ROWS]),
-        code=tuple(change.name for change in compare_values(base.code, head.code)),
+        code=tuple(change.name for change in code[:MOST_STAGES]),
         times=tuple(_compare_times(base.times, head.times)[:MOST_ROWS]),
         left_out=sum(max(0, len(items) - most) for items, most in cut),
     )

@@ -13,11 +13,12 @@ from pipeline.core.errors import DataError
 from pipeline.settings.fields import Name, Share, Split
 
 MOST_BYTES = 4_000_000
-MOST_TASKS, MOST_ROWS, MOST_EXAMPLES, MOST_NOTES = 200, 200, 20, 20
+MOST_TASKS, MOST_ROWS, MOST_EXAMPLES, MOST_NOTES, MOST_STAGES = 200, 200, 20, 20, 100
+LARGEST_NUMBER = 10**10
 
 Word = Annotated[str, StringConstraints(max_length=200)]
 Sentence = Annotated[str, StringConstraints(max_length=600)]
-Number = Annotated[int, Field(ge=0, le=10**10)]
+Number = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
 Headline = Literal["accuracy", "macro_f1", "log_loss", "brier", "ece"]
 Outcome = Literal["passed", "unproven", "failed", "unjudged"]
 OUTCOMES: tuple[Outcome, ...] = ("failed", "unproven", "unjudged", "passed")  # the worst first
@@ -62,10 +63,13 @@ class Judgement(Strict):
 
 
 class Example(Strict):
-    """A test example that only one of the two models gets right; `line` is that of its source file."""
+    """A test example that only one of the two models gets right.
+
+    `line` is where it starts: a line, or FILE:LINE if the task has several files.
+    """
 
     id: Word
-    line: Number | None
+    line: Number | Word | None
     label: Word
     base: Word
     head: Word
@@ -191,7 +195,7 @@ class Difference(Strict):
     tasks: Annotated[tuple[TaskDifference, ...], Field(max_length=MOST_TASKS)]
     parameters: Annotated[tuple[Change, ...], Field(max_length=MOST_ROWS)]
     packages: Annotated[tuple[Change, ...], Field(max_length=MOST_ROWS)]
-    code: Annotated[tuple[Name, ...], Field(max_length=100)]
+    code: Annotated[tuple[Name, ...], Field(max_length=MOST_STAGES)]
     times: Annotated[tuple[Change, ...], Field(max_length=MOST_ROWS)]
     left_out: Number
 

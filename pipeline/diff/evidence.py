@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.core.document import Document
 from pipeline.core.format import count, plural, share
+from pipeline.diff.changes import finite_number
 from pipeline.diff.document import METRIC_NAMES, Headline, Metric
 from pipeline.diff.shared_examples import Match, Predictions
 from pipeline.diff.snapshot import TaskSnapshot
@@ -122,8 +123,7 @@ def _same_examples(match: Match, base: TaskSnapshot, head: TaskSnapshot) -> bool
 
 def _number(document: Document | None, name: str) -> float | None:
     """Return a committed metric, None if it is missing or not a number."""
-    value = (document or {}).get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return finite_number((document or {}).get(name))
 
 
 def _explain_missing(match: Match, base: TaskSnapshot, *, paired: bool) -> str:

@@ -24,7 +24,9 @@ from pipeline.repository.revisions import (
     read_git_file,
 )
 from pipeline.settings.parse import parse_params
+from pipeline.settings.problems import Problems
 from pipeline.settings.resolve import resolve_params
+from pipeline.settings.section import check_name
 from pipeline.settings.task import EvaluateParams, Gates
 
 PARAMS_FILE, PROFILES_FILE, CODE_FILE = "params.yaml", "data/profiles.json", "data/code.json"
@@ -61,7 +63,7 @@ class CommittedTexts:
     """The texts that Git keeps of a revision; each is read once."""
 
     def __init__(self, revision: ProjectRevision) -> None:
-        """Nothing is read yet."""
+        """Start with nothing read."""
         self.revision = revision
         self._texts: dict[str, str | None] = {}
 
@@ -83,7 +85,7 @@ def _read_snapshot(
         tasks=held,
         parameters=_read_parameters(texts),
         packages=locked_versions(texts.read(PACKAGES_FILE) or ""),
-        code={str(stage): str(fingerprint) for stage, fingerprint in code.items()},
+        code={name: own for name, own in code.items() if isinstance(own, str) and check_name(name, Problems())},
         times=next((times for folder in list_worktrees(texts.revision) if (times := read_durations(folder))), {}),
     )
 
@@ -174,7 +176,7 @@ def _read_json(texts: CommittedTexts, path: str) -> tuple[Document | None, str |
         return None, f"no {path}"
     try:
         value = json.loads(content, parse_constant=constants.append)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, f"an invalid {path}: not JSON"
     if not isinstance(value, dict):
         return None, f"an invalid {path}: not a JSON object"
@@ -185,7 +187,7 @@ def _read_lock(texts: CommittedTexts) -> Document:
     """Return the stages of dvc.lock, empty if it cannot be read."""
     try:
         lock = YAML(typ="safe").load(texts.read(LOCK_FILE) or "")
-    except YAMLError:
+    except (YAMLError, ValueError, RecursionError):
         return {}
     stages = lock.get("stages") if isinstance(lock, dict) else None
     return stages if isinstance(stages, dict) else {}

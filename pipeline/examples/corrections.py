@@ -17,9 +17,16 @@ class Corrected(NamedTuple):
 
 
 def apply_corrections(
-    corrections: Mapping[str, Correction], *, ids: Sequence[str], labels: Sequence[str], classes: Sequence[str]
+    corrections: Mapping[str, Correction],
+    *,
+    file: str,
+    ids: Sequence[str],
+    labels: Sequence[str],
+    classes: Sequence[str],
 ) -> Corrected:
     """Return the labels of N rows, corrected. `ids` are those of their texts, so a correction fits its text alone.
+
+    `file` is that of the corrections, for the error.
 
     A correction no longer fits if no row has its text, or none the label that it was made for; it is then not applied,
     and counted. One whose label is in the file already is `needless`. `removed` counts rows, all others texts.
@@ -28,10 +35,12 @@ def apply_corrections(
         DataError: A correction is no class.
     """
     allowed = {*classes, REMOVE}
-    if unknown := sorted({item.correction for item in corrections.values()} - allowed):
+    unknown = {name: item.correction for name, item in corrections.items() if item.correction not in allowed}
+    if unknown:
+        names = listed(sorted({*unknown.values()}))
         raise DataError(
-            f"corrections: {len(unknown)} names of no class, {listed(unknown)}. Write one of {listed(classes)}, or "
-            f"{REMOVE} to remove the text."
+            f"{file}: column 'correction': {len(unknown)} row(s) without a class, {names} (id {listed(unknown)}). "
+            f"Write one of {listed(classes, most=20)}, or {REMOVE} to remove the text."
         )
     corrected, removed = list(labels), set()
     changed, needless = set(), set()

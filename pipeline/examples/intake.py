@@ -1,7 +1,5 @@
 """The examples of a task out of the rows of its file, and the count of all that changed on the way."""
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,15 +15,13 @@ from pipeline.examples.labels import list_classes, read_labels
 from pipeline.examples.records import Records
 from pipeline.examples.repeats import Repeats, resolve_repeats
 from pipeline.examples.splits import check_complete, deal_validation, read_groups, split_by_column, split_by_hash
-from pipeline.examples.text import CONTROLS, is_empty, normalise, text_id, text_key
+from pipeline.examples.text import CHANGES, CONTROLS, is_empty, normalise, text_id, text_key
 from pipeline.settings.fields import SPLITS, Split
 from pipeline.settings.ingest import IngestParams
 
 # A text on several sides of a given split stays where its loss would hurt most: in test, then in validation.
 _RANK: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}
 _EQUAL: dict[Split, int] = dict.fromkeys(SPLITS, 0)
-# Controls that no program writes: they are the quotes, dashes and the euro of Windows-1252, read as Latin-1.
-_MISREAD = re.compile("[\x80-\x84\x86-\x9f]")
 
 
 class Intake(NamedTuple):
@@ -39,7 +35,8 @@ def take_in(records: Records, params: IngestParams) -> Intake:
     """Return a task's examples in the order of the file, and their counts.
 
     Columns: `id`, `split`, `text` strings, `label` int64 (index among the classes in the schema), `row` int64 (line
-    of its file where the row starts, from 1), then `params.keep`, strings or null.
+    of its file where the row starts, from 1), of several files `file` (string, the name of the row's), then
+    `params.keep`, strings or null.
 
     Raises:
         DataError: Rows have faults, or break the rules of `params` for labels, texts, groups and splits (all of these
@@ -48,7 +45,9 @@ def take_in(records: Records, params: IngestParams) -> Intake:
     classes = list_classes(params.labels, params.threshold)
     rows = _read_rows(records, params)
     ids, sides = [text_id(key) for key in rows.keys], rows.sides
-    corrected = apply_corrections(params.corrected, ids=ids, labels=rows.labels, classes=classes)
+    corrected = apply_corrections(
+        params.corrected, file=params.corrections or "corrections", ids=ids, labels=rows.labels, classes=classes
+    )
     labels = corrected.labels
     left_out = rows.empty | corrected.removed
     filled = [row for row, label in enumerate(labels) if label and row not in left_out]
@@ -65,6 +64,7 @@ def take_in(records: Records, params: IngestParams) -> Intake:
         "text": pa.array([rows.texts[row] for row in kept], pa.string()),
         "label": pa.array([indices[labels[row]] for row in kept], pa.int64()),
         "row": records.lines.take(kept),
+        **({"file": pa.array(records.files_of(kept), pa.string())} if params.files else {}),
         **{name: records.columns[name].take(kept).cast(pa.string()) for name in params.keep},
     }
     unlabelled = sum(not label for row, label in enumerate(labels) if row not in left_out)
@@ -74,7 +74,12 @@ def take_in(records: Records, params: IngestParams) -> Intake:
         **({"files": {part.name: part.rows for part in records.parts}} if params.files else {}),
         "rows": len(labels),
         "kept": len(kept),
-        "dropped": {"empty": len(rows.empty), "unlabelled": unlabelled, **_count_reasons(repeats)},
+        "dropped": {
+            "empty": len(rows.empty),
+            "removed": len(corrected.removed - rows.empty),
+            "unlabelled": unlabelled,
+            **_count_reasons(repeats),
+        },
         "corrections": corrected.counts,
         "conflicts": _describe_conflicts(records, repeats),
         "changed": _count_changes(records, rows.raw),
@@ -165,21 +170,17 @@ def _find_kept(records: Records, filled: Sequence[int], repeats: Repeats, params
     if not kept:
         count = len(records.lines)
         raise DataError(
-            f"{records.file}: none of {count} rows is left: {count - len(filled)} have no text or no label, "
-            f"{len(repeats.dropped)} belong to texts with several labels. Correct the file, or look at `conflicts`."
+            f"{records.file}: none of {count} rows is left: {count - len(filled)} have no text, no label, or were "
+            f"removed by corrections, {len(repeats.dropped)} belong to texts with several labels. Correct the file, "
+            "or look at `conflicts`."
         )
     return kept
 
 
 def _count_changes(records: Records, raw: Sequence[str]) -> Document:
     """Return how many texts each change of `normalise` touched, and the lines of the first; none shows a text."""
-    changed = {
-        "trimmed": [row for row, text in enumerate(raw) if text != text.strip()],
-        "normalised": [row for row, text in enumerate(raw) if not unicodedata.is_normalized("NFC", text)],
-        "controls": [row for row, text in enumerate(raw) if CONTROLS.search(text)],
-        "misread": [row for row, text in enumerate(raw) if _MISREAD.search(text)],
-    }
-    return {name: {"rows": len(rows), "lines": records.lines_of(rows[:5])} for name, rows in changed.items()}
+    changed = {name: [row for row, text in enumerate(raw) if touches(text)] for name, touches in CHANGES.items()}
+    return {name: {"rows": len(rows), "lines": records.places_of(rows[:5])} for name, rows in changed.items()}
 
 
 def _count_reasons(repeats: Repeats) -> dict[str, int]:
@@ -189,7 +190,7 @@ def _count_reasons(repeats: Repeats) -> dict[str, int]:
 
 def _describe_conflicts(records: Records, repeats: Repeats) -> Document:
     rows = sorted(row for same in repeats.conflicts for row in same)
-    return {"texts": len(repeats.conflicts), "rows": len(rows), "lines": records.lines_of(rows[:5])}
+    return {"texts": len(repeats.conflicts), "rows": len(rows), "lines": records.places_of(rows[:5])}
 
 
 def _count_splits(pairs: Sequence[tuple[Split, str]], classes: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -14,7 +14,8 @@ from pipeline.settings.ingest import Threshold
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _SEPARATORS = re.compile(r"[|,;/+&]")
-_MOST_LABELS = 1000  # in a list to paste; a column with more is hardly one of classes
+# Of a list to paste: labels, and characters of each. A column with more is hardly one of classes.
+_MOST_LABELS, _LONGEST_LABEL = 1000, 200
 
 LabelMap = Mapping[str, str] | Sequence[str] | None  # classes by label, or the labels that are classes
 
@@ -51,7 +52,7 @@ def read_labels(
     present = set(classes)
     absent = [name for name in list_classes(labels, threshold) if name not in present]
     if absent and not records.faults:  # otherwise its rows may be among those left out
-        counts = ", ".join(f"{label!r} ({count})" for label, count in Counter(filter(None, raw)).most_common(5))
+        counts = ", ".join(f"{listed([label])} ({count})" for label, count in Counter(filter(None, raw)).most_common(5))
         raise RowErrors(
             f"{records.file}: column {column!r}: no row of class {listed(absent)}; the commonest labels are "
             f"{counts}. Take the class out of `labels` (or move `threshold`), or add rows of it."
@@ -108,8 +109,9 @@ def _unknown(records: Records, column: str, unknown: dict[str, list[int]], label
 def _suggest_labels(unknown: Iterable[str], labels: Mapping[str, str] | Sequence[str], folded: dict[str, str]) -> str:
     """Return the fix: all labels of the params and the file, ready to paste; a map if some differ in case or space."""
     added = sorted(unknown)
-    if len(labels) + len(added) > _MOST_LABELS:
-        return f"Name a column with at most {_MOST_LABELS} classes in `label`, or correct the rows."
+    if len(labels) + len(added) > _MOST_LABELS or any(len(label) > _LONGEST_LABEL for label in (*labels, *added)):
+        most = f"at most {_MOST_LABELS} classes of at most {_LONGEST_LABEL} characters"
+        return f"Name a column with {most} in `label`, or correct the rows."
     if isinstance(labels, Mapping) or any(_fold(label) in folded for label in added):
         old = labels if isinstance(labels, Mapping) else dict(zip(labels, labels, strict=True))
         whole: object = {

@@ -22,6 +22,10 @@ _BATCH_ROWS = 4096
 _BATCH_CHARACTERS = 1 << 24
 
 
+# Where a row starts: its line, from 1; of several files FILE:LINE.
+Place = int | str
+
+
 class Oversized(NamedTuple):
     """Stands for a cell that was too long to be kept: its size in bytes of UTF-8."""
 
@@ -63,13 +67,17 @@ class Records(NamedTuple):
         lines: list[int] = self.lines.take(pa.array(rows, pa.int64())).to_pylist()
         return lines
 
-    def places_of(self, rows: Sequence[int]) -> list[int | str]:
-        """Return the lines where these rows start, after the name of the file if there are several."""
-        if len(self.parts) == 1:
-            return [*self.lines_of(rows)]
+    def files_of(self, rows: Sequence[int]) -> list[str]:
+        """Return the names of the files that these rows come from."""
         ends = list(accumulate(part.rows for part in self.parts))
-        names = (self.parts[bisect_right(ends, row)].name for row in rows)
-        return [f"{name}:{line}" for name, line in zip(names, self.lines_of(rows), strict=True)]
+        return [self.parts[bisect_right(ends, row)].name for row in rows]
+
+    def places_of(self, rows: Sequence[int]) -> list[Place]:
+        """Return where these rows start."""
+        lines = self.lines_of(rows)
+        if not self.parts[0].name:
+            return [*lines]
+        return [f"{file}:{line}" for file, line in zip(self.files_of(rows), lines, strict=True)]
 
     def sides(self) -> list[Split] | None:
         """Return the split of each row by its file; None if files have none."""
@@ -127,6 +135,15 @@ def join_records(file: str, records: Sequence[tuple[str, Split | None, Records]]
     }
     parts = tuple(Part(name, len(part.lines), split) for name, split, part in records)
     return Records(file, lines, columns, parts, tuple(fault for _, _, part in records for fault in part.faults))
+
+
+def places_of(examples: pa.Table) -> list[Place | None]:
+    """Return where in the raw files each of the examples starts; None if its line is missing."""
+    lines: list[int | None] = examples["row"].to_pylist()
+    if "file" not in examples.column_names:
+        return [*lines]
+    files = examples["file"].to_pylist()
+    return [None if line is None else f"{file}:{line}" for file, line in zip(files, lines, strict=True)]
 
 
 def _batch(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:

@@ -22,15 +22,15 @@ def predict_out_of_sample(
         DataError: A train split has one class only, or no n-gram is frequent enough.
         UsageError: The solver did not converge.
     """
+
+    def select(rows: Ints) -> list[str]:
+        return [texts[row] for row in rows]
+
     number = int(folds.max()) + 1
     for fold in range(number):
         tuning = (fold + 1) % number
         held_out, validation = np.flatnonzero(folds == fold), np.flatnonzero(folds == tuning)
         train = np.flatnonzero((folds != fold) & (folds != tuning))
-
-        def select(rows: Ints) -> list[str]:
-            return [texts[row] for row in rows]
-
         tfidf = predict_tfidf(
             params,
             train=(select(train), classes[train]),

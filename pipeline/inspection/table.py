@@ -8,30 +8,34 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from pipeline.core.document import Document
+from pipeline.core.format import shorten
 from pipeline.core.tables import labels_of
 from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.examples.records import places_of
 from pipeline.inspection.suspects import REASONS, Suspect
 from pipeline.settings.corrections import inert_cell
 
 COLUMNS = ("line", "id", "split", "label", "suggested", "confidence", "reason", "rivals", "text", "correction")
 _CONFIDENCE_DIGITS = 4  # the last bits depend on the processor
+_MOST_RIVALS = 20
+_MOST_CHARACTERS = 10_000  # of a cell: Python's reader of CSV takes 131,072 at most, a spreadsheet 32,767
 
 
 def tabulate_suspects(suspects: Sequence[Suspect], examples: pa.Table) -> list[Document]:
-    """Return each suspect as strict JSON, in order: the columns of `COLUMNS` but the last."""
+    """Return each suspect as strict JSON, in order: the columns of `COLUMNS` but the last; of its rivals, the first."""
     labels = labels_of(examples)
     rows = examples.take([suspect.row for suspect in suspects]).to_pylist()
-    lines = examples["row"]
+    places = places_of(examples)
     return [
         {
-            "line": row["row"],
+            "line": places[suspect.row],
             "id": row["id"],
             "split": row["split"],
             "label": labels[row["label"]],
             "suggested": None if suspect.suggested is None else labels[suspect.suggested],
             "confidence": round(suspect.confidence, _CONFIDENCE_DIGITS),
             "reason": list(suspect.reasons),
-            "rivals": [lines[rival].as_py() for rival in suspect.rivals],
+            "rivals": [places[rival] for rival in suspect.rivals[:_MOST_RIVALS]],
             "text": row["text"],
         }
         for suspect, row in zip(suspects, rows, strict=True)
@@ -39,7 +43,10 @@ def tabulate_suspects(suspects: Sequence[Suspect], examples: pa.Table) -> list[D
 
 
 def format_table(suspects: Sequence[Document]) -> str:
-    """Return described suspects as CSV with an empty column `correction`, for any spreadsheet (with a BOM)."""
+    """Return described suspects as CSV with an empty column `correction`, for any spreadsheet (with a BOM).
+
+    Long cells are cut; of those that are read back, `id` and `label`, none is long.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -51,7 +58,7 @@ def format_table(suspects: Sequence[Document]) -> str:
             "rivals": " ".join(map(str, suspect["rivals"])),
             "correction": "",
         }
-        writer.writerow(inert_cell(str(values[name])) for name in COLUMNS)
+        writer.writerow(inert_cell(shorten(str(values[name]), _MOST_CHARACTERS)) for name in COLUMNS)
     return "\ufeff" + text.getvalue()
 
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-_OWN_COLUMNS = ("id", "split", "text", "label", "row")  # of the examples
+_OWN_COLUMNS = ("id", "split", "text", "label", "row", "file")  # of the examples
 
 
 def check_columns(
@@ -22,7 +22,7 @@ def check_columns(
         if count > 1:
             yield f"`keep` names {value!r} {count} times; name it once"
         if value in _OWN_COLUMNS:
-            yield f"`keep` names {value!r}, a column that all examples have; rename the column of the file"
+            yield f"`keep` names {value!r}, a column of the examples; rename the column of the file"
 
 
 def check_splits(*, group: str | None, split: str | None, mapped: bool) -> Iterator[str]:
@@ -74,7 +74,7 @@ def check_pattern(pattern: str | None, *, wanted: Sequence[str]) -> Iterator[str
         return
     try:
         groups = re.compile(pattern).groupindex
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         yield f"`pattern` is not a regular expression: {error}"
         return
     missing = [f"(?P<{name}>...)" for name in wanted if name not in groups]

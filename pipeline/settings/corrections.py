@@ -56,17 +56,18 @@ def parse_corrections(text: str, *, file: str) -> dict[str, Correction]:
 
 def _read_rows(text: str, file: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line where it starts, row) for each row of a CSV file with a header."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
-        missing = [name for name in ("id", "correction") if name not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(f"{file}: line 1: no column {listed(missing)}. Add it, or copy the table of suspects.")
+        header = reader.fieldnames or ()
+        if missing := [name for name in ("id", "correction") if name not in header]:
+            mark = next((mark for mark in ";\t" if any(mark in name for name in header)), None)
+            fix = f"Save the file with commas, not with {mark!r}" if mark else "Add it, or copy the table of suspects"
+            raise DataError(f"{file}: line 1: no column {listed(missing)}, found {listed(header)}. {fix}.")
         line = reader.line_num + 1
         for row in reader:
             if None in row or None in row.values():
-                count = len(reader.fieldnames or ())
-                raise DataError(f"{file}: line {line}: not {count} cells as in the header. Correct the line.")
+                raise DataError(f"{file}: line {line}: not {len(header)} cells as in the header. Correct the line.")
             yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
@@ -74,7 +75,10 @@ def _read_rows(text: str, file: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def inert_cell(text: str) -> str:
-    """Return a text as a cell that no spreadsheet takes for a formula: an apostrophe before `=`, `+`, `-` or `@`.
+    """Return a text as a cell that no spreadsheet takes for a formula.
+
+    It has an apostrophe before a leading `=`, `+`, `-`, `@`, tab or CR, and before a leading apostrophe, so that
+    `plain_cell` gives the text back.
 
     Source: OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection
     """

@@ -62,4 +62,6 @@ def _set(values: Document, stage: str, key: str, value: Any) -> None:
     """Set a key of a common section, without the tasks' own; a map may be several at once, by an alias or `<<`."""
     for own in submap(values, "tasks").values():
         submap(own, stage).pop(key, None)
-    values.setdefault(stage, {})[key] = value
+    if not values.get(stage):  # missing, or nothing stands under it
+        values[stage] = {}
+    values[stage][key] = value

@@ -44,6 +44,8 @@ class CorpusParams(Strict):
     held_out: Annotated[float, Field(gt=0, le=0.5)]
     salt: str
     max_document_bytes: Count
+    max_broken_share: Share
+    max_changed_share: Share
 
 
 class PretrainParams(TrainingParams):

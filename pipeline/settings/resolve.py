@@ -6,7 +6,7 @@ from typing import TypeAlias
 from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.settings.corrections import Correction
-from pipeline.settings.parse import parse_params
+from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import (
@@ -16,13 +16,19 @@ from pipeline.settings.section import (
     check_section,
     check_text_keys,
     merge,
+    refuse_derived,
     require_map,
 )
 from pipeline.settings.sources import FetchParams, HubSource, PackageSource
 from pipeline.settings.study_cells import resolve_study
-from pipeline.settings.task import PER_TASK, ReportParams
+from pipeline.settings.task import PER_TASK, BaselineParams, ReportParams
 
 SOURCE_KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
+# The keys of `inspect` that are those of other sections, with these sections.
+_TAKEN_OVER = {
+    **{key: "baseline" for key in BaselineParams.model_fields if key != "task"},
+    **dict.fromkeys(("near_similarity", "near_shingle"), "validate"),
+}
 TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "corpus", "pretrain", "study", "report", "sources", "encoders", "tasks")
 
 
@@ -56,7 +62,7 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
         further: dict[str, Document] = {"ingest": {"corrected": {}}, "validate": {"reference": profiles.get(task)}}
         for stage in PER_TASK:
             if stage == "inspect":
-                further[stage] = _take_over(resolved["baseline"][task], resolved["validate"][task])
+                further[stage] = _take_over(resolved, task)
             faulty = stage == "inspect" and not further[stage]  # their errors are reported already
             section = {} if faulty else _resolve_task(raw, stage, task, own, further.get(stage, {}), problems)
             resolved[stage][task] = section
@@ -65,8 +71,9 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
     resolved["corpus"] = _resolve_corpus(raw, tuple(tasks), problems)
     resolved["pretrain"] = _resolve_encoders(raw, problems)
     resolved |= resolve_study(raw, resolved, problems)
-    report = {**require_map(raw, "report", problems), "tasks": list(tasks), "encoders": list(resolved["pretrain"])}
-    resolved["report"] = check_section(ReportParams, report, problems.within("report"))
+    report, covered = require_map(raw, "report", problems), {"tasks": [*tasks], "encoders": [*resolved["pretrain"]]}
+    refuse_derived(report, covered, problems.within("report"))
+    resolved["report"] = check_section(ReportParams, {**report, **covered}, problems.within("report"))
     for task in tasks:
         slices = problems.within(f"tasks.{task}.evaluate.slices")
         _check_slices(resolved["ingest"][task], resolved["evaluate"][task], slices)
@@ -87,7 +94,9 @@ def _resolve_sources(raw: Document, problems: Problems) -> Document:
             problems.add(f"{at}.kind", f"must be one of {', '.join(SOURCE_KINDS)}, found {kind!r}")
             continue
         values, places = merge(("fetch", common), (at, own))
-        resolved[name] = check_section(model, {**values, "source": name}, problems.within(at, places))
+        within = problems.within(at, places)
+        refuse_derived(values, ("source",), within)
+        resolved[name] = check_section(model, {**values, "source": name}, within)
     return resolved
 
 
@@ -112,17 +121,18 @@ def _resolve_task(
         problems.add(at, f"must be a map of {stage} parameters, found {own!r}")
         own = {}
     values, places = merge((stage, require_map(raw, stage, problems)), (at, own))
-    values |= {"task": task, **further}
     model = PER_TASK[stage]
     missing = {key: f"{stage}.{key}" for key in model.model_fields if key != "file"}  # from the section for all tasks
-    return check_section(model, values, problems.within(at, {**missing, **places}))
+    within = problems.within(at, {**missing, **places})
+    refuse_derived(values, ("task", *further), within, _TAKEN_OVER if stage == "inspect" else None)
+    return check_section(model, {**values, "task": task, **further}, within)
 
 
-def _take_over(baseline: Document, validate: Document) -> Document:
+def _take_over(resolved: Document, task: str) -> Document:
     """Return the keys of other sections that `inspect` reads; none if one of those has errors."""
-    if not baseline or not validate:
+    if not resolved["baseline"][task] or not resolved["validate"][task]:
         return {}
-    return {**baseline, **{key: validate[key] for key in ("near_similarity", "near_shingle")}}
+    return {key: resolved[section][task][key] for key, section in _TAKEN_OVER.items()}
 
 
 def _add_corrections(ingest: Document, corrections: Corrections, problems: Problems) -> None:
@@ -158,6 +168,7 @@ def _resolve_corpus(raw: Document, tasks: tuple[str, ...], problems: Problems) -
     for task in named if isinstance(named, list) else ():
         if task not in tasks:
             within.add("tasks", describe_unknown(str(task), tasks, kind="task"))
+    refuse_derived(common, ("protected",), within)
     values = {**common, "texts": resolved if all(resolved.values()) else {}, "protected": list(tasks)}
     return check_section(CorpusParams, values, within)
 
@@ -173,11 +184,28 @@ def _resolve_encoders(raw: Document, problems: Problems) -> Document:
             problems.add(at, f"must be a map with `base` and what differs from `pretrain`, found {own!r}")
             continue
         check_encoder(own.get("base"), f"{at}.base", raw, problems)
-        if own.get("base") == f"encoder/{name}":
-            problems.add(f"{at}.base", f"an encoder cannot start from itself, found {own['base']!r}; name another")
         values, places = merge(("pretrain", common), (at, own))
-        resolved[name] = check_section(PretrainParams, {**values, "encoder": name}, problems.within(at, places))
+        within = problems.within(at, places)
+        refuse_derived(values, ("encoder",), within)
+        resolved[name] = check_section(PretrainParams, {**values, "encoder": name}, within)
+    _check_bases({f"encoder/{name}": str(submap(encoders, name).get("base")) for name in encoders}, problems)
     return resolved
+
+
+def _check_bases(bases: Mapping[str, str], problems: Problems) -> None:
+    """Add an error for each circle of encoders that start from one another; `bases` are by the encoder's folder."""
+    checked: set[str] = set()
+    for start in bases:
+        trail: list[str] = []
+        folder = start
+        while folder in bases and folder not in (*checked, *trail):
+            trail.append(folder)
+            folder = bases[folder]
+        if folder in trail:
+            circle = " -> ".join(map(repr, [*trail[trail.index(folder) :], folder]))
+            name = f"encoders.{folder.removeprefix('encoder/')}.base"
+            problems.add(name, f"an encoder cannot start from itself, found {circle}; name another")
+        checked |= {*trail}
 
 
 def _check_slices(ingest: Document, evaluate: Document, problems: Problems) -> None:

@@ -102,6 +102,15 @@ def check_keys(keys: Iterable[object], allowed: Sequence[str], problems: Problem
             problems.add(str(key), describe_unknown(str(key), allowed))
 
 
+def refuse_derived(
+    written: Mapping[str, Any], derived: Iterable[str], problems: Problems, sections: Mapping[str, str] | None = None
+) -> None:
+    """Add an error for each `derived` key that a person has written; `sections` names the ones that some are set in."""
+    for key in (key for key in derived if key in written):
+        section = (sections or {}).get(key)
+        problems.add(key, "is not set here; " + (f"set `{section}.{key}` instead" if section else "remove it"))
+
+
 def check_name(name: object, problems: Problems) -> bool:
     """Return whether `name` is safe in a command and in a path; add an error if not."""
     if isinstance(name, int | float) and not isinstance(name, bool):

@@ -3,6 +3,7 @@
 A cell is one model: an arm on a task with a number of labels and a seed. An arm without an encoder is a rival.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -146,5 +147,5 @@ def list_cells(study: Study | TransferParams, arms: Mapping[str, Any]) -> Iterat
 
 
 def _check_unique(key: str, values: Sequence[Any]) -> list[str]:
-    repeated = [value for place, value in enumerate(values) if value in values[:place]]
-    return [f"`{key}` must not repeat, found {repeated[0]!r} twice"] if repeated else []
+    repeated = [value for value, count in Counter(map(repr, values)).items() if count > 1]
+    return [f"`{key}` must not repeat, found {repeated[0]} twice"] if repeated else []

@@ -4,7 +4,7 @@ import json
 
 from pipeline.core.document import Document
 from pipeline.settings.problems import Problems, describe_unknown
-from pipeline.settings.section import check_encoder, check_section, merge, require_map
+from pipeline.settings.section import check_encoder, check_section, merge, refuse_derived, require_map
 from pipeline.settings.study import Cell, RivalParams, Study, StudyParams, TransferParams, list_cells
 from pipeline.settings.task import ProbeParams
 
@@ -21,7 +21,11 @@ def resolve_study(raw: Document, resolved: Document, problems: Problems) -> Docu
     if unknown := [task for task in study.tasks if task not in resolved["ingest"]]:
         problems.add("study.tasks", describe_unknown(unknown[0], tuple(resolved["ingest"]), kind="task"))
         return {}
+    refuse_derived(study.finetune, ("task", "seed"), problems.within("study.finetune"))
+    for name, rival in study.rivals.items():
+        refuse_derived(rival.baseline, ("task",), problems.within(f"study.rivals.{name}.baseline"))
     for name, arm in study.arms.items():
+        refuse_derived(arm.finetune, ("task", "seed"), problems.within(f"study.arms.{name}.finetune"))
         check_encoder(arm.encoder, f"study.arms.{name}.encoder", raw, problems)
         if arm.initial == "random":
             finetune = {**require_map(raw, "finetune", problems), **study.finetune, **arm.finetune}

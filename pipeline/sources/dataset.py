@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, listed
 from pipeline.settings.fields import Split
 
 _COLUMN = "split"
@@ -32,8 +32,8 @@ def join_splits(splits: Mapping[Split, Sequence[Path]], out: Path) -> None:
         for split, path in files:
             if not (other := _schema(path)).equals(schema):
                 raise DataError(
-                    f"{path.name} has the columns\n{other}\nand {files[0][1].name} has\n{schema}\n"
-                    "Joined files must have the same columns. Name only such files."
+                    f"{path.name}: other columns than {files[0][1].name}, {_describe_difference(other, schema)}. "
+                    "Name only files with the same columns."
                 )
             for batch in _batches(path):
                 column = pa.repeat(split, batch.num_rows)
@@ -47,6 +47,14 @@ def _schema(path: Path) -> pa.Schema:
         raise DataError(
             f"{path.name} is not a Parquet file, found {error}. Name only Parquet files in a map of splits."
         ) from error
+
+
+def _describe_difference(schema: pa.Schema, wanted: pa.Schema) -> str:
+    """Return the columns, with their types, that differ; if none does, their order does."""
+    more = [f"{field.name}: {field.type}" for field in set(schema) - set(wanted)]
+    less = [f"{field.name}: {field.type}" for field in set(wanted) - set(schema)]
+    added, lacking = f"found {listed(sorted(more))}", f"without {listed(sorted(less))}"
+    return ", ".join([*([added] if more else []), *([lacking] if less else [])]) or "found another order"
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:

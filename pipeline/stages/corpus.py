@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from pipeline.core.document import Document
 from pipeline.core.files import publish, sha256, write_json
 from pipeline.core.stage import Gate, In, Out
+from pipeline.pretrain.changes import ChangeCount, judge_changes
 from pipeline.pretrain.corpus import (
     CORPUS_SCHEMA,
     COUNTED,
@@ -29,13 +30,20 @@ def run(params: CorpusParams, *, raw: In, examples: In, findings: Gate, document
     """Gather the documents; in memory are a row group of them, and the hashes of all and of all protected texts."""
     rules = AdmissionRules(read_protected(examples, params.protected), params.held_out, params.salt)
     sources: Document = {}
+    changes: dict[str, ChangeCount] = {}
 
     def gather() -> Iterator[CorpusDocument]:
         seen: set[int] = set()
         for name, file, texts in open_sources(params, raw, examples):
             counted: Counter[str] = Counter()
-            yield from admit(texts, name, rules, seen=seen, counts=counted)
-            sources[name] = {"file": file.name, "sha256": sha256(file), **{word: counted[word] for word in COUNTED}}
+            changed = changes[name] = ChangeCount(str(file))
+            yield from admit(changed.watch(texts), name, rules, seen=seen, counts=counted)
+            sources[name] = {
+                "file": file.name,
+                "sha256": sha256(file),
+                **{word: counted[word] for word in COUNTED},
+                "changed": changed.counts,
+            }
 
     gathered = gather()
     with publish(documents) as partial, pq.ParquetWriter(partial, CORPUS_SCHEMA, compression="zstd") as writer:
@@ -43,6 +51,7 @@ def run(params: CorpusParams, *, raw: In, examples: In, findings: Gate, document
             rows = [document._asdict() for document in group]
             writer.write_table(pa.Table.from_pylist(rows, CORPUS_SCHEMA))
         require_documents(sources)
+        warnings = judge_changes(changes, params)
     write_json(counts, {"held_out": params.held_out, "protected": len(rules.protected), "sources": sources})
     kept = sum(counted["train"] + counted["held_out"] for counted in sources.values())
-    print(f"{kept} documents of {len(sources)} sources")
+    print(f"{kept} documents of {len(sources)} sources", *warnings, sep="\n")

@@ -1,4 +1,4 @@
-"""ingest: a task's raw file becomes examples with labels and splits."""
+"""ingest: a task's raw file -> examples with labels and splits."""
 
 from pipeline.core.files import write_json
 from pipeline.core.stage import In, Out

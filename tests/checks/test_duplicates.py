@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from pipeline.checks import duplicates
 from pipeline.checks.duplicates import NearDuplicates, find_near_duplicates, find_near_pairs, mark_shared
@@ -101,6 +103,38 @@ def test_they_are_those_of_all_pairs_of_longer_texts(make, similarity: float) ->
     positions, cut = find_near_duplicates(train, held_out, **how)
     assert positions == exact == find_near_duplicates(train[::-1], held_out, **how).positions
     assert not cut or similarity < 0.8  # at which one text is like a hundred others
+
+
+def families(count: int, pairs: Sequence[tuple[int, int]]) -> int:
+    """Return the number of texts that no chain of pairs connects."""
+    matrix = coo_array((np.ones(len(pairs)), np.array(pairs, np.int64).reshape(-1, 2).T), shape=(count, count))
+    return int(connected_components(matrix, directed=False)[0])
+
+
+def nearly_equal(count: int, *ends: str) -> list[str]:
+    """Return texts that differ in some of their last letters."""
+    rng = random.Random(7)  # test data
+    start = "the order that I placed three weeks ago has still not arrived at my door, please look into it "
+    return [start + rng.choice(ends) + "".join(rng.choices("abcdefghij", k=4)) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "looked_at"),
+    [(nearly_equal(150, ""), 4096), (nearly_equal(300, "qrst ", "uvwx ", "yzkl "), 4096), (nearly_equal(400, ""), 50)],
+)
+def test_a_large_group_of_near_duplicates_is_connected(monkeypatch, texts: list[str], looked_at: int) -> None:
+    monkeypatch.setattr(duplicates, "MOST_LOOKED_AT", looked_at)
+    pairs = find_near_pairs(texts, similarity=0.8, shingle=5)
+    assert families(len(texts), pairs) == 1
+    sets = [runs(text, 5) for text in texts]
+    assert pairs == sorted({(left, right) for left, right in pairs if left < right})
+    for left, right in pairs:
+        assert len(sets[left] & sets[right]) / len(sets[left] | sets[right]) >= 0.8
+
+
+def test_each_text_keeps_its_likeliest_pairs_whether_it_stands_before_or_after_them() -> None:
+    pairs = find_near_pairs(nearly_equal(150, ""), similarity=0.8, shingle=5)
+    assert np.bincount(np.ravel(pairs)).min() >= duplicates.MOST_CANDIDATES - 1  # one is the text itself
 
 
 def count_comparisons(monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -57,6 +57,12 @@ def test_a_failed_row_check_has_count_lines_and_escaped_names() -> None:
     }
 
 
+def test_lines_of_several_files_name_theirs() -> None:
+    frame = EXAMPLES.append_column("file", pa.array([*"aabb"]))
+    result = CheckResult(success=False, judged=4, total=4, failures=3, positions=(1, 2, 3))
+    assert make_finding(make_check(), result, frame, None)["lines"] == ["a:3", "b:5"]
+
+
 def test_texts_are_never_shown() -> None:
     result = CheckResult(success=False, judged=4, total=4, failures=1, positions=(0,))
     assert make_finding(make_check(column="text"), result, EXAMPLES, None)["found"] == "1 of 4 rows"

@@ -1,3 +1,6 @@
+import math
+import sys
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from pipeline.diff.changes import (
     compare_findings,
     compare_rows,
     compare_values,
+    finite_number,
     flatten,
     learning_curve,
     parse_rows,
@@ -104,8 +108,42 @@ def test_checks_that_still_pass_are_left_out():
 def test_a_history_of_another_shape_gives_no_curve():
     assert learning_curve(None) == learning_curve({"evaluations": [{"loss": 1.0}]}) == ()
     assert learning_curve({"evaluations": None}) == learning_curve({}) == ()
-    points = learning_curve({"evaluations": [{"step": 3, "loss": 0.5}, {"step": 6, "loss": None}]})
-    assert [(point.step, point.loss) for point in points] == [(3, 0.5), (6, None)]
+    for evaluations in (
+        {"step": 3},
+        {},
+        5,
+        "x",
+        ["x", 5, None, [3]],
+        [{"step": -1}],
+        [{"step": True}],
+        [{"step": 1e3}],
+    ):
+        assert learning_curve({"evaluations": evaluations}) == ()
+    assert learning_curve({"evaluations": [{"step": 10**11}, {"step": 10**400}]}) == ()
+    losses = [0.5, None, "x", [], True, math.inf, math.nan, 10**400]
+    points = learning_curve({"evaluations": [{"step": at, "loss": loss} for at, loss in enumerate(losses)]})
+    assert [(point.step, point.loss) for point in points] == [*enumerate([0.5, *[None] * 7])]
+
+
+def test_findings_of_another_shape_are_left_out():
+    good = {"title": "rows", "outcome": "failed", "found": "3"}
+    for checks in (5, "x", None, {}, ["x", 5, None, {}, [good]], [good | {"title": 3}], [good | {"found": [[]]}]):
+        assert compare_findings({"checks": checks}, {"checks": checks}) == []
+        assert [change.name for change in compare_findings({"checks": checks}, {"checks": [good]})] == ["rows"]
+    many = [good | {"title": f"t{number}"} for number in range(MOST_ROWS + 3)]
+    assert len(compare_findings({}, {"checks": many})) == MOST_ROWS
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(1, 1.0), (0.5, 0.5), (-3, -3.0), (sys.float_info.max, sys.float_info.max)]
+)
+def test_a_finite_number_is_one(value, number):
+    assert finite_number(value) == number
+
+
+@pytest.mark.parametrize("value", [True, None, "1", [1], math.inf, -math.inf, math.nan, 10**400])
+def test_what_is_no_finite_number_is_none(value):
+    assert finite_number(value) is None
 
 
 def test_a_long_history_keeps_its_end():

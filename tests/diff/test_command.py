@@ -10,6 +10,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cmarkgfm
@@ -231,6 +233,27 @@ def diff(clone, capsys, monkeypatch):
     return run
 
 
+@contextmanager
+def edited(path: Path, content: bytes) -> Iterator[None]:
+    """Give a file other content for a while."""
+    before = path.read_bytes()
+    path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+@contextmanager
+def on_branch(project: Project, name: str) -> Iterator[None]:
+    """Check a branch out for a while."""
+    project.git("checkout", "--quiet", name)
+    try:
+        yield
+    finally:
+        project.git("checkout", "--quiet", "main")
+
+
 @pytest.mark.parametrize(
     ("branch", "code", "title", "words"),
     [
@@ -321,11 +344,8 @@ def test_a_change_that_never_ran_is_not_judged_on_either_side_nor_in_the_working
     assert difference.outcome == "unjudged"
     assert stage in {affected.stage for affected in difference.head.stale}
     assert {gate.outcome for task in difference.tasks if task.task in stage for gate in task.gates} == {"unjudged"}
-    clone.git("checkout", "--quiet", branch)
-    try:
+    with on_branch(clone, branch):
         assert diff("main")[0] == 5
-    finally:
-        clone.git("checkout", "--quiet", "main")
     code, _, errors = diff(branch, "main")
     if branch == "tasknotrun":  # the base has no results of it
         assert (code, errors) == (0, "")
@@ -335,13 +355,8 @@ def test_a_change_that_never_ran_is_not_judged_on_either_side_nor_in_the_working
 
 
 def test_edits_of_the_working_tree_that_never_ran_are_not_judged(diff, clone):
-    path = clone.root / "data/raw/raw/reviews.csv"
-    text = path.read_text()
-    path.write_text("edited\n")
-    try:
+    with edited(clone.root / "data/raw/raw/reviews.csv", b"edited\n"):
         code, _, errors = diff("main")
-    finally:
-        path.write_text(text)
     assert code == 5
     assert "ingest@reviews: dependency data/raw/raw/reviews.csv modified" in errors
 
@@ -353,11 +368,8 @@ def test_a_head_below_the_floor_fails_even_without_a_base(diff):
 
 
 def test_the_working_tree_is_the_head_by_default(diff, clone):
-    clone.git("checkout", "--quiet", "regression")
-    try:
+    with on_branch(clone, "regression"):
         code, comment, _ = diff("main")
-    finally:
-        clone.git("checkout", "--quiet", "main")
     assert code == 1
     assert "the working tree" in comment
     assert "accuracy fell by 7.3 points" in comment
@@ -423,12 +435,8 @@ def test_wrong_words_are_refused(diff, words, code, message):
 
 def test_a_head_with_wrong_params_is_refused(diff, clone):
     path = clone.root / "params.yaml"
-    text = path.read_text()
-    path.write_text(text.replace("largest_drop", "largest_dorp", 1))
-    try:
+    with edited(path, path.read_bytes().replace(b"largest_drop", b"largest_dorp", 1)):
         code, _, errors = diff("main")
-    finally:
-        path.write_text(text)
     assert code == 2
     assert "did you mean `largest_drop`?" in errors
 
@@ -452,9 +460,7 @@ def test_a_revision_that_knew_no_remote_is_read_from_the_one_there_is_now(origin
     config = (clone.root / ".dvc/config").read_text()
     clone.git("checkout", "--quiet", "-b", "before", "main")
     (clone.root / ".dvc/config").write_text("[core]\n    analytics = false\n")
-    clone.git(
-        "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--quiet", "--all", "--message", "No remote"
-    )
+    clone.git("commit", "--quiet", "--all", "--message", "No remote")
     clone.git("checkout", "--quiet", "main")
     assert (clone.root / ".dvc/config").read_text() == config
     monkeypatch.chdir(clone.root)
@@ -466,9 +472,7 @@ def test_a_project_in_a_folder_of_a_repository_is_read_too(origin, tmp_path, mon
     whole = Project(tmp_path / "whole")
     inner = whole.root / "models" / "reviews"
     shutil.copytree(origin.root, inner, ignore=shutil.ignore_patterns(".git"))
-    whole.git("init", "--quiet", "--initial-branch=main")
-    for name, value in (("user.name", "A. Tester"), ("user.email", "tester@example.org")):
-        whole.git("config", name, value)
+    whole.init()
     subprocess.run(["dvc", "config", "core.analytics", "false"], cwd=inner, check=True, env=environment())
     whole.git("add", "--all")
     whole.git("commit", "--quiet", "--message", "Begin")
@@ -529,29 +533,33 @@ def test_stage_times_are_told_where_both_revisions_ran_in_a_worktree(diff, clone
 @pytest.mark.parametrize(
     ("content", "words"),
     [("{", "data/metrics/reviews.json: not JSON"), ("[]", "data/metrics/reviews.json: not a JSON object"),
+     pytest.param("[" * 100_000, "data/metrics/reviews.json: not JSON", id="deep"),
+     ('{"accuracy": 1e999}', "metrics are not those that"),
      ("\xff", "no data/metrics/reviews.json"), ('{"accuracy": "high"}', "metrics are not those that")],
 )  # fmt: skip
 def test_metrics_that_cannot_be_read_fail_the_head(diff, clone, content, words):
-    path = clone.root / "data/metrics/reviews.json"
-    whole = path.read_bytes()
-    path.write_bytes(content.encode("latin-1"))
-    try:
+    with edited(clone.root / "data/metrics/reviews.json", content.encode("latin-1")):
         code, comment, _ = diff("main")
-    finally:
-        path.write_bytes(whole)
     assert code == 1
     assert words in plain(comment)
 
 
+def test_fingerprints_of_another_shape_are_not_compared(diff, clone):
+    with edited(clone.root / "data/code.json", b'{"A <b>": "1", "evaluate": ["f"], "report": "1"}'):
+        _, document, _ = diff("main", "--json")
+    assert read_difference(document.encode()).code
+    assert "A <b>" not in read_difference(document.encode()).code
+
+
 def test_a_base_with_params_of_another_time_still_has_its_metrics(diff, clone):
-    clone.git("checkout", "--quiet", "-B", "older", "main")
-    text = (clone.root / "params.yaml").read_text()
-    (clone.root / "params.yaml").write_text(text.replace("gates:", "gatings:", 1))
-    clone.git("-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--quiet", "--all", "--message", "Older")
-    clone.git("checkout", "--quiet", "main")
-    code, comment, _ = diff("older", "main")
+    clone.git("branch", "formerly", "main")
+    with on_branch(clone, "formerly"):
+        text = (clone.root / "params.yaml").read_text()
+        clone.write("params.yaml", text.replace("gates:", "gatings:", 1))
+        clone.git("commit", "--quiet", "--all", "--message", "Formerly")
+    code, comment, _ = diff("formerly", "main")
     assert code == 0
     assert "Metric diff: passed" in comment
-    code, _, errors = diff("main", "older")
+    code, _, errors = diff("main", "formerly")
     assert code == 2
     assert "did you mean `gates`?" in errors

@@ -40,7 +40,7 @@ ACCURACY = Metric(
 
 def task(name="reviews", text="x", *, examples=2, groups=2, outcome="failed", notes=1) -> TaskDifference:
     """Return a task in which every text is `text`."""
-    example = Example(id=text, line=7, label=text, base=text, head=text)
+    example = Example(id=text, line="b.csv:7", label=text, base=text, head=text)
     return TaskDifference(
         task=name,
         state="kept",

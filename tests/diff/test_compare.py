@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.core.tables import describe
 from pipeline.diff.compare import compare_snapshots, compare_task
-from pipeline.diff.document import MOST_TASKS, Change, Side
+from pipeline.diff.document import MOST_ROWS, MOST_STAGES, MOST_TASKS, Change, Side
 from pipeline.diff.snapshot import Rules, Snapshot, TaskSnapshot
 from pipeline.evaluate.metrics import HEADLINE_METRICS, Floats, compute_headline, score_predictions
 from pipeline.settings.task import EvaluateParams, Gates, MetricGate
@@ -81,9 +81,27 @@ def test_flips_are_counted_and_found_again_in_their_file():
     for example in (*task.flips.fixed_examples, *task.flips.broken_examples):
         assert example.line == lines[example.id]
         assert (example.label == example.head) != (example.label == example.base)
+    several = TABLE.append_column("file", pa.array(["a|\u202eb.csv"] * TABLE.num_rows))
+    flips = compare(
+        side(examples=several), side(flipped(BASE, TABLE, LABELS, broken=9, fixed=4), examples=several)
+    ).flips
+    assert flips is not None
+    assert {example.line for example in flips.broken_examples} <= {f"a|⟨U+202E⟩b.csv:{line}" for line in lines.values()}
     kinds = [group for group in task.groups if group.kind == "kind"]
     assert (sum(group.fixed for group in kinds), sum(group.broken for group in kinds)) == (4, 9)
     assert sum(group.rows for group in kinds) == 200
+
+
+@pytest.mark.parametrize("number", [3, 250])
+def test_slices_by_many_columns_fit_the_document(number):
+    columns = [f"c{at}" for at in range(number)]
+    table, rows = TABLE, pa.array([f"v{row % 90}" for row in range(TABLE.num_rows)])
+    for name in columns:
+        table = table.append_column(name, rows)
+    params = PARAMS.model_copy(update={"slices": tuple(columns), "min_slice_rows": 1})
+    task = compare_task(params, GATES, side(examples=table), side(examples=table))
+    assert len(task.groups) <= MOST_ROWS
+    assert {group.kind for group in task.groups} == ({"class", "length", *columns} if number < MOST_ROWS else set())
 
 
 # ------------------------------------------------------------------------------------------------ older versions
@@ -144,6 +162,8 @@ def test_examples_of_an_older_version_beside_usable_predictions_leave_the_slices
         (side(metrics=None, predictions=None, faults=("no metrics.json",)), side(), "kept", "unjudged",
          ("The base has no metrics.json.",)),
         (side(), side(metrics={"accuracy": True}), "kept", "failed", ("not a number", "0.8")),
+        (side(), side(metrics={"accuracy": float("inf")}), "kept", "failed", ("not a number", "0.8")),
+        (side(), side(metrics={"accuracy": 10**400}), "kept", "failed", ("not a number", "0.8")),
         (side(), side(recorded=False), "kept", "failed", ("dvc.lock",)),
     ],
 )  # fmt: skip
@@ -192,5 +212,7 @@ def test_what_does_not_fit_the_document_is_counted():
     tasks = [f"t{number}" for number in range(MOST_TASKS + 2)]
     empty = {task: TaskSnapshot(listed=True) for task in tasks}
     base = snapshot(*tasks)._replace(tasks=empty, packages={f"p{number}": "1" for number in range(205)})
-    difference = compare_snapshots(base, base._replace(packages={}))
-    assert (len(difference.tasks), len(difference.packages), difference.left_out) == (MOST_TASKS, 200, 2 + 5)
+    head = base._replace(packages={}, code={f"s{number}": "1" for number in range(MOST_STAGES + 3)})
+    difference = compare_snapshots(base, head)
+    assert (len(difference.tasks), len(difference.packages), len(difference.code)) == (MOST_TASKS, 200, MOST_STAGES)
+    assert difference.left_out == 2 + 5 + 3

@@ -7,7 +7,7 @@ from pipeline.settings.corrections import Correction
 
 def apply(corrections, *, ids="abc", labels=("ham", "ham", "spam"), classes=("ham", "spam")):
     items = {identity: Correction(label=label, correction=correction) for identity, label, correction in corrections}
-    return apply_corrections(items, ids=list(ids), labels=labels, classes=classes)
+    return apply_corrections(items, file="c.csv", ids=list(ids), labels=labels, classes=classes)
 
 
 def test_a_label_is_replaced_and_a_row_removed():
@@ -38,5 +38,5 @@ def test_a_class_may_be_called_like_the_mark_of_removal():
 
 
 def test_a_correction_that_is_no_class_is_an_error():
-    with pytest.raises(DataError, match=r"(?s)1 .*'spma'.*'ham', 'spam'"):
-        apply([("a", "ham", "spma")])
+    with pytest.raises(DataError, match=r"(?s)c\.csv: .*\b2\b.*'sam', 'spma' .*'a', 'b'.*'ham', 'spam'"):
+        apply([("a", "ham", "spma"), ("b", None, "sam"), ("c", None, "ham")])

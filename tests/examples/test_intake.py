@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import DataError
 from pipeline.core.tables import labels_of, task_of
 from pipeline.examples.intake import Intake, take_in
-from pipeline.examples.records import Records
+from pipeline.examples.records import Part, Records, places_of
 from pipeline.examples.text import normalise, text_id, text_key
 from tests.given.ingesting import ingest_params, make_records
 
@@ -47,7 +47,7 @@ def test_every_row_is_kept_or_counted_once() -> None:
     taken = take(rows)
     assert taken.counts == {
         "task": "tiny", "file": "tiny.csv", "rows": 7, "kept": 2,
-        "dropped": {"empty": 1, "unlabelled": 0, "duplicates": 1, "conflicts": 3, "leaks": 0},
+        "dropped": {"empty": 1, "removed": 0, "unlabelled": 0, "duplicates": 1, "conflicts": 3, "leaks": 0},
         "corrections": {"given": 0, "applied": 0, "removed": 0, "needless": 0, "stale": {"count": 0, "ids": []}},
         "conflicts": {"texts": 1, "rows": 3, "lines": [50, 60, 70]},
         "changed": {name: {"rows": 0, "lines": []} for name in ("trimmed", "normalised", "controls", "misread")},
@@ -64,13 +64,39 @@ def test_majority_keeps_the_text_with_its_commonest_label() -> None:
     assert taken.examples.to_pylist()[2] | {"split": ""} == {
         "id": text_id("odd"), "split": "", "text": "odd", "label": 0, "row": 40,
     }  # fmt: skip
-    assert taken.counts["dropped"] == {"empty": 0, "unlabelled": 0, "duplicates": 1, "conflicts": 1, "leaks": 0}
+    assert taken.counts["dropped"] == {
+        "empty": 0,
+        "removed": 0,
+        "unlabelled": 0,
+        "duplicates": 1,
+        "conflicts": 1,
+        "leaks": 0,
+    }
+
+
+def test_examples_of_several_files_name_theirs() -> None:
+    rows = records([*FILLER, ("x\x92", "pos"), ("odd", "pos"), ("odd", "neg")])
+    several = rows._replace(parts=(Part("a.csv", 2), Part("b.csv", 3)))
+    taken = take_in(several, ingest_params(files=["*.csv"]))
+    assert taken.examples.schema.names == ["id", "split", "text", "label", "row", "file"]
+    assert taken.examples["file"].to_pylist() == ["a.csv", "a.csv", "b.csv"]
+    assert places_of(taken.examples) == ["a.csv:10", "a.csv:20", "b.csv:30"]
+    assert taken.counts["changed"]["misread"]["lines"] == ["b.csv:30"]
+    assert taken.counts["conflicts"]["lines"] == ["b.csv:40", "b.csv:50"]
+    assert places_of(take([*FILLER]).examples) == [10, 20]
 
 
 def test_rows_without_a_label_go_by_policy_and_count_once() -> None:
     rows = [*FILLER, ("odd", None), ("odd", "pos"), ("", " "), (None, "pos")]
     taken = take(rows, unlabelled="drop")
-    assert taken.counts["dropped"] == {"empty": 2, "unlabelled": 1, "duplicates": 0, "conflicts": 0, "leaks": 0}
+    assert taken.counts["dropped"] == {
+        "empty": 2,
+        "removed": 0,
+        "unlabelled": 1,
+        "duplicates": 0,
+        "conflicts": 0,
+        "leaks": 0,
+    }
     assert taken.examples.column("row").to_pylist() == [10, 20, 40]
     with pytest.raises(DataError, match=r"2 row\(s\) without a label \(line 30, 50\).*`unlabelled: drop`"):
         take(rows)
@@ -188,7 +214,7 @@ FAULTS: list[tuple[list[Any], tuple[str, ...], dict[str, Any], list[str]]] = [
         [("x", "pos"), ("x", "neg"), ("", "neg")],
         (),
         {},
-        ["none of 3 rows is left: 1 have no text or no label, 2 belong"],
+        ["none of 3 rows", "1 have no text, no label, or were removed by corrections", "2 belong"],
     ),
     (
         [(*row, "train") for row in FILLER],

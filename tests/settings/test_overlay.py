@@ -51,6 +51,11 @@ def test_a_map_that_several_tasks_share_is_overlaid_once(task):
     assert values["tasks"]["b"].get("finetune") in ({}, {"seed": 1, "epochs": 1})
 
 
+def test_a_section_left_empty_is_filled():
+    text = "finetune:\nextract: {layer: 1}\n"
+    assert parse_params(overlay_params(text, "finetune: {epochs: 1}", text))[0]["finetune"] == {"epochs": 1}
+
+
 @pytest.mark.parametrize("small", ["tasks: {}", "finetune: 3", "fetch: {timeout: 1}", "- a"])
 def test_an_overlay_is_of_stages_with_params_of_their_own(small):
     with pytest.raises(UsageError):

@@ -67,6 +67,11 @@ def test_a_profile_becomes_the_reference_of_its_task():
             "encoders.scratch.base: .. itself .. 'encoder/scratch'",
         ),
         (
+            "    base: raw/minilm\n    start",
+            "    base: encoder/adapted\n    start",
+            "encoders.adapted.base: .. itself .. 'encoder/adapted' -> 'encoder/adapted'",
+        ),
+        (
             "    tokenizer: base\n",
             "    tokenizer: wordpiece\n",
             "encoders.adapted: .. `start: base` .. `tokenizer: wordpiece` .. base",
@@ -193,6 +198,54 @@ def test_one_mistake_is_one_error(old, new, keys):
 def test_what_people_write_is_answered_in_one_line(task, facts):
     (line,) = refused("\ntasks:\n", f"\ntasks:\n  {task}\n")
     assert all(fact in line for fact in facts.split(" .. ")), line
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "facts"),
+    [
+        ("inspect", {"ngrams": 1}, "inspect.ngrams: .. `baseline.ngrams`"),
+        ("inspect", {"near_similarity": 0.5}, "inspect.near_similarity: .. `validate.near_similarity`"),
+        ("inspect", {"task": "bogus"}, "inspect.task: .. remove"),
+        ("ingest", {"corrected": {}}, "ingest.corrected: .. remove"),
+        ("validate", {"reference": "nonsense"}, "validate.reference: .. remove"),
+        ("finetune", {"task": "spam"}, "finetune.task: .. remove"),
+        ("report", {"tasks": ["spam"]}, "report.tasks: .. remove"),
+        ("report", {"encoders": []}, "report.encoders: .. remove"),
+        ("corpus", {"protected": []}, "corpus.protected: .. remove"),
+        ("pretrain", {"encoder": "x"}, "pretrain.encoder: .. remove"),
+        ("fetch", {"source": "x"}, "fetch.source: .. remove"),
+        ("encoders.scratch", {"encoder": "x"}, "encoders.scratch.encoder: .. remove"),
+        ("sources.minilm", {"source": "x"}, "sources.minilm.source: .. remove"),
+        ("tasks.spam.ingest", {"task": "x"}, "tasks.spam.ingest.task: .. remove"),
+        ("study.finetune", {"seed": 1}, "study.finetune.seed: .. remove"),
+        ("study.arms.random.finetune", {"task": "x"}, "study.arms.random.finetune.task: .. remove"),
+        ("study.rivals.tfidf.baseline", {"task": "x"}, "study.rivals.tfidf.baseline.task: .. remove"),
+    ],
+)
+def test_a_key_whose_value_is_derived_is_refused(section, values, facts):
+    whole, _ = parse_params(TEXT)
+    own = whole
+    for key in section.split("."):
+        own = own[key]
+    own |= values
+    with pytest.raises(UsageError) as caught:
+        resolve_params(dump(whole), {})
+    (line,) = str(caught.value).splitlines()[1:]
+    assert all(fact in line for fact in facts.split(" .. ")), line
+
+
+@pytest.mark.parametrize("names", [("scratch", "adapted"), ("adapted", "scratch")])
+def test_encoders_that_start_from_each_other_are_refused(names):
+    whole, _ = parse_params(TEXT)
+    whole["encoders"] = {name: whole["encoders"][name] for name in names}
+    for name, other in (names, names[::-1]):
+        whole["encoders"][name]["base"] = f"encoder/{other}"
+    with pytest.raises(UsageError) as caught:
+        resolve_params(dump(whole), {})
+    (line,) = str(caught.value).splitlines()[1:]
+    first, second = (f"'encoder/{name}'" for name in names)
+    assert f"encoders.{names[0]}.base: " in line
+    assert f"{first} -> {second} -> {first}" in line
 
 
 def test_two_tasks_share_a_map_by_a_merge_key():

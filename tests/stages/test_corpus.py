@@ -52,6 +52,28 @@ def test_documents_keep_their_order_and_no_judged_text_is_among_them(tmp_path):
     assert counts["protected"] == 4
 
 
+def test_changed_sentences_are_counted_and_many_broken_ones_refused(tmp_path, capsys):
+    folder = tmp_path / "raw"
+    folder.mkdir()
+
+    def run_on(rows: list[str], **changes: object) -> dict:
+        (folder / "b.csv").write_text("one,two\n" + "".join(rows), encoding="utf-8")
+        text = {**json.loads(params().model_dump_json())["texts"]["a"], "file": "b.csv"}
+        make(tmp_path, params(texts={"b": text}, **changes))
+        return json.loads((tmp_path / "corpus.json").read_text())["sources"]
+
+    good = [f"this {i},that {i}\n" for i in range(40)]
+    sources = run_on([*good, "Cafe\u0301,a\x00b\n"])
+    assert sources["b"]["changed"] == {"broken": 0, "misread": 0, "controls": 1, "normalised": 1}
+    assert "b.csv" not in capsys.readouterr().out
+    run_on([*good, "Cafe\u0301,a\x00b\n"], max_changed_share=0.01)
+    assert capsys.readouterr().out.count("b.csv: at most 1.00%") == 2
+    before = (tmp_path / "corpus.parquet").read_bytes()
+    with pytest.raises(DataError, match=r"b\.csv: .*found 1 of 82 .*documents 21.*`corpus\.max_broken_share`"):
+        run_on([*good, "don\x92t,x\n"])
+    assert (tmp_path / "corpus.parquet").read_bytes() == before
+
+
 def test_the_same_bytes_come_again(tmp_path):
     make(tmp_path, params())
     before = (tmp_path / "corpus.parquet").read_bytes()

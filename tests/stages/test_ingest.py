@@ -80,7 +80,7 @@ def as_parquet(rows: Sequence[tuple[str | None, str | None]]) -> bytes:
 def test_what_is_not_there_has_one_policy_in_every_format(tmp_path: Path, form: str, write: Any) -> None:
     (tmp_path / "tiny.csv").write_bytes(write(ROWS))
     examples, intake = ingest(ingest_params(format=form, unlabelled="drop"), tmp_path, tmp_path)
-    dropped = {"empty": 3, "unlabelled": 3, "duplicates": 0, "conflicts": 0, "leaks": 0}
+    dropped = {"empty": 3, "removed": 0, "unlabelled": 3, "duplicates": 0, "conflicts": 0, "leaks": 0}
     assert read_json(intake)["dropped"] == dropped
     assert read_parquet(examples)["text"].to_pylist() == [text for text, label in ROWS if text and label]
     with pytest.raises(DataError, match=r"4 row\(s\) without a label(.|\n)*3 row\(s\) without a visible character"):
@@ -101,6 +101,7 @@ def test_train_and_test_may_be_files_and_validation_comes_out_of_train(tmp_path:
     assert 10 < sides.count("validation") < 40
     assert sides.count("train") + sides.count("validation") == 200
     assert read_json(intake)["files"] == {"train.csv": 200, "test.csv": 40}
+    assert all(row["text"].startswith(row["file"]) for row in rows)
 
 
 def findings(tmp_path: Path, content: bytes, **own: Any) -> dict[str, str]:
