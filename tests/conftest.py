@@ -27,10 +27,10 @@ torch.set_num_threads(1)  # tiny models: threads cost more than they bring
 
 # What takes longest begins first, so that no worker is left with it when the others are done.
 LONG = (
-    "test_pipeline.py", "test_workflows.py", "test_edits.py", "flow/test_flow.py", "flow/test_service.py",
-    "train/test_resume.py", "models/test_processes.py", "repository/test_planner.py", "diff/test_command.py",
-    "stages/test_pretrain.py", "flow/test_server.py", "repository/test_freshness.py", "test_signals.py",
-    "flow/test_workspace.py", "test_stack.py", "evaluate/test_paired.py",
+    "test_pipeline.py", "flow/test_flow.py", "test_workflows.py", "test_edits.py", "flow/test_service.py",
+    "flow/test_server.py", "diff/test_command.py", "train/test_resume.py", "models/test_processes.py",
+    "repository/test_planner.py", "repository/test_freshness.py", "test_signals.py", "stages/test_pretrain.py",
+    "test_study_graph.py", "flow/test_workspace.py", "evaluate/test_paired.py",
 )  # fmt: skip
 
 

@@ -316,7 +316,7 @@ def check_soak(tmp_path, server, *, seconds: float, seed: int) -> None:
 
 
 def test_after_a_short_soak_a_clean_run_gives_the_hashes_of_an_undisturbed_one(tmp_path, server):
-    check_soak(tmp_path, server, seconds=12, seed=0)
+    check_soak(tmp_path, server, seconds=6, seed=0)
 
 
 @pytest.mark.slow

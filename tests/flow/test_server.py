@@ -47,7 +47,11 @@ def start(project: Project, home, **more) -> subprocess.Popen:
     return project.start(*RUN, env=environment, stdin=subprocess.DEVNULL, **more)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)],
+    ids=["SIGKILL", "SIGTERM", "SIGINT"],
+)
 def test_the_server_of_a_run_has_a_password_and_ends_with_it_whatever_ends_that(tmp_path, home, number):
     project = Project(tmp_path, {"dvc.yaml": STAGES, "in.txt": "one"})
     run = start(project, home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
