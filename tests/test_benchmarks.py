@@ -229,10 +229,11 @@ def test_a_machine_is_described_by_the_instructions_that_are_known_of_it(monkeyp
 
 
 @pytest.mark.parametrize("language", languages.LANGUAGES)
-def test_a_sample_has_a_hundred_texts_of_five_topics(language):
+def test_a_sample_has_three_hundred_texts_of_five_topics(language):
     texts, topics = languages.read_sample(language)
-    assert len(set(texts)) == len(texts) == 100
+    assert len(set(texts)) == len(texts) == 300
     assert len(set(topics.tolist())) == 5
+    assert np.bincount(topics).min() > 50
 
 
 def test_characters_win_in_a_script_without_blanks():

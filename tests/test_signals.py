@@ -9,18 +9,23 @@ from benchmarks.signals import Strike, Target, hash_files, judge, list_targets, 
 from tests.given.clones import prepare
 
 
-def test_stages_that_are_struck_end_in_order_and_the_next_run_gives_the_same_bytes(shared, python, tmp_path):
-    clone = prepare(shared, python)[0].copy(tmp_path / "struck")
-    done = soak(clone, list_targets(clone, ("params", "ingest", "finetune")), strikes=6, seed=1)
+@pytest.fixture(scope="module")
+def struck(shared, python, tmp_path_factory):
+    """A clone to strike, and its targets."""
+    clone = prepare(shared, python)[0].copy(tmp_path_factory.mktemp("signals") / "struck")
+    return clone, list_targets(clone, ("params", "ingest", "finetune"))
+
+
+def test_stages_that_are_struck_end_in_order_and_the_next_run_gives_the_same_bytes(struck):
+    done = soak(*struck, strikes=6, seed=1)
     assert [strike for strike in done if strike.faults] == []
     assert [strike.stage for strike in done] == ["params", "ingest", "finetune"] * 2
     assert {strike.number for strike in done} == {signal.SIGTERM, signal.SIGKILL}
     assert {strike.working for strike in done} == {True, False}
 
 
-def test_a_stage_that_is_struck_during_its_work_stops_in_order(shared, python, tmp_path):
-    clone = prepare(shared, python)[0].copy(tmp_path / "struck")
-    (finetune,) = list_targets(clone, ("finetune",))
+def test_a_stage_that_is_struck_during_its_work_stops_in_order(struck):
+    clone, (*_, finetune) = struck
     hit = strike(clone, finetune, signal.SIGTERM, finetune.work / 4, working=True)
     assert (hit.code, hit.faults) == (143, ())
 

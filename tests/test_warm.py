@@ -9,7 +9,6 @@ import psutil
 import pytest
 
 from tests.given.projects import ENVIRONMENT, until
-from tests.given.warm import warm_python
 
 
 def run(python: Path | str, *words: str, cwd: Path, **more: object) -> tuple[int, str, str]:
@@ -57,12 +56,6 @@ def test_the_package_is_that_of_the_folder_and_the_libraries_are_there(python, o
     environment = {**os.environ, "GIVEN": "a word"}
     code, output, error = run(python / "python", "-m", "pipeline", "x", cwd=other, env=environment, input="words")
     assert (code, output, error) == (300 % 256, f"{other} a word ['x'] True words\n", "")
-
-
-def test_nothing_of_it_is_left_if_the_body_fails():
-    with pytest.raises(ZeroDivisionError), warm_python() as folder:
-        raise ZeroDivisionError
-    assert not folder.exists()
 
 
 def test_a_client_that_is_killed_takes_its_stage_with_it(python, other):
