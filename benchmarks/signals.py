@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dvc.repo import Repo
+from tqdm import trange
 
 from benchmarks.table import describe_machine
 from pipeline.core.errors import Stopped
@@ -204,7 +205,7 @@ def soak(clone: Clone, targets: Sequence[Target], strikes: int, seed: int) -> li
     """Strike the stages in turn, then run each once more; return the strikes, and those runs that went wrong."""
     draw = random.Random(seed)  # noqa: S311 - the same seed draws the same moments
     done = []
-    for at in range(strikes):
+    for at in trange(strikes, unit="strike", disable=None):  # silent if nobody watches a terminal
         target = targets[at % len(targets)]
         done.append(strike_at_random(clone, target, draw))
         for fault in done[-1].faults:
