@@ -135,7 +135,7 @@ its end; similarity {SIMILARITY}, shingles of {SHINGLE}. *Plain* are sentences o
 tickets, any two 0.6 to 0.8 alike, *narrow* a template around three of 100 words, in which no shingle is rare.
 Seconds of processor time; memory beyond that of the texts. *All pairs* says whether the exact comparison of every pair
 finds the same, up to {MOST_ROWS_OF_ALL_PAIRS:,} rows; *cut* counts the train texts with more candidates than the limits
-allow."""
+allow: with so many rows that no shingle is rare, nearly all of them."""
 
 
 if __name__ == "__main__":
