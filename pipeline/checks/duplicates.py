@@ -14,10 +14,8 @@ from pipeline.evaluate.metrics import Ints
 # Shingles that two near duplicates must share among the rarest of each: more of them leave fewer candidates, but more
 # held-out texts have to be looked at. On plain and on templated texts 8 was the fastest of 1, 4, 8 and 16.
 SHARED = 8
-# The most of both for one train text, so that time grows with the texts and not with their square. Above 100,000 train
-# texts fewer are looked at, as many in all, since the rarest shingle of a text then has more and more texts.
-MOST_LOOKED_AT, LEAST_LOOKED_AT = 4096, 512
-_LOOKED_AT_IN_ALL = 100_000 * MOST_LOOKED_AT
+# The most of both for one train text, so that time grows with the texts and not with their square.
+MOST_LOOKED_AT = 4096
 MOST_CANDIDATES = 64
 # Hashes that link texts with too many candidates: two of similarity s share a least one with probability 1 - (1 - s)^8
 _MIN_HASHES = 8
@@ -148,11 +146,10 @@ def _join(
     ranks = _rank_by_rarity(known, train, shingle)
     sets = _to_sets(held, known, ranks, similarity)
     index = sets.keep_rarest(sets.wanted).T.tocsr()
-    most = min(MOST_LOOKED_AT, max(LEAST_LOOKED_AT, _LOOKED_AT_IN_ALL // max(len(train), 1)))
     start = 0
     for part in hash_texts(train, shingle):
         own = _to_sets(part, known, ranks, similarity)
-        rows, places, limited = _list_candidates(own, sets, index, skipped, most)
+        rows, places, limited = _list_candidates(own, sets, index, skipped)
         near = _compare(own.shared[rows], sets.shared[places], own.sizes[rows] + sets.sizes[places], similarity)
         yield start + rows[near], places[near], int(limited.sum())
         start += len(part.sizes)
@@ -197,18 +194,16 @@ def _find(known: Hashes, hashes: Hashes) -> tuple[Ints, _Mask]:
     return places[present], present
 
 
-def _list_candidates(
-    own: _Sets, held_out: _Sets, index: csr_matrix, skipped: _Mask, most: int
-) -> tuple[Ints, Ints, _Mask]:
+def _list_candidates(own: _Sets, held_out: _Sets, index: csr_matrix, found: _Mask) -> tuple[Ints, Ints, _Mask]:
     """Return the pairs to compare, the position in `own` and in `held_out` of each, and which of `own` were limited.
 
-    `index` (L, H) has the held-out texts of each rare shingle; those that are `skipped` (H,) are no candidates. A set
-    looks at as many of its rare shingles as have `most` texts together, and wants as many fewer of them shared.
+    `index` (L, H) has the held-out texts of each rare shingle; those already `found` (H,) are no candidates. A set
+    looks at as many of its rare shingles as the limits allow, and wants as many fewer of them shared.
     """
     owners = np.repeat(np.arange(len(own.sizes)), np.diff(own.shared.indptr))
     looked_at = np.cumsum(np.diff(index.indptr)[own.shared.indices])
     before = np.concatenate([[0], looked_at])[own.shared.indptr[:-1]]
-    allowed = np.bincount(owners[looked_at - before[owners] <= most], minlength=len(own.sizes))
+    allowed = np.bincount(owners[looked_at - before[owners] <= MOST_LOOKED_AT], minlength=len(own.sizes))
     wanted = np.minimum(allowed - own.spare, own.wanted)
     limited = (own.spare >= 0) & (wanted < 1)
     pairs = own.keep_rarest(wanted) @ index
@@ -217,7 +212,7 @@ def _list_candidates(
     rows, places, counts = rows[likely], pairs.indices[likely], pairs.data[likely]
     enough = counts >= np.minimum(wanted[rows], held_out.wanted[places])
     alike = np.minimum(own.sizes[rows], held_out.sizes[places]) >= np.maximum(own.least[rows], held_out.least[places])
-    kept = enough & alike & ~skipped[places]
+    kept = enough & alike & ~found[places]
     rows, places, counts = rows[kept], places[kept], counts[kept]
     order = np.lexsort((places, -counts, rows))
     rows, places = rows[order], places[order]
