@@ -8,7 +8,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from typing import TextIO
 
 from pipeline.core.errors import FAULT_CODE, EnvironmentFault, PipelineError, Stopped
 from pipeline.core.format import inert
@@ -28,19 +29,21 @@ def main(arguments: Sequence[str]) -> int:
         code = _answer(word, arguments[1:])
         print(end="", flush=True)
     except BrokenPipeError:
-        _drop_output()
+        _drop(sys.stdout)
         return CLOSED
     except OSError as error:
-        _drop_output()
-        with suppress(OSError):  # the disk of standard error may be full as well
+        _drop(sys.stdout)
+        try:
             print(f"{word}: output could not be written, {error}. Free space, then run again.", file=sys.stderr)
+        except OSError:  # the disk of standard error is full as well
+            _drop(sys.stderr)
         return EnvironmentFault.exit_code
     return code
 
 
-def _drop_output() -> None:
-    """Send what Python still flushes at its end to nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _drop(stream: TextIO) -> None:
+    """Send what is still written to a stream, as Python does at its end, to nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _answer(word: str, rest: Sequence[str]) -> int:
