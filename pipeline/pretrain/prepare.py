@@ -44,6 +44,9 @@ def prepare(params: PretrainParams, documents: Path, base: Path, work: Path, ide
     """Write `work/tokenizer` and `work/corpus.arrow`, unless they are there for the training `identity`.
 
     The share of tokens that the tokenizer does not know is printed for each split.
+
+    Raises:
+        DataError: The tokenizer does not know most of the tokens of a split.
     """
     mark = work / "prepared"
     if mark.is_file() and mark.read_text(encoding="utf-8") == identity:
@@ -67,8 +70,7 @@ def prepare(params: PretrainParams, documents: Path, base: Path, work: Path, ide
     write_arrow(work / "corpus.arrow", _TOKENISED, _tokenise(documents, tokenizer))
     table = read_arrow(work / "corpus.arrow")
     for split in _SPLITS:
-        unknown = _share_unknown(_read_tokens(_select(table, split)), find_unknown(tokenizer))
-        print(f"{split}: {unknown:.2%} of the tokens unknown to the tokenizer", flush=True)
+        _require_known(_read_tokens(_select(table, split)), find_unknown(tokenizer), split, params)
     mark.write_text(identity, encoding="utf-8")
 
 
@@ -113,19 +115,16 @@ def read_corpora(work: Path, params: PretrainParams) -> tuple[Corpus, Corpus]:
     """Return the documents that train and the held-out ones, as `prepare` left them in `work`.
 
     Raises:
-        DataError: A split has too few documents or sentences, or the tokenizer does not suit pretraining, or does not
-            know most of the texts.
+        DataError: A split has too few documents or sentences, or the tokenizer does not suit pretraining.
     """
     vocabulary, table = read_vocabulary(work / "tokenizer"), read_arrow(work / "corpus.arrow")
-    unknown = find_unknown(load_tokenizer(work / "tokenizer", max_length=8))
 
     def read(split: str) -> Corpus:
         rows = _select(table, split)
-        counts, tokens = rows["sentences"].to_numpy(), _read_tokens(rows)
+        counts = rows["sentences"].to_numpy()
         _require_pairs(counts, split, params)
-        _require_known(_share_unknown(tokens, unknown), split, params)
         layout = CorpusLayout(_bounds(to_ragged(rows["lengths"]).values), _bounds(counts))
-        return Corpus(tokens, layout, rows["id"].to_pylist(), vocabulary, {})
+        return Corpus(_read_tokens(rows), layout, rows["id"].to_pylist(), vocabulary, {})
 
     train, held_out = map(read, _SPLITS)
     return train, held_out
@@ -139,12 +138,10 @@ def _read_tokens(rows: pa.Table) -> Tokens:
     return to_ragged(rows["input_ids"]).values
 
 
-def _share_unknown(tokens: Tokens, unknown: int | None) -> float:
-    """Return the share of the tokens that have the id `unknown`; None is that of a tokenizer that knows every byte."""
-    return 0.0 if unknown is None or not len(tokens) else float((tokens == unknown).mean())
-
-
-def _require_known(share: float, split: str, params: PretrainParams) -> None:
+def _require_known(tokens: Tokens, unknown: int | None, split: str, params: PretrainParams) -> None:
+    """Print the share of tokens with the id `unknown` (None: the tokenizer has no such id), and refuse too many."""
+    share = float((tokens == unknown).mean()) if unknown is not None and len(tokens) else 0.0
+    print(f"{split}: {share:.2%} of the tokens unknown to the tokenizer", flush=True)
     if share > _MOST_UNKNOWN:
         fix = "Choose another `base`, or set `start: scratch` and `tokenizer: wordpiece`."
         if params.tokenizer == "wordpiece":

@@ -55,7 +55,7 @@ class StageProcess:
                     end = parse_line(text, end)
                     if text:
                         print_line(text)
-            except BaseException:
+            except BaseException:  # whatever ends the reading ends the stage: nothing would watch it
                 self.stop()
                 raise
             finally:

@@ -247,6 +247,15 @@ def test_rows_that_break_a_rule_are_refused(
         assert word in str(caught.value)
 
 
+def test_a_row_that_is_empty_and_removed_counts_once() -> None:
+    corrected = {text_id(text): {"label": None, "correction": "-"} for text in ("", "good one")}
+    taken = take([*FILLER, *FILLER, (" ", "pos")], corrected=corrected)
+    assert taken.counts["dropped"] == {
+        "empty": 1, "removed": 2, "unlabelled": 0, "duplicates": 1, "conflicts": 0, "leaks": 0,
+    }  # fmt: skip
+    assert taken.counts["kept"] + sum(taken.counts["dropped"].values()) == taken.counts["rows"] == 5
+
+
 def test_corrections_replace_labels_and_remove_rows_before_anything_is_counted() -> None:
     rows = [*FILLER, ("odd", "pos"), ("Odd", "neg"), ("junk", "pos")]
     items = {"odd": ("neg", None), "junk": ("-", "pos"), "gone": ("pos", "neg"), "bad one": ("pos", "pos")}

@@ -74,6 +74,16 @@ def test_changed_sentences_are_counted_and_many_broken_ones_refused(tmp_path, ca
     assert (tmp_path / "corpus.parquet").read_bytes() == before
 
 
+def test_two_sources_of_one_file_are_judged_apart(tmp_path):
+    (tmp_path / "raw").mkdir()
+    rows = [f"don\x92t {i},fine {i}\n" for i in range(40)]
+    (tmp_path / "raw/b.csv").write_text("one,two\n" + "".join(rows), encoding="utf-8")
+    text = {**json.loads(params().model_dump_json())["texts"]["a"], "file": "b.csv"}
+    texts = {"first": {**text, "sentences": ["one"]}, "second": {**text, "sentences": ["two"]}}
+    with pytest.raises(DataError, match=r"b\.csv: .*found 40 of 40 "):
+        make(tmp_path, params(texts=texts))
+
+
 def test_the_same_bytes_come_again(tmp_path):
     make(tmp_path, params())
     before = (tmp_path / "corpus.parquet").read_bytes()
