@@ -181,7 +181,7 @@ def run_arm(encoder: str, arm: str, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         base, work = encoder_folder(encoder, Path(folder)), Path(folder) / "work"
         prepare(params, DOCUMENTS, base, work, "benchmark")
-        train, held = read_corpora(work, params)
+        train, held = read_corpora(work)
         arms: dict[str, Callable[[], Run]] = {
             "a": lambda: train_by_trainer(train, base, params, device, tuned=False),
             "b": lambda: train_by_trainer(train, base, params, device, tuned=True),

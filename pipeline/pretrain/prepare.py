@@ -46,7 +46,7 @@ def prepare(params: PretrainParams, documents: Path, base: Path, work: Path, ide
     The share of tokens that the tokenizer does not know is printed for each split.
 
     Raises:
-        DataError: The tokenizer does not know most of the tokens of a split.
+        DataError: A split has too few documents or sentences, or the tokenizer does not know most of its tokens.
     """
     mark = work / "prepared"
     if mark.is_file() and mark.read_text(encoding="utf-8") == identity:
@@ -70,7 +70,9 @@ def prepare(params: PretrainParams, documents: Path, base: Path, work: Path, ide
     write_arrow(work / "corpus.arrow", _TOKENISED, _tokenise(documents, tokenizer))
     table = read_arrow(work / "corpus.arrow")
     for split in _SPLITS:
-        _require_known(_read_tokens(_select(table, split)), find_unknown(tokenizer), split, params)
+        rows = _select(table, split)
+        _require_pairs(rows["sentences"].to_numpy(), split, params)
+        _require_known(_read_tokens(rows), find_unknown(tokenizer), split, params)
     mark.write_text(identity, encoding="utf-8")
 
 
@@ -111,18 +113,17 @@ def _tokenise(documents: Path, tokenizer: Tokenizer) -> Iterator[pa.RecordBatch]
         yield pa.RecordBatch.from_pylist(tokenised, _TOKENISED)
 
 
-def read_corpora(work: Path, params: PretrainParams) -> tuple[Corpus, Corpus]:
+def read_corpora(work: Path) -> tuple[Corpus, Corpus]:
     """Return the documents that train and the held-out ones, as `prepare` left them in `work`.
 
     Raises:
-        DataError: A split has too few documents or sentences, or the tokenizer does not suit pretraining.
+        DataError: The tokenizer does not suit pretraining.
     """
     vocabulary, table = read_vocabulary(work / "tokenizer"), read_arrow(work / "corpus.arrow")
 
     def read(split: str) -> Corpus:
         rows = _select(table, split)
         counts = rows["sentences"].to_numpy()
-        _require_pairs(counts, split, params)
         layout = CorpusLayout(_bounds(to_ragged(rows["lengths"]).values), _bounds(counts))
         return Corpus(_read_tokens(rows), layout, rows["id"].to_pylist(), vocabulary, {})
 

@@ -28,7 +28,7 @@ def run(params: PretrainParams, *, documents: In, base: In, encoder: Out, histor
         with first_then_others(ranks):
             if ranks.first:
                 prepare(params, documents, base, work, identity)
-        train, held_out = read_corpora(work, params)
+        train, held_out = read_corpora(work)
         model = open_encoder(params, base, train.vocabulary)
         choice = restore_choice(model, train, params, TEXT, path=work / "choice.json", identity=identity, ranks=ranks)
         with with_choice(model, choice, params, ranks) as device:
