@@ -1,4 +1,4 @@
-"""finetune: tokens and a pretrained encoder -> the model with the best scores on validation, and its history."""
+"""finetune: tokens and a pretrained encoder -> the model with the best scores on validation, these scores, its history."""
 
 from functools import partial
 
@@ -18,19 +18,19 @@ from pipeline.train.identity import identify_training
 from pipeline.train.resume import run_to_end
 
 
-def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history: Out) -> None:
+def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validation: Out, history: Out) -> None:
     """Fine-tune the encoder on the train split; select the best weights on the validation split.
 
     Under torchrun each process computes its share of every batch, and the first one publishes.
     """
     checkpoints = model.with_name(f"{model.name}.checkpoints")  # not a DVC output: DVC removes those before a run
     table = read_arrow(tokens)
-    labels, train, validation = labels_of(table), rows_of(table, "train"), rows_of(table, "validation")
+    labels, train, held_out = labels_of(table), rows_of(table, "train"), rows_of(table, "validation")
     identity = identify_training(params, (tokens, encoder), stage="finetune")
     with join_ranks() as ranks:  # which chooses the GPU of this process
         classifier = build_classifier(encoder, labels, dropout=params.dropout, seed=params.seed)
         choose = partial(restore_choice, path=checkpoints / "choice.json", identity=identity, ranks=ranks)
-        with prepare_training(classifier, train, validation, params, choose=choose, ranks=ranks) as (training, choice):
+        with prepare_training(classifier, train, held_out, params, choose=choose, ranks=ranks) as (training, choice):
             key = checkpoint_key(identity, choice, processes=ranks.size)
             trained = run_to_end(training, checkpoints, key=key)
             if not ranks.first:
@@ -39,13 +39,15 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
         "task": params.task,
         "labels": labels,
         "device": {"device": training.device.device.type, **choice._asdict()},
-        "examples": {"train": len(train.ids), "validation": len(validation.ids)},
+        "examples": {"train": len(train.ids), "validation": len(held_out.ids)},
         "truncated": pc.sum(table["truncated"]).as_py(),
         "steps": trained.steps,
         "best": trained.best._asdict(),
         "stopped": trained.stopped,
         "evaluations": [scores._asdict() for scores in trained.evaluations],
     }
+    best = trained.best
+    write_json(validation, {"accuracy": best.accuracy, "macro_f1": best.macro_f1, "loss": best.loss, "step": best.step})
     write_json(history, record)
     text = classifier_card(task=params.task, labels=labels, history=record, params=params.model_dump())
     save_model(classifier, encoder, text, model)

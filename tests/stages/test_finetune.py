@@ -34,12 +34,17 @@ def tokens(tmp_path_factory):
     return path
 
 
+def outputs(folder):
+    files = {name: folder / f"{name}.json" for name in ("validation", "history")}
+    return {"model": folder / "model", **files}
+
+
 @pytest.fixture(scope="module")
 def results(tokens, encoder, tmp_path_factory):
     folders = []
     for name in ("one", "two"):
         folder = tmp_path_factory.mktemp(name)
-        run(PARAMS, tokens=tokens, encoder=encoder, model=folder / "model", history=folder / "history.json")
+        run(PARAMS, tokens=tokens, encoder=encoder, **outputs(folder))
         folders.append(folder)
     return folders
 
@@ -57,6 +62,7 @@ def test_two_runs_give_the_same_bytes(results):
         "model/model.safetensors",
         "model/tokenizer.json",
         "model/tokenizer_config.json",
+        "validation.json",
     }
 
 
@@ -68,6 +74,12 @@ def test_the_stock_library_opens_and_uses_the_model(results):
     assert classify("a good film")[0]["label"] in model.config.label2id
     assert "pipeline" not in model.config.to_dict()
     assert str(results[0]) not in (folder / "config.json").read_text()
+
+
+def test_the_scores_on_validation_are_those_of_the_chosen_weights(results):
+    best = json.loads((results[0] / "history.json").read_text())["best"]
+    scores = json.loads((results[0] / "validation.json").read_text())
+    assert scores == {key: best[key] for key in ("accuracy", "macro_f1", "loss", "step")}
 
 
 def test_the_history_tells_the_device_and_the_best_step(results):
@@ -95,7 +107,6 @@ def test_a_test_row_changes_nothing(tokens, encoder, results, tmp_path):
         PARAMS,
         tokens=tmp_path / "t.arrow",
         encoder=encoder,
-        model=tmp_path / "model",
-        history=tmp_path / "history.json",
+        **outputs(tmp_path),
     )
     assert sha256(tmp_path / "model" / "model.safetensors") == sha256(results[0] / "model" / "model.safetensors")
