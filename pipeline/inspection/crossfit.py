@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipeline.evaluate.baselines import predict_probe, predict_tfidf
+from pipeline.evaluate.baselines import Fit, predict_probe, predict_tfidf
 from pipeline.evaluate.metrics import Floats, Ints, Vectors
 from pipeline.settings.task import BaselineParams
 
@@ -15,8 +15,9 @@ def predict_out_of_sample(
     """Yield (positions (n,), probabilities (n, count)) for each fold: the mean of TF-IDF and of the probe.
 
     `vectors` (N, H) are the frozen encoder's, `classes` (N,) class indices, `folds` (N,) the fold of each example. To
-    predict a fold, the next one is the validation split that chooses the strength, and the others are the train split.
-    The two models err differently, so their mean ranks wrong labels better than either.
+    predict a fold, the next one is the validation split, and the others are the train split. The first fold chooses
+    features and strengths for all: a choice of ten tells a model next to nothing of a label, and costs most of the
+    time. The two models err differently, so their mean ranks wrong labels better than either.
 
     Raises:
         DataError: A train split has one class only, or no n-gram is frequent enough.
@@ -46,3 +47,10 @@ def predict_out_of_sample(
             classes=count,
         )
         yield held_out, (tfidf.probabilities + probe.probabilities) / 2
+        params = _fix_choice(params, tfidf, probe)
+
+
+def _fix_choice(params: BaselineParams, tfidf: Fit, probe: Fit) -> BaselineParams:
+    """Return the params that leave the two models no other choice than these."""
+    chosen = {"strengths": (tfidf.strength,), "probe_strengths": (probe.strength,)}
+    return params.model_copy(update=chosen | ({"characters": 0} if tfidf.features == "words" else {}))

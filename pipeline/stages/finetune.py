@@ -1,4 +1,4 @@
-"""finetune: tokens and a pretrained encoder -> the model with the best scores on validation, these scores, its history."""
+"""finetune: tokens and a pretrained encoder -> the best model on validation, its scores there, its history."""
 
 from functools import partial
 
