@@ -47,8 +47,9 @@ down: setup  ## stop them
 results: setup  ## print the results of the last run
 	@python -m pipeline results
 
-study: setup  ## the full transfer study, in .study, into docs/study.md (about an hour and a half; resumes where it was stopped)
-	python -m benchmarks.study
+PROFILE := study
+study: setup  ## what pretraining brings, in .study: ten minutes; PROFILE=full is the full study, an hour and a half (resumes)
+	python -m benchmarks.study profiles/$(PROFILE) $(OPTIONS)
 
 test: setup  ## run the tests on all cores (OPTIONS="--cov --durations=20" measures coverage and lists the slowest)
 	pytest $(PARALLEL) $(OPTIONS)
@@ -73,7 +74,7 @@ bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (ha
 	python -m benchmarks.finetune
 
 bench-pretrain: setup  ## pretraining: Trainer as run_mlm sets it up, tuned, and ours
-	dvc repro --quiet corpus fetch@minilm
+	dvc repro --quiet validate fetch@minilm
 	python -m benchmarks.pretrain
 
 bench-pipeline: setup  ## the whole job from clean, stage by stage, and its no-op
