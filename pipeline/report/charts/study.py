@@ -28,7 +28,7 @@ from pipeline.report.charts.svg import (
 STUDY_WIDTH, TOP, FLOOR = 480.0, 14.0, 300.0
 MORE_LEFT = 8.0  # for letters that are larger on a phone
 # The names stand below the plot, each after a piece of its line.
-NAMES_TOP, NAME_HEIGHT, KEY_WIDTH = FLOOR + 64, 20.0, 40.0
+NAMES_TOP, NAME_HEIGHT, KEY_WIDTH = FLOOR + 76, 20.0, 40.0
 LARGEST_SHIFT = 7.0  # between neighbouring arms, so that their intervals do not hide one another
 # The colour, a class of the style sheet, and the mark of each arm by its name: the same in every chart. Arms with other
 # names get what is free.
@@ -60,11 +60,8 @@ def draw_study(task: Document) -> Markup:
         bottom,
         draw_levels(levels, y, start=start, stop=stop),
         line(start, FLOOR, stop, FLOOR, "base"),
-        *(
-            label(x(size), FLOOR + 18, words, anchor="middle")
-            for size, words in zip(sizes, _describe_sizes(arms[0]), strict=True)
-        ),
-        label((start + stop) / 2, FLOOR + 38, "labelled training examples (log scale)", kind="axis", anchor="middle"),
+        *(_draw_size(point, x(point["train"])) for point in arms[0]["points"]),
+        label((start + stop) / 2, FLOOR + 48, "labelled training examples (log scale)", kind="axis", anchor="middle"),
         label(11, (TOP + FLOOR) / 2, "test accuracy", kind="axis", anchor="middle", turn=-90),
         *(_draw_intervals(arm, place, y, look) for arm, place, (look, _) in zip(arms, places, looks, strict=True)),
         *(_draw_curve(arm, place, y, *look) for arm, place, look in zip(arms, places, looks, strict=True)),
@@ -96,7 +93,7 @@ def _place_arms(sizes: Sequence[int], arms: int, start: float, stop: float) -> l
     """Return the place of each point of each arm: around its number of labels, the first arm leftmost."""
     x = _label_scale(sizes, start, stop)
     nearest = min((x(right) - x(left) for left, right in pairwise(sizes)), default=stop - start)
-    shift = min(LARGEST_SHIFT, nearest / (2 * arms))
+    shift = min(LARGEST_SHIFT, nearest / (1.5 * arms))
     return [[x(size) + (arm - (arms - 1) / 2) * shift for size in sizes] for arm in range(arms)]
 
 
@@ -105,6 +102,12 @@ def _extent(arms: Sequence[Document]) -> tuple[float, float]:
     numbers = [metric[key] for metric in accuracies for key in ("value", "low", "high") if metric[key] is not None]
     room = 0.03 * (max(numbers) - min(numbers)) or 0.01
     return max(0.0, min(numbers) - room), min(1.0, max(numbers) + room)
+
+
+def _draw_size(point: Document, x: float) -> Markup:
+    """Return the number of labels, and below it whether these are all: beside it there may be no room."""
+    number = label(x, FLOOR + 18, count(point["train"]), anchor="middle")
+    return number + (label(x, FLOOR + 32, "(all)", anchor="middle") if point["labels"] == "all" else Markup(""))
 
 
 def _describe_sizes(arm: Document) -> list[str]:

@@ -71,6 +71,18 @@ def test_axis_names_stand_clear_of_the_tick_labels(study):
         assert float(tick.attrib["x"]) - text_width(tick.text or "") >= float(name.attrib["x"]) + CHARACTER_WIDTH
 
 
+def test_numbers_of_labels_stand_apart_however_near_they_are():
+    task = make_study(labels=(128, 512, 2048, "all"), seeds=(0,))["tasks"][0]
+    for arm in task["arms"]:
+        arm["points"][-1]["train"] = 3615
+    root = ET.fromstring(draw_study(task))  # noqa: S314 - made here
+    sizes = [node for node in root.iter("text") if node.get("y") == f"{FLOOR + 18:g}"]
+    assert [node.text for node in sizes] == ["128", "512", "2,048", "3,615"]
+    for left, right in itertools.pairwise(sizes):
+        room = (text_width(left.text or "") + text_width(right.text or "")) / 2
+        assert float(right.attrib["x"]) - float(left.attrib["x"]) >= room
+
+
 def test_an_arm_has_the_same_look_whatever_is_drawn_beside_it():
     everywhere = dict(zip(ARMS, find_looks(list(ARMS)), strict=True))
     for arms in itertools.permutations(ARMS, 2):
