@@ -64,8 +64,8 @@ def test_a_figure_is_xml_with_its_colours():
     root = ElementTree.fromstring(text)  # noqa: S314 - made here
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "prefers-color-scheme: dark" in text
-    assert "--arm0" in text
-    assert "svg .band" in text
+    assert "--fourth" in text
+    assert "svg .range" in text
 
 
 def test_a_clone_gets_the_study_and_then_the_profile(tmp_path):

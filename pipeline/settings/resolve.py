@@ -70,7 +70,7 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
         if corrections is not None:
             _add_corrections(resolved["ingest"][task], corrections, problems.within(f"tasks.{task}.ingest"))
     resolved |= _resolve_profile(raw, resolved, tuple(tasks), problems)
-    covered = {"tasks": [*tasks], "encoders": [*resolved.get("pretrain", ())]}
+    covered = {"tasks": [*tasks], "encoders": [*resolved.get("pretrain", ())], "cards": resolved["card"]}
     report = require_map(raw, "report", problems)
     refuse_derived(report, covered, problems.within("report"))
     resolved["report"] = check_section(ReportParams, {**report, **covered}, problems.within("report"))
