@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
 from pipeline.core.tables import class_indices, class_names, labels_of, task_of
 from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.examples.records import Place, places_of
 
 # Columns that make no slices: their values are unique, or equal in all test rows.
 NO_SLICE = ("id", "split", "text", "row")
@@ -19,12 +20,16 @@ _MIXED = f"Files of different runs were mixed. {REPRODUCE}"
 
 
 class EvaluationRows(NamedTuple):
-    """The N test rows: `actual` (N,) are class indices, `columns` those named in `params.slices`."""
+    """The N test rows: `actual` (N,) are class indices, `columns` those named in `params.slices`.
+
+    `places` are the lines where they start in the raw file, `FILE:LINE` of several files.
+    """
 
     ids: list[str]
     texts: list[str]
     actual: Ints
     columns: dict[str, list[str | None]]
+    places: list[Place | None]
 
 
 def select_split(table: pa.Table, split: str) -> pa.Table:
@@ -58,6 +63,7 @@ def select_test_rows(table: pa.Table, slices: Sequence[str]) -> EvaluationRows:
         texts=rows["text"].to_pylist(),
         actual=class_indices(rows),
         columns={name: _column(rows, name) for name in slices},
+        places=places_of(rows),
     )
 
 

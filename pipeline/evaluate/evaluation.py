@@ -49,6 +49,11 @@ def evaluate(
     }
     model = models[0]
     matrix = confusion_matrix(model.actual, model.predicted, model.classes)
+
+    def compare(at: int, other: int) -> Document:
+        gaps = draws[:, at] - draws[:, other]
+        return _compare(params, names[other], (models[at], models[other]), values[at] - values[other], gaps)
+
     return {
         "task": params.task,
         "labels": list(labels),
@@ -61,10 +66,8 @@ def evaluate(
             "calibration": calibration(model, bins=params.bins),
         },
         "baselines": {name: estimates[name] for name in BASELINE_NAMES},
-        "comparisons": [
-            _compare(params, name, (model, models[at]), values[0] - values[at], draws[:, 0] - draws[:, at])
-            for at, name in enumerate(BASELINE_NAMES, start=1)
-        ],
+        "comparisons": [compare(0, at) for at in range(1, len(names))],
+        "probe_over_tfidf": compare(names.index("probe"), names.index("tfidf")),
         "slices": [_evaluate_slice(params, select_rows(model, part.rows), part) for part in _slices(params, rows)],
         "worst": list_surest_errors(model, rows, labels, most=params.worst),
     }
@@ -76,6 +79,7 @@ def list_surest_errors(model: Scored, rows: EvaluationRows, labels: Sequence[str
     order = wrong[np.argsort(-model.confidence[wrong], kind="stable")][:most]
     return [
         {
+            "line": rows.places[row],
             "id": rows.ids[row],
             "text": rows.texts[row],
             "label": labels[model.actual[row]],
@@ -89,7 +93,7 @@ def list_surest_errors(model: Scored, rows: EvaluationRows, labels: Sequence[str
 def _compare(
     params: EvaluateParams, against: str, models: tuple[Scored, Scored], differences: Floats, gaps: Floats
 ) -> Document:
-    """Return how the model differs from a baseline on the same rows.
+    """Return how a model differs from a baseline on the same rows.
 
     `differences` are those of the headline metrics, (5,), and `gaps` the resampled ones, (R, 5).
     """

@@ -9,26 +9,32 @@ from markupsafe import Markup
 from pipeline.core import format as render
 from pipeline.core.document import Document
 from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN
-from pipeline.report import study, verdict
-from pipeline.report.charts.bars import RangeRow, draw_bar, draw_ranges, draw_whisker, extent
+from pipeline.report import advice, study, verdict
+from pipeline.report.charts.bars import draw_bar, draw_whisker, extent
 from pipeline.report.charts.confusion import draw_confusion
 from pipeline.report.charts.curves import draw_calibration, draw_learning_curve, draw_pretraining_curve
 from pipeline.report.charts.projection import draw_projection
 from pipeline.report.charts.study import draw_study
-from pipeline.report.verdict import BASELINE_TITLES, Task, accuracy_gain, read_estimate
+from pipeline.report.identity import identify_results
+from pipeline.report.relabelling import correction_rows
+from pipeline.report.verdict import BASELINE_TITLES, Gain, Task, accuracy_gain, read_estimate
 
 # The page, the templates and the style sheets it includes.
 TEMPLATES = ("page.html", "study.html", "task.html", "encoders.html", "colours.css", "page.css", "charts.css")
 MODEL_NAME = "fine-tuned model"
-METRIC_TITLES = {
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro-F1",
-    "log_loss": "Log loss",
-    "brier": "Brier score",
-    "ece": "Calibration error",
+# The foldable parts of a task's section and the first ones, by the prefix of their ids.
+SECTIONS = {
+    "results": "Models",
+    "classes": "Classes",
+    "errors": "Most confident errors",
+    "suspects": "Suspicious examples",
+    "checks": "Checks",
+    "data": "Data",
+    "training": "Training",
+    "calibration": "Calibration and slices",
+    "features": "Features",
 }
 OUTCOME_CLASSES = {REAL_GAIN: "good", REAL_LOSS: "bad", UNPROVEN: "plain", UNMEASURED: "plain"}  # of the style sheet
-MODEL_MARKS = (("circle", "first"), ("diamond", "second"), ("square", "third"), ("circle", "rest"))
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 NO_STUDY: Document = {"tasks": []}
 FILTERS = {
@@ -36,6 +42,7 @@ FILTERS = {
     "count": render.count,
     "percent": render.percent,
     "points": render.points,
+    "size_in_points": render.size_in_points,
     "p_value": render.p_value,
     "plural": render.plural,
     "shorten": render.shorten,
@@ -53,10 +60,11 @@ def page_html(
     transfer: Document | None = None,
     encoders: Sequence[Document] = (),
 ) -> str:
-    """Return the page: an overview, the study, a section per task, the encoders, each in the order given.
+    """Return the page: an overview, a section per task, the study, the encoders, each in the order given.
 
-    `templates` maps the names of `TEMPLATES` to their texts. At most `worst` errors are shown per task; `transfer` is
-    None if there is no study. Everything printed is escaped, and the page depends on nothing else: no path, no clock.
+    `templates` maps the names of `TEMPLATES` to their texts. At most `worst` errors and suspects are shown per task;
+    `transfer` is None if there is no study. Everything printed is escaped, and the page depends on nothing else: no
+    path, no clock.
     """
     confidence = verdict.describe_confidence([task.evaluation for task in tasks])
     return _page_template(tuple(sorted(templates.items()))).render(
@@ -64,7 +72,9 @@ def page_html(
         tasks=tasks,
         worst=worst,
         confidence=confidence,
+        identity=identify_results(tasks, transfer, encoders),
         transfer=transfer or NO_STUDY,
+        studies=study.studies_by_task(transfer),
         encoders=encoders,
     )
 
@@ -88,15 +98,15 @@ def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
         draw_pretraining_curve=draw_pretraining_curve,
         draw_projection=draw_projection,
         draw_study=draw_study,
-        draw_accuracies=draw_accuracies,
-        draw_gains=draw_gains,
         slice_extent=slice_extent,
-        model_metrics=model_metrics,
-        train_share=train_share,
+        accuracy_extent=accuracy_extent,
+        compare_models=compare_models,
+        errors_note=errors_note,
+        correction_rows=correction_rows,
         read_estimate=read_estimate,
         accuracy_gain=accuracy_gain,
-        describe_accuracy=verdict.describe_accuracy,
-        describe_worth=verdict.describe_worth,
+        advise=advice.advise,
+        choose_model=advice.choose_model,
         describe_checks=verdict.describe_checks,
         describe_suspects=verdict.describe_suspects,
         describe_reasons=verdict.describe_reasons,
@@ -104,12 +114,14 @@ def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
         frequent_errors=verdict.frequent_errors,
         label_columns=label_columns,
         arm_title=arm_title,
+        label_count=label_count,
         describe_best_arms=study.describe_best_arms,
         describe_comparisons=study.describe_comparisons,
         describe_method=study.describe_method,
         describe_tests=study.describe_tests,
-        metric_titles=METRIC_TITLES,
-        baseline_titles=BASELINE_TITLES,
+        sections=SECTIONS,
+        short_titles=advice.SHORT_TITLES,
+        unproven=UNPROVEN,
         outcome_classes=OUTCOME_CLASSES,
         endings=render.ENDINGS,
         policy=Markup(POLICY),  # noqa: S704 - a constant of this module, quotes and all
@@ -123,27 +135,24 @@ def _make_visible(value: object) -> object:
 
 
 # ------------------------------------------------------------------------------------------------ for the templates
-def draw_gains(tasks: Sequence[Task], against: str) -> Markup:
-    """Return the chart of each task's accuracy gain over a baseline."""
-    rows = [RangeRow(task.name, accuracy_gain(task.evaluation, against).difference) for task in tasks]
-    title = f"Gain over {BASELINE_TITLES[against]} by task"
-    return draw_ranges(rows, title=title, axis="points of accuracy", show=render.points, domain=(0, 0.02))
+def compare_models(evaluation: Document) -> list[tuple[str, Document, Gain | None]]:
+    """Return name and metrics of the model and of each baseline, and the model's gain over it (None for itself)."""
+    baselines = (
+        (name, evaluation["baselines"][key], accuracy_gain(evaluation, key)) for key, name in BASELINE_TITLES.items()
+    )
+    return [(MODEL_NAME, evaluation["model"], None), *baselines]
 
 
-def draw_accuracies(evaluation: Document) -> Markup:
-    """Return the chart of the accuracy of the model and of its baselines."""
-    models = zip(model_metrics(evaluation), MODEL_MARKS, strict=True)
-    rows = [
-        RangeRow(name.partition(" + ")[0], read_estimate(metrics["accuracy"]), *look)
-        for (name, metrics), look in models
-    ]
-    return draw_ranges(rows, title="Accuracy on the test split", axis="accuracy", show=render.share, domain=(1, 1))
+def accuracy_extent(evaluation: Document) -> tuple[float, float]:
+    """Return the range of the accuracies of the model and its baselines with their intervals."""
+    return extent([read_estimate(metrics["accuracy"]) for _, metrics, _ in compare_models(evaluation)])
 
 
-def model_metrics(evaluation: Document) -> list[tuple[str, Document]]:
-    """Return the metrics of the model and of each baseline, by name."""
-    baselines = ((name, evaluation["baselines"][key]) for key, name in BASELINE_TITLES.items())
-    return [(MODEL_NAME, evaluation["model"]), *baselines]
+def errors_note(evaluation: Document, worst: int) -> str:
+    """Return how many of the errors are shown."""
+    matrix = evaluation["model"]["confusion"]
+    errors = sum(map(sum, matrix)) - sum(matrix[index][index] for index in range(len(matrix)))
+    return f"{render.count(min(worst, len(evaluation['worst'])))} of {render.count(errors)}"
 
 
 def label_columns(task: Document) -> list[str]:
@@ -156,13 +165,12 @@ def arm_title(task: Document, name: str) -> str:
     return next(str(arm["title"]) for arm in task["arms"] if arm["arm"] == name)
 
 
+def label_count(task: Document, labels: int | str) -> str:
+    """Return the number of labelled examples behind a size of a study: a number, or "all"."""
+    sizes = {point["labels"]: point["train"] for point in task["arms"][0]["points"]}
+    return render.count(sizes[labels])
+
+
 def slice_extent(evaluation: Document) -> tuple[float, float]:
     """Return the range of the accuracies of all slices with their intervals."""
     return extent([read_estimate(row["accuracy"]) for row in evaluation["slices"]])
-
-
-def train_share(intake: Document, label: str) -> float | None:
-    """Return the share of class `label` in the train split; None if the split is empty."""
-    counts = intake["splits"]["train"]
-    total = sum(counts.values())
-    return counts.get(label, 0) / total if total else None

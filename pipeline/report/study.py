@@ -22,6 +22,11 @@ from pipeline.report.verdict import Quote
 Sizes = Mapping[int | str, int]  # the number of labelled training examples by `labels`, a number or "all"
 
 
+def studies_by_task(document: Document | None) -> dict[str, Document]:
+    """Return each task's part of the study; empty without a study."""
+    return {str(task["task"]): task for task in document["tasks"]} if document else {}
+
+
 # ------------------------------------------------------------------------------------------------ words
 def describe_method(document: Document, task: Document) -> str:
     """Return one paragraph on how the numbers were measured."""
@@ -162,7 +167,7 @@ def _task_section(document: Document, task: Document, level: int) -> str:
     quote = escape_markdown
     return "\n".join(
         (
-            f"{'#' * level} What pretraining brings to {quote(task['task'])}\n",
+            f"{'#' * level} Accuracy of {quote(task['task'])} by number of labels\n",
             f"{describe_best_arms(document, task, quote=quote)}\n",
             "".join(f"- {line}\n" for line in describe_comparisons(task, quote=quote)),
             accuracy_table(task),

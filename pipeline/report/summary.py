@@ -9,7 +9,7 @@ from pipeline.core.format import (
     markdown_table,
     p_cell,
     percent,
-    points_and_interval,
+    points,
     share,
     share_and_interval,
     size_in_points,
@@ -18,7 +18,9 @@ from pipeline.evaluate.estimate import Estimate
 from pipeline.evaluate.mcnemar import POWER
 from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNPROVEN
 from pipeline.evaluate.paired import smallest_drop
-from pipeline.report.study import study_markdown
+from pipeline.report.advice import SHORT_TITLES, advise, choose_model
+from pipeline.report.identity import identify_results
+from pipeline.report.study import studies_by_task, study_markdown
 from pipeline.report.verdict import (
     Task,
     accuracy_gain,
@@ -31,21 +33,20 @@ from pipeline.report.verdict import (
     read_estimate,
 )
 
-WORTH_CELLS = {REAL_GAIN: "pays", REAL_LOSS: "does harm", UNPROVEN: "not proven"}
+WORTH_CELLS = {REAL_GAIN: "yes", REAL_LOSS: "no", UNPROVEN: "not proven"}
 DISAGREEMENT = 0.05  # share of the test rows that two trainings with the same settings typically predict differently
 
 
 def results_table(evaluations: Sequence[Document]) -> str:
-    """Return the overview: a row per task with accuracy, macro-F1, and the gains over TF-IDF and the linear probe."""
-    header = ("Task", "Classes", "Test rows", "Accuracy", "Macro-F1", "TF-IDF", "Gain (points)", "p", "Verdict",
-              "Probe", "Fine-tuning")  # fmt: skip
-    return markdown_table(header, [_result_row(evaluation) for evaluation in evaluations], right=(*range(1, 8), 9))
+    """Return the overview: a row per task with accuracy, the gains over TF-IDF and the probe, and the model to take."""
+    header = ("Task", "Test rows", "Accuracy", "TF-IDF", "Gain (p)", "Probe", "Fine-tuning pays?", "Take")
+    return markdown_table(header, [_result_row(evaluation) for evaluation in evaluations], right=range(1, 6))
 
 
 def summary_markdown(
     title: str, tasks: Sequence[Task], transfer: Document | None = None, encoders: Sequence[Document] = ()
 ) -> str:
-    """Return the whole summary: the overview, the study, a section per task, the encoders.
+    """Return the whole summary: the overview, what to do next, a section per task, the study, the encoders.
 
     `transfer` is None if there is no study.
     """
@@ -53,9 +54,11 @@ def summary_markdown(
     parts = [f"# {escape_markdown(title)}\n", results_table(evaluations)]
     if tasks:
         parts.append(_explain(describe_confidence(evaluations)))
+        parts.append(f"Results {identify_results(tasks, transfer, encoders)}.\n")
+    studies = studies_by_task(transfer)
+    parts += [_task_section(task, studies.get(task.name)) for task in tasks]
     if transfer:
         parts.append(study_markdown(transfer))
-    parts += map(_task_section, tasks)
     if encoders:
         parts.append(encoders_table(encoders))
     return "\n".join(parts)
@@ -76,27 +79,26 @@ def encoders_table(encoders: Sequence[Document]) -> str:
 def _explain(confidence: str) -> str:
     return (
         f"Brackets hold {escape_markdown(confidence)} confidence intervals. TF-IDF is the accuracy of TF-IDF + "
-        "logistic regression on the same test rows; the gain is the model's accuracy minus that, and p is from "
-        "McNemar's test. Probe is the accuracy of a linear probe on the features of the frozen encoder; fine-tuning "
-        "pays if its gain over the probe is real.\n"
+        "logistic regression on the same test rows; the gain is the model's accuracy minus that, in points (0.01), and "
+        "p is from McNemar's test. Probe is the accuracy of a linear probe on the features of the frozen encoder; "
+        "fine-tuning pays if its gain over the probe is real. Take the cheapest, unless a dearer one is proven better."
+        "\n"
     )
 
 
 def _result_row(evaluation: Document) -> tuple[str, ...]:
-    model, gain, probe = evaluation["model"], accuracy_gain(evaluation), accuracy_gain(evaluation, "probe")
-    probe_points = _format_points(probe.difference)
+    gain, probe = accuracy_gain(evaluation), accuracy_gain(evaluation, "probe")
     return (
         escape_markdown(evaluation["task"]),
-        count(len(evaluation["labels"])),
         count(evaluation["rows"]),
-        _format_share(read_estimate(model["accuracy"])),
-        _format_share(read_estimate(model["macro_f1"])),
+        _format_share(read_estimate(evaluation["model"]["accuracy"])),
         _baseline_accuracy(evaluation, "tfidf"),
-        _format_points(gain.difference),
-        p_cell(gain.p),
-        gain.outcome,
+        f"{points(gain.difference.value)} ({p_cell(gain.p)})",
         _baseline_accuracy(evaluation, "probe"),
-        f"{WORTH_CELLS[probe.outcome]}: {probe_points}" if probe.outcome in WORTH_CELLS else probe.outcome,
+        f"{WORTH_CELLS[probe.outcome]}, {points(probe.difference.value)}"
+        if probe.outcome in WORTH_CELLS
+        else probe.outcome,
+        SHORT_TITLES[choose_model(evaluation)],
     )
 
 
@@ -104,15 +106,11 @@ def _baseline_accuracy(evaluation: Document, baseline: str) -> str:
     return share(read_estimate(evaluation["baselines"][baseline]["accuracy"]).value)
 
 
-def _format_points(difference: Estimate) -> str:
-    return points_and_interval(difference.value, difference.low, difference.high)
-
-
 def _format_share(estimate: Estimate) -> str:
     return share_and_interval(estimate.value, estimate.low, estimate.high)
 
 
-def _task_section(task: Task) -> str:
+def _task_section(task: Task, study: Document | None) -> str:
     evaluation, best, device = task.evaluation, task.history["best"], task.history["device"]
     machine = f"{device['device']}, {device['precision']}"
     rows = [
@@ -128,8 +126,10 @@ def _task_section(task: Task) -> str:
             f"## {escape_markdown(task.name)}\n",
             f"{describe_accuracy(evaluation, quote=escape_markdown)}\n",
             f"{describe_worth(evaluation, quote=escape_markdown)}\n",
+            "".join(f"- {advice.subject}: {advice.text}\n" for advice in advise(task, study, quote=escape_markdown)),
             markdown_table(("Class", "Precision", "Recall", "F1", "Test rows"), rows, right=range(1, 5)),
             _describe_detectable_drop(evaluation),
+            f"Macro-F1 {_format_share(read_estimate(evaluation['model']['macro_f1']))}. "
             f"Best step {count(best['step'])} of {count(task.history['steps'])}, "
             f"{escape_markdown(machine)}. "
             f"Checks of the data: {describe_checks(task.findings)}.\n",

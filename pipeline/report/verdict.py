@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.core.document import Document
-from pipeline.core.format import count, p_phrase, percent, plural, share_and_interval, size_in_points
+from pipeline.core.format import count, p_phrase, percent, plural, share, share_and_interval, size_in_points
 from pipeline.evaluate.estimate import Estimate
 from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN, classify_difference
 
@@ -36,7 +36,7 @@ class Task(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """The accuracy of the model minus that of a baseline on the same examples."""
+    """The accuracy of a model minus that of a baseline on the same examples."""
 
     difference: Estimate
     p: float | None
@@ -54,9 +54,13 @@ def read_estimate(raw: Document | float | None) -> Estimate:
 
 def accuracy_gain(evaluation: Document, against: str = "tfidf") -> Gain:
     """Return the accuracy gain over a baseline; unmeasured if both its interval and its p value are missing."""
-    comparison = {row["against"]: row for row in evaluation["comparisons"]}[against]
+    return read_gain({row["against"]: row for row in evaluation["comparisons"]}[against], evaluation["confidence"])
+
+
+def read_gain(comparison: Document, confidence: float) -> Gain:
+    """Return the difference in accuracy of a comparison, and what it proves at this level of confidence."""
     difference, p = read_estimate(comparison["accuracy"]), comparison["mcnemar"]["p_value"]
-    return Gain(difference, p, classify_difference(difference, p, alpha=1 - evaluation["confidence"]))
+    return Gain(difference, p, classify_difference(difference, p, alpha=1 - confidence))
 
 
 def failed_checks(findings: Document) -> list[Document]:
@@ -148,7 +152,7 @@ def describe_suspects(inspection: Document) -> str:
     return (
         f"{total} are suspicious: {count(reasons['label'])} by their label, {count(reasons['duplicate'])} by a near "
         f"duplicate with another label, {count(reasons['outlier'])} because they resemble no other. Models fitted to "
-        f"the other examples agree with {percent(round(inspection['agreement'], 4))} of the labels."
+        f"the other examples agree with {share(inspection['agreement'])} of the labels."
     )
 
 

@@ -1,6 +1,6 @@
 """ingest: a task's raw file -> examples with labels and splits."""
 
-from pipeline.core.files import write_json
+from pipeline.core.files import sha256, write_json
 from pipeline.core.stage import In, Out
 from pipeline.core.tables import write_parquet
 from pipeline.examples.intake import take_in
@@ -10,8 +10,10 @@ from pipeline.settings.ingest import IngestParams
 
 def run(params: IngestParams, *, raw: In, examples: Out, intake: Out) -> None:
     """Read `params.file` below `raw` strictly; write one row per example, and the counts of the dropped rows."""
-    taken = take_in(read_records(raw / params.file, params), params)
+    file = raw / params.file
+    taken = take_in(read_records(file, params), params)
+    paths = [file / name for name in taken.counts["files"]] if params.files else [file]
     write_parquet(examples, taken.examples)
-    write_json(intake, taken.counts)
+    write_json(intake, {**taken.counts, "sha256": {path.relative_to(raw).as_posix(): sha256(path) for path in paths}})
     dropped = ", ".join(f"{count} {reason}" for reason, count in taken.counts["dropped"].items())
     print(f"{taken.counts['rows']} rows read, {taken.counts['kept']} kept; dropped: {dropped}")

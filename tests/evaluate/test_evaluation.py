@@ -29,7 +29,7 @@ def toy(rows: int = SIZE) -> tuple[EvaluationRows, dict[str, Floats]]:
     actual = rng.integers(2, size=rows)
     texts = ["word " * (1 + row % 6) for row in range(rows)]
     kinds: list[str | None] = [("a", "b", None)[row % 3] if row else "rare" for row in range(rows)]
-    data = EvaluationRows([f"{row:016x}" for row in range(rows)], texts, actual, {"kind": kinds})
+    data = EvaluationRows([f"{row:016x}" for row in range(rows)], texts, actual, {"kind": kinds}, [*range(rows)])
     found = {}
     for name, skill in (("model", 0.9), ("tfidf", 0.7), ("probe", 0.6)):
         sure = rng.uniform(0.5, 1, rows)
@@ -76,6 +76,15 @@ def test_comparisons_are_paired(document: dict[str, Any]) -> None:
         assert 0 < one["accuracy"]["detectable"] < 1
 
 
+def test_the_probe_is_compared_with_tfidf_too(document: dict[str, Any]) -> None:
+    actual = toy()[0].actual
+    probe, tfidf = predicted("probe") == actual, predicted("tfidf") == actual
+    comparison = document["probe_over_tfidf"]
+    assert comparison["accuracy"]["difference"] == pytest.approx((probe.sum() - tfidf.sum()) / SIZE)
+    assert comparison["mcnemar"]["model_only"] == sum(probe & ~tfidf)
+    assert comparison["mcnemar"]["baseline_only"] == sum(~probe & tfidf)
+
+
 def test_slices_are_evaluations_of_their_rows(document: dict[str, Any]) -> None:
     rows, right = toy()[0], predicted("model") == toy()[0].actual
     names = [(one["slice"], one["value"]) for one in document["slices"]]
@@ -108,7 +117,7 @@ def test_worst_are_the_surest_errors(document: dict[str, Any]) -> None:
     assert [one["confidence"] for one in found] == sure[:3]
     for one in found:
         row = rows.ids.index(one["id"])
-        assert one["text"] == rows.texts[row]
+        assert (one["text"], one["line"]) == (rows.texts[row], rows.places[row])
         assert (one["label"], one["predicted"]) == (LABELS[rows.actual[row]], LABELS[predicted("model")[row]])
         assert one["label"] != one["predicted"]
 

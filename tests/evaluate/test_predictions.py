@@ -25,7 +25,7 @@ def table(actual: list[str], predicted: list[str]) -> pa.Table:
 
 
 def test_the_table_has_a_row_for_each_test_row() -> None:
-    rows = EvaluationRows(["x", "y"], ["a", "b"], np.array([1, 0]), {})
+    rows = EvaluationRows(["x", "y"], ["a", "b"], np.array([1, 0]), {}, [1, 2])
     like = describe(pa.table({"id": ["z"]}), task="toy", labels=("ham", "spam"))
     found = tabulate_predictions(rows, np.array([[0.5, 0.5], [0.25, 0.75]]), like=like)
     assert (task_of(found), labels_of(found)) == ("toy", ("ham", "spam"))

@@ -1,5 +1,6 @@
 """Made-up documents of a task, as the stages write them, and the page's templates, for the tests of the report."""
 
+import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -100,13 +101,14 @@ def evaluation(
         },
         "comparisons": [comparison("tfidf", *gain), comparison("probe", gain[0] / 2, gain[1], min(1.0, 3 * gain[2])),
                         comparison("majority", 0.3664, 0.034, 0.0000001)],
+        "probe_over_tfidf": comparison("tfidf", gain[0] / 2, gain[1], min(1.0, 3 * gain[2])),
         "slices": [
             {"slice": "length", "value": value, "rows": n, "accuracy": metric(score, 0.6 / n**0.5),
              "macro_f1": metric(score)}
             for value, n, score in lengths
         ],
         "worst": [
-            {"id": f"{at:016x}", "text": text, "label": labels[at % len(labels)],
+            {"line": 301 + at, "id": f"{at:016x}", "text": text, "label": labels[at % len(labels)],
              "predicted": labels[(at + 1) % len(labels)], "confidence": 0.998 - at / 400}
             for at, text in enumerate(texts)
         ],
@@ -135,6 +137,7 @@ def intake(task: str, labels: list[str], matrix: list[list[int]]) -> dict[str, A
             for name, rows in (("trimmed", 0), ("normalised", 12), ("controls", 3), ("misread", 0))
         },
         "splits": splits,
+        "sha256": {f"source/{task}.tsv": hashlib.sha256(task.encode()).hexdigest()},
     }
 
 
@@ -181,7 +184,7 @@ def history(task: str, labels: list[str], *, steps: int = 530) -> dict[str, Any]
             "accuracy": 0.872 - 0.24 * (1 - part) ** 2 - 0.01 * (at > 6),
             "macro_f1": 0.866 - 0.3 * (1 - part) ** 2 - 0.012 * (at > 6),
         })  # fmt: skip
-    best = {key: rows[5][key] for key in ("step", "epoch", "loss", "accuracy", "macro_f1")}
+    best = rows[5]
     device = {
         "device": "cpu",
         "precision": "fp32",

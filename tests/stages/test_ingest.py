@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -40,6 +41,17 @@ def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
     first = ingest(ingest_params(**REVIEWS), SAMPLE, tmp_path / "first")
     second = ingest(ingest_params(**REVIEWS), SAMPLE, tmp_path / "second")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_intake_knows_its_files_by_their_content(tmp_path: Path) -> None:
+    for name, label in (("a.csv", "pos"), ("b.csv", "neg")):
+        rows = "".join(f"the {label} text {n},{label}\n" for n in range(40))
+        (tmp_path / name).write_text(f"text,label\n{rows}", encoding="utf-8")
+    folder = tmp_path.parent
+    _, intake = ingest(ingest_params(file=tmp_path.name, files=["*.csv"]), folder, tmp_path)
+    expected = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+                for name in (f"{tmp_path.name}/a.csv", f"{tmp_path.name}/b.csv")}  # fmt: skip
+    assert read_json(intake)["sha256"] == expected
 
 
 def test_intake_names_no_text(tmp_path: Path) -> None:

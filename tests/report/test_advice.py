@@ -1,0 +1,189 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core.document import Document
+from pipeline.evaluate.estimate import Estimate
+from pipeline.report.advice import (
+    FINE_TUNED,
+    PROBE,
+    SHORT_TITLES,
+    TFIDF,
+    WIDEST_RECALL,
+    advise,
+    advise_from_losses,
+    advise_from_study,
+    choose_model,
+    expect_gain,
+    find_vague_classes,
+    require_test_rows,
+)
+from pipeline.report.page import SECTIONS
+from pipeline.report.verdict import Task
+from tests.given.reporting import classes, comparison, finding, make_task, unmeasured
+
+GAIN, CHANCE, LOSS = (0.05, 0.02, 0.001), (0.01, 0.02, 0.4), (-0.05, 0.02, 0.001)
+Numbers = tuple[float, float, float]
+
+
+def measure(over_tfidf: Numbers, over_probe: Numbers, probe_over_tfidf: Numbers, majority: Numbers = GAIN) -> Task:
+    """Return a task with these differences, half widths and p values."""
+    task = make_task()
+    pairs = (("tfidf", over_tfidf), ("probe", over_probe), ("majority", majority))
+    task.evaluation["comparisons"] = [comparison(name, *numbers) for name, numbers in pairs]
+    task.evaluation["probe_over_tfidf"] = comparison("tfidf", *probe_over_tfidf)
+    return task
+
+
+def subjects(task: Task) -> list[str]:
+    return [advice.subject for advice in advise(task)]
+
+
+# ------------------------------------------------------------------------------------------------ the model
+@pytest.mark.parametrize(
+    ("over_tfidf", "over_probe", "probe_over_tfidf", "choice"),
+    [
+        (GAIN, GAIN, CHANCE, FINE_TUNED),
+        (GAIN, GAIN, GAIN, FINE_TUNED),
+        (GAIN, CHANCE, CHANCE, FINE_TUNED),  # of the three, only it is proven better than anything
+        (GAIN, CHANCE, GAIN, PROBE),
+        (CHANCE, LOSS, GAIN, PROBE),
+        (CHANCE, CHANCE, CHANCE, TFIDF),
+        (CHANCE, GAIN, LOSS, TFIDF),
+        (LOSS, LOSS, CHANCE, TFIDF),
+    ],
+)
+def test_the_cheapest_is_taken_unless_a_dearer_one_is_proven_better(
+    over_tfidf: Numbers, over_probe: Numbers, probe_over_tfidf: Numbers, choice: str
+) -> None:
+    task = measure(over_tfidf, over_probe, probe_over_tfidf)
+    assert choose_model(task.evaluation) == choice
+    first = advise(task)[0]
+    assert first.text.startswith(f"Take {choice}: ")
+    assert ("not proven better than the probe" in first.text) == (choice == FINE_TUNED and over_probe == CHANCE)
+
+
+def test_nothing_is_taken_without_a_comparison() -> None:
+    task = make_task()
+    task.evaluation["comparisons"] = [unmeasured(name) for name in ("tfidf", "probe", "majority")]
+    assert choose_model(task.evaluation) is None
+    assert "largest class" not in advise(task)[0].text
+    assert set(SHORT_TITLES) == {TFIDF, PROBE, FINE_TUNED, None}
+
+
+def test_no_better_than_the_largest_class_is_said() -> None:
+    assert "largest class" in advise(measure(CHANCE, CHANCE, CHANCE, majority=CHANCE))[0].text
+    assert "largest class" not in advise(measure(CHANCE, CHANCE, CHANCE))[0].text
+
+
+# ------------------------------------------------------------------------------------------------ more labels
+def make_curve(*points: tuple[int, float], spread: float = 0.01) -> Document:
+    """Return a study with a bad arm, and one with these numbers of labels and accuracies."""
+    arms = (
+        [{"train": labels, "accuracy": {"value": value, "low": value - spread, "high": value + spread}}
+         for labels, value in ((labels, value * factor) for labels, value in points)]
+        for factor in (0.5, 1.0)
+    )  # fmt: skip
+    return {"arms": [{"arm": name, "points": arm} for name, arm in zip("ab", arms, strict=True)]}
+
+
+def trained_on(labels: int) -> Task:
+    task = make_task()
+    task.history["examples"]["train"] = labels
+    return task
+
+
+def test_a_rising_curve_is_continued() -> None:
+    advice = advise_from_study(trained_on(8000), make_curve((500, 0.5), (2000, 0.6), (8000, 0.8)))
+    assert advice.section == "transfer"
+    assert "from 2,000 to 8,000 accuracy rose from 0.600 to 0.800" in advice.text
+    # The error halves in two doublings: with 16,000, it is 0.2 / sqrt(2).
+    assert f"16,000 bring another {100 * (0.2 - 0.2 / math.sqrt(2)):.1f} points" in advice.text
+
+
+def test_a_flat_curve_promises_nothing() -> None:
+    advice = advise_from_study(trained_on(8000), make_curve((2000, 0.8), (8000, 0.81), spread=0.02))
+    assert "with 2,000 accuracy was 0.800, with 8,000 0.810" in advice.text
+    assert "bring" not in advice.text
+
+
+@pytest.mark.parametrize("points", [[(128, 0.5), (512, 0.9)], [(8000, 0.9)]])
+def test_a_curve_that_ends_too_early_is_not_continued(points: list[tuple[int, float]]) -> None:
+    advice = advise_from_study(trained_on(8000), make_curve(*points))
+    assert "not known" in advice.text
+    assert f"ends at {points[-1][0]:,} of 8,000 labels" in advice.text
+
+
+@given(st.floats(0, 0.99), st.floats(0, 1), st.floats(1.5, 100))
+def test_doubling_never_brings_more_than_the_error(low: float, part: float, ratio: float) -> None:
+    high = low + (1 - low) * part
+    gain = expect_gain(Estimate(low), Estimate(high), ratio=ratio)
+    assert -1e-9 <= gain <= 1 - high + 1e-9
+
+
+def test_doubling_again_brings_what_the_last_doubling_left() -> None:
+    assert expect_gain(Estimate(0.6), Estimate(0.8), ratio=2) == pytest.approx(0.1)
+    assert expect_gain(Estimate(0.6), Estimate(1.0), ratio=2) == 0
+
+
+@pytest.mark.parametrize(("train", "validation", "probably"), [(0.1, 0.2, True), (0.11, 0.2, False), (0.5, 0.2, False)])
+def test_without_a_curve_only_a_large_gap_of_the_losses_says_something(
+    train: float, validation: float, *, probably: bool
+) -> None:
+    task = make_task()
+    task.history["best"] |= {"train_loss": train, "loss": validation}
+    advice = advise_from_losses(task)
+    assert ("probably help" in advice.text) == probably
+    assert "study.tasks" in advice.text
+    assert advise(task)[1] == advice
+    assert advise(task, make_curve((8463, 0.9)))[1].section == "transfer"
+
+
+# ------------------------------------------------------------------------------------------------ data
+@pytest.mark.parametrize(
+    ("right", "rows", "is_vague"),
+    [(4, 5, True), (0, 0, True), (5, 5, True), (10, 20, True), (19, 20, False), (54, 55, False), (21, 43, False)],
+)
+def test_a_class_is_vague_if_the_interval_of_its_recall_is_wide(right: int, rows: int, *, is_vague: bool) -> None:
+    task = make_task()
+    task.evaluation["model"]["classes"] = classes(["a", "b"], [[100, 0], [rows - right, right]])
+    assert [name for name, *_ in find_vague_classes(task.evaluation)] == ["b"] * is_vague
+    assert ("Classes" in subjects(task)) == is_vague
+
+
+@given(st.integers(0, 400), st.floats(0.5, 0.99))
+def test_with_enough_test_rows_no_class_is_vague(more: int, confidence: float) -> None:
+    rows = require_test_rows(confidence) + more
+    for right in {0, rows // 2, rows}:
+        table = classes(["a", "b"], [[1, 0], [rows - right, right]])[1:]
+        assert find_vague_classes({"confidence": confidence, "model": {"classes": table}}) == []
+    assert require_test_rows(0.95) == math.ceil((1.96 / WIDEST_RECALL) ** 2) == 43
+
+
+def test_class_names_and_titles_are_quoted_and_cut_to_three() -> None:
+    task = make_task(labels=("a", "b", "c", "d", "e"), matrix=((1, 0, 0, 0, 0),) * 5)
+    task.findings["checks"] = [finding(f"check {at}", outcome="failed") for at in range(5)]
+    texts = {advice.subject: advice.text for advice in advise(task, quote=str.upper)}
+    assert "A (1 test row, recall " in texts["Classes"]
+    assert "C (1 test row, " in texts["Classes"]
+    assert "D (" not in texts["Classes"]
+    assert "CHECK 0, CHECK 1, CHECK 2 and 2 more" in texts["Checks"]
+    assert "5 critical" in texts["Checks"]
+
+
+def test_what_needs_no_attention_is_left_out() -> None:
+    task = make_task()
+    assert subjects(task) == ["Model", "More labels", "Label errors", "Checks"]
+    task.findings["checks"] = task.findings["checks"][:1]
+    task.inspection["reasons"] = {"label": 0, "duplicate": 0, "outlier": 3}
+    assert subjects(task) == ["Model", "More labels"]
+    task.inspection["reasons"]["label"] = 7
+    assert "7 of 10,640 labels" in advise(task)[2].text
+    assert "data/suspects/reviews.csv" in advise(task)[2].text
+
+
+def test_each_section_is_one_of_the_page() -> None:
+    task = make_task(matrix=((4, 1), (77, 473)))
+    assert {advice.section for advice in advise(task)} <= set(SECTIONS)
