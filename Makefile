@@ -26,9 +26,10 @@ help:  ## show this list
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}"'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-setup: .venv/.complete  ## create .venv and install the locked dependencies
+setup: .venv/.complete  ## create .venv, install the locked dependencies and `transferline`
 
 repro: setup  ## run what is affected, print the results and where the report is
 	dvc repro
