@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.checks.drift import set_reference
+from pipeline.core.command_line import Parser
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
 from pipeline.core.files import publish, read_json, write_json
 from pipeline.diff.comment import render_comment
@@ -113,6 +114,63 @@ def overlay_settings(arguments: Sequence[str]) -> None:
     print(f"{SETTINGS} now holds the small profile of {arguments[0]}; its results are not those of the full run.")
 
 
+def init_command(words: Sequence[str]) -> None:
+    """Make a project of one's own.
+
+    Raises:
+        UsageError: An argument is wrong, the folder is not empty, or a column is not clear.
+        DataError: The data break their format.
+        EnvironmentFault: git or DVC failed.
+    """
+    parser = Parser(prog="python -m pipeline init", description="Make a project of your own that holds the pipeline.")
+    parser.add_argument("folder", type=Path, help="a new or empty folder")
+    parser.add_argument(
+        "--file", type=Path, help="CSV, TSV, JSON Lines or Parquet, or a folder like a dataset of the Hub"
+    )
+    parser.add_argument("--text", metavar="COLUMN", help="column of the texts, if it is not clear")
+    parser.add_argument("--label", metavar="COLUMN", help="column of the labels, if it is not clear")
+    given = parser.parse_args(words)
+    init = importlib.import_module("pipeline.project.init")
+    ask = importlib.import_module("pipeline.project.question").ask_terminal if sys.stdin.isatty() else None
+    task = init.init_project(given.folder, given.file, text=given.text, label=given.label, ask=ask)
+    print(init.describe_project(given.folder, task))
+
+
+def update_command(words: Sequence[str]) -> int:
+    """Merge another version of the pipeline into the project; return 1 if Git has left conflicts.
+
+    Raises:
+        UsageError: An argument is wrong, changes are not committed, or there is no such version.
+        EnvironmentFault: Git failed.
+    """
+    parser = Parser(prog="python -m pipeline update", description="Merge another version of the pipeline.")
+    parser.add_argument("source", help="a clone of Transferline, or a URL that Git clones")
+    parser.add_argument("revision", nargs="?", default="HEAD", help="a branch or tag of it (default: HEAD)")
+    given = parser.parse_args(words)
+    code, text = importlib.import_module("pipeline.project.update").update_project(given.source, given.revision)
+    print(text)
+    return int(code)
+
+
+def pin_command(words: Sequence[str]) -> None:
+    """Add a repository of the Hub to the sources of params.yaml.
+
+    Raises:
+        UsageError: An argument is wrong, or there is no such repository, revision or file.
+        EnvironmentFault: The hub could not be reached, or params.yaml not be read.
+    """
+    parser = Parser(prog="python -m pipeline pin", description="Add a model or dataset of the Hub to params.yaml.")
+    parser.add_argument("id", metavar="OWNER/NAME")
+    parser.add_argument("--revision", default="main", help="a branch, tag or commit (default: main)")
+    parser.add_argument("--type", choices=("model", "dataset"), default="model", help="default: model")
+    given = parser.parse_args(words)
+    pin_repository = importlib.import_module("pipeline.project.pin").pin_repository
+    text, pin = pin_repository(_read_text(SETTINGS), given.id, revision=given.revision, kind=given.type)
+    with publish(SETTINGS) as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(f"{SETTINGS} has a source more:\n{pin.block}Use it in a task:\n  {pin.usage}")
+
+
 def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -132,10 +190,13 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int | None]] = {
     "comment": print_comment,
     "diff": diff_revisions,
     "down": down_command,
+    "init": init_command,
     "overlay": overlay_settings,
+    "pin": pin_command,
     "plan": plan_command,
     "readme": update_readme,
     "results": print_results,
     "run": run_command,
     "serve": serve_command,
+    "update": update_command,
 }
