@@ -1,4 +1,4 @@
-# Two commands matter: `make repro` and `make test`. Each does what is missing first, and nothing twice.
+# `make repro` is the command that matters. Each does what is missing first, and nothing twice.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -11,13 +11,7 @@ export GX_ANALYTICS_ENABLED := false
 # compiles the project again.
 export PYTHONDONTWRITEBYTECODE :=
 
-# A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
-# ones first. One worker more than cores, since many wait.
-PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist=loadfile --no-loadscope-reorder
-
-.PHONY: help setup repro run serve down results study test test-avx2 check readme format lock clean \
-  soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
-  bench-diff bench-flow
+.PHONY: help setup repro run serve down results lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,9 +24,14 @@ help:  ## show this list
 
 setup: .venv/.complete  ## create .venv and install the locked dependencies
 
-repro: setup  ## run what is affected, print the results and where the report is
+repro: setup  ## run what is affected, print the results and where the report is (TASK=NAME: one task, and its numbers)
+ifdef TASK
+	dvc repro $(foreach task,$(TASK),evaluate@$(task) inspect@$(task))
+	@cat $(TASK:%=data/metrics/%.json)
+else
 	dvc repro
 	@$(MAKE) --no-print-directory results
+endif
 
 run: setup  ## the same under Prefect: stages in parallel, cancellable, shown in its pages
 	python -m pipeline run
@@ -47,8 +46,27 @@ down: setup  ## stop them
 results: setup  ## print the results of the last run
 	@python -m pipeline results
 
-study: setup  ## the full transfer study, in .study, into docs/study.md (about an hour and a half; resumes where it was stopped)
-	python -m benchmarks.study
+lock: setup  ## resolve pyproject.toml again into requirements.lock
+	pip install --quiet --disable-pip-version-check pip-tools
+	pip-compile pyproject.toml --extra dev --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet
+	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
+
+clean:  ## remove the environment and the caches of the tools; data and DVC's cache stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+
+# For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
+.PHONY: study test test-avx2 check readme format \
+  soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
+  bench-diff bench-flow
+
+# A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
+# ones first. One worker more than cores, since many wait.
+PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist=loadfile --no-loadscope-reorder
+
+PROFILE := study
+study: setup  ## what pretraining brings, in .study: ten minutes; PROFILE=full is the full study, an hour and a half (resumes)
+	python -m benchmarks.study profiles/$(PROFILE) $(OPTIONS)
 
 test: setup  ## run the tests on all cores (OPTIONS="--cov --durations=20" measures coverage and lists the slowest)
 	pytest $(PARALLEL) $(OPTIONS)
@@ -73,7 +91,7 @@ bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (ha
 	python -m benchmarks.finetune
 
 bench-pretrain: setup  ## pretraining: Trainer as run_mlm sets it up, tuned, and ours
-	dvc repro --quiet corpus fetch@minilm
+	dvc repro --quiet validate fetch@minilm
 	python -m benchmarks.pretrain
 
 bench-pipeline: setup  ## the whole job from clean, stage by stage, and its no-op
@@ -105,12 +123,3 @@ readme: setup  ## rewrite the README's picture and table from the project
 format: setup  ## rewrite the code in the house style
 	ruff check --fix .
 	ruff format .
-
-lock: setup  ## resolve pyproject.toml again into requirements.lock
-	pip install --quiet --disable-pip-version-check pip-tools
-	pip-compile pyproject.toml --extra dev --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
-	  --no-emit-index-url --no-emit-find-links --no-header --quiet
-	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
-
-clean:  ## remove the environment and the caches of the tools; data and DVC's cache stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

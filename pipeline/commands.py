@@ -9,15 +9,14 @@ from pathlib import Path
 from pipeline.checks.drift import set_reference
 from pipeline.core.command_line import Parser
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
-from pipeline.core.files import publish, read_json, write_json
+from pipeline.core.files import publish, read_json, read_utf8, write_json
 from pipeline.diff.comment import render_comment
 from pipeline.diff.document import MOST_BYTES, read_difference
 from pipeline.flow.commands import down_command, plan_command, run_command, serve_command
 from pipeline.report.readme import draw_stages, first_table, replace_part
-from pipeline.settings.overlay import overlay_params
+from pipeline.settings.overlay import overlay_project
 from pipeline.settings.resolve import resolve_params
 
-SETTINGS = Path("params.yaml")
 FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
 RESTORE = f"Run `git checkout -- {PROFILES}` to restore it."
 README, SUMMARY, PAGE = Path("README.md"), Path("data/report.md"), Path("data/report.html")
@@ -49,7 +48,7 @@ def update_readme(arguments: Sequence[str]) -> None:
     if arguments:
         raise UsageError("takes no arguments. Run `python -m pipeline readme`.")
     needs = importlib.import_module("pipeline.repository.graph").stage_needs()  # no other command waits for DVC
-    text = replace_part(_read_text(README), "picture", f"```mermaid\n{draw_stages(needs)}\n```")
+    text = replace_part(read_utf8(README), "picture", f"```mermaid\n{draw_stages(needs)}\n```")
     text = replace_part(text, "results", first_table(_read_report()))
     with publish(README) as partial:
         partial.write_text(text, encoding="utf-8")
@@ -96,22 +95,21 @@ def print_comment(arguments: Sequence[str]) -> None:
 
 
 def overlay_settings(arguments: Sequence[str]) -> None:
-    """Lay a small profile over params.yaml, except where it differs from the params of the revision compared with.
+    """Lay a profile, a folder, over params.yaml and dvc.yaml; with `--against`, except where two params.yaml differ.
 
     Raises:
-        UsageError: The arguments are not two files, or the new params are not valid.
+        UsageError: The arguments are wrong, a file is not YAML, or the new params are not valid.
         EnvironmentFault: A file cannot be read.
     """
-    if len(arguments) != 2:
-        raise UsageError(
-            "takes the YAML of a small profile and the params.yaml of the other revision. "
-            "Run `python -m pipeline overlay SMALL OTHER`."
-        )
-    text = overlay_params(*(_read_text(path) for path in (SETTINGS, *map(Path, arguments))))
-    resolve_params(text, read_json(PROFILES, fix=RESTORE))
-    with publish(SETTINGS) as partial:
-        partial.write_text(text, encoding="utf-8")
-    print(f"{SETTINGS} now holds the small profile of {arguments[0]}; its results are not those of the full run.")
+    parser = Parser(prog="python -m pipeline overlay", description="Lay a profile over params.yaml and dvc.yaml.")
+    parser.add_argument("profile", type=Path, help="a folder with params.yaml, dvc.yaml or both")
+    parser.add_argument(
+        "--against", type=Path, metavar="PATH", help="the params.yaml of another revision; keep what differs from it"
+    )
+    words = parser.parse_args(arguments)
+    profiles = read_json(PROFILES, fix=RESTORE)
+    changed = overlay_project(Path(), words.profile, lambda text: resolve_params(text, profiles), words.against)
+    print(f"{' and '.join(map(str, changed))} now hold {words.profile}; `git diff` shows it.")
 
 
 def init_command(words: Sequence[str]) -> None:
@@ -164,24 +162,14 @@ def pin_command(words: Sequence[str]) -> None:
     parser.add_argument("--revision", default="main", help="a branch, tag or commit (default: main)")
     parser.add_argument("--type", choices=("model", "dataset"), default="model", help="default: model")
     given = parser.parse_args(words)
-    pin_repository = importlib.import_module("pipeline.project.pin").pin_repository
-    text, pin = pin_repository(_read_text(SETTINGS), given.id, revision=given.revision, kind=given.type)
-    with publish(SETTINGS) as partial:
-        partial.write_text(text, encoding="utf-8")
-    print(f"{SETTINGS} has a source more:\n{pin.block}Use it in a task:\n  {pin.usage}")
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EnvironmentFault(f"{path}: could not be read, {error}. Correct the path or the file.") from error
+    pin_source = importlib.import_module("pipeline.project.pin").pin_source
+    print(pin_source(given.id, revision=given.revision, kind=given.type))
 
 
 def _read_report() -> str:
     if not SUMMARY.is_file():
         raise UsageError(f"report not found: {SUMMARY}. {REPRODUCE}")
-    return _read_text(SUMMARY)
+    return read_utf8(SUMMARY)
 
 
 # A command may return an exit code; None is 0.

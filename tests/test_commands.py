@@ -82,24 +82,25 @@ def test_the_paths_are_those_of_dvc_yaml():
         assert str(path) in text
 
 
-def test_overlay_writes_the_small_params(workspace, capsys):
+def test_overlay_lays_a_profile_over_the_project(workspace, capsys):
     root = Path(__file__).parent.parent
-    text = (root / "params.yaml").read_text(encoding="utf-8")
-    (workspace / "params.yaml").write_text(text, encoding="utf-8")
-    (workspace / "other.yaml").write_text(text, encoding="utf-8")
-    small = str(root / ".github/small.yaml")
-    assert main(["overlay", small, "other.yaml"]) == 0
-    assert "not those of the full run" in capsys.readouterr().out
+    text, small = (root / "params.yaml").read_text(encoding="utf-8"), str(root / "profiles/small")
+    for name in ("params.yaml", "other.yaml"):
+        (workspace / name).write_text(text, encoding="utf-8")
+    assert main(["overlay", small, "--against", "other.yaml"]) == 0
+    assert "params.yaml" in capsys.readouterr().out
     assert "max_length: 64" in (workspace / "params.yaml").read_text(encoding="utf-8")
-    assert main(["overlay", small]) == 2
-    assert main(["overlay", small, "absent.yaml"]) == 4
-    (workspace / "latin.yaml").write_bytes("größe: 1\n".encode("latin-1"))
-    assert main(["overlay", "latin.yaml", "other.yaml"]) == 4
-    assert "latin.yaml: " in capsys.readouterr().err
-    (workspace / "bad.yaml").write_text("finetune: {epochs: 0}\n")
+    assert main(["overlay"]) == 2
+    assert main(["overlay", small, "--against", "absent.yaml"]) == 4
+    assert main(["overlay", "absent"]) == 4
     (workspace / "params.yaml").write_text(text, encoding="utf-8")
-    assert main(["overlay", "bad.yaml", "other.yaml"]) == 2
-    assert (workspace / "params.yaml").read_text(encoding="utf-8") == text
+    for content, code in (("größe: 1\n".encode("latin-1"), 4), (b"finetune: {epochs: 0}\n", 2)):
+        (workspace / "bad").mkdir(exist_ok=True)
+        (workspace / "bad/params.yaml").write_bytes(content)
+        capsys.readouterr()
+        assert main(["overlay", "bad"]) == code
+        assert "bad" in capsys.readouterr().err
+        assert (workspace / "params.yaml").read_text(encoding="utf-8") == text
 
 
 def test_comment_takes_one_file(workspace, capsys):

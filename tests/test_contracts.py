@@ -1,4 +1,4 @@
-"""dvc.yaml, params.yaml, the modules and their signatures say the same."""
+"""dvc.yaml, params.yaml, the profiles, the modules and their signatures say the same."""
 
 import ast
 import inspect
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
+from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from ruamel.yaml import YAML
 
 from pipeline.core.stage import STAGES, WHOLE, Gate, In, load, read_declaration
@@ -16,46 +18,65 @@ from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.study import Arm, Rival, Study
 from pipeline.settings.task import PER_TASK, BaselineParams
+from tests.given.settings import read, study_params, study_stages
 
-TEXT = Path("params.yaml").read_text(encoding="utf-8")
-DVC: dict[str, Any] = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text(encoding="utf-8"))
+TEXT = study_params()
+ALONE, WITH_STUDY = (YAML(typ="safe", pure=True).load(text)["stages"] for text in (read("dvc.yaml"), study_stages()))
+# Every stage of either, by the name of the stage; the report of both, since the profile replaces it.
+ENTRIES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, entry) for name, entry in WITH_STUDY.items()}
+ENTRIES["report alone"] = ("report", ALONE["report"])
+OF_STUDY = ("corpus", "pretrain", "rival", "start", "study", "transfer")
 RESOLVED = ("code", "params")
 BESIDES = ("corpus", "pretrain", "study", "report")  # sections that are not a task's
 
 
-def entry(stage: str) -> dict[str, Any]:
-    found: dict[str, Any] = DVC["stages"][stage]
+def entry(key: str) -> dict[str, Any]:
+    found: dict[str, Any] = ENTRIES[key][1]
     return found.get("do", found)
 
 
-def words(stage: str) -> list[str]:
-    return str(entry(stage)["cmd"]).split()
+def words(key: str) -> list[str]:
+    return str(entry(key)["cmd"]).split()
 
 
-def options(stage: str) -> dict[str, str]:
+def options(key: str) -> dict[str, str]:
     """Return `{option: path}` in the order of the command."""
-    found = words(stage)
+    found = words(key)
     return {
         word[2:]: found[place + 1] for place, word in enumerate(found) if word.startswith("--") and word != "--params"
     }
 
 
-def paths(stage: str, *kinds: str) -> list[str]:
-    listed = [item for kind in kinds for item in entry(stage).get(kind, [])]
+def paths(key: str, *kinds: str) -> list[str]:
+    listed = [item for kind in kinds for item in entry(key).get(kind, [])]
     return [item if isinstance(item, str) else next(iter(item)) for item in listed]
 
 
 def test_every_stage_has_an_entry_and_a_module():
-    assert tuple(DVC["stages"]) == STAGES
+    assert set(WITH_STUDY) == set(STAGES)
+    assert set(ALONE) == set(STAGES) - set(OF_STUDY)
     assert {path.stem for path in Path("pipeline/stages").glob("*.py")} == {*STAGES, "__init__"}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_command_names_what_the_signature_declares_in_order(stage):
+def test_the_study_changes_no_stage_but_the_report():
+    assert {name for name in ALONE if ALONE[name] != WITH_STUDY[name]} == {"report"}
+
+
+@pytest.mark.parametrize("key", ENTRIES)
+def test_the_command_names_what_the_signature_declares_in_order(key):
+    stage = ENTRIES[key][0]
     declared = read_declaration(load(stage))
-    assert list(options(stage)) == [*declared.inputs, *declared.outputs]
-    assert words(stage)[:4] == ["python", "-m", "pipeline", stage]
-    assert ("--params" in words(stage)) == (declared.params is not None) == (stage not in RESOLVED)
+    given = list(options(key))
+    names = [*declared.inputs, *declared.outputs]
+    assert given == [name for name in names if name in given or name not in declared.optional]
+    assert words(key)[:4] == ["python", "-m", "pipeline", stage]
+    assert ("--params" in words(key)) == (declared.params is not None) == (stage not in RESOLVED)
+
+
+def test_an_optional_input_is_given_by_the_profile_alone():
+    optional = read_declaration(load("report")).optional
+    assert optional == ("transfer", "pretraining")
+    assert set(options("report")) - set(options("report alone")) == set(optional)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -63,39 +84,41 @@ def test_a_stage_reads_each_input_and_no_gate(stage):
     run = load(stage)
     kinds = typing.get_type_hints(run, include_extras=True)
     body = ast.parse(inspect.getsource(run)).body[0].body
-    read = {node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    names = {node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)}
     for name in read_declaration(run).inputs:
-        assert kinds[name] in (In, Gate)
-        assert (name in read) == (kinds[name] == In), name
+        assert kinds[name] in (In, In | None, Gate)
+        assert (name in names) == (kinds[name] != Gate), name
 
 
 def test_resolving_depends_on_its_code():
     assert entry("params")["params"] == [{"data/code.json": ["params"]}]
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_the_inputs_and_outs_the_outputs(stage):
-    declared, given = read_declaration(load(stage)), options(stage)
-    outs = paths(stage, "outs", "metrics", "plots")
+@pytest.mark.parametrize("key", ENTRIES)
+def test_deps_are_the_inputs_and_outs_the_outputs(key):
+    declared, given = read_declaration(load(ENTRIES[key][0])), options(key)
+    outs = paths(key, "outs", "metrics", "plots")
     assert sorted(outs) == sorted(given[name] for name in declared.outputs)
-    deps = paths(stage, "deps")
-    for name in declared.inputs:
+    inputs = [name for name in declared.inputs if name in given]
+    deps = paths(key, "deps")
+    for name in inputs:
         assert any(dep == given[name] or dep.startswith(f"{given[name]}/") for dep in deps), name
     for dep in deps:
-        assert any(dep == given[name] or dep.startswith(f"{given[name]}/") for name in declared.inputs), dep
+        assert any(dep == given[name] or dep.startswith(f"{given[name]}/") for name in inputs), dep
 
 
-@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in RESOLVED])
-def test_a_stage_depends_on_its_own_section_and_its_own_code(stage):
-    per_name = bool({"foreach", "matrix"} & set(DVC["stages"][stage]))
+@pytest.mark.parametrize("key", [key for key in ENTRIES if key not in RESOLVED])
+def test_a_stage_depends_on_its_own_section_and_its_own_code(key):
+    stage, whole = ENTRIES[key]
+    per_name = bool({"foreach", "matrix"} & set(whole))
     section = f"{stage}.${{key}}" if per_name else stage
-    assert entry(stage)["params"] == [{"data/params.json": [section]}, {"data/code.json": [stage]}]
+    assert entry(key)["params"] == [{"data/params.json": [section]}, {"data/code.json": [stage]}]
     assert per_name == (stage not in WHOLE)
 
 
 def test_only_names_are_templated_into_commands():
-    for stage in STAGES:
-        assert set(re.findall(r"\$\{([^}]*)\}", entry(stage)["cmd"])) <= {
+    for key in ENTRIES:
+        assert set(re.findall(r"\$\{([^}]*)\}", entry(key)["cmd"])) <= {
             "key",
             "encoder",
             "item.base",
@@ -105,11 +128,22 @@ def test_only_names_are_templated_into_commands():
         }
 
 
+def test_each_task_is_evaluated_before_the_next_begins_and_inspected_last():
+    with Repo() as repo:
+        steps = plan_repro(get_active_graph(repo.index.graph), collect_stages(repo, ["dvc.yaml"]))
+    order = [stage.addressing for stage in steps]
+    tasks = list(parse_params(TEXT)[0]["tasks"])
+    last = [order.index(f"evaluate@{task}") for task in tasks]
+    assert last == sorted(last)
+    for at, task in zip(last, tasks[1:], strict=False):
+        assert order.index(f"ingest@{task}") > at
+    assert order[-len(tasks) - 1 :] == [*(f"inspect@{task}" for task in tasks), "report"]
+
+
 def test_every_section_is_a_stages_and_every_key_is_commented():
     plain, lines = parse_params(TEXT)
-    assert list(plain) == [
-        "encoder", "fetch", *PER_TASK, *BESIDES, "sources", "encoders", "tasks",
-    ]  # fmt: skip
+    assert list(parse_params(read("params.yaml"))[0]) == ["encoder", "fetch", *PER_TASK, "report", "sources", "tasks"]
+    assert set(plain) == {"encoder", "fetch", *PER_TASK, *BESIDES, "sources", "encoders", "tasks"}
     source = TEXT.splitlines()
     for path, number in lines.items():
         stage, _, key = path.partition(".")
@@ -151,4 +185,4 @@ def test_the_study_holds_the_keys_its_classes_read():
 
 def test_only_what_is_a_name_is_an_axis_of_the_matrix():
     for stage in ("rival", "study"):
-        assert list(DVC["stages"][stage]["matrix"]) == ["task", "arm", "labels", "seed"]
+        assert list(WITH_STUDY[stage]["matrix"]) == ["task", "arm", "labels", "seed"]

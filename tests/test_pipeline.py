@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from tests.given.clones import EVERYTHING, STUDY, Clone, build, of, prepare
+from tests.given.clones import EVERYTHING, STUDY, Clone, build, of, prepare, settings
+from tests.given.settings import read
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +53,15 @@ def test_a_clone_on_another_path_gives_the_same_bytes(clone, packed, python, tmp
 
 def test_nothing_changed_runs_nothing(clone, tmp_path):
     assert clone.copy(tmp_path / "copy").repro() == (set(), set())
+
+
+def test_without_the_profile_only_the_page_is_made_again_and_says_nothing_of_a_study(clone, packed, tmp_path):
+    copy = clone.copy(tmp_path / "copy")
+    (copy.root / "params.yaml").write_text(settings(packed[1], read("params.yaml")), encoding="utf-8")
+    (copy.root / "dvc.yaml").write_text(read("dvc.yaml"), encoding="utf-8")
+    assert copy.repro() == ({"params", "report"}, set())
+    for name in ("report.html", "report.md"):
+        with_study, alone = ((root / "data" / name).read_text(encoding="utf-8") for root in (clone.root, copy.root))
+        for words in ("hat pretraining brings", "Pretrained encoders", "tiny"):
+            assert words in with_study
+            assert words not in alone

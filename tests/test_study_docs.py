@@ -1,16 +1,14 @@
 """docs/study.md and its figures are what docs/study.json renders, and `make study` makes them."""
 
-import re
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from dvc.utils.serialize import parse_yaml
 
 from benchmarks.study import (
     collect,
-    overlay,
+    lay_profiles,
     render_figures,
     render_page,
     reproduce,
@@ -18,14 +16,13 @@ from benchmarks.study import (
     update_clone,
     write_documents,
 )
-from pipeline.core.errors import UsageError
 from pipeline.core.files import read_json, write_json
 from pipeline.report.charts.study import draw_study
 from pipeline.repository.durations import read_durations, record_duration
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
 from tests.given.projects import Project
 from tests.given.reporting import pretraining
+from tests.given.settings import read, study_stages
 from tests.given.studies import make_study, params
 
 DOCS = Path("docs")
@@ -37,7 +34,7 @@ def timed() -> dict:
         for arm in task["arms"]:
             for point in arm["points"]:
                 point["seconds"] = 12.3 if arm["encoder"] else None
-    known = {"made": "2026-11-25, a machine", "profile": "benchmarks/study.yaml"}
+    known = {"made": "2026-11-25, a machine", "profile": "full"}
     return {**known, **study, "encoders": [pretraining("scratch")]}
 
 
@@ -71,59 +68,15 @@ def test_a_figure_is_xml_with_its_colours():
     assert "svg .band" in text
 
 
-def test_the_full_profile_is_valid_and_holds_the_small_one():
-    text = Path("params.yaml").read_text(encoding="utf-8")
-    full = overlay(text, Path("benchmarks/study.yaml").read_text(encoding="utf-8"))
-    assert parse_yaml(full, "params.yaml") == parse_params(full)[0]  # DVC reads the same
-    small_study, full_study = (parse_params(profile)[0]["study"] for profile in (text, full))
-    for axis in ("labels", "seeds"):
-        assert set(small_study[axis]) <= set(full_study[axis])
-    assert len(full_study["seeds"]) >= 3
-    small, whole = resolve_params(text, {}), resolve_params(full, {})
-    for stage in ("rival", "study"):  # so that each cell of the small study is restored, not run again
-        assert small[stage].items() <= whole[stage].items()
-    assert small["start"].items() <= whole["start"].items()
-
-
-def test_a_profile_is_merged_deep_and_names_what_is_new():
-    text = Path("params.yaml").read_text(encoding="utf-8")
-    profile = """
-    encoders: {scratch: {steps: 8000}, wide: {base: raw/minilm, hidden_size: 256}}
-    study:
-      seeds: [7]
-      arms:
-        wide: {title: wide, encoder: encoder/wide, kind: finetune, initial: pretrained, min_steps: 9, finetune: {}}
-    """
-    full = overlay(text, profile)
-    before, after = parse_params(text)[0], parse_params(full)[0]
-    assert after["encoders"]["scratch"] == before["encoders"]["scratch"] | {"steps": 8000}
-    assert list(after["encoders"]) == [*before["encoders"], "wide"]
-    assert after["encoders"]["adapted"] == before["encoders"]["adapted"]
-    assert after["study"]["seeds"] == [7]
-    assert after["study"]["labels"] == before["study"]["labels"]
-    assert after["study"]["arms"].items() >= before["study"]["arms"].items()
-    assert {key: after[key] for key in after if key not in ("encoders", "study")} == {
-        key: before[key] for key in before if key not in ("encoders", "study")
-    }
-    assert re.findall("#.*", full) == re.findall("#.*", text)
-    assert "reviews-wide-128-7" in resolve_params(full, {})["study"]
-
-
-def test_what_the_study_suggested_is_asked_of_seeds_it_has_not_seen():
-    text = Path("params.yaml").read_text(encoding="utf-8")
-    study, again = (
-        resolve_params(overlay(text, Path(f"benchmarks/{name}.yaml").read_text(encoding="utf-8")), {})
-        for name in ("study", "confirmation")
-    )
-    assert again["start"].keys() == {"random", "scratch"}  # a map that the profile calls null is gone
-    assert all(study["start"][arm] == of for arm, of in again["start"].items())
-    assert study["pretrain"] == again["pretrain"]
-    assert not again["study"].keys() & study["study"].keys()
-
-
-def test_a_profile_that_is_no_map_is_refused():
-    with pytest.raises(UsageError, match="a map of sections"):
-        overlay(Path("params.yaml").read_text(encoding="utf-8"), "- labels")
+def test_a_clone_gets_the_study_and_then_the_profile(tmp_path):
+    for name in ("params.yaml", "dvc.yaml", "data/profiles.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(read(name), encoding="utf-8")
+    lay_profiles(tmp_path, Path("profiles/confirmation"))
+    study, _ = parse_params((tmp_path / "params.yaml").read_text(encoding="utf-8"))
+    assert study["study"]["labels"] == [128, 512]
+    assert (tmp_path / "dvc.yaml").read_text(encoding="utf-8") == study_stages()
+    lay_profiles(tmp_path, Path("profiles/study"))
 
 
 def test_seconds_are_the_median_over_the_seeds_that_were_timed(tmp_path):
@@ -135,7 +88,7 @@ def test_seconds_are_the_median_over_the_seeds_that_were_timed(tmp_path):
     for stage, seconds in (("study@reviews-probe-32-0", 3.0), ("study@reviews-probe-32-1", 5.0),
                            ("study@reviews-probe-32-2", 70.0), ("rival@reviews-tfidf-128-0", 2.0)):  # fmt: skip
         record_duration(tmp_path, stage, seconds)
-    document = collect(tmp_path, "now", "some.yaml")
+    document = collect(tmp_path, "now", "some")
     assert [encoder["encoder"] for encoder in document["encoders"]] == ["adapted", "scratch"]
     arms = {arm["arm"]: arm["points"] for arm in document["tasks"][0]["arms"]}
     assert arms["probe"][0]["seconds"] == 5.0

@@ -1,8 +1,7 @@
-"""The study's stages as dvc.yaml has them, under real DVC, with commands that only copy what the stage depends on."""
+"""The study's stages as its profile has them, under real DVC, with commands that only copy what they depend on."""
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from ruamel.yaml import YAML
 from pipeline.settings.parse import parse_params
 from pipeline.settings.resolve import resolve_params
 from tests.given.projects import Project
-from tests.given.settings import dump
+from tests.given.settings import dump, study_params, study_stages
 
 STAGES = ("rival", "start", "study", "transfer")
 COPIES = {
@@ -28,14 +27,14 @@ ARMS = ("random", "scratch", "probe", "pretrained", "adapted")
 
 
 def settings() -> str:
-    values, _ = parse_params(Path("params.yaml").read_text(encoding="utf-8"))
+    values, _ = parse_params(study_params())
     values["study"] |= {"tasks": ["reviews"], "labels": [8], "seeds": [0]}
     return dump(values)
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
-    dvc: dict[str, Any] = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text(encoding="utf-8"))
+    dvc: dict[str, Any] = YAML(typ="safe", pure=True).load(study_stages())
     stages = {name: dvc["stages"][name] for name in STAGES}
     for name, command in COPIES.items():
         stages[name].get("do", stages[name])["cmd"] = command

@@ -15,13 +15,13 @@ from pipeline.diff.document import read_difference
 from pipeline.settings.parse import parse_params
 from tests.given.clones import settings
 from tests.given.fresh import make_environment, pack_wheels
-from tests.given.settings import dump
+from tests.given.settings import dump, read
 from tests.given.workflows import FOLDER, ROOT, Runner, load
 
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
 PARTS = (
-    "dvc.yaml", "requirements.lock", "Makefile", ".dvcignore", ".gitignore", ".github", "pipeline", "data/.gitignore",
-    "data/profiles.json",
+    "dvc.yaml", "requirements.lock", "Makefile", ".dvcignore", ".gitignore", ".github", "profiles", "pipeline",
+    "data/.gitignore", "data/profiles.json",
     "data/corrections",
 )  # fmt: skip
 FAKE_GH = """\
@@ -113,9 +113,8 @@ def origin(packed, tmp_path_factory) -> Path:
         (root / part).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
         copy(ROOT / part, root / part)
-    values, _ = parse_params(settings(packed[1]))
+    values, _ = parse_params(settings(packed[1], read("params.yaml")))
     del values["tasks"]["reviews"]
-    values["study"]["tasks"] = values["corpus"]["tasks"] = ["topics"]
     (root / "params.yaml").write_text(dump(values), encoding="utf-8")
     git(root, "init", "--quiet", "--initial-branch=main")
     subprocess.run([Path(sys.executable).parent / "dvc", "init", "--quiet"], cwd=root, check=True)

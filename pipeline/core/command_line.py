@@ -34,7 +34,7 @@ def run_stage(stage: str, arguments: Sequence[str]) -> None:
         words = vars(_make_parser(stage, run, declaration).parse_args(arguments))
         paths = {name: words[name] for name in (*declaration.inputs, *declaration.outputs)}
         for name in declaration.inputs:
-            if not paths[name].exists():
+            if paths[name] is not None and not paths[name].exists():
                 raise EnvironmentFault(f"input --{name} not found: {paths[name]}. {REPRODUCE}")
         values = {}
         if declaration.params is not None:
@@ -49,5 +49,5 @@ def _make_parser(stage: str, run: Callable[..., None], declaration: Declaration)
         parser.add_argument("name", nargs="?", help="the task, source, encoder, arm or cell")
         parser.add_argument("--params", type=Path, required=True, metavar="PATH", help="the resolved params")
     for name in (*declaration.inputs, *declaration.outputs):
-        parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH")
+        parser.add_argument(f"--{name}", type=Path, required=name not in declaration.optional, metavar="PATH")
     return parser

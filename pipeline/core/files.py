@@ -62,6 +62,18 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def read_utf8(path: Path) -> str:
+    """Return the text of a file that a person has named or written.
+
+    Raises:
+        EnvironmentFault: It cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentFault(f"{path}: could not be read, {error}. Correct the path or the file.") from error
+
+
 def write_json(out: Path, value: object) -> None:
     """Publish `value` as strict JSON (see `json_text`)."""
     with publish(out) as partial:

@@ -26,11 +26,15 @@ WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for e
 
 
 class Declaration(NamedTuple):
-    """The declaration in a stage's signature: the type of its params (None if it has none), its inputs and outputs."""
+    """The declaration in a stage's signature: the type of its params (None if it has none), its inputs and outputs.
+
+    `optional` are the inputs that dvc.yaml may leave out; the stage then gets None.
+    """
 
     params: Any
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    optional: tuple[str, ...]
 
 
 def load(stage: str) -> Callable[..., None]:
@@ -63,6 +67,8 @@ def _no_garbage_collection() -> Iterator[None]:
 def read_declaration(run: Callable[..., None]) -> Declaration:
     """Return what `run(params: P, *, name: In, ..., name: Out) -> None` declares, names in the order written.
 
+    An input is optional if it is declared as `name: In | None = None`.
+
     Raises:
         TypeError: The signature has another shape.
     """
@@ -72,14 +78,18 @@ def read_declaration(run: Callable[..., None]) -> Declaration:
     params: Any = None
     inputs: list[str] = []
     outputs: list[str] = []
+    optional: list[str] = []
     for name, parameter in inspect.signature(run).parameters.items():
         if parameter.kind is parameter.KEYWORD_ONLY and hints[name] in (In, Gate, Out):
             (outputs if hints[name] == Out else inputs).append(name)
+        elif parameter.kind is parameter.KEYWORD_ONLY and hints[name] == In | None and parameter.default is None:
+            inputs.append(name)
+            optional.append(name)
         elif name == "params" and params is None and not inputs and not outputs:
             params = hints[name]
         else:
             raise TypeError(f"a stage has `params`, then keyword-only In, Gate and Out paths, found {parameter}")
-    return Declaration(params, tuple(inputs), tuple(outputs))
+    return Declaration(params, tuple(inputs), tuple(outputs), tuple(optional))
 
 
 def stage_params(resolved: Any, stage: str, name: str | None, kind: Any) -> Any:

@@ -1,10 +1,11 @@
 """The pin of a repository of the Hugging Face Hub: its commit and files, as `sources` of params.yaml has them."""
 
 from collections.abc import Collection, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from pipeline.core.errors import UsageError, listed
+from pipeline.core.files import publish, read_utf8
 from pipeline.project.folders import FileGlobs, choose_data, group_files
 from pipeline.project.params_file import add_entry, drop_entry, spell
 from pipeline.project.task import make_name
@@ -26,6 +27,20 @@ class Pin(NamedTuple):
     name: str
     block: str
     usage: str
+
+
+def pin_source(identity: str, *, revision: str = "main", kind: Kind = "model", root: Path = Path()) -> str:
+    """Add a repository of the Hub to the sources of the project's params.yaml, and return what was added.
+
+    Raises:
+        UsageError: See `pin_repository`.
+        EnvironmentFault: The hub could not be reached, or params.yaml not be read or written.
+    """
+    file = root / "params.yaml"
+    text, pin = pin_repository(read_utf8(file), identity, revision=revision, kind=kind)
+    with publish(file) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return f"{file} has a source more:\n{pin.block}Use it in a task:\n  {pin.usage}"
 
 
 def pin_repository(params: str, identity: str, *, revision: str = "main", kind: Kind = "model") -> tuple[str, Pin]:

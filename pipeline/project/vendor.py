@@ -18,6 +18,7 @@ from pipeline.project.params_file import drop_demos
 
 TEMPLATE = "pipeline/project/templates/README.md"
 _LIST = "pipeline/project/templates/files.txt"
+_OURS = "# For those who change the pipeline itself:"  # begins the part of the Makefile that is not vendored
 _LICENSES = ("LICENSE", "pipeline/LICENSE")  # a project's own licence is its owner's choice
 _TRAILER = "Transferline-Version"
 
@@ -63,7 +64,7 @@ def read_version(source: str, revision: str = "HEAD") -> Version:
 
 
 def select_vendored(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the files of a project out of those of a repository: the listed ones, params.yaml without the demos.
+    """Return the files of a project out of those of a repository: the listed ones, without demos and our targets.
 
     Raises:
         UsageError: params.yaml is not valid YAML.
@@ -71,6 +72,8 @@ def select_vendored(files: dict[str, bytes]) -> dict[str, bytes]:
     listed = [line for line in files[_LIST].decode().splitlines() if line and not line.startswith("#")]
     chosen = {path: content for path, content in files.items() if _is_listed(path, listed)}
     chosen["params.yaml"] = drop_demos(chosen["params.yaml"].decode()).encode()
+    if "Makefile" in chosen:
+        chosen["Makefile"] = chosen["Makefile"].decode().partition(_OURS)[0].rstrip().encode() + b"\n"
     here, there = _LICENSES
     if here in chosen:
         chosen[there] = chosen.pop(here)

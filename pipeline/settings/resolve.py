@@ -39,7 +39,8 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
     """Return the sections of a whole params.yaml as the stages read them.
 
     `{stage: {name: section}}` for stages that run once for each source, task, encoder, arm or cell: `fetch`, the stages
-    of a task, `pretrain`, `start`, `rival` and `study`; `{stage: section}` for `corpus`, `transfer` and `report`.
+    of a task, `pretrain`, `start`, `rival` and `study`; `{stage: section}` for `corpus`, `transfer` and `report`. The
+    sections of pretraining and of the study are there only if `corpus`, `encoders` and `study` are.
 
     A task's section is the stage's section, with the task's own keys in place of the common ones, `task` with its
     name, and what comes from elsewhere: for `ingest`, `corrected` with the corrections of its file (`corrections` is by
@@ -68,10 +69,9 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
             resolved[stage][task] = section
         if corrections is not None:
             _add_corrections(resolved["ingest"][task], corrections, problems.within(f"tasks.{task}.ingest"))
-    resolved["corpus"] = _resolve_corpus(raw, tuple(tasks), problems)
-    resolved["pretrain"] = _resolve_encoders(raw, problems)
-    resolved |= resolve_study(raw, resolved, problems)
-    report, covered = require_map(raw, "report", problems), {"tasks": [*tasks], "encoders": [*resolved["pretrain"]]}
+    resolved |= _resolve_profile(raw, resolved, tuple(tasks), problems)
+    covered = {"tasks": [*tasks], "encoders": [*resolved.get("pretrain", ())]}
+    report = require_map(raw, "report", problems)
     refuse_derived(report, covered, problems.within("report"))
     resolved["report"] = check_section(ReportParams, {**report, **covered}, problems.within("report"))
     for task in tasks:
@@ -80,6 +80,18 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
     if problems.errors:
         raise UsageError(f"params.yaml has {len(problems.errors)} error(s):\n{problems.listing(lines)}")
     return resolved
+
+
+def _resolve_profile(raw: Document, resolved: Document, tasks: tuple[str, ...], problems: Problems) -> Document:
+    """Return the sections of pretraining and of the study, each if params.yaml has it."""
+    sections: Document = {}
+    if raw.get("corpus") is not None or raw.get("encoders"):
+        sections["corpus"] = _resolve_corpus(raw, tasks, problems)
+    if raw.get("encoders") is not None:
+        sections["pretrain"] = _resolve_encoders(raw, problems)
+    if raw.get("study") is not None:
+        sections |= resolve_study(raw, resolved, problems)
+    return sections
 
 
 def _resolve_sources(raw: Document, problems: Problems) -> Document:

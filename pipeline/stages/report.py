@@ -20,17 +20,20 @@ def run(
     history: In,
     evaluation: In,
     projection: In,
-    transfer: In,
-    pretraining: In,
+    transfer: In | None = None,
+    pretraining: In | None = None,
     templates: In,
     page: Out,
     summary: Out,
 ) -> None:
-    """Write the page and the summary of the tasks in `params`; other files in the folders are ignored."""
+    """Write the page and the summary of the tasks in `params`; other files in the folders are ignored.
+
+    `transfer` is None if no study has run, `pretraining` None if no encoder is pretrained here.
+    """
     folders = (intake, findings, inspection, history, evaluation, projection)
     tasks = [Task(name, *(read_json(folder / f"{name}.json") for folder in folders)) for name in params.tasks]
-    study = read_json(transfer)
-    encoders = [read_json(pretraining / f"{name}.json") for name in params.encoders]
+    study = read_json(transfer) if transfer else None
+    encoders = [read_json(pretraining / f"{name}.json") for name in params.encoders] if pretraining else []
     texts = {name: _read_text(templates / name) for name in TEMPLATES}
     html = page_html(texts, params.title, tasks, worst=params.worst, transfer=study, encoders=encoders)
     markdown = summary_markdown(params.title, tasks, study, encoders)

@@ -15,9 +15,9 @@ TOKENIZE = {"task": "t", "max_length": 8, "batch_texts": 2, "max_unknown_share":
 
 
 def test_a_signature_is_a_declaration():
-    def run(params: TokenizeParams, *, examples: In, findings: Gate, tokens: Out) -> None: ...
+    def run(params: TokenizeParams, *, examples: In, findings: Gate, more: In | None = None, tokens: Out) -> None: ...
 
-    assert read_declaration(run) == (TokenizeParams, ("examples", "findings"), ("tokens",))
+    assert read_declaration(run) == (TokenizeParams, ("examples", "findings", "more"), ("tokens",), ("more",))
 
 
 def test_another_shape_is_refused():
@@ -27,7 +27,11 @@ def test_another_shape_is_refused():
 
     def text(*, name: str) -> None: ...
 
-    for run in (returns, positional, text):
+    def without_default(*, examples: In | None, tokens: Out) -> None: ...
+
+    def maybe_written(*, tokens: Out | None = None) -> None: ...
+
+    for run in (returns, positional, text, without_default, maybe_written):
         with pytest.raises(TypeError, match="stage"):
             read_declaration(run)
 

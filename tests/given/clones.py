@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dvc.repo import Repo
 from filelock import FileLock
@@ -17,13 +18,11 @@ from ruamel.yaml import YAML
 from pipeline.core.files import remove, sha256
 from pipeline.settings.parse import parse_params
 from tests.given.encoder import make_encoder
-from tests.given.settings import dump
+from tests.given.settings import dump, study_params, study_stages
 from tests.given.sources import make_wheel
 
 ROOT = Path(__file__).parents[2]
 PARTS = (
-    "dvc.yaml",
-    "params.yaml",
     "requirements.lock",
     ".dvcignore",
     ".gitignore",
@@ -120,7 +119,7 @@ class Clone:
 
 
 def build(root: Path, wheels: Path, shas: dict[str, str], python: Path = Path(sys.executable).parent) -> Clone:
-    """Return a clone of the project in which nothing has run."""
+    """Return a clone of the project, with the profile of the study laid over it, in which nothing has run."""
     for part in PARTS:
         source, target = ROOT / part, root / part
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +127,8 @@ def build(root: Path, wheels: Path, shas: dict[str, str], python: Path = Path(sy
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copyfile(source, target)
-    (root / "params.yaml").write_text(settings(shas), encoding="utf-8")
+    (root / "params.yaml").write_text(settings(shas, study_params()), encoding="utf-8")
+    (root / "dvc.yaml").write_text(study_stages(), encoding="utf-8")
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     Repo.init(str(root)).close()
     return Clone(root, wheels, python)
@@ -147,9 +147,9 @@ def prepare(shared: Path, python: Path) -> tuple[Clone, set[str]]:
     return Clone(shared / "prepared", wheels, python), set(json.loads(record.read_text(encoding="utf-8")))
 
 
-def settings(shas: dict[str, str]) -> str:
-    """Return the project's params with the sample as its sources and two tasks, small enough for a test."""
-    values, _ = parse_params((ROOT / "params.yaml").read_text(encoding="utf-8"))
+def settings(shas: dict[str, str], text: str) -> str:
+    """Return a params.yaml with the sample as its sources and two tasks, small enough for a test."""
+    values, _ = parse_params(text)
     members = {
         "sample": {f"sample/{name}": name for name in FILES},
         "tiny": {
@@ -162,12 +162,6 @@ def settings(shas: dict[str, str]) -> str:
         for name in shas
     }
     values["encoder"] = "raw/tiny"
-    dialogue = {"file": "sample/reviews.csv", "sentences": ["text"], "rows": 4}
-    values["corpus"] |= {"texts": {"dialogue": dialogue}, "tasks": ["topics"], "held_out": 0.2}
-    small = {"hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 32, "vocabulary": 300, "max_length": 32}
-    fixed = {"steps": 4, "evaluations": 2, "threads": 1, "precision": "fp32", "attention": "eager"}
-    values["pretrain"] |= small | fixed
-    values["encoders"] = {"own": {"base": "raw/tiny", "pair": "nsp"}}
     values["tasks"] = {
         "reviews": {"ingest": {"file": "sample/reviews.csv", "labels": ["negative", "positive"]}},
         "topics": {
@@ -182,11 +176,22 @@ def settings(shas: dict[str, str]) -> str:
     for stage in ("extract", "finetune"):
         values[stage] |= {"threads": 1, "precision": "fp32", "attention": "eager"}
     values["evaluate"] |= {"resamples": 200, "min_slice_rows": 5}
+    if "study" in values:
+        _shrink_study(values)
+    return dump(values)
+
+
+def _shrink_study(values: dict[str, Any]) -> None:
+    dialogue = {"file": "sample/reviews.csv", "sentences": ["text"], "rows": 4}
+    values["corpus"] |= {"texts": {"dialogue": dialogue}, "tasks": ["topics"], "held_out": 0.2}
+    small = {"hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 32, "vocabulary": 300, "max_length": 32}
+    fixed = {"steps": 4, "evaluations": 2, "threads": 1, "precision": "fp32", "attention": "eager"}
+    values["pretrain"] |= small | fixed
+    values["encoders"] = {"own": {"base": "raw/tiny", "pair": "nsp"}}
     values["study"] |= {"labels": [8], "seeds": [0], "comparisons": [["tiny", "tfidf"]]}
     arm = {"encoder": "raw/tiny", "kind": "finetune", "initial": "pretrained", "min_steps": 4, "finetune": {}}
     values["study"]["arms"] = {"tiny": arm | {"title": "tiny"}}
     values["study"]["finetune"]["attention"] = "eager"
-    return dump(values)
 
 
 def of(task: str, *stages: str) -> set[str]:

@@ -40,7 +40,6 @@ def settings(tasks: dict[str, Sequence[str]], **gates: Any) -> str:
     }
     values["evaluate"] |= {"resamples": 500, "slices": ["kind"], "length_edges": [3], "min_slice_rows": 20}
     values["gates"] |= gates
-    values["study"]["tasks"] = values["corpus"]["tasks"] = list(tasks)[:1]
     return dump(values)
 
 

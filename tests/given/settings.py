@@ -1,9 +1,14 @@
-"""params.yaml as a test writes it."""
+"""params.yaml as a test writes it, and the project with the profile of the study laid over it."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+
+from pipeline.settings.overlay import overlay_params, overlay_stages
+
+ROOT = Path(__file__).parents[2]
 
 
 def dump(values: dict[str, Any]) -> str:
@@ -11,3 +16,18 @@ def dump(values: dict[str, Any]) -> str:
     stream = io.StringIO()
     YAML().dump(values, stream)
     return stream.getvalue()
+
+
+def read(name: str) -> str:
+    """Return the text of a file of the project."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def study_params() -> str:
+    """Return the project's params.yaml with the sections of pretraining and of the study."""
+    return overlay_params(read("params.yaml"), read("profiles/study/params.yaml"))
+
+
+def study_stages() -> str:
+    """Return the project's dvc.yaml with the stages of pretraining and of the study."""
+    return overlay_stages(read("dvc.yaml"), read("profiles/study/dvc.yaml"))

@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pytest
 
@@ -7,8 +6,9 @@ from pipeline.core.errors import DataError
 from pipeline.pretrain.changes import ChangeCount, judge_changes
 from pipeline.settings.pretrain import CorpusParams
 from pipeline.settings.resolve import resolve_params
+from tests.given.settings import study_params
 
-COMMON = resolve_params(Path("params.yaml").read_text(encoding="utf-8"), {})["corpus"]
+COMMON = resolve_params(study_params(), {})["corpus"]
 DOCUMENTS = [
     ["plain", " blanks "],
     ["Cafe\u0301", "a\x00b"],

@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import constants
 
 from pipeline.core.errors import EnvironmentFault, UsageError
-from pipeline.project.pin import pin_repository
+from pipeline.project.pin import pin_repository, pin_source
 from pipeline.settings.parse import parse_params
 from pipeline.settings.sources import HubSource
 from tests.given.sources import REVISION, Hub, serving
@@ -41,6 +41,13 @@ def test_a_model(hub):
     assert source.files == ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
     assert text.replace(pin.block, "") == TEXT
     assert pin_repository(text, hub.id, revision=REVISION)[0] == text.replace("# main", f"# {REVISION}")
+
+
+def test_params_yaml_is_written(hub, tmp_path):
+    (tmp_path / "params.yaml").write_text(TEXT, encoding="utf-8")
+    told = pin_source(hub.id, root=tmp_path)
+    assert (tmp_path / "params.yaml").read_text(encoding="utf-8") == pin_repository(TEXT, hub.id)[0]
+    assert "encoder: raw/e5_small-v2" in told
 
 
 def test_a_model_in_parts(hub):

@@ -1,6 +1,8 @@
 """Versions of the pipeline, read from clones and committed to projects."""
 
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +12,11 @@ from tests.given.owned import IDENTITY, commit_all, git
 
 LIST = "pipeline/project/templates/files.txt"
 FILES = {
-    LIST: b"# a list\nparams.yaml\npyproject.toml\nLICENSE\npipeline/\n",
+    LIST: b"# a list\nMakefile\nparams.yaml\npyproject.toml\nLICENSE\npipeline/\n",
     "params.yaml": b"sources:\n  a: {}\n  b: {}\ntasks:\n  t: {encoder: raw/b}\n",
     "pyproject.toml": b'[project]\nversion = "1.2"\n',
     "LICENSE": b"Terms\n",
+    "Makefile": Path("Makefile").read_bytes(),
     "pipeline/x.py": b"X = 1\n",
     "pipelines.md": b"no\n",
     "tests/test_x.py": b"no\n",
@@ -35,7 +38,8 @@ def clone(tmp_path, monkeypatch):
 
 def test_the_listed_files_alone_without_demos():
     chosen = select_vendored(dict(FILES))
-    assert set(chosen) == {LIST, "params.yaml", "pyproject.toml", "pipeline/LICENSE", "pipeline/x.py"}
+    assert re.findall(rb"^([a-z-]+):", chosen["Makefile"], re.MULTILINE)[-2:] == [b"lock", b"clean"]
+    assert set(chosen) == {LIST, "Makefile", "params.yaml", "pyproject.toml", "pipeline/LICENSE", "pipeline/x.py"}
     assert chosen["params.yaml"] == b"sources:\n  b: {}\ntasks:\n"
 
 

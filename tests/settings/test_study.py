@@ -1,13 +1,11 @@
-from pathlib import Path
-
 import pytest
 
 from pipeline.core.errors import UsageError
 from pipeline.settings.parse import parse_params
 from pipeline.settings.resolve import resolve_params
-from tests.given.settings import dump
+from tests.given.settings import dump, study_params
 
-TEXT = Path("params.yaml").read_text(encoding="utf-8")
+TEXT = study_params()
 
 
 def changed(**study):

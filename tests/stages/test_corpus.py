@@ -11,8 +11,9 @@ from pipeline.core.errors import DataError
 from pipeline.settings.pretrain import CorpusParams
 from pipeline.settings.resolve import resolve_params
 from pipeline.stages.corpus import run
+from tests.given.settings import study_params
 
-TEXT = Path("params.yaml").read_text(encoding="utf-8")
+TEXT = study_params()
 
 
 def params(**changes: object) -> CorpusParams:
