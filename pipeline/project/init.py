@@ -17,7 +17,7 @@ from pipeline.examples.lines import LineCap
 from pipeline.examples.read import Limits, expand_files, read_records
 from pipeline.project.guess import Ask, Guess, guess_data
 from pipeline.project.params_file import add_entry, set_value
-from pipeline.project.task import fit_limits, name_task, render_task
+from pipeline.project.task import fit_limits, name_task, render_guess
 from pipeline.project.vendor import TEMPLATE, Version, commit_version, read_version, write_files
 from pipeline.settings.ingest import IngestParams
 from pipeline.settings.parse import parse_params, submap
@@ -28,7 +28,7 @@ _DVC_CONFIG = "[core]\n    analytics = false\n    autostage = false\n"
 _CELLS_OF_A_LINE = 16
 
 
-class Task(NamedTuple):
+class FittedTask(NamedTuple):
     """A task that fits somebody's data: its name, the params.yaml with it, the guess and what intake counted."""
 
     name: str
@@ -45,7 +45,7 @@ def init_project(
     label: str | None = None,
     ask: Ask | None = None,
     clone: Path = CLONE,
-) -> Task | None:
+) -> FittedTask | None:
     """Make a project of one's own in `folder`, and return its task; None without data.
 
     `data` is a file, or a folder laid out like a dataset of the Hub; it is copied. The pipeline is that of the last
@@ -80,7 +80,7 @@ def init_project(
 
 def fit_task(
     data: Path, params: str, *, text: str | None = None, label: str | None = None, ask: Ask | None = None
-) -> Task:
+) -> FittedTask:
     """Return the task that fits the data, after it has read all of them as `ingest` will.
 
     Raises:
@@ -93,16 +93,16 @@ def fit_task(
     name = name_task(data.resolve(), sources)
     file = name if data.is_dir() else f"{name}/{data.name}"
     encoder = None if "encoder" in values else f"raw/{next(iter(sources))}"
-    first = add_entry(params, "tasks", render_task(name, file, guess, encoder=encoder, limits={}))
+    first = add_entry(params, "tasks", render_guess(name, file, guess, encoder=encoder, limits={}))
     section = resolve_params(first, {})["ingest"][name]
     ingest = IngestParams.model_validate_json(json.dumps(section))
     counts = take_in(read_records(data, ingest), ingest).counts
     limits = fit_limits(counts["splits"], values["validate"])
-    fitted = add_entry(params, "tasks", render_task(name, file, guess, encoder=encoder, limits=limits))
-    return Task(name, fitted, guess, counts)
+    fitted = add_entry(params, "tasks", render_guess(name, file, guess, encoder=encoder, limits=limits))
+    return FittedTask(name, fitted, guess, counts)
 
 
-def describe_project(folder: Path, task: Task | None) -> str:
+def describe_project(folder: Path, task: FittedTask | None) -> str:
     """Return what was made, what was found in the data, and the next step."""
     if task is None:
         return f"{folder} holds the pipeline without a task. Add one at the end of {folder / 'params.yaml'}."
@@ -134,7 +134,7 @@ def _start_repository(root: Path, version: Version) -> None:
     (root / ".dvc/config").write_text(_DVC_CONFIG, encoding="utf-8")
 
 
-def _add_data(root: Path, data: Path, task: Task) -> None:
+def _add_data(root: Path, data: Path, task: FittedTask) -> None:
     """Copy the data to data/raw/TASK, and have DVC keep them."""
     folder = root / "data/raw" / task.name
     files = task.guess.files

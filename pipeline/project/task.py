@@ -27,7 +27,7 @@ def make_name(words: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", words.lower())[:56].strip("-_") or "task"
 
 
-def render_task(name: str, file: str, guess: Guess, *, encoder: str | None, limits: Mapping[str, int]) -> str:
+def render_guess(name: str, file: str, guess: Guess, *, encoder: str | None, limits: Mapping[str, int]) -> str:
     """Return the lines of a task.
 
     `file` lies below data/raw; `encoder` is a folder below data/, None if all tasks share one; `limits` are keys of

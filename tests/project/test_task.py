@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pipeline.examples.read import Layout
 from pipeline.project.guess import Guess
 from pipeline.project.params_file import add_entry, list_encoders
-from pipeline.project.task import fit_limits, make_name, name_task, render_task
+from pipeline.project.task import fit_limits, make_name, name_task, render_guess
 from pipeline.settings.fields import Name
 from pipeline.settings.ingest import Threshold
 from pipeline.settings.parse import parse_params
@@ -19,7 +19,7 @@ PLAIN = Guess(None, Layout("delimited", "utf-8", ",", '"'), "body", "team", ["a"
 
 
 def task(guess: Guess, **limits: int):
-    block = render_task("own", "own/x.csv", guess, encoder=None, limits=limits)
+    block = render_guess("own", "own/x.csv", guess, encoder=None, limits=limits)
     return parse_params(add_entry("tasks:\n", "tasks", block))[0]["tasks"]["own"]
 
 
@@ -44,7 +44,7 @@ def test_all_that_differs():
 
 
 def test_an_encoder_of_its_own():
-    block = render_task("own", "own/x.csv", PLAIN, encoder="raw/e5", limits={})
+    block = render_guess("own", "own/x.csv", PLAIN, encoder="raw/e5", limits={})
     assert list_encoders(parse_params(f"tasks:\n{block}")[0]) == ["raw/e5"]
 
 
@@ -57,7 +57,7 @@ def test_any_label_and_any_column(labels, column):
 
 def test_a_threshold_is_offered_for_numbers_alone():
     def block(labels):
-        return render_task("own", "x", PLAIN._replace(labels=labels), encoder=None, limits={})
+        return render_guess("own", "x", PLAIN._replace(labels=labels), encoder=None, limits={})
 
     assert "# threshold: {at: 3, " in block(["1", "2", "3", "4", "5"])
     assert "threshold" not in block(["0", "1"]) + block(["a", "b", "3"])
