@@ -1,4 +1,4 @@
-# Two commands matter: `make repro` and `make test`. Each does what is missing first, and nothing twice.
+# `make repro` is the command that matters. Each does what is missing first, and nothing twice.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -11,13 +11,7 @@ export GX_ANALYTICS_ENABLED := false
 # compiles the project again.
 export PYTHONDONTWRITEBYTECODE :=
 
-# A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
-# ones first. One worker more than cores, since many wait.
-PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist=loadfile --no-loadscope-reorder
-
-.PHONY: help setup repro run serve down results study test test-avx2 check readme format lock clean \
-  soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
-  bench-diff bench-flow
+.PHONY: help setup repro run serve down results lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,9 +25,14 @@ help:  ## show this list
 
 setup: .venv/.complete  ## create .venv, install the locked dependencies and `transferline`
 
-repro: setup  ## run what is affected, print the results and where the report is
+repro: setup  ## run what is affected, print the results and where the report is (TASK=NAME: one task, and its numbers)
+ifdef TASK
+	dvc repro $(foreach task,$(TASK),evaluate@$(task) inspect@$(task))
+	@cat $(TASK:%=data/metrics/%.json)
+else
 	dvc repro
 	@$(MAKE) --no-print-directory results
+endif
 
 run: setup  ## the same under Prefect: stages in parallel, cancellable, shown in its pages
 	python -m pipeline run
@@ -47,6 +46,24 @@ down: setup  ## stop them
 
 results: setup  ## print the results of the last run
 	@python -m pipeline results
+
+lock: setup  ## resolve pyproject.toml again into requirements.lock
+	pip install --quiet --disable-pip-version-check pip-tools
+	pip-compile pyproject.toml --extra dev --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet
+	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
+
+clean:  ## remove the environment and the caches of the tools; data and DVC's cache stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+
+# For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
+.PHONY: study test test-avx2 check readme format \
+  soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
+  bench-diff bench-flow
+
+# A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
+# ones first. One worker more than cores, since many wait.
+PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist=loadfile --no-loadscope-reorder
 
 PROFILE := study
 study: setup  ## what pretraining brings, in .study: ten minutes; PROFILE=full is the full study, an hour and a half (resumes)
@@ -107,12 +124,3 @@ readme: setup  ## rewrite the README's picture and table from the project
 format: setup  ## rewrite the code in the house style
 	ruff check --fix .
 	ruff format .
-
-lock: setup  ## resolve pyproject.toml again into requirements.lock
-	pip install --quiet --disable-pip-version-check pip-tools
-	pip-compile pyproject.toml --extra dev --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
-	  --no-emit-index-url --no-emit-find-links --no-header --quiet
-	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
-
-clean:  ## remove the environment and the caches of the tools; data and DVC's cache stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -1,16 +1,70 @@
 """The commands that change the files of one's own project."""
 
 import importlib
+import sys
 from pathlib import Path
 
 import click
 
 from pipeline.commands.group import CommandGroup
+from pipeline.core.command_line import PATH
 from pipeline.core.files import read_json, write_json
 
 PROJECT = CommandGroup("Own project")
 FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
 RESTORE = f"Run `git checkout -- {PROFILES}` to restore it."
+
+
+@PROJECT.command()
+@click.argument("folder", type=PATH)
+@click.option("--file", type=PATH, help="CSV, TSV, JSON Lines or Parquet, or a folder like a dataset of the Hub.")
+@click.option("--text", metavar="COLUMN", help="Column of the texts, if it is not clear.")
+@click.option("--label", metavar="COLUMN", help="Column of the labels, if it is not clear.")
+def init_command(folder: Path, file: Path | None, text: str | None, label: str | None) -> None:
+    """Make a project of your own that holds the pipeline.
+
+    FOLDER is new or empty. With --file, params.yaml is written for these data, and `make repro` runs them.
+
+    Raises:
+        UsageError: The folder is not empty, or a column is not clear.
+        DataError: The data break their format.
+        EnvironmentFault: git or DVC failed.
+    """
+    init = importlib.import_module("pipeline.project.init")
+    ask = importlib.import_module("pipeline.project.question").ask_terminal if sys.stdin.isatty() else None
+    print(init.describe_project(folder, init.init_project(folder, file, text=text, label=label, ask=ask)))
+
+
+@PROJECT.command()
+@click.argument("source")
+@click.argument("revision", default="HEAD")
+def update_command(source: str, revision: str) -> int:
+    """Merge another version of the pipeline into the project.
+
+    SOURCE is a clone of Transferline or a URL that Git clones, REVISION a branch or tag of it (default: HEAD). The exit
+    code is 1 if Git has left conflicts.
+
+    Raises:
+        UsageError: Changes are not committed, or there is no such version.
+        EnvironmentFault: Git failed.
+    """
+    code, text = importlib.import_module("pipeline.project.update").update_project(source, revision)
+    print(text)
+    return int(code)
+
+
+@PROJECT.command()
+@click.argument("repository", metavar="OWNER/NAME")
+@click.option("--revision", default="main", show_default=True, help="A branch, tag or commit.")
+@click.option("--type", "kind", type=click.Choice(["model", "dataset"]), default="model", show_default=True)
+def pin_command(repository: str, revision: str, kind: str) -> None:
+    """Add a model or dataset of the Hub to the sources of params.yaml.
+
+    Raises:
+        UsageError: There is no such repository, revision or file.
+        EnvironmentFault: The hub could not be reached, or params.yaml not be read.
+    """
+    print(importlib.import_module("pipeline.project.pin").pin_source(repository, revision=revision, kind=kind))
 
 
 @PROJECT.command()

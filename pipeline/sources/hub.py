@@ -64,6 +64,18 @@ def list_files(params: HubSource) -> dict[str, RepoFile]:
         return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
 
+def resolve_commit(params: HubSource) -> str:
+    """Return the commit, 40 digits, of the repository's branch, tag or commit `params.revision`.
+
+    Raises:
+        UsageError: There is no such repository or revision.
+        EnvironmentFault: The hub could not be reached.
+    """
+    with _translate_errors(params):
+        _open_session(params.timeout)
+        return str(HfApi().repo_info(params.id, revision=params.revision, repo_type=params.type).sha)
+
+
 def select_files(globs: Sequence[str], names: Mapping[str, object]) -> list[str]:
     """Return the names that match any of `globs` (`*` matches `/` too), in the order of `globs`, each once.
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
+BRANCH = "main"  # whose last commit is REVISION
 LARGE = (".parquet", ".safetensors")
 
 
@@ -100,6 +101,10 @@ class Handler(BaseHTTPRequestHandler):
         files = f"{'/datasets' if self.hub.kind == 'dataset' else ''}/{self.hub.id}/resolve/"
         if not path.startswith((api, files)):
             self.answer(404, headers={"X-Error-Code": "RepoNotFound"})
+        elif path in (f"{api}revision/{BRANCH}", f"{api}revision/{REVISION}"):
+            self.answer(
+                200, json.dumps({"id": self.hub.id, "sha": REVISION}).encode(), {"Content-Type": "application/json"}
+            )
         elif REVISION not in path:
             self.answer(404, headers={"X-Error-Code": "RevisionNotFound"})
         elif path.startswith(api):

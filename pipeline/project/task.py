@@ -1,0 +1,107 @@
+"""The task of params.yaml that fits a guess, with comments on what was found and what could be changed."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.document import Document
+from pipeline.core.format import count, visible
+from pipeline.project.columns import is_finite_number
+from pipeline.project.guess import Guess
+from pipeline.project.params_file import spell
+
+_COLUMN = 33  # of the comments in params.yaml
+_SHOWN = 8  # classes in a comment
+_LONG_WORDS = 90  # of which 128 tokens lose some
+
+
+def name_task(path: Path, taken: Mapping[str, object]) -> str:
+    """Return the name of a file as one that a task may have, and that no source has taken."""
+    name = make_name(path.name.partition(".")[0])
+    return f"{name}-texts" if name in taken else name
+
+
+def make_name(words: str) -> str:
+    """Return words as a name of params.yaml: lower-case letters, digits, `_` and `-`, 56 characters at most."""
+    return re.sub(r"[^a-z0-9_-]+", "-", words.lower())[:56].strip("-_") or "task"
+
+
+def render_guess(name: str, file: str, guess: Guess, *, encoder: str | None, limits: Mapping[str, int]) -> str:
+    """Return the lines of a task.
+
+    `file` lies below data/raw; `encoder` is a folder below data/, None if all tasks share one; `limits` are keys of
+    `validate` that fit the data where the common ones do not.
+    """
+    lines = [
+        _line(f"  {name}:", f"{count(sum(guess.counts.values()))} rows: {_describe_counts(guess)}"),
+        *(
+            [_line(f"    encoder: {encoder}", "`python -m pipeline pin OWNER/NAME` adds another of the Hub")]
+            if encoder
+            else []
+        ),
+        "    ingest:",
+        f"      file: {spell(file)}",
+        *(_line(f"      {key}: {spell(value)}", remark) for key, value, remark in _ingest(guess)),
+        *_remark_labels(guess),
+        *(["    validate:"] if limits else []),
+        *(_line(f"      {key}: {value}", "fitted to few rows; more rows prove more") for key, value in limits.items()),
+        "    # finetune: {epochs: 3, learning_rate: 1.0e-4}  # any key of a stage above, for this task alone",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def fit_limits(splits: Mapping[str, Mapping[str, int]], common: Document) -> dict[str, int]:
+    """Return the limits of `validate` that the rows by split and class do not reach, lowered to what they are."""
+    fitting = {
+        "min_rows": min(sum(classes.values()) for classes in splits.values()),
+        "min_class_rows": min(splits["train"].values()),
+    }
+    return {key: max(1, rows) for key, rows in fitting.items() if rows < common[key]}
+
+
+def _ingest(guess: Guess) -> list[tuple[str, Any, str]]:
+    """Return the keys of `ingest` that differ from the common ones, each with its value and a remark."""
+    layout = guess.layout
+    found: list[tuple[str, Any, str]] = []
+    if guess.files is not None:
+        found.append(("files", guess.files, "" if isinstance(guess.files, dict) else "split by `ingest.shares`"))
+    if layout.format != "delimited":
+        found.append(("format", layout.format, ""))
+    else:
+        found += [("delimiter", layout.delimiter, "")] if layout.delimiter != "," else []
+        found += [("quote", layout.quote, "")] if layout.quote != '"' else []
+    if layout.encoding != "utf-8":
+        found.append(
+            ("encoding", layout.encoding, "no UTF-8; check a few texts" if layout.encoding == "cp1252" else "")
+        )
+    found += [("text", guess.text, ""), ("label", guess.label, "")]
+    if guess.labels is not None:
+        found.append(("labels", guess.labels, ""))
+    if guess.threshold is not None:
+        found.append(("threshold", guess.threshold.model_dump(), "cut at the median; name the sides"))
+    if guess.split is not None:
+        found.append(("split", guess.split, ""))
+    if guess.unlabelled:
+        found.append(("unlabelled", "drop", f"{count(guess.unlabelled)} rows without a label"))
+    return found
+
+
+def _remark_labels(guess: Guess) -> list[str]:
+    """Return the comment of a threshold in place of labels, if these are numbers that it could cut."""
+    labels = list(guess.labels or ())
+    if len(labels) < 3 or not all(map(is_finite_number, labels)):
+        return []
+    at = labels[(len(labels) - 1) // 2]
+    remark = "in place of `labels`, two classes of these numbers"
+    return [f"      # threshold: {{at: {at}, above: high, otherwise: low}}  # {remark}"]
+
+
+def _describe_counts(guess: Guess) -> str:
+    ordered = sorted(guess.counts.items(), key=lambda item: -item[1])
+    shown = ", ".join(f"{visible(label)} {count(rows)}" for label, rows in ordered[:_SHOWN])
+    return shown + (f" and {len(ordered) - _SHOWN} more" if ordered[_SHOWN:] else "")
+
+
+def _line(code: str, comment: str) -> str:
+    return f"{code.ljust(_COLUMN - 1)} # {comment}" if comment else code
