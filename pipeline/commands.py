@@ -12,14 +12,16 @@ from pipeline.core.files import publish, read_json, write_json
 from pipeline.diff.comment import render_comment
 from pipeline.diff.document import MOST_BYTES, read_difference
 from pipeline.flow.commands import down_command, plan_command, run_command, serve_command
-from pipeline.report.readme import draw_stages, first_table, replace_part
+from pipeline.report.picture import draw_stages
+from pipeline.report.readme import first_table, replace_part
 from pipeline.settings.overlay import overlay_params
 from pipeline.settings.resolve import resolve_params
 
 SETTINGS = Path("params.yaml")
 FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
 RESTORE = f"Run `git checkout -- {PROFILES}` to restore it."
-README, SUMMARY, PAGE = Path("README.md"), Path("data/report.md"), Path("data/report.html")
+README, PICTURE = Path("README.md"), Path("docs/stages.svg")
+SUMMARY, PAGE = Path("data/report.md"), Path("data/report.html")
 
 
 def accept_profiles(tasks: Sequence[str]) -> None:
@@ -39,7 +41,7 @@ def accept_profiles(tasks: Sequence[str]) -> None:
 
 
 def update_readme(arguments: Sequence[str]) -> None:
-    """Rewrite the README's picture from DVC's graph of the stages, and its table from the report.
+    """Rewrite the README's table from the report, and the picture of the stages from DVC's graph.
 
     Raises:
         UsageError: There are arguments, no report yet, or a part of the README is missing.
@@ -48,10 +50,10 @@ def update_readme(arguments: Sequence[str]) -> None:
     if arguments:
         raise UsageError("takes no arguments. Run `python -m pipeline readme`.")
     needs = importlib.import_module("pipeline.repository.graph").stage_needs()  # no other command waits for DVC
-    text = replace_part(_read_text(README), "picture", f"```mermaid\n{draw_stages(needs)}\n```")
-    text = replace_part(text, "results", first_table(_read_report()))
-    with publish(README) as partial:
-        partial.write_text(text, encoding="utf-8")
+    table = replace_part(_read_text(README), "results", first_table(_read_report()))
+    for path, text in {PICTURE: draw_stages(needs), README: table}.items():
+        with publish(path) as partial:
+            partial.write_text(text, encoding="utf-8")
 
 
 def print_results(arguments: Sequence[str]) -> None:
