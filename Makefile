@@ -49,7 +49,7 @@ results: setup  ## print the results of the last run
 
 lock: setup  ## resolve pyproject.toml again into requirements.lock
 	pip install --quiet --disable-pip-version-check pip-tools
-	pip-compile pyproject.toml --extra dev --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
+	pip-compile pyproject.toml --extra dev --extra docs --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet
 	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
 
@@ -57,7 +57,7 @@ clean:  ## remove the environment and the caches of the tools; data and DVC's ca
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 # For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
-.PHONY: study test test-avx2 check readme format \
+.PHONY: study test test-avx2 check docs readme format \
   soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
   bench-diff bench-flow
 
@@ -118,7 +118,11 @@ bench-diff: setup  ## the metric diff on 1,000 and 100,000 test rows
 bench-flow: setup  ## the flow against bare DVC
 	python -m benchmarks.flow
 
-readme: setup  ## rewrite the README's picture and table from the project
+docs: setup  ## make the documentation a site, in site/, with its links checked
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "The documentation: $(CURDIR)/site/index.html (with search: mkdocs serve)"
+
+readme: setup  ## rewrite the README's table and the picture of the stages from the project
 	python -m pipeline readme
 
 format: setup  ## rewrite the code in the house style

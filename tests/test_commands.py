@@ -44,14 +44,14 @@ def test_the_profiles_that_git_keeps_are_not_to_be_reproduced(workspace, capsys)
     assert "dvc repro" not in errors
 
 
-def test_readme_rewrites_its_two_parts(workspace, monkeypatch):
-    marks = "a\n<!-- picture -->\n<!-- /picture -->\nb\n<!-- results -->\nold\n<!-- /results -->\n"
+def test_readme_rewrites_its_table_and_the_picture(workspace, monkeypatch):
+    marks = "a\n<!-- results -->\nold\n<!-- /results -->\nb\n"
     (workspace / "README.md").write_text(marks)
     (workspace / "data/report.md").write_text("# R\n\n| a |\n| - |\n| 1 |\n\nmore\n")
     monkeypatch.setattr("pipeline.repository.graph.stage_needs", lambda: {"x": frozenset()})
     assert main(["readme"]) == 0
-    expected = marks.replace("<!-- picture -->\n", '<!-- picture -->\n```mermaid\nflowchart LR\n    x["x"]\n```\n')
-    assert (workspace / "README.md").read_text() == expected.replace("old", "| a |\n| - |\n| 1 |")
+    assert (workspace / "README.md").read_text() == marks.replace("old", "| a |\n| - |\n| 1 |")
+    assert ">x</text>" in (workspace / "docs/stages.svg").read_text()
     assert main(["readme", "please"]) == 2
 
 
@@ -59,7 +59,7 @@ def test_readme_says_what_it_lacks(workspace, monkeypatch, capsys):
     monkeypatch.setattr("pipeline.repository.graph.stage_needs", lambda: {"x": frozenset()})
     assert main(["readme"]) == 4
     assert "README.md: " in capsys.readouterr().err
-    (workspace / "README.md").write_text("<!-- picture -->\n<!-- /picture -->\n<!-- results -->\n<!-- /results -->\n")
+    (workspace / "README.md").write_text("<!-- results -->\n<!-- /results -->\n")
     assert main(["readme"]) == 2
     assert "data/report.md" in capsys.readouterr().err
 

@@ -14,7 +14,7 @@ from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import publish, read_json, read_utf8
 
 CI = CommandGroup("For CI")
-README = Path("README.md")
+README, PICTURE = Path("README.md"), Path("docs/stages.svg")
 
 
 @CI.command()
@@ -59,15 +59,16 @@ def overlay_command(profile: Path, against: Path | None) -> None:
 
 @CI.command()
 def readme_command() -> None:
-    """Rewrite the README's picture of the stages and its results.
+    """Rewrite the README's results and the picture of the stages.
 
     Raises:
         UsageError: There is no report yet, or a part of the README is missing.
         EnvironmentFault: There is no DVC repository, or no README.
     """
     parts = importlib.import_module("pipeline.report.readme")
+    table = parts.replace_part(read_utf8(README), "results", parts.first_table(read_report()))
     needs = importlib.import_module("pipeline.repository.graph").stage_needs()
-    text = parts.replace_part(read_utf8(README), "picture", f"```mermaid\n{parts.draw_stages(needs)}\n```")
-    text = parts.replace_part(text, "results", parts.first_table(read_report()))
-    with publish(README) as partial:
-        partial.write_text(text, encoding="utf-8")
+    picture = importlib.import_module("pipeline.report.picture").draw_stages(needs)
+    for path, text in {PICTURE: picture, README: table}.items():
+        with publish(path) as partial:
+            partial.write_text(text, encoding="utf-8")
