@@ -120,7 +120,6 @@ def test_only_names_are_templated_into_commands():
     for key in ENTRIES:
         assert set(re.findall(r"\$\{([^}]*)\}", entry(key)["cmd"])) <= {
             "key",
-            "encoder",
             "item.base",
             "item.task",
             "item.arm",
@@ -142,8 +141,8 @@ def test_each_task_is_evaluated_before_the_next_begins_and_inspected_last():
 
 def test_every_section_is_a_stages_and_every_key_is_commented():
     plain, lines = parse_params(TEXT)
-    assert list(parse_params(read("params.yaml"))[0]) == ["encoder", "fetch", *PER_TASK, "report", "sources", "tasks"]
-    assert set(plain) == {"encoder", "fetch", *PER_TASK, *BESIDES, "sources", "encoders", "tasks"}
+    assert list(parse_params(read("params.yaml"))[0]) == ["fetch", *PER_TASK, "report", "sources", "tasks"]
+    assert set(plain) == {"fetch", *PER_TASK, *BESIDES, "sources", "encoders", "tasks"}
     source = TEXT.splitlines()
     for path, number in lines.items():
         stage, _, key = path.partition(".")

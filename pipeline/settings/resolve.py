@@ -29,7 +29,7 @@ _TAKEN_OVER = {
     **{key: "baseline" for key in BaselineParams.model_fields if key != "task"},
     **dict.fromkeys(("near_similarity", "near_shingle"), "validate"),
 }
-TOP_LEVEL = ("encoder", "fetch", *PER_TASK, "corpus", "pretrain", "study", "report", "sources", "encoders", "tasks")
+TOP_LEVEL = ("fetch", *PER_TASK, "corpus", "pretrain", "study", "report", "sources", "encoders", "tasks")
 
 
 Corrections: TypeAlias = Mapping[str, Mapping[str, Correction]]
@@ -53,8 +53,7 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
     raw, lines = parse_params(text)
     problems = Problems()
     check_text_keys(raw, problems)
-    check_keys(raw, TOP_LEVEL, problems)
-    check_encoder(raw.get("encoder"), "encoder", raw, problems)
+    check_keys([key for key in raw if key != "encoder"], TOP_LEVEL, problems)
     resolved: Document = {"fetch": _resolve_sources(raw, problems)}
     tasks = dict(_check_tasks(raw, problems))
     for stage in PER_TASK:
@@ -114,13 +113,23 @@ def _resolve_sources(raw: Document, problems: Problems) -> Document:
 
 def _check_tasks(raw: Document, problems: Problems) -> Iterator[tuple[str, Document]]:
     """Yield the tasks of valid name with their own keys."""
+    if "encoder" in raw:
+        problems.add("encoder", _describe_move(raw["encoder"], submap(raw, "tasks")))
     for task, own in require_map(raw, "tasks", problems).items():
         within = problems.within(f"tasks.{task}")
         if not isinstance(own, dict):
             within.add("", f"must be a map from stages to parameters, found {own!r}")
         elif check_name(task, within):
-            check_keys(own, tuple(PER_TASK), within)
+            check_keys(own, ("encoder", *PER_TASK), within)
+            if "encoder" not in raw:  # else that is the error
+                check_encoder(own.get("encoder"), f"tasks.{task}.encoder", raw, problems)
             yield task, own
+
+
+def _describe_move(encoder: object, tasks: Document) -> str:
+    """Return the error of an encoder of all tasks, as params.yaml once had it, with the lines to write."""
+    lines = ["tasks:", *(line for task in tasks for line in (f"  {task}:", f"    encoder: {encoder}"))]
+    return "\n    ".join(["each task names its own; remove this line, and write instead:", *lines])
 
 
 def _resolve_task(

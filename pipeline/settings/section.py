@@ -76,12 +76,14 @@ def require_map(raw: Document, key: str, problems: Problems) -> Document:
 
 
 def check_encoder(folder: object, key: str, raw: Document, problems: Problems) -> None:
-    """Add an error if no stage makes the folder of an encoder."""
+    """Add an error if the folder of an encoder is missing, or no stage makes it."""
     made = (
         *(f"raw/{name}" for name in submap(raw, "sources")),
         *(f"encoder/{name}" for name in submap(raw, "encoders")),
     )
-    if folder not in made:
+    if folder is None:
+        problems.add(key, f"is missing; add it, one of {', '.join(made)}")
+    elif folder not in made:
         problems.add(key, describe_unknown(str(folder), made, kind="encoder"))
 
 

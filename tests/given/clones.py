@@ -161,10 +161,13 @@ def settings(shas: dict[str, str], text: str) -> str:
         name: {"kind": "package", "package": name, "version": "1.0", "sha256": shas[name], "members": members[name]}
         for name in shas
     }
-    values["encoder"] = "raw/tiny"
     values["tasks"] = {
-        "reviews": {"ingest": {"file": "sample/reviews.csv", "labels": ["negative", "positive"]}},
+        "reviews": {
+            "encoder": "raw/tiny",
+            "ingest": {"file": "sample/reviews.csv", "labels": ["negative", "positive"]},
+        },
         "topics": {
+            "encoder": "raw/tiny",
             "ingest": {"file": "sample/topics.jsonl", "format": "jsonl", "labels": TOPICS},
             "finetune": {"epochs": 1},
         },

@@ -35,7 +35,10 @@ def settings(tasks: dict[str, Sequence[str]], **gates: Any) -> str:
     """Return the project's params with these tasks and few resamples; `gates` replace those of the project."""
     values, _ = parse_params((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["tasks"] = {
-        task: {"ingest": {"file": f"raw/{task}.csv", "labels": list(labels), "keep": ["kind"]}}
+        task: {
+            "encoder": "raw/minilm",
+            "ingest": {"file": f"raw/{task}.csv", "labels": list(labels), "keep": ["kind"]},
+        }
         for task, labels in tasks.items()
     }
     values["evaluate"] |= {"resamples": 500, "slices": ["kind"], "length_edges": [3], "min_slice_rows": 20}

