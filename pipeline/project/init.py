@@ -84,15 +84,17 @@ def fit_task(
     """Return the task that fits the data, after it has read all of them as `ingest` will.
 
     Raises:
-        UsageError: A column is not clear.
+        UsageError: A column is not clear, or there is no encoder.
         DataError: The data break their format, or no rows are left.
     """
     values, _ = parse_params(params)
     sources = submap(values, "sources")
+    if not sources:
+        raise UsageError("params.yaml: no source brings an encoder. Run `init` in a clone whose tasks have one.")
     guess = guess_data(data, _limits(values["ingest"]), text=text, label=label, ask=ask)
     name = name_task(data.resolve(), sources)
     file = name if data.is_dir() else f"{name}/{data.name}"
-    encoder = None if "encoder" in values else f"raw/{next(iter(sources))}"
+    encoder = f"raw/{next(iter(sources))}"
     first = add_entry(params, "tasks", render_guess(name, file, guess, encoder=encoder, limits={}))
     section = resolve_params(first, {})["ingest"][name]
     ingest = IngestParams.model_validate_json(json.dumps(section))

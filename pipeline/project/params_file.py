@@ -16,8 +16,7 @@ _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 def list_encoders(values: Document) -> list[str]:
     """Return the folders below data/ of the encoders that the tasks start from, each once."""
-    folders = [values.get("encoder"), *(task.get("encoder") for task in submap(values, "tasks").values())]
-    return list(dict.fromkeys(str(folder) for folder in folders if folder))
+    return list(dict.fromkeys(str(task.get("encoder")) for task in submap(values, "tasks").values()))
 
 
 def drop_demos(text: str) -> str:

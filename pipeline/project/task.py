@@ -27,19 +27,15 @@ def make_name(words: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", words.lower())[:56].strip("-_") or "task"
 
 
-def render_guess(name: str, file: str, guess: Guess, *, encoder: str | None, limits: Mapping[str, int]) -> str:
+def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Mapping[str, int]) -> str:
     """Return the lines of a task.
 
-    `file` lies below data/raw; `encoder` is a folder below data/, None if all tasks share one; `limits` are keys of
-    `validate` that fit the data where the common ones do not.
+    `file` lies below data/raw; `encoder` is a folder below data/; `limits` are keys of `validate` that fit the data
+    if the common ones do not.
     """
     lines = [
         _line(f"  {name}:", f"{count(sum(guess.counts.values()))} rows: {_describe_counts(guess)}"),
-        *(
-            [_line(f"    encoder: {encoder}", "`python -m pipeline pin OWNER/NAME` adds another of the Hub")]
-            if encoder
-            else []
-        ),
+        _line(f"    encoder: {encoder}", "`python -m pipeline pin OWNER/NAME` adds another of the Hub"),
         "    ingest:",
         f"      file: {spell(file)}",
         *(_line(f"      {key}: {spell(value)}", remark) for key, value, remark in _ingest(guess)),

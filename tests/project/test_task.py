@@ -19,12 +19,13 @@ PLAIN = Guess(None, Layout("delimited", "utf-8", ",", '"'), "body", "team", ["a"
 
 
 def task(guess: Guess, **limits: int):
-    block = render_guess("own", "own/x.csv", guess, encoder=None, limits=limits)
+    block = render_guess("own", "own/x.csv", guess, encoder="raw/e5", limits=limits)
     return parse_params(add_entry("tasks:\n", "tasks", block))[0]["tasks"]["own"]
 
 
 def test_what_the_common_sections_have_is_not_repeated():
-    assert task(PLAIN) == {"ingest": {"file": "own/x.csv", "text": "body", "label": "team", "labels": ["a", "b"]}}
+    ingest = {"file": "own/x.csv", "text": "body", "label": "team", "labels": ["a", "b"]}
+    assert task(PLAIN) == {"encoder": "raw/e5", "ingest": ingest}
 
 
 def test_all_that_differs():
@@ -33,6 +34,7 @@ def test_all_that_differs():
         labels=None, threshold=Threshold(at=0.5, above="high", otherwise="low"), split="part", unlabelled=3,
     )  # fmt: skip
     assert task(guess, min_rows=7) == {
+        "encoder": "raw/e5",
         "ingest": {
             "file": "own/x.csv", "files": {"train": ["data/train-*.parquet"]}, "delimiter": "\t", "quote": "",
             "encoding": "cp1252", "text": "body", "label": "team",
@@ -57,7 +59,7 @@ def test_any_label_and_any_column(labels, column):
 
 def test_a_threshold_is_offered_for_numbers_alone():
     def block(labels):
-        return render_guess("own", "x", PLAIN._replace(labels=labels), encoder=None, limits={})
+        return render_guess("own", "x", PLAIN._replace(labels=labels), encoder="raw/e5", limits={})
 
     assert "# threshold: {at: 3, " in block(["1", "2", "3", "4", "5"])
     assert "threshold" not in block(["0", "1"]) + block(["a", "b", "3"])
