@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.core.command_line import Parser
 from pipeline.core.errors import FAULT_CODE, PipelineError, Stopped
-from pipeline.flow.settings import SECRET, make_run_environment
+from pipeline.flow.settings import make_run_environment
 from pipeline.repository.plan import (
     list_affected,
     plan_to_json,
@@ -96,8 +96,9 @@ def serve_command(words: Sequence[str]) -> None:
     """
     parser = Parser(prog="python -m pipeline serve", description="Start server, deployments and worker.")
     parser.add_argument("--port", type=int, default=4200, help="port of the server on 127.0.0.1 (default: 4200)")
-    url = importlib.import_module("pipeline.flow.service").start_service(parser.parse_args(words).port)
-    print(f"{url} shows the runs; log in with the contents of {SECRET}. Run `make down` to stop it.")
+    port = parser.parse_args(words).port
+    for line in importlib.import_module("pipeline.flow.service").start_service(port):
+        print(line, flush=True)
 
 
 def down_command(words: Sequence[str]) -> None:
@@ -107,7 +108,8 @@ def down_command(words: Sequence[str]) -> None:
         UsageError: An argument is given.
     """
     Parser(prog="python -m pipeline down", description="Stop what `serve` has started.").parse_args(words)
-    print("stopped" if importlib.import_module("pipeline.flow.service").stop_service() else "nothing was running")
+    for line in importlib.import_module("pipeline.flow.service").stop_service():
+        print(line, flush=True)
 
 
 def _add_targets(parser: argparse.ArgumentParser) -> None:
