@@ -88,7 +88,8 @@ def test_deps_are_the_inputs_and_outs_the_outputs(stage):
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in RESOLVED])
 def test_a_stage_depends_on_its_own_section_and_its_own_code(stage):
     per_name = bool({"foreach", "matrix"} & set(DVC["stages"][stage]))
-    section = f"{stage}.${{key}}" if per_name else stage
+    name = "item" if stage == "track" else "key"  # the others are for each key of a map
+    section = f"{stage}.${{{name}}}" if per_name else stage
     assert entry(stage)["params"] == [{"data/params.json": [section]}, {"data/code.json": [stage]}]
     assert per_name == (stage not in WHOLE)
 
@@ -97,6 +98,7 @@ def test_only_names_are_templated_into_commands():
     for stage in STAGES:
         assert set(re.findall(r"\$\{([^}]*)\}", entry(stage)["cmd"])) <= {
             "key",
+            "item",
             "encoder",
             "item.base",
             "item.task",
@@ -108,7 +110,7 @@ def test_only_names_are_templated_into_commands():
 def test_every_section_is_a_stages_and_every_key_is_commented():
     plain, lines = parse_params(TEXT)
     assert list(plain) == [
-        "encoder", "fetch", *PER_TASK, *BESIDES, "sources", "encoders", "tasks",
+        "encoder", "fetch", *PER_TASK, *BESIDES, "track", "sources", "encoders", "tasks",
     ]  # fmt: skip
     source = TEXT.splitlines()
     for path, number in lines.items():

@@ -1,0 +1,1 @@
+"""What a tracker of experiments is told of a run."""
