@@ -111,7 +111,8 @@ def test_deps_are_the_inputs_and_outs_the_outputs(key):
 def test_a_stage_depends_on_its_own_section_and_its_own_code(key):
     stage, whole = ENTRIES[key]
     per_name = bool({"foreach", "matrix"} & set(whole))
-    section = f"{stage}.${{key}}" if per_name else stage
+    name = "item" if stage == "track" else "key"  # the others are for each key of a map
+    section = f"{stage}.${{{name}}}" if per_name else stage
     assert entry(key)["params"] == [{"data/params.json": [section]}, {"data/code.json": [stage]}]
     assert per_name == (stage not in WHOLE)
 
@@ -120,6 +121,7 @@ def test_only_names_are_templated_into_commands():
     for key in ENTRIES:
         assert set(re.findall(r"\$\{([^}]*)\}", entry(key)["cmd"])) <= {
             "key",
+            "item",
             "item.base",
             "item.task",
             "item.arm",
@@ -141,8 +143,8 @@ def test_each_task_is_evaluated_before_the_next_begins_and_inspected_last():
 
 def test_every_section_is_a_stages_and_every_key_is_commented():
     plain, lines = parse_params(TEXT)
-    assert list(parse_params(read("params.yaml"))[0]) == ["fetch", *PER_TASK, "report", "sources", "tasks"]
-    assert set(plain) == {"fetch", *PER_TASK, *BESIDES, "sources", "encoders", "tasks"}
+    assert list(parse_params(read("params.yaml"))[0]) == ["fetch", *PER_TASK, "report", "track", "sources", "tasks"]
+    assert set(plain) == {"fetch", *PER_TASK, *BESIDES, "track", "sources", "encoders", "tasks"}
     source = TEXT.splitlines()
     for path, number in lines.items():
         stage, _, key = path.partition(".")

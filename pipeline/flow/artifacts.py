@@ -16,14 +16,18 @@ from prefect.artifacts import (
 
 from pipeline.core.progress import LINE
 from pipeline.repository.outputs import list_pages, read_metrics
-from pipeline.repository.plan import PlannedStage, plan_to_markdown
+from pipeline.repository.plan import PlannedStage, format_duration, plan_to_markdown
 from pipeline.run.ending import StageEnd, ends_to_markdown
 
 
 def show_plan(plan: Sequence[PlannedStage]) -> None:
-    """Show what the run is going to do."""
+    """Show what the run is going to do, and the unchanged stages as one table: they have no tasks."""
+    unchanged = [stage for stage in plan if stage.verdict == "unchanged"]
+    link = f"\n\n[{len(unchanged)} unchanged](/artifacts/key/unchanged)" if unchanged else ""
     with warn_of_client("the plan could not be shown"):
-        create_markdown_artifact(plan_to_markdown(plan), key="plan", description="What this run is going to do.")
+        create_markdown_artifact(plan_to_markdown(plan) + link, key="plan", description="What this run is going to do.")
+        if unchanged:
+            _show_unchanged(unchanged)
 
 
 def show_results(plan: Sequence[PlannedStage], ends: Mapping[str, StageEnd]) -> None:
@@ -73,6 +77,20 @@ class StageLog:
                 self._artifact = cast(UUID, create_progress_artifact(percent, key=key, description=description))
             else:
                 update_progress_artifact(self._artifact, percent, description=description)
+
+
+def _show_unchanged(stages: Sequence[PlannedStage]) -> None:
+    rows = [
+        {
+            "stage": stage.name,
+            "state": stage.verdict,
+            "recent": "" if stage.seconds is None else format_duration(stage.seconds),
+        }
+        for stage in stages
+    ]
+    spared = format_duration(sum(stage.seconds or 0.0 for stage in stages))
+    why = f"Their commands, inputs, parameters and outputs are as in dvc.lock; a run of them all lately took {spared}."
+    create_table_artifact(rows, key="unchanged", description=why)
 
 
 def _artifact_key(stage: str) -> str:

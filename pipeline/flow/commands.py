@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipeline.core.errors import FAULT_CODE, PipelineError, Stopped
-from pipeline.flow.settings import SECRET, make_run_environment
+from pipeline.flow.settings import make_run_environment
 from pipeline.repository.lock_file import repair
 from pipeline.repository.plan import (
     PlannedStage,
@@ -81,10 +81,11 @@ def serve_flow(port: int) -> None:
         UsageError: The service runs already.
         EnvironmentFault: A part did not start.
     """
-    url = importlib.import_module("pipeline.flow.service").start_service(port)
-    print(f"{url} shows the runs; log in with the contents of {SECRET}. Run `make down` to stop it.")
+    for line in importlib.import_module("pipeline.flow.service").start_service(port):
+        print(line, flush=True)
 
 
 def stop_serving() -> None:
     """Stop what `serve` has started."""
-    print("stopped" if importlib.import_module("pipeline.flow.service").stop_service() else "nothing was running")
+    for line in importlib.import_module("pipeline.flow.service").stop_service():
+        print(line, flush=True)

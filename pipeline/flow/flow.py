@@ -17,8 +17,9 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.exceptions import TerminationSignal
 from prefect.settings import get_current_settings
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Cancelled, Cancelling, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipeline.core.errors import EnvironmentFault, PipelineError, UsageError
@@ -68,6 +69,9 @@ def transferline(
         return Failed(name=type(error).__name__, message=str(error))
     except KeyboardInterrupt:
         return Cancelled(message="stopped by Ctrl-C")
+    except TerminationSignal:  # the worker's, as a rule: it sets the run's last state after this process has ended
+        _note_state(Cancelling(message="every stage has been stopped"))
+        raise
     except Exception as error:  # a fault of this code: the run ends as failed, and the command exits with 70
         get_run_logger().exception("the run broke")
         return Failed(name="Broken", message=f"a fault of the pipeline itself, {error!r}. Report it with the log.")
@@ -153,6 +157,13 @@ def _is_cancelled() -> bool:
     with warn_of_client("the state of the run could not be read"), get_client(sync_client=True) as client:
         state = client.read_flow_run(context.flow_run.id).state
     return state is not None and (state.is_cancelling() or state.is_cancelled())
+
+
+def _note_state(state: State[None]) -> None:
+    """Have Prefect's log end with `state`, and not with the one in which the run began; the server is not told."""
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None:
+        context.flow_run.state = state
 
 
 def _publish(state: State[None], how: Publish) -> None:

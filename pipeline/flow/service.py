@@ -7,29 +7,33 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
-from typing import cast
 
 import psutil
-from prefect.automations import Automation, EventTrigger, Posture
-from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ChangeFlowRunState
+from prefect.context import refresh_global_settings_context
 
 from pipeline.core.command import read_output
 from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.core.files import publish, write_json
+from pipeline.flow.configuration import (
+    POOL,
+    SECONDS_WITHOUT_HEARTBEAT,
+    crash_zombies,
+    create_pool,
+    describe_deployments,
+    wait_for_worker,
+)
 from pipeline.flow.server import wait_for_server
 from pipeline.flow.settings import HOME, SECRET, STATE, list_live_processes, make_server_environment, read_state
 
-POOL = "transferline"
+PARTS = ("server", "worker")  # in the order in which they start, and in which `STATE` names their processes
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 SECONDS_TO_STOP = 15.0
-SECONDS_WITHOUT_HEARTBEAT = 120
 
 
-def start_service(port: int) -> str:
-    """Start server, deployments and worker, on loopback and behind a password; return the server's address.
+def start_service(port: int) -> Iterator[str]:
+    """Start server, deployments and worker, on loopback and behind a password; yield a line as each step is done.
 
     Raises:
         UsageError: The service runs already, or the port cannot be used.
@@ -40,53 +44,49 @@ def start_service(port: int) -> str:
     _require_free(port)
     _create_secret()
     url = f"http://127.0.0.1:{port}"
-    environment = {**os.environ, **make_server_environment(url)}
-    processes = [_start("server", ["server", "start", "--host", "127.0.0.1", "--port", str(port)], environment)]
+    os.environ.update(make_server_environment(url))
+    refresh_global_settings_context()
+    processes: list[subprocess.Popen[bytes]] = []
     try:
-        _require_server(url, processes[0])
-        _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
-        _prefect(["work-pool", "set-concurrency-limit", POOL, "1"], environment)
-        _prefect(["--no-prompt", "deploy", "--all"], environment)
-        read_output([sys.executable, "-m", "pipeline.flow.service"], env=environment)
-        processes.append(_start("worker", ["worker", "start", "--pool", POOL], environment))
+        yield from _start_parts(url, processes)
+        started = [[process.pid, psutil.Process(process.pid).create_time()] for process in processes]
+        write_json(STATE, {"url": url, "processes": started})
     except BaseException:  # a Ctrl-C too: no part of a service stays behind
         _stop([process.pid for process in processes])
         raise
-    started = [[process.pid, psutil.Process(process.pid).create_time()] for process in processes]
-    write_json(STATE, {"url": url, "processes": started})
-    return url
+    yield f"Open {url} and log in with this line, which {SECRET} keeps:"
+    yield SECRET.read_text(encoding="utf-8")
+    yield "Stop it with `make down`."
 
 
-def stop_service() -> bool:
-    """Stop what `start_service` has started, with all processes below it; return whether anything was running."""
+def stop_service() -> Iterator[str]:
+    """Stop what `start_service` has started, with all processes below it; yield a line for each part."""
     running = list_live_processes()
+    recorded = read_state() if STATE.is_file() else {"processes": []}
     _stop(running)
+    for part, (pid, _) in zip(PARTS, recorded["processes"], strict=False):
+        yield f"{part}: process {pid} {'stopped' if pid in running else 'had ended already'}"
     STATE.unlink(missing_ok=True)
-    return bool(running)
+    yield f"the history of runs and the password stay in {HOME}" if running else "nothing was running"
 
 
-def crash_zombies(seconds: float = SECONDS_WITHOUT_HEARTBEAT) -> None:
-    """Have the server mark a run as crashed if it sends no heartbeat for so long: a killed run cannot report itself.
-
-    Source: https://docs.prefect.io/v3/advanced/detect-zombie-flows
-    """
-    name = "Crash zombie flows"
-    with suppress(ValueError):
-        cast(Automation, Automation.read(name=name)).delete()
-    ends = ("heartbeat", "Completed", "Failed", "Cancelled", "Crashed")
-    Automation(
-        name=name,
-        trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
-            expect={f"prefect.flow-run.{end}" for end in ends},
-            match={"prefect.resource.id": ["prefect.flow-run.*"]},
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=seconds),
-        ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: its process was killed")],
-    ).create()
+def _start_parts(url: str, processes: list[subprocess.Popen[bytes]]) -> Iterator[str]:
+    """Start the parts and add their processes to `processes`."""
+    database = f"the one of {DATABASE}" if DATABASE in os.environ else f"{HOME / 'prefect.db'}, created if missing"
+    yield f"server: starting; log {HOME / 'server.log'}, database {database}"
+    processes.append(_start("server", ["server", "start", "--host", "127.0.0.1", "--port", url.rpartition(":")[2]]))
+    _require("server", wait_for_server(url, processes[0]))
+    yield f"server: answers at {url}"
+    create_pool()
+    yield f"work pool: {POOL}, one run at a time"
+    read_output([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"])
+    yield "deployments: as prefect.yaml has them"
+    crash_zombies()
+    yield f"automation: a run without a heartbeat for {SECONDS_WITHOUT_HEARTBEAT} s is marked as crashed"
+    processes.append(_start("worker", ["worker", "start", "--pool", POOL]))
+    _require("worker", wait_for_worker(processes[1]))
+    yield f"worker: waits for runs; log {HOME / 'worker.log'}"
+    yield from (f"deployment: {line}" for line in describe_deployments())
 
 
 def _create_secret() -> None:
@@ -108,25 +108,19 @@ def _require_free(port: int) -> None:
         raise UsageError(f"port {port}: not free, {error}. Choose another --port.") from error
 
 
-def _start(name: str, words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(name: str, words: Sequence[str]) -> subprocess.Popen[bytes]:
     with (HOME / f"{name}.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "prefect", *words], env=environment, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            [sys.executable, "-m", "prefect", *words], start_new_session=True, stdin=subprocess.DEVNULL, stdout=log,
+            stderr=subprocess.STDOUT,
         )  # fmt: skip
 
 
-def _require_server(url: str, server: subprocess.Popen[bytes]) -> None:
-    if wait_for_server(url, server):
-        return
-    raise EnvironmentFault(
-        f"Prefect's server did not start at {url}. Read {HOME / 'server.log'}, then run again, perhaps with another "
-        "--port."
-    )
-
-
-def _prefect(words: Sequence[str], environment: Mapping[str, str]) -> None:
-    read_output([sys.executable, "-m", "prefect", *words], env=environment)
+def _require(part: str, started: bool) -> None:
+    if not started:
+        raise EnvironmentFault(
+            f"Prefect's {part} did not start. Read {HOME / part}.log, then run again, perhaps with another --port."
+        )
 
 
 def _stop(pids: Sequence[int]) -> None:
@@ -144,7 +138,3 @@ def _runs(pid: int) -> bool:
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     return bool(psutil.pid_exists(pid))
-
-
-if __name__ == "__main__":
-    crash_zombies()

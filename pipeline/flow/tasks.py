@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 
+from pipeline.flow.arrows import Arrows
 from pipeline.flow.artifacts import StageLog
 from pipeline.repository.durations import record_duration
 from pipeline.repository.plan import PlannedStage, format_duration
@@ -30,12 +31,13 @@ DELAYS = {"network": (5.0, 20.0, 60.0), "cpu": (1.0, 2.0, 4.0, 8.0), "gpu": (1.0
 
 
 class StageTasks:
-    """The tasks that Prefect shows for the stages of a run."""
+    """The tasks that Prefect shows for the stages of a run: one for each that is not unchanged."""
 
     def __init__(self, running: RunningStages) -> None:
         """Nothing is shown yet; stages that run are started through `running`."""
         self._running = running
         self._futures: dict[str, PrefectFuture[Any]] = {}
+        self._arrows = Arrows()
 
     def begin(self, stage: PlannedStage, environment: Mapping[str, str], ends: Mapping[str, StageEnd]) -> None:
         """Run a stage in a task; its end is then put into `running.ended`, whatever happens."""
@@ -58,16 +60,20 @@ class StageTasks:
         self._submit(stage, work, ends).add_done_callback(settle)
 
     def show(self, stage: PlannedStage, end: StageEnd, ends: Mapping[str, StageEnd]) -> None:
-        """Show a stage that ended without running."""
-        self._submit(stage, lambda: end, ends)
+        """Show a stage that ended without running; an unchanged one is no task, and arrows pass through it."""
+        if end.state == "Unchanged":
+            self._arrows.pass_through(stage.name, stage.needs)
+        else:
+            self._submit(stage, lambda: end, ends)
 
     def _submit(
         self, stage: PlannedStage, work: Callable[[], StageEnd], ends: Mapping[str, StageEnd]
     ) -> PrefectFuture[Any]:
         """Submit a task behind the tasks of the stages it needs, even of those that failed: Prefect decides nothing."""
         needs = (need for need in stage.needs if need in ends and STATES[ends[need].state] is not Cancelled)
-        before = [allow_failure(self._futures[need]) for need in needs]
-        future: PrefectFuture[Any] = _stage.submit(stage.name, work, return_state=False, wait_for=before)
+        before = [allow_failure(self._futures[need]) for need in self._arrows.add(stage.name, needs)]
+        named = _stage.with_options(name=stage.name)  # until a task begins, Prefect shows the name of its function
+        future: PrefectFuture[Any] = named.submit(stage.name, work, return_state=False, wait_for=before)
         self._futures[stage.name] = future
         return future
 

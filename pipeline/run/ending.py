@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.core.errors import Busy, EnvironmentFault
 from pipeline.core.format import escape_markdown, markdown_table
-from pipeline.repository.plan import PlannedStage, format_duration
+from pipeline.repository.plan import PlannedStage, format_duration, join_reasons
 
 EndState = Literal["Ran", "Restored", "Unchanged", "Blocked", "Failed", "Cancelled"]
 # DVC's exit code is 255 after any failure; its output says more.
@@ -59,11 +59,11 @@ def describe_end(name: str, end: StageEnd) -> str:
 
 
 def ends_to_markdown(plan: Sequence[PlannedStage], ends: Mapping[str, StageEnd]) -> str:
-    """Return the ends of all stages that were not unchanged as a GitHub table, then a line of totals."""
+    """Return the ends of all stages but those that were planned as unchanged and are, as a GitHub table with totals."""
     rows = [
         [escape_markdown(text) for text in _row(stage, ends[stage.name])]
         for stage in plan
-        if ends[stage.name].state != "Unchanged"
+        if (stage.verdict, ends[stage.name].state) != ("unchanged", "Unchanged")
     ]
     table = markdown_table(("Stage", "End", "Took", "Recent", "Why"), rows, right=(2, 3))
     return f"{table}\n{summarize_ends(ends)}" if rows else summarize_ends(ends)
@@ -77,4 +77,4 @@ def summarize_ends(ends: Mapping[str, StageEnd]) -> str:
 
 def _row(stage: PlannedStage, end: StageEnd) -> tuple[str, str, str, str, str]:
     took, recent = (format_duration(seconds) if seconds else "" for seconds in (end.seconds, stage.seconds))
-    return stage.name, end.state, took, recent, end.why
+    return stage.name, end.state, took, recent, end.why or join_reasons(stage.reasons)

@@ -20,8 +20,9 @@ from pipeline.settings.section import (
     require_map,
 )
 from pipeline.settings.sources import FetchParams, HubSource, PackageSource
-from pipeline.settings.study_cells import resolve_study
+from pipeline.settings.study import resolve_study
 from pipeline.settings.task import PER_TASK, BaselineParams, ReportParams
+from pipeline.settings.track import resolve_track
 
 SOURCE_KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
 # The keys of `inspect` that are those of other sections, with these sections.
@@ -29,7 +30,7 @@ _TAKEN_OVER = {
     **{key: "baseline" for key in BaselineParams.model_fields if key != "task"},
     **dict.fromkeys(("near_similarity", "near_shingle"), "validate"),
 }
-TOP_LEVEL = ("fetch", *PER_TASK, "corpus", "pretrain", "study", "report", "sources", "encoders", "tasks")
+TOP_LEVEL = ("fetch", *PER_TASK, "corpus", "pretrain", "study", "report", "track", "sources", "encoders", "tasks")
 
 
 Corrections: TypeAlias = Mapping[str, Mapping[str, Correction]]
@@ -38,9 +39,9 @@ Corrections: TypeAlias = Mapping[str, Mapping[str, Correction]]
 def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Corrections | None = None) -> Document:
     """Return the sections of a whole params.yaml as the stages read them.
 
-    `{stage: {name: section}}` for stages that run once for each source, task, encoder, arm or cell: `fetch`, the stages
-    of a task, `pretrain`, `start`, `rival` and `study`; `{stage: section}` for `corpus`, `transfer` and `report`. The
-    sections of pretraining and of the study are there only if `corpus`, `encoders` and `study` are.
+    `{stage: {name: section}}` for stages that run once for each source, task, encoder, arm, cell or tracker: `fetch`,
+    the stages of a task, `pretrain`, `start`, `rival`, `study` and `track`; `{stage: section}` for `corpus`, `transfer`
+    and `report`. The sections of pretraining and of the study are there only if `corpus`, `encoders` and `study` are.
 
     A task's section is the stage's section, with the task's own keys in place of the common ones, `task` with its
     name, and what comes from elsewhere: for `ingest`, `corrected` with the corrections of its file (`corrections` is by
@@ -73,6 +74,8 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
     report = require_map(raw, "report", problems)
     refuse_derived(report, covered, problems.within("report"))
     resolved["report"] = check_section(ReportParams, {**report, **covered}, problems.within("report"))
+    encoders = {task: own.get("encoder") for task, own in tasks.items()}
+    resolved["track"] = resolve_track(raw, resolved, encoders, problems)
     for task in tasks:
         slices = problems.within(f"tasks.{task}.evaluate.slices")
         _check_slices(resolved["ingest"][task], resolved["evaluate"][task], slices)

@@ -1,9 +1,6 @@
 """report: the JSON documents of all stages -> a page for people, a Markdown summary for Git, a card per model."""
 
-from pathlib import Path
-
-from pipeline.core.errors import EnvironmentFault
-from pipeline.core.files import publish, read_json
+from pipeline.core.files import publish, read_json, read_utf8
 from pipeline.core.stage import In, Out
 from pipeline.report.cards import classifier_card
 from pipeline.report.page import TEMPLATES, page_html
@@ -36,7 +33,7 @@ def run(
     tasks = [Task(name, *(read_json(folder / f"{name}.json") for folder in folders)) for name in params.tasks]
     study = read_json(transfer) if transfer else None
     encoders = [read_json(pretraining / f"{name}.json") for name in params.encoders] if pretraining else []
-    texts = {name: _read_text(templates / name) for name in TEMPLATES}
+    texts = {name: read_utf8(templates / name) for name in TEMPLATES}
     html = page_html(texts, params.title, tasks, worst=params.worst, transfer=study, encoders=encoders)
     markdown = summary_markdown(params.title, tasks, study, encoders)
     for path, text in ((page, html), (summary, markdown)):
@@ -47,15 +44,3 @@ def run(
         for task in tasks:
             card = classifier_card(task, params.cards[task.name])
             (partial / f"{task.name}.md").write_text(card, encoding="utf-8")
-
-
-def _read_text(path: Path) -> str:
-    """Return the text of a template.
-
-    Raises:
-        EnvironmentFault: It is missing or not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EnvironmentFault(f"report: template not readable: {path}: {error}. Restore it from Git.") from error

@@ -81,17 +81,40 @@ def test_every_affected_stage_runs_once_and_the_result_is_that_of_dvc_repro(tmp_
         project_.write("in.txt", "ozone")
     output = project.run(*RUN, env=traced)
     run = run_of(api, output)
-    assert api.ends(run["id"]) == {
-        "left": "Ran", "right": "Ran", "first": "Ran", "behind": "Unchanged", "both": "Ran", "page": "Unchanged",
-    }  # fmt: skip
+    assert api.ends(run["id"]) == dict.fromkeys(("left", "right", "first", "both"), "Ran")
+    assert "| behind | Unchanged |" in api.artifacts(run["id"])["results"]
     assert [runs(project, name) for name in ("behind", "both", "page")] == [1, 2, 1]
     project.write("in.txt", "one")
     output = project.run(*RUN, env=traced)
     run = run_of(api, output)
-    assert set(api.ends(run["id"]).values()) == {"Restored", "Unchanged"}
+    assert set(api.ends(run["id"]).values()) == {"Restored"}
     assert project.read("dvc.lock") == other.read("dvc.lock")
     assert project.run(*RUN, env=traced) == "nothing changed: 6 unchanged\n"
     project.run("dvc", "repro")
+
+
+CHAINS = """
+stages:
+  a: {cmd: cp in.txt a, deps: [in.txt], outs: [a]}
+  first: {cmd: head -c 1 a > first, deps: [a], outs: [first]}
+  behind: {cmd: cp first behind, deps: [first], outs: [behind]}
+  last: {cmd: cat a behind > last, deps: [a, behind], outs: [last]}
+  other: {cmd: cp other.txt other, deps: [other.txt], outs: [other]}
+"""
+
+
+def test_only_affected_stages_are_tasks_and_the_others_are_one_table(tmp_path, traced, api):
+    project = Project(tmp_path, {"dvc.yaml": CHAINS, "in.txt": "one", "other.txt": "one"})
+    project.run("dvc", "repro")
+    project.write("in.txt", "ozone")
+    run = run_of(api, project.run(*RUN, env=traced))["id"]
+    assert api.ends(run) == dict.fromkeys(("a", "first", "last"), "Ran")
+    assert api.arrows(run) == {("a", "first"), ("first", "last")}
+    assert {name.split("-")[0] for name in api.names(run)} == {"a", "first", "last"}  # before a task begins, too
+    shown = api.artifacts(run)
+    assert [(row["stage"], row["state"]) for row in json.loads(shown["unchanged"])] == [("other", "unchanged")]
+    assert "| behind | Unchanged |" in shown["results"]
+    assert "(/artifacts/key/unchanged)" in shown["plan"]
 
 
 FAILING = """

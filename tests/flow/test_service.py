@@ -87,6 +87,7 @@ def test_a_run_is_cancelled_at_the_server_and_runs_again(served):
         api.post(f"flow_runs/{cancelled}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
     until(lambda: all(gone(pid) for pid in mine), seconds=10)  # the promise
     assert ended(api, run) == "Cancelled"
+    assert "Finished in state Running" not in project.read(".prefect/worker.log")
     project.write("quick", "")
     commit(project, "Quickly")
     again = start(api, "on-demand")
@@ -100,7 +101,7 @@ def test_a_killed_run_is_called_crashed_once_its_heartbeat_has_stopped(served):
     project, api = served
     (project.root / "quick").unlink(missing_ok=True)
     project.write("in.txt", "three")
-    shorter = "from pipeline.flow.service import crash_zombies; crash_zombies(12)"
+    shorter = "from pipeline.flow.configuration import crash_zombies; crash_zombies(12)"
     known = {"PREFECT_API_URL": api._url, "PREFECT_API_AUTH_STRING": project.read(".prefect/auth")}
     project.run("python", "-c", shorter, env={**ENVIRONMENT, **known})
     process = project.start("python", "-m", "pipeline", "run", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -161,6 +161,20 @@ class Api:
         tasks = self.post("task_runs/filter", task_runs={"flow_run_id": {"any_": [run]}})
         return {task["name"]: task["state"]["name"] for task in tasks if task["state"]}
 
+    def arrows(self, run: str) -> set[tuple[str, str]]:
+        """Return the pairs of tasks of a run of which the second is drawn behind the first."""
+        tasks = self.post("task_runs/filter", task_runs={"flow_run_id": {"any_": [run]}})
+        names = {task["id"]: task["name"] for task in tasks}
+        return {
+            (names[before["id"]], task["name"]) for task in tasks for before in task["task_inputs"].get("wait_for", [])
+        }
+
+    def names(self, run: str) -> set[str]:
+        """Return all names that the tasks of a run have had."""
+        related = {"id": [f"prefect.flow-run.{run}"]}
+        page = self.post("events/filter", filter={"event": {"prefix": ["prefect.task-run."]}, "related": related})
+        return {event["resource"]["prefect.resource.name"] for event in page["events"]}
+
     def artifacts(self, run: str) -> dict[str, Any]:
         artifacts = self.post("artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
         return {artifact["key"]: artifact["data"] for artifact in artifacts}

@@ -30,14 +30,19 @@ def serving(root: Path, **more: str) -> Iterator[tuple[Project, Api]]:
     environment = {**ENVIRONMENT, "PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "1", **more}
     try:
         output = project.run(*PIPELINE, "serve", "--port", str(port), env={**environment, **COVERAGE})
-        assert f"http://127.0.0.1:{port}" in output
         auth = project.read(".prefect/auth")
+        steps = [line.partition(":")[0] for line in output.splitlines()]
+        parts = ["server", "server", "work pool", "deployments", "automation", "worker", "deployment", "deployment"]
+        assert steps[: len(parts)] == parts
+        assert f"http://127.0.0.1:{port}" in output
+        assert auth in output.splitlines()
         yield project, Api({"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_API_AUTH_STRING": auth})
     finally:
         state_file = project.root / ".prefect/service.json"
         processes = json.loads(state_file.read_text())["processes"] if state_file.exists() else []
         family = [member.pid for pid, _ in processes for member in tree(pid)]
-        project.run(*PIPELINE, "down", env={**ENVIRONMENT, **COVERAGE})
+        output = project.run(*PIPELINE, "down", env={**ENVIRONMENT, **COVERAGE})
+        assert all(f"process {pid}" in output for pid, _ in processes)
         until(lambda: all(gone(pid) for pid in family))
         assert project.run(*PIPELINE, "down") == "nothing was running\n"
 

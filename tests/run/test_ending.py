@@ -2,7 +2,7 @@ import functools
 
 import pytest
 
-from pipeline.repository.plan import PlannedStage
+from pipeline.repository.plan import PlannedStage, StageReason
 from pipeline.run.ending import StageEnd, describe_end, ends_to_markdown, parse_line, summarize_ends
 
 
@@ -37,8 +37,9 @@ def test_only_busy_and_environment_faults_are_retried():
 
 
 def test_the_ends_in_words_and_as_a_table():
+    why = (StageReason("upstream", "a"),)
     plan = [
-        PlannedStage(name, "run", (), (), "cpu", seconds) for name, seconds in (("a", 2.0), ("b|c", None), ("d", 1.0))
+        PlannedStage(name, "run", why, (), "cpu", seconds) for name, seconds in (("a", 2.0), ("b|c", None), ("d", 1.0))
     ]
     ends = {
         "a": StageEnd("Ran", seconds=3.0),
@@ -50,10 +51,12 @@ def test_the_ends_in_words_and_as_a_table():
     head, marks, *rows, empty, totals = ends_to_markdown(plan, ends).splitlines()
     assert head.count("|") == marks.count("|") == 6
     assert rows == [
-        "| a | Ran | 3.0 s | 2.0 s |  |",
+        "| a | Ran | 3.0 s | 2.0 s | after a |",
         "| b&#124;c | Failed |  |  | its command failed with exit code 3 |",
+        "| d | Unchanged |  | 1.0 s | after a |",
     ]
     assert empty == ""
     assert totals == summarize_ends(ends) == "1 ran, 1 failed, 1 unchanged"
-    assert ends_to_markdown(plan[2:], {"d": ends["d"]}) == "1 unchanged"
+    planned = PlannedStage("d", "unchanged", (), (), "cpu", 1.0)
+    assert ends_to_markdown([planned], {"d": ends["d"]}) == "1 unchanged"
     assert summarize_ends({}) == "no stages"

@@ -1,0 +1,167 @@
+"""Runs sent to a real MLflow server; the stage `track` and its settings are tested here too.
+
+Skipped without the client (`pip install mlflow-skinny`) or a server: the program `mlflow` of the whole package, perhaps
+of another environment (`PATH=OTHER/bin:$PATH`), since it wants an older pyarrow.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pipeline.core.errors import EnvironmentFault
+from pipeline.core.files import sha256, write_json
+from pipeline.settings.track import TrackParams
+from pipeline.stages.track import run
+from tests.given.projects import ENVIRONMENT, free_port, until
+from tests.track.test_task_record import HISTORY
+
+SETTINGS = {"encoder": "raw/minilm", "finetune": {"epochs": 3, "learning_rate": 0.0003}}
+
+
+@contextmanager
+def serving(folder: Path):
+    """Run MLflow's server on loopback, with its database and its artifacts in `folder`; yield its address."""
+    program, port = shutil.which("mlflow"), free_port()
+    if program is None:
+        pytest.skip("the program mlflow is not installed")
+    words = [program, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    stores = [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/runs.db",
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+    ]
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONPATH"}
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [*words, *stores], env={**environment, "MLFLOW_DISABLE_TELEMETRY": "true"}, stdout=log, stderr=log,
+            cwd=folder, start_new_session=True,
+        )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: server.poll() is not None or answers(url), seconds=300)
+        if server.poll() is not None:
+            pytest.skip(f"mlflow has no server here: {(folder / 'log').read_text()[-200:]}")
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(60)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    pytest.importorskip("mlflow", reason="pip install mlflow-skinny")
+    with serving(tmp_path_factory.mktemp("mlflow")) as url:
+        yield url
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Write what the stages before `track` write of two tasks."""
+    for task, accuracy in (("spam", 0.9), ("reviews", 0.8)):
+        write_json(tmp_path / f"metrics/{task}.json", {"accuracy": accuracy, "accuracy_low": 0.7, "gain_low": None})
+        write_json(tmp_path / f"history/{task}.json", HISTORY)
+        (tmp_path / f"model/{task}").mkdir(parents=True)
+        (tmp_path / f"model/{task}/model.safetensors").write_bytes(task.encode())
+    for name in ("report.html", "report.md"):
+        (tmp_path / name).write_text(f"the {name}")
+    folders = {name: tmp_path / name for name in ("metrics", "history", "model")}
+    return {**folders, "page": tmp_path / "report.html", "summary": tmp_path / "report.md"}
+
+
+def track(results, tracking: Path, **environment: str) -> dict:
+    """Run the stage in a process of its own, since MLflow keeps its settings for the life of a process."""
+    params = TrackParams(tracker="mlflow", title="Texts", tasks={"spam": SETTINGS, "reviews": SETTINGS})
+    words = {name: str(path) for name, path in {**results, "tracking": tracking}.items()}
+    script = (
+        "import json, sys; from pathlib import Path; from pipeline.settings.track import TrackParams; "
+        "from pipeline.stages.track import run; "
+        "run(TrackParams.model_validate_json(sys.argv[1]), **{k: Path(v) for k, v in json.loads(sys.argv[2]).items()})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, params.model_dump_json(), json.dumps(words)], text=True, capture_output=True,
+        env={**ENVIRONMENT, **environment}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(tracking.read_text()))
+
+
+def read_run(url: str, identity: str) -> dict:
+    answer = httpx.get(f"{url}/api/2.0/mlflow/runs/get", params={"run_id": identity}, timeout=60)
+    return dict(answer.raise_for_status().json()["run"])
+
+
+def list_artifacts(url: str, identity: str) -> set[str]:
+    answer = httpx.get(f"{url}/api/2.0/mlflow/artifacts/list", params={"run_id": identity}, timeout=60)
+    return {item["path"] for item in answer.raise_for_status().json()["files"]}
+
+
+def test_the_server_has_a_run_with_the_report_and_one_nested_in_it_for_each_task(server, results, tmp_path):
+    sent = track(results, tmp_path / "tracking.json", MLFLOW_TRACKING_URI=server)
+    parent = read_run(server, sent["run"])
+    assert parent["info"]["status"] == "FINISHED"
+    assert list_artifacts(server, sent["run"]) == {"report.html", "report.md"}
+    assert sent["url"] == f"{server}/#/experiments/{parent['info']['experiment_id']}/runs/{sent['run']}"
+    assert list(sent["tasks"]) == ["spam", "reviews"]
+    spam = read_run(server, sent["tasks"]["spam"]["run"])
+    tags = {item["key"]: item["value"] for item in spam["data"]["tags"]}
+    assert tags["mlflow.parentRunId"] == sent["run"]
+    assert tags["model.sha256"] == sha256(results["model"] / "spam/model.safetensors")
+    assert {item["key"]: item["value"] for item in spam["data"]["params"]} == {
+        "encoder": "raw/minilm", "finetune.epochs": "3", "finetune.learning_rate": "0.0003",
+    }  # fmt: skip
+    metrics = {item["key"]: item["value"] for item in spam["data"]["metrics"]}
+    assert metrics["test/accuracy"] == 0.9
+    assert metrics["validation/accuracy"] == 0.9
+    assert "test/gain_low" not in metrics
+    curve = httpx.get(
+        f"{server}/api/2.0/mlflow/metrics/get-history",
+        params={"run_id": spam["info"]["run_id"], "metric_key": "curve/validation/accuracy"}, timeout=60,
+    ).json()["metrics"]  # fmt: skip
+    assert [(int(point["step"]), point["value"]) for point in curve] == [(1, 0.7), (2, 0.9)]
+
+
+def test_the_experiment_is_that_of_the_environment_and_no_password_is_written_down(server, results, tmp_path):
+    address = server.replace("//", "//me:secret@")
+    tracking = tmp_path / "tracking.json"
+    sent = track(results, tracking, MLFLOW_TRACKING_URI=address, MLFLOW_EXPERIMENT_NAME="Others")
+    assert "secret" not in tracking.read_text()
+    experiment = httpx.get(
+        f"{server}/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": "Others"}, timeout=60
+    ).json()["experiment"]
+    assert read_run(server, sent["run"])["info"]["experiment_id"] == experiment["experiment_id"]
+
+
+def test_a_server_that_is_not_named_or_does_not_answer_is_a_fault_of_the_environment(results, tmp_path, monkeypatch):
+    pytest.importorskip("mlflow", reason="pip install mlflow-skinny")
+    params = TrackParams(tracker="mlflow", title="Texts", tasks={"spam": SETTINGS})
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(EnvironmentFault, match="MLFLOW_TRACKING_URI is not set"):
+        run(params, **results, tracking=tmp_path / "tracking.json")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(EnvironmentFault, match="not sent"):
+        run(params, **results, tracking=tmp_path / "tracking.json")
+    assert not (tmp_path / "tracking.json").exists()
+
+
+def test_without_the_package_the_error_says_how_to_install_it(results, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", None)  # as if it were not installed
+    params = TrackParams(tracker="mlflow", title="Texts", tasks={"spam": SETTINGS})
+    with pytest.raises(EnvironmentFault, match="pip install mlflow-skinny"):
+        run(params, **results, tracking=tmp_path / "tracking.json")
