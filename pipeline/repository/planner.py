@@ -7,6 +7,7 @@ on disk. The content of a restored output is in DVC's run-cache. That of a stage
 """
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
@@ -63,7 +64,10 @@ def _select(repo: Repo, targets: Sequence[str]) -> list[Stage]:
     try:
         return list(collect_stages(repo, targets or ["dvc.yaml"]))
     except DvcException as error:
-        raise UsageError(f"{', '.join(targets) or 'dvc.yaml'}: {error}. Name stages of dvc.yaml.") from error
+        names = [stage.addressing for stage in repo.index.stages]
+        near = {target: get_close_matches(target, names, n=1) for target in targets if target not in names}
+        hint = "".join(f" Did you mean `{close[0]}`?" for close in near.values() if close)
+        raise UsageError(f"{', '.join(targets) or 'dvc.yaml'}: {error}.{hint} Name stages of dvc.yaml.") from error
 
 
 def _is_missing(dep: Output, outs: Sequence[str]) -> bool:
