@@ -26,6 +26,7 @@ class Column(NamedTuple):
     Args:
         name: Its name.
         filled: Rows with a value.
+        empty: Rows without one.
         characters: Characters of all values.
         spoken: Values with a blank or a character beyond ASCII, as language has them and ids have not.
         distinct: Different values among the first 100,000.
@@ -37,6 +38,7 @@ class Column(NamedTuple):
 
     name: str
     filled: int
+    empty: int
     characters: int
     spoken: int
     distinct: int
@@ -122,7 +124,7 @@ class _Measure:
     """A column as it is read."""
 
     def __init__(self) -> None:
-        self._filled = self._characters = self._spoken = self._compared = 0
+        self._filled = self._empty = self._characters = self._spoken = self._compared = 0
         self._hashes: set[int] = set()
         self._counts: Counter[str] | None = Counter()
         self._is_number, self._is_nested = True, False
@@ -132,6 +134,7 @@ class _Measure:
             self._is_nested = True
             return
         if not (value := as_label(cell)):
+            self._empty += 1
             return
         self._filled += 1
         self._characters += len(value)
@@ -147,6 +150,6 @@ class _Measure:
 
     def column(self, name: str) -> Column:
         return Column(
-            name, self._filled, self._characters, self._spoken, len(self._hashes), self._compared, self._counts,
-            self._is_number and self._filled > 0, self._is_nested,
+            name, self._filled, self._empty, self._characters, self._spoken, len(self._hashes), self._compared,
+            self._counts, self._is_number and self._filled > 0, self._is_nested,
         )  # fmt: skip

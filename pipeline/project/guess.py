@@ -83,9 +83,8 @@ def guess_data(
         raise UsageError(f"text and label are both {label!r}. Name two columns.")
     files = group_files(names) if names else None
     split = None if isinstance(files, dict) else next((one.name for one in others if is_split(one)), None)
-    rows = max(column.filled for column in columns)
     labels, threshold, counts = _classes(chosen, paths, layout, limits)
-    return Guess(files, layout, text, label, labels, threshold, counts, split, rows - chosen.filled)
+    return Guess(files, layout, text, label, labels, threshold, counts, split, chosen.empty)
 
 
 def _measure(paths: Sequence[Path], layout: Layout, limits: Limits) -> list[Column]:

@@ -17,7 +17,7 @@ from pipeline.examples.lines import LineCap
 from pipeline.examples.read import Limits, expand_files, read_records
 from pipeline.project.guess import Ask, Guess, guess_data
 from pipeline.project.params_file import add_entry, set_value
-from pipeline.project.task import fit_limits, name_task, render_guess
+from pipeline.project.task import fit_limits, list_doubts, name_task, render_guess
 from pipeline.project.vendor import TEMPLATE, Version, commit_version, read_version, write_files
 from pipeline.settings.ingest import IngestParams
 from pipeline.settings.parse import parse_params, submap
@@ -116,6 +116,7 @@ def describe_project(folder: Path, task: FittedTask | None) -> str:
         f"  {count(counts['rows'])} rows, {count(counts['kept'])} kept: {splits}",
         f"  {'classes' if guess.labels else 'two sides of a number'}: "
         + ", ".join(f"{label} {count(rows)}" for label, rows in guess.counts.items()),
+        *(f"  {remark}" for remark in list_doubts(guess)),
         f"Check the task at the end of {folder / 'params.yaml'}; then: cd {folder} && make repro",
     ]
     return "\n".join(lines)

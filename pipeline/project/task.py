@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.document import Document
-from pipeline.core.format import count, visible
+from pipeline.core.format import count, plural, visible
 from pipeline.project.columns import is_finite_number
 from pipeline.project.guess import Guess
 from pipeline.project.params_file import spell
@@ -34,7 +34,7 @@ def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Ma
     if the common ones do not.
     """
     lines = [
-        _line(f"  {name}:", f"{count(sum(guess.counts.values()))} rows: {_describe_counts(guess)}"),
+        _line(f"  {name}:", f"{plural(sum(guess.counts.values()), 'row')}: {_describe_counts(guess)}"),
         _line(f"    encoder: {encoder}", "`python -m pipeline pin OWNER/NAME` adds another of the Hub"),
         "    ingest:",
         f"      file: {spell(file)}",
@@ -45,6 +45,20 @@ def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Ma
         "    # finetune: {epochs: 3, learning_rate: 1.0e-4}  # any key of a stage above, for this task alone",
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def list_doubts(guess: Guess) -> list[str]:
+    """Return what a person has to check in a guess, a line each."""
+    doubts = []
+    if guess.layout.encoding == "cp1252":
+        doubts.append("The file is no UTF-8 and was read as cp1252: check a few texts.")
+    if guess.threshold is not None:
+        doubts.append(
+            f"The labels are numbers, cut at their median, {guess.threshold.at:g}: name the sides in `threshold`."
+        )
+    if guess.unlabelled:
+        doubts.append(f"Dropped for want of a label: {plural(guess.unlabelled, 'row')}.")
+    return doubts
 
 
 def fit_limits(splits: Mapping[str, Mapping[str, int]], common: Document) -> dict[str, int]:
@@ -79,7 +93,7 @@ def _ingest(guess: Guess) -> list[tuple[str, Any, str]]:
     if guess.split is not None:
         found.append(("split", guess.split, ""))
     if guess.unlabelled:
-        found.append(("unlabelled", "drop", f"{count(guess.unlabelled)} rows without a label"))
+        found.append(("unlabelled", "drop", f"{plural(guess.unlabelled, 'row')} without a label"))
     return found
 
 

@@ -18,7 +18,7 @@ def measure(**columns: list[Any]):
 def test_values_are_counted_as_labels_are_read():
     (column,) = measure(a=[" x", "x ", "e\u0301", "\u00e9", None, "", True])
     assert column.counts == {"x": 2, "\u00e9": 2, "true": 1}
-    assert (column.filled, column.distinct, column.is_number, column.is_nested) == (5, 3, False, False)
+    assert (column.filled, column.empty, column.distinct, column.is_number, column.is_nested) == (5, 2, 3, False, False)
 
 
 @given(st.lists(st.text(alphabet="ab \u00e9", max_size=3)))

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pipeline.examples.read import Layout
 from pipeline.project.guess import Guess
 from pipeline.project.params_file import add_entry, list_encoders
-from pipeline.project.task import fit_limits, make_name, name_task, render_guess
+from pipeline.project.task import fit_limits, list_doubts, make_name, name_task, render_guess
 from pipeline.settings.fields import Name
 from pipeline.settings.ingest import Threshold
 from pipeline.settings.parse import parse_params
@@ -63,6 +63,19 @@ def test_a_threshold_is_offered_for_numbers_alone():
 
     assert "# threshold: {at: 3, " in block(["1", "2", "3", "4", "5"])
     assert "threshold" not in block(["0", "1"]) + block(["a", "b", "3"])
+
+
+def test_what_is_doubtful_is_told():
+    assert list_doubts(PLAIN) == []
+    doubtful = PLAIN._replace(
+        layout=PLAIN.layout._replace(encoding="cp1252"),
+        threshold=Threshold(at=0.25, above="b", otherwise="a"),
+        unlabelled=3,
+    )
+    encoding, threshold, unlabelled = list_doubts(doubtful)
+    assert "cp1252" in encoding
+    assert "0.25" in threshold
+    assert "3 rows" in unlabelled
 
 
 def test_limits_fit_few_rows():
