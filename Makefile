@@ -99,8 +99,9 @@ bench-diff: setup  ## the metric diff on 1,000 and 100,000 test rows
 bench-flow: setup  ## the flow against bare DVC
 	python -m benchmarks.flow
 
-readme: setup  ## rewrite the README's picture and table from the project
+readme: setup  ## rewrite the README's picture and table, and docs/example.html, from the project
 	python -m pipeline readme
+	cp data/report.html docs/example.html
 
 format: setup  ## rewrite the code in the house style
 	ruff check --fix .

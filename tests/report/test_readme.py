@@ -50,6 +50,16 @@ def test_the_table_is_that_of_the_report():
     assert between("results") in (first_table(report), first_table(kept))
 
 
+EXAMPLE = Path("docs/example.html")
+
+
+@pytest.mark.skipif(not EXAMPLE.exists(), reason="`make readme` makes the example")
+def test_the_example_is_the_page_of_the_report_that_git_keeps():
+    (identity,) = re.findall(r"<title>.* \((\w+)\)</title>", EXAMPLE.read_text(encoding="utf-8"))
+    kept = subprocess.run(["git", "show", "HEAD:data/report.md"], capture_output=True, text=True, check=True).stdout
+    assert f"\nResults {identity}.\n" in kept + Path("data/report.md").read_text(encoding="utf-8")
+
+
 def test_instances_are_one_node_and_shortcuts_are_left_out():
     needs = {"b@x": {"a"}, "b@y": {"a", "fetch@s"}, "a": {"fetch@s"}, "fetch@s": set(), "alone": set()}
     assert draw_stages(needs).splitlines() == [
