@@ -122,8 +122,9 @@ docs: setup  ## make the documentation a site, in site/, with its links checked
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 	@echo "The documentation: $(CURDIR)/site/index.html (with search: mkdocs serve)"
 
-readme: setup  ## rewrite the README's table and the picture of the stages from the project
+readme: setup  ## rewrite the README's table, the picture of the stages and docs/example.html
 	python -m pipeline readme
+	cp data/report.html docs/example.html
 
 format: setup  ## rewrite the code in the house style
 	ruff check --fix .

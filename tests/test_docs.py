@@ -57,6 +57,14 @@ def test_the_table_of_results_is_that_of_the_report():
     assert shown[1] in (first_table(report), first_table(kept))
 
 
+def test_the_example_is_the_page_of_the_report_that_git_keeps():
+    """Or that of the report on disk, if this machine has made another since."""
+    example = Path("docs/example.html").read_text(encoding="utf-8")
+    (identity,) = re.findall(r"<title>.* \((\w+)\)</title>", example)
+    kept = subprocess.run(["git", "show", "HEAD:data/report.md"], capture_output=True, text=True, check=True).stdout
+    assert f"\nResults {identity}.\n" in kept + Path("data/report.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", WRITTEN, ids=str)
 def test_every_link_leads_somewhere(path):
     text = BLOCK.sub("", path.read_text(encoding="utf-8"))
