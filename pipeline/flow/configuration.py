@@ -17,7 +17,7 @@ from prefect.workers.process import ProcessWorker
 
 POOL = "transferline"
 SECONDS_WITHOUT_HEARTBEAT = 120
-SECONDS_TO_COME_ONLINE, SECONDS_TO_SCHEDULE = 180.0, 20.0  # the server plans the runs of a new schedule every five seconds
+_SECONDS_TO_START, _SECONDS_TO_SCHEDULE = 180.0, 20.0  # the server plans the runs of a new schedule every five seconds
 
 
 def create_pool() -> None:
@@ -54,7 +54,7 @@ def crash_zombies(seconds: float = SECONDS_WITHOUT_HEARTBEAT) -> None:
 
 def wait_for_worker(worker: subprocess.Popen[bytes]) -> bool:
     """Wait until a worker of the pool is online, at most three minutes; return False if none is, or `worker` ended."""
-    asked, end = datetime.now(UTC), time.monotonic() + SECONDS_TO_COME_ONLINE
+    asked, end = datetime.now(UTC), time.monotonic() + _SECONDS_TO_START
     with get_client(sync_client=True) as client:
         while time.monotonic() < end and worker.poll() is None:
             beats = [member.last_heartbeat_time for member in client.read_workers_for_work_pool(POOL)]
@@ -83,7 +83,7 @@ def _describe(deployment: DeploymentResponse) -> str:
 
 def _find_next_run(deployment: DeploymentResponse) -> datetime | None:
     """Return when the next run of a scheduled deployment starts; None if the server does not plan one for a while."""
-    end = time.monotonic() + SECONDS_TO_SCHEDULE
+    end = time.monotonic() + _SECONDS_TO_SCHEDULE
     with get_client(sync_client=True) as client:
         while time.monotonic() < end:
             runs = client.get_scheduled_flow_runs_for_deployments([deployment.id])

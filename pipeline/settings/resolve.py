@@ -21,8 +21,7 @@ from pipeline.settings.section import (
 )
 from pipeline.settings.sources import FetchParams, HubSource, PackageSource
 from pipeline.settings.study import resolve_study
-from pipeline.settings.task import PER_TASK, BaselineParams, ReportParams
-from pipeline.settings.track import resolve_track
+from pipeline.settings.task import PER_TASK, BaselineParams, ReportParams, Trackers, describe_tasks
 
 SOURCE_KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
 # The keys of `inspect` that are those of other sections, with these sections.
@@ -75,7 +74,8 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
     refuse_derived(report, covered, problems.within("report"))
     resolved["report"] = check_section(ReportParams, {**report, **covered}, problems.within("report"))
     encoders = {task: own.get("encoder") for task, own in tasks.items()}
-    resolved["track"] = resolve_track(raw, resolved, encoders, problems)
+    trackers = check_section(Trackers, {"track": raw.get("track")}, problems).get("track", ())
+    resolved["track"] = {tracker: describe_tasks(tracker, resolved, encoders) for tracker in trackers}
     for task in tasks:
         slices = problems.within(f"tasks.{task}.evaluate.slices")
         _check_slices(resolved["ingest"][task], resolved["evaluate"][task], slices)

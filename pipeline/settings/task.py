@@ -1,10 +1,10 @@
 """The sections of params.yaml that tasks may override: one strict class for each stage, without defaults."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.core.document import Strict
+from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import Count, Name, Positive, Seed, Share, Text
 from pipeline.settings.ingest import IngestParams
 
@@ -203,6 +203,20 @@ class ReportParams(Strict):
     cards: dict[Name, CardParams]
 
 
+class Trackers(Strict):
+    """The trackers of experiments that are sent each run."""
+
+    track: tuple[Literal["mlflow"], ...]
+
+
+class TrackParams(Strict):
+    """The parameters of a tracker; `tasks` are the settings to show of each task, by stage."""
+
+    tracker: Literal["mlflow"]
+    title: Text
+    tasks: dict[Name, dict[str, Any]]
+
+
 PER_TASK: dict[str, type[Strict]] = {
     "ingest": IngestParams,
     "validate": ValidateParams,
@@ -215,3 +229,15 @@ PER_TASK: dict[str, type[Strict]] = {
     "gates": Gates,
     "card": CardParams,
 }
+SHOWN = ("ingest", "tokenize", "finetune", "evaluate")  # the sections of a task that a tracker is sent
+
+
+def describe_tasks(tracker: str, resolved: Document, encoders: Document) -> Document:
+    """Return the section of a tracker: the encoder and the settings that the results of each task are known by."""
+    tasks = {
+        task: {"encoder": encoder, **{stage: {**resolved[stage][task]} for stage in SHOWN}}
+        for task, encoder in encoders.items()
+    }
+    for settings in tasks.values():
+        settings["ingest"].pop("corrected", None)  # data
+    return {"tracker": tracker, "title": resolved["report"].get("title"), "tasks": tasks}

@@ -2,7 +2,7 @@
 
 from pipeline.core.files import read_json, sha256, write_json
 from pipeline.core.stage import In, Out
-from pipeline.settings.track import TrackParams
+from pipeline.settings.task import TrackParams
 from pipeline.track.mlflow_runs import send_to_mlflow
 from pipeline.track.task_record import make_record
 

@@ -1,1 +1,1 @@
-"""Records of runs for trackers of experiments."""
+"""The results of a run as a tracker of experiments has them."""

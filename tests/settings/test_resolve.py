@@ -370,3 +370,24 @@ def test_an_almost_empty_file_says_what_is_missing():
 def test_any_other_map_is_refused_without_a_crash(values):
     with pytest.raises(UsageError):
         resolve_params(dump(values), {})
+
+
+def test_a_tracker_is_told_what_each_task_is_known_by_and_none_is_the_default():
+    assert resolve_params(TEXT, {})["track"] == {}
+    resolved = resolve_params(TEXT.replace("track: []", "track: [mlflow]"), {})
+    section = resolved["track"]["mlflow"]
+    assert section["tracker"] == "mlflow"
+    assert section["title"] == resolved["report"]["title"]
+    assert list(section["tasks"]) == list(resolved["finetune"])
+    spam = section["tasks"]["spam"]
+    assert spam["encoder"] == "raw/minilm"
+    assert spam["finetune"]["epochs"] == resolved["finetune"]["spam"]["epochs"]
+    assert "corrected" not in spam["ingest"]
+
+
+@pytest.mark.parametrize("written", ["mlflow", "null", "[mlfow]", "{mlflow: 1}"])
+def test_anything_but_a_list_of_trackers_is_refused(written):
+    with pytest.raises(UsageError) as caught:
+        resolve_params(TEXT.replace("track: []", f"track: {written}"), {})
+    (line,) = str(caught.value).splitlines()[1:]
+    assert line.split(":")[1].startswith(" track")

@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import sha256, write_json
-from pipeline.settings.track import TrackParams
+from pipeline.settings.task import TrackParams
 from pipeline.stages.track import run
 from tests.given.projects import ENVIRONMENT, free_port, until
 from tests.track.test_task_record import HISTORY
@@ -89,7 +89,7 @@ def track(results, tracking: Path, **environment: str) -> dict:
     params = TrackParams(tracker="mlflow", title="Texts", tasks={"spam": SETTINGS, "reviews": SETTINGS})
     words = {name: str(path) for name, path in {**results, "tracking": tracking}.items()}
     script = (
-        "import json, sys; from pathlib import Path; from pipeline.settings.track import TrackParams; "
+        "import json, sys; from pathlib import Path; from pipeline.settings.task import TrackParams; "
         "from pipeline.stages.track import run; "
         "run(TrackParams.model_validate_json(sys.argv[1]), **{k: Path(v) for k, v in json.loads(sys.argv[2]).items()})"
     )
