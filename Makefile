@@ -1,4 +1,4 @@
-# `make repro` is the command that matters. Each does what is missing first, and nothing twice.
+# Each target does what is missing first, and nothing twice.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

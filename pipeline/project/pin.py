@@ -103,7 +103,7 @@ def _choose_dataset(names: Collection[str], identity: str) -> FileGlobs:
 
 def _render(name: str, identity: str, kind: Kind, commit: str, revision: str, files: FileGlobs) -> str:
     return (
-        f"  {name}:\n    kind: hub\n    type: {kind}\n    id: {identity}\n"
+        f"  {spell(name)}:\n    kind: hub\n    type: {kind}\n    id: {identity}\n"
         f"    revision: {spell(commit)} # {revision}\n    files: {spell(files)}\n"
     )
 

@@ -34,7 +34,7 @@ def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Ma
     if the common ones do not.
     """
     lines = [
-        _line(f"  {name}:", f"{plural(sum(guess.counts.values()), 'row')}: {_describe_counts(guess)}"),
+        _line(f"  {spell(name)}:", f"{plural(sum(guess.counts.values()), 'row')}: {_describe_counts(guess)}"),
         _line(f"    encoder: {encoder}", "`python -m pipeline pin OWNER/NAME` adds another of the Hub"),
         "    ingest:",
         f"      file: {spell(file)}",

@@ -43,6 +43,10 @@ def test_the_text_is_long_and_distinct():
     assert list_labels(columns) == ["kind"]
 
 
+def test_much_longer_texts_are_the_texts_whatever_their_name():
+    assert list_texts(measure(text=SENTENCES, a=[f"{text}, {text}, {text}" for text in SENTENCES])) == ["a"]
+
+
 @pytest.mark.parametrize(("names", "wanted"), [(("a", "b"), ["a", "b"]), (("title", "Body"), ["Body"])])
 def test_two_texts_are_told_apart_by_a_usual_name_alone(names, wanted):
     columns = measure(**{names[0]: SENTENCES, names[1]: SENTENCES})

@@ -103,6 +103,12 @@ def test_a_folder_of_the_hub_with_the_names_of_its_classes(tmp_path):
     assert (guess.labels, guess.counts) == ({"0": "neg", "1": "pos"}, {"0": 15, "1": 15})
 
 
+def test_a_parquet_file_of_somebody_else(tmp_path):
+    pq.write_table(pa.table({"text": TEXTS, "label": [1, 0] * 15}), tmp_path / "x.parquet")
+    guess = guess_data(tmp_path / "x.parquet", LIMITS)
+    assert (guess.files, guess.labels, guess.counts) == (None, ["0", "1"], {"0": 15, "1": 15})
+
+
 def test_files_of_a_folder_have_the_same_columns(tmp_path):
     table(tmp_path / "a.csv", ["text", "label"], [TEXTS, ["a", "b"] * 15])
     table(tmp_path / "b.csv", ["text", "kind"], [TEXTS, ["a", "b"] * 15])

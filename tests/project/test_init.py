@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.__main__ import main
 from pipeline.core.errors import DataError, EnvironmentFault, UsageError
 from pipeline.project.init import describe_project, init_project
 from pipeline.project.update import update_project
@@ -127,3 +128,16 @@ def git_of_nobody(folder: Path) -> Path:
     program.write_text(f'#!/bin/sh\n[ "$1" = commit-tree ] && exit 128\nexec {shutil.which("git")} "$@"\n')
     program.chmod(0o755)
     return folder
+
+
+def test_the_commands_end_with_the_code_of_their_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert main(["init", "..", "--file", "absent.csv"]) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert main(["pin", "acme/x"]) == 4
+    assert "params.yaml" in capsys.readouterr().err
+    assert main(["update", "absent"]) == 4
+    assert "git status" in capsys.readouterr().err
+    for command in ("init", "pin", "update"):
+        assert main([command]) == 2

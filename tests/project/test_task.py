@@ -45,6 +45,12 @@ def test_all_that_differs():
     assert task(PLAIN._replace(layout=Layout("jsonl", "utf-8", ",", '"')))["ingest"]["format"] == "jsonl"
 
 
+@pytest.mark.parametrize("name", ["2026", "null", "1e5", "on"])
+def test_a_name_that_yaml_takes_for_something_else(name):
+    block = render_guess(name, "x.csv", PLAIN, encoder="raw/e5", limits={})
+    assert list(parse_params(f"tasks:\n{block}")[0]["tasks"]) == [name]
+
+
 def test_an_encoder_of_its_own():
     block = render_guess("own", "own/x.csv", PLAIN, encoder="raw/e5", limits={})
     assert list_encoders(parse_params(f"tasks:\n{block}")[0]) == ["raw/e5"]
