@@ -67,8 +67,8 @@ def test_a_figure_is_xml_with_its_colours():
     root = ElementTree.fromstring(text)  # noqa: S314 - made here
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "prefers-color-scheme: dark" in text
-    assert "--arm0" in text
-    assert "svg .band" in text
+    assert "--fourth" in text
+    assert "svg .range" in text
 
 
 def test_the_full_profile_is_valid_and_holds_the_small_one():

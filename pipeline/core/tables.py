@@ -64,6 +64,11 @@ def task_of(table: pa.Table | pa.Schema) -> str:
     return _metadata(table)[b"task"].decode()
 
 
+def max_length_of(tokens: pa.Table) -> int:
+    """Return the number of tokens at which the texts of a table of tokens were cut."""
+    return int(_metadata(tokens)[b"max_length"])
+
+
 def _metadata(table: pa.Table | pa.Schema) -> dict[bytes, bytes]:
     schema = table if isinstance(table, pa.Schema) else table.schema
     metadata: dict[bytes, bytes] = schema.metadata

@@ -14,7 +14,7 @@ from transformers.utils import logging
 from pipeline.core.errors import REPRODUCE, DataError, EnvironmentFault, listed
 from pipeline.core.files import publish
 from pipeline.models.device import seeded
-from pipeline.models.tokenizer import TOKENIZER_FILES
+from pipeline.models.tokenizer import TOKENIZER_FILES, save_tokenizer
 
 # Every name under which a family keeps a dropout rate that works on hidden states, attention or the head.
 DROPOUTS = (
@@ -166,21 +166,35 @@ def _require_whole(folder: Path, missing: Sequence[str]) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ save
-def save_model(model: PreTrainedModel, encoder: Path, card: str, out: Path) -> None:
-    """Publish weights (safetensors), configuration, class names, the encoder's tokenizer and the card as one folder.
+def save_classifier(model: PreTrainedModel, encoder: Path, out: Path, *, max_length: int) -> None:
+    """Publish weights (safetensors), configuration, class names and the tokenizer as trained with, as one folder.
 
     `from_pretrained` opens it without any code of ours.
     """
     with publish(out) as partial:
-        try:
-            with silence_library():
-                model.save_pretrained(partial)
-        except SafetensorError as error:  # the library's error for a full disk
-            raise OSError(str(error)) from error
+        _save_weights(model, partial)
+        save_tokenizer(encoder, partial, max_length=max_length)
+
+
+def save_encoder(model: PreTrainedModel, tokenizer: Path, card: str, out: Path) -> None:
+    """Publish weights (safetensors), configuration, the tokenizer's files and the card as one folder.
+
+    `from_pretrained` opens it without any code of ours.
+    """
+    with publish(out) as partial:
+        _save_weights(model, partial)
         for name in TOKENIZER_FILES:
-            if (encoder / name).is_file():
-                shutil.copyfile(encoder / name, partial / name)
+            if (tokenizer / name).is_file():
+                shutil.copyfile(tokenizer / name, partial / name)
         (partial / "README.md").write_text(card, encoding="utf-8")
+
+
+def _save_weights(model: PreTrainedModel, folder: Path) -> None:
+    try:
+        with silence_library():
+            model.save_pretrained(folder)
+    except SafetensorError as error:  # the library's error for a full disk
+        raise OSError(str(error)) from error
 
 
 # ------------------------------------------------------------------------------------------------ the library

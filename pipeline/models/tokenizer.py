@@ -1,5 +1,6 @@
 """Text to token ids by an encoder's own tokenizer: a stream of columns in and out, no list of ids kept."""
 
+import shutil
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 from tokenizers import Encoding, Tokenizer
 
+from pipeline.core.document import json_text
 from pipeline.core.errors import EnvironmentFault
+from pipeline.core.files import read_json
 
 # One token has at least one character and hardly any vocabulary has tokens this long, so text beyond this many
 # characters per token cannot reach the cut. Tokenising a 20 MB cell whole takes most of a minute.
@@ -38,6 +41,25 @@ def load_tokenizer(encoder: Path, *, max_length: int) -> Tokenizer:
     tokenizer.enable_truncation(max_length=max_length)
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+def save_tokenizer(encoder: Path, folder: Path, *, max_length: int) -> None:
+    """Write the encoder's tokenizer to `folder`, cutting at `max_length` tokens and splitting special tokens in texts.
+
+    It pads nothing; whoever batches texts pads them to the longest. tokenizers and what is built on it obey the file;
+    transformers cuts at `model_max_length` once it is asked to (`truncation=True`), and never otherwise.
+
+    Raises:
+        EnvironmentFault: There is no readable tokenizer.json.
+    """
+    for name in TOKENIZER_FILES:
+        if (encoder / name).is_file():
+            shutil.copyfile(encoder / name, folder / name)
+    load_tokenizer(encoder, max_length=max_length).save(str(folder / "tokenizer.json"), pretty=False)
+    config = folder / "tokenizer_config.json"
+    settings = read_json(config) if config.is_file() else {}
+    limits = {"model_max_length": max_length, "truncation_side": "right", "split_special_tokens": True}
+    config.write_text(json_text({**settings, **limits}), encoding="utf-8")
 
 
 def encode(

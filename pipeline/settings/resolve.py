@@ -71,7 +71,8 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
     resolved["corpus"] = _resolve_corpus(raw, tuple(tasks), problems)
     resolved["pretrain"] = _resolve_encoders(raw, problems)
     resolved |= resolve_study(raw, resolved, problems)
-    report, covered = require_map(raw, "report", problems), {"tasks": [*tasks], "encoders": [*resolved["pretrain"]]}
+    report = require_map(raw, "report", problems)
+    covered = {"tasks": [*tasks], "encoders": [*resolved["pretrain"]], "cards": resolved["card"]}
     refuse_derived(report, covered, problems.within("report"))
     resolved["report"] = check_section(ReportParams, {**report, **covered}, problems.within("report"))
     for task in tasks:

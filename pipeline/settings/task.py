@@ -183,13 +183,24 @@ class Gates(Strict):
     ece: MetricGate | None
 
 
+class CardParams(Strict):
+    """What the pipeline cannot know about a model, for its card; None is left out."""
+
+    task: Name
+    license: Text | None
+    language: Text | None
+    base_model: Text | None
+    dataset: Text | None
+
+
 class ReportParams(Strict):
-    """The parameters of the page."""
+    """The parameters of the page and of the model cards."""
 
     title: Text
     worst: Annotated[int, Field(ge=0, le=1000)]
     tasks: tuple[Name, ...]
     encoders: tuple[Name, ...]
+    cards: dict[Name, CardParams]
 
 
 PER_TASK: dict[str, type[Strict]] = {
@@ -202,4 +213,5 @@ PER_TASK: dict[str, type[Strict]] = {
     "finetune": FinetuneParams,
     "evaluate": EvaluateParams,
     "gates": Gates,
+    "card": CardParams,
 }

@@ -1,21 +1,24 @@
 """finetune: tokens and a pretrained encoder -> the model with the best scores on validation, and its history."""
 
 from functools import partial
+from importlib.metadata import version
 
 import pyarrow.compute as pc
 
+from pipeline.core.document import Document
 from pipeline.core.files import remove, write_json
 from pipeline.core.stage import In, Out
-from pipeline.core.tables import labels_of, read_arrow
+from pipeline.core.tables import labels_of, max_length_of, read_arrow
 from pipeline.finetune.classification import rows_of
 from pipeline.finetune.fit import prepare_training
-from pipeline.models.folder import build_classifier, save_model
+from pipeline.models.folder import build_classifier, save_classifier
 from pipeline.models.processes import join_ranks
-from pipeline.report.cards import classifier_card
 from pipeline.settings.task import FinetuneParams
 from pipeline.train.choice import checkpoint_key, restore_choice
 from pipeline.train.identity import identify_training
 from pipeline.train.resume import run_to_end
+
+PACKAGES = ("torch", "transformers", "tokenizers")  # whose versions the history names
 
 
 def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history: Out) -> None:
@@ -35,9 +38,11 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
             trained = run_to_end(training, checkpoints, key=key)
             if not ranks.first:
                 return
-    record = {
+    record: Document = {
         "task": params.task,
         "labels": labels,
+        "encoder": f"{encoder.parent.name}/{encoder.name}",  # as in params.yaml: its folder below data/
+        "max_length": max_length_of(table),
         "device": {"device": training.device.device.type, **choice._asdict()},
         "examples": {"train": len(train.ids), "validation": len(validation.ids)},
         "truncated": pc.sum(table["truncated"]).as_py(),
@@ -45,8 +50,9 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, history:
         "best": trained.best._asdict(),
         "stopped": trained.stopped,
         "evaluations": [scores._asdict() for scores in trained.evaluations],
+        "params": params.model_dump(),
+        "versions": {package: version(package) for package in PACKAGES},
     }
     write_json(history, record)
-    text = classifier_card(task=params.task, labels=labels, history=record, params=params.model_dump())
-    save_model(classifier, encoder, text, model)
+    save_classifier(classifier, encoder, model, max_length=record["max_length"])
     remove(checkpoints)

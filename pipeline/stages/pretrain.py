@@ -2,7 +2,7 @@
 
 from pipeline.core.files import remove, write_json
 from pipeline.core.stage import In, Out
-from pipeline.models.folder import save_model
+from pipeline.models.folder import save_encoder
 from pipeline.models.processes import first_then_others, join_ranks
 from pipeline.pretrain.batches import chance_metrics
 from pipeline.pretrain.families import open_encoder, require_pair_head
@@ -51,5 +51,5 @@ def run(params: PretrainParams, *, documents: In, base: In, encoder: Out, histor
         "evaluations": [evaluation._asdict() for evaluation in trained.evaluations],
     }
     write_json(history, record)
-    save_model(model, work / "tokenizer", encoder_card(record, params.model_dump()), encoder)
+    save_encoder(model, work / "tokenizer", encoder_card(record, params.model_dump()), encoder)
     remove(work)

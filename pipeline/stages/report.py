@@ -1,10 +1,11 @@
-"""report: the JSON documents of all stages -> an HTML page for people and a Markdown summary for Git."""
+"""report: the JSON documents of all stages -> a page for people, a Markdown summary for Git, a card per model."""
 
 from pathlib import Path
 
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import publish, read_json
 from pipeline.core.stage import In, Out
+from pipeline.report.cards import classifier_card
 from pipeline.report.page import TEMPLATES, page_html
 from pipeline.report.summary import summary_markdown
 from pipeline.report.verdict import Task
@@ -25,8 +26,9 @@ def run(
     templates: In,
     page: Out,
     summary: Out,
+    cards: Out,
 ) -> None:
-    """Write the page and the summary of the tasks in `params`; other files in the folders are ignored."""
+    """Write the page, the summary and the model cards of the tasks in `params`; other files are ignored."""
     folders = (intake, findings, inspection, history, evaluation, projection)
     tasks = [Task(name, *(read_json(folder / f"{name}.json") for folder in folders)) for name in params.tasks]
     study = read_json(transfer)
@@ -37,6 +39,11 @@ def run(
     for path, text in ((page, html), (summary, markdown)):
         with publish(path) as partial:
             partial.write_text(text, encoding="utf-8")
+    with publish(cards) as partial:
+        partial.mkdir()
+        for task in tasks:
+            card = classifier_card(task, params.cards[task.name])
+            (partial / f"{task.name}.md").write_text(card, encoding="utf-8")
 
 
 def _read_text(path: Path) -> str:

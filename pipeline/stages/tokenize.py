@@ -44,7 +44,8 @@ def run(params: TokenizeParams, *, examples: In, findings: Gate, encoder: In, to
             yield pa.record_batch(columns, list(TOKEN_COLUMNS))
         require_coverage(coverage, task=params.task, most=params.max_unknown_share)
 
-    tokens_schema = pa.schema(TOKEN_COLUMNS.items(), description(task_of(schema), labels_of(schema)))
+    metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
+    tokens_schema = pa.schema(TOKEN_COLUMNS.items(), metadata)
     write_arrow(tokens, tokens_schema, regroup(batches(), RECORD_TOKENS // params.max_length))
     written = read_arrow(tokens)
     count = pc.sum(pc.list_value_length(written["input_ids"])).as_py()

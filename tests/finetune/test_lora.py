@@ -5,7 +5,7 @@ from transformers import AutoModelForSequenceClassification
 from pipeline.core.errors import UsageError
 from pipeline.finetune.classification import CLASSES
 from pipeline.finetune.lora import with_adapters
-from pipeline.models.folder import save_model
+from pipeline.models.folder import save_classifier
 from pipeline.models.inference import compute_logits
 from pipeline.models.layers import shorten_last_layer
 from pipeline.train.training import Training
@@ -25,7 +25,7 @@ def test_what_is_saved_is_a_stock_model_with_the_adapters_in_its_weights(encoder
         adapted = predict(classifier)
     assert list(classifier.state_dict()) == list(before.state_dict())
     torch.testing.assert_close(predict(classifier), adapted, rtol=1e-4, atol=1e-5)
-    save_model(classifier, encoder, "card", tmp_path / "saved")
+    save_classifier(classifier, encoder, tmp_path / "saved", max_length=12)
     opened = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved", attn_implementation="eager")
     assert torch.equal(predict(opened), predict(classifier))
     moved = {n for n, v in classifier.state_dict().items() if not torch.equal(v, before.state_dict()[n])}

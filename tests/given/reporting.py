@@ -192,9 +192,11 @@ def history(task: str, labels: list[str], *, steps: int = 530) -> dict[str, Any]
         "threads": 2,
         "reason": "the processor has no bf16 instructions",
     }
-    return {"task": task, "labels": labels, "device": device, "examples": {"train": 8463, "validation": 1091},
-            "truncated": 3,
-        "steps": steps, "best": best, "stopped": "finished", "evaluations": rows}  # fmt: skip
+    return {"task": task, "labels": labels, "encoder": "raw/minilm", "max_length": 12, "device": device,
+        "examples": {"train": 8463, "validation": 1091}, "truncated": 3,
+        "steps": steps, "best": best, "stopped": "finished", "evaluations": rows,
+        "params": {"task": task, "metric": "macro_f1", "lora": None, "seed": 0},
+        "versions": {"torch": "2.0", "transformers": "5.0"}}  # fmt: skip
 
 
 def projection(labels: list[str], matrix: list[list[int]], texts: list[str]) -> dict[str, Any]:

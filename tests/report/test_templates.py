@@ -5,12 +5,13 @@ import re
 import pytest
 
 from pipeline.report.charts.projection import CLASS_SHAPES
+from pipeline.report.charts.study import ARM_LOOKS
 from tests.given.reporting import TEMPLATE_FOLDER, TEMPLATE_TEXTS
 
 CSS = "".join(text for name, text in TEMPLATE_TEXTS.items() if name.endswith(".css"))
 LIGHT, DARK = 0, 1
 CLASSES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
-TEXT = ("ink", "muted", *CLASSES, "good", "bad", "rival", *(f"arm{at}" for at in range(6)))
+TEXT = ("ink", "muted", *CLASSES, "good", "bad")
 
 
 def palette(scheme: int) -> dict[str, str]:
@@ -66,6 +67,11 @@ def test_the_style_sheets_hold_no_jinja() -> None:
 def test_every_colour_of_the_charts_is_defined() -> None:
     defined = re.findall(r"--([a-z0-9]+):", TEMPLATE_TEXTS["colours.css"])
     assert set(re.findall(r"var\(--([a-z0-9]+)\)", TEMPLATE_TEXTS["charts.css"])) <= {*defined, "series"}
+
+
+def test_every_look_of_an_arm_has_its_colour() -> None:
+    for kind, _ in ARM_LOOKS.values():
+        assert re.search(rf"svg \.{kind} \{{ --series: var\(--\w+\); \}}", CSS), kind
 
 
 def test_nothing_is_fetched() -> None:

@@ -6,11 +6,19 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from pipeline.core.files import sha256
-from pipeline.core.tables import describe, write_arrow
+from pipeline.core.tables import describe, description, read_arrow, write_arrow, write_parquet
+from pipeline.models.batches import to_ragged
+from pipeline.models.device import choose_device
+from pipeline.models.folder import load_classifier
+from pipeline.models.inference import predict_probabilities
+from pipeline.settings.task import TokenizeParams
+from pipeline.stages import tokenize
 from pipeline.stages.finetune import run
 from tests.given.training import rows, with_params
 
 PARAMS = with_params(epochs=4, batch_tokens=128, learning_rate=3e-3)
+LABELS = ("<b>no|</b>", "yes")
+MAX_LENGTH = 12
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +37,7 @@ def tokens(tmp_path_factory):
         for part, split in parts
     )
     path = tmp_path_factory.mktemp("tokens") / "t.arrow"
-    table = describe(table, task="t", labels=("<b>no|</b>", "yes"))
+    table = table.replace_schema_metadata({**description("t", LABELS), "max_length": str(MAX_LENGTH)})
     write_arrow(path, table.schema, table.to_batches())
     return path
 
@@ -52,7 +60,6 @@ def test_two_runs_give_the_same_bytes(results):
     assert one == two
     assert set(one) == {
         "history.json",
-        "model/README.md",
         "model/config.json",
         "model/model.safetensors",
         "model/tokenizer.json",
@@ -70,7 +77,36 @@ def test_the_stock_library_opens_and_uses_the_model(results):
     assert str(results[0]) not in (folder / "config.json").read_text()
 
 
-def test_the_history_tells_the_device_and_the_best_step(results):
+def test_raw_text_gets_what_the_evaluation_gives_however_long_it_is(encoder, tmp_path):
+    """Train on the stages' own tokens, then compare the stock pipeline on texts with the pipeline's own predictions."""
+    texts = ["a good film", "bad " * 700, "", "slow [SEP] [MASK] plot", "very long story , " * 30, "dull " * 10] * 6
+    splits = ["train", "train", "validation", "test", "test", "test"] * 6
+    table = pa.table(
+        {
+            "id": [str(row) for row in range(len(texts))],
+            "split": splits,
+            "label": pa.array([row % 2 for row in range(len(texts))]),
+            "text": texts,
+        }
+    )
+    write_parquet(tmp_path / "examples", describe(table, task="t", labels=LABELS))
+    params = TokenizeParams(task="t", max_length=MAX_LENGTH, batch_texts=5, max_unknown_share=1.0)
+    tokenize.run(params, examples=tmp_path / "examples", findings=tmp_path, encoder=encoder, tokens=tmp_path / "tokens")
+    run(PARAMS, tokens=tmp_path / "tokens", encoder=encoder, model=tmp_path / "model", history=tmp_path / "history")
+
+    ids = to_ragged(read_arrow(tmp_path / "tokens")["input_ids"])
+    probabilities = predict_probabilities(load_classifier(tmp_path / "model", LABELS), ids, choose_device("fp32"))
+    classify = pipeline("text-classification", model=str(tmp_path / "model"), truncation=True)
+    answers = classify(texts)
+    assert [answer["label"] for answer in answers] == [LABELS[row] for row in probabilities.argmax(axis=1)]
+    assert [answer["score"] for answer in answers] == pytest.approx(probabilities.max(axis=1), abs=1e-5)
+    assert classify("bad " * 700) == classify("bad " * (MAX_LENGTH - 2))  # two are special tokens
+    assert classify.tokenizer.model_max_length == MAX_LENGTH
+    stored = json.loads((tmp_path / "model" / "tokenizer.json").read_text())
+    assert (stored["truncation"]["max_length"], stored["padding"]) == (MAX_LENGTH, None)
+
+
+def test_the_history_tells_how_the_model_was_made(results, encoder):
     history = json.loads((results[0] / "history.json").read_text())
     assert history["examples"] == {"train": 120, "validation": 40}
     assert history["best"] in history["evaluations"]
@@ -78,13 +114,10 @@ def test_the_history_tells_the_device_and_the_best_step(results):
     assert history["evaluations"][-1]["step"] == history["steps"]
     assert history["device"]["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
     assert history["device"]["threads"] == PARAMS.threads
-
-
-def test_the_card_shows_hostile_class_names_as_text(results):
-    card = (results[0] / "model" / "README.md").read_text()
-    assert "<b>" not in card
-    assert "library_name: transformers" in card
-    assert "| `learning_rate` | `0.003` |" in card
+    assert history["encoder"] == f"{encoder.parent.name}/{encoder.name}"
+    assert history["max_length"] == MAX_LENGTH
+    assert history["params"] == PARAMS.model_dump()
+    assert history["versions"]["torch"] == torch.__version__
 
 
 def test_a_test_row_changes_nothing(tokens, encoder, results, tmp_path):

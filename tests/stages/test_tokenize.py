@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 from transformers import AutoTokenizer
 
-from pipeline.core.tables import describe, labels_of, read_arrow, task_of, write_parquet
+from pipeline.core.tables import describe, description, labels_of, max_length_of, read_arrow, task_of, write_parquet
 from pipeline.settings.task import TokenizeParams
 from pipeline.stages import tokenize
 from pipeline.stages.tokenize import run
@@ -32,7 +32,7 @@ def test_it_writes_ragged_ids_with_class_indices(inputs, encoder, tmp_path, caps
     run(PARAMS, **inputs, encoder=encoder, tokens=tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     table = read_arrow(tmp_path / "one")
-    assert (task_of(table), labels_of(table)) == ("t", ("yes", "no"))
+    assert (task_of(table), labels_of(table), max_length_of(table)) == ("t", ("yes", "no"), 6)
     assert table["labels"].to_pylist() == [0, 1, 0]
     assert table["truncated"].to_pylist() == [False, True, True]
     assert [len(row) for row in table["input_ids"].to_pylist()] == [5, 6, 6]
@@ -54,7 +54,8 @@ def in_one_piece(examples, encoder, out, rows_per_batch):
             "truncated": [len(row) > 6 for row in whole],
         }
     )
-    table = describe(table.combine_chunks(), task="t", labels=("yes", "no"))
+    metadata = {**description("t", ("yes", "no")), "max_length": "6"}
+    table = table.combine_chunks().replace_schema_metadata(metadata)
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         for start in range(0, table.num_rows, rows_per_batch):
             part = table.slice(start, rows_per_batch).to_pydict()

@@ -10,21 +10,24 @@ from pipeline.core.format import count, plural, share
 from pipeline.report.charts.svg import (
     CHART_WIDTH,
     Scale,
+    draw_levels,
     element,
     image,
     label,
+    left_margin,
     line,
     mark,
+    name_ticks,
     polyline,
     scale,
     spread,
+    text_width,
     ticks,
 )
 
-CURVE_LEFT = 44.0
-# Curves by step have wide tick labels beside a turned axis name, and their lines are named at their ends.
-START, RIGHT = 58.0, CHART_WIDTH - 82
+RIGHT = CHART_WIDTH - 82  # end of the curves by step, whose lines are named there
 UPPER, LOWER = (20.0, 142.0), (166.0, 288.0)  # top and bottom of the two panels
+FEW = 6  # evaluations whose own steps are the ticks
 
 
 class Series(NamedTuple):
@@ -49,7 +52,8 @@ CORRECT_SHARES = (
 def draw_calibration(bins: Sequence[Document]) -> Markup:
     """Return the accuracy by confidence, above a strip with the number of examples in each bin."""
     side, strip = 240.0, 40.0
-    x, y = scale((0, 1), (CURVE_LEFT, CHART_WIDTH - 8)), scale((0, 1), (8 + side, 8))
+    parts = ticks(0, 1, most=6)
+    x, y = scale((0, 1), (left_margin(name_ticks(parts)), CHART_WIDTH - 12)), scale((0, 1), (8 + side, 8))
     floor = side + strip + 18
     used = [bucket for bucket in bins if bucket["count"]]
     spots = [(x(bucket["confidence"]), y(bucket["accuracy"])) for bucket in used]
@@ -57,8 +61,8 @@ def draw_calibration(bins: Sequence[Document]) -> Markup:
     return image(
         CHART_WIDTH,
         floor + 38,
-        *(line(x(0), y(tick), x(1), y(tick), "grid") + _draw_tick(y(tick), tick) for tick in ticks(0, 1, most=6)),
-        *(label(x(tick), floor + 16, f"{tick:g}", anchor="middle") for tick in ticks(0, 1, most=6)),
+        draw_levels(parts, y, start=x(0), stop=x(1)),
+        *(label(x(at), floor + 16, name, anchor="middle") for at, name in zip(parts, name_ticks(parts), strict=True)),
         line(x(0), y(0), x(1), y(1), "ideal"),
         label(x(0.03), y(0.93), "underconfident", kind="note"),
         label(x(0.97), y(0.04), "overconfident", kind="note", anchor="end"),
@@ -81,21 +85,28 @@ def _draw_bin(left: float, right: float, floor: float, height: float) -> Markup:
     return element("rect", x=left + 1, y=floor - height, width=max(right - left - 2, 1.0), height=height, class_="bar")
 
 
-def _draw_tick(y: float, tick: float) -> Markup:
-    return label(CURVE_LEFT - 7, y + 4, f"{tick:g}", anchor="end")
-
-
 # ------------------------------------------------------------------------------------------------ training
+class Panel(NamedTuple):
+    """A panel: the name of its axis, the corners of each of its lines by step, and the values that it covers."""
+
+    name: str
+    curves: dict[Series, list[tuple[float, float]]]
+    low: float
+    high: float
+
+    @property
+    def ticks(self) -> list[float]:
+        """The ticks of its axis."""
+        return ticks(self.low, self.high, most=4)
+
+
 def draw_learning_curve(history: Document) -> Markup:
     """Return the losses above, validation accuracy and macro-F1 below, by step; the best step is marked."""
     best, rows = history["best"], history["evaluations"]
-    x = _step_scale(rows)
     return _draw_panels(
         rows,
-        line(x(best["step"]), 14, x(best["step"]), LOWER[1], "best"),
-        label(x(best["step"]), 9, f"best: step {count(best['step'])}", kind="note", anchor="middle"),
-        upper=("loss", LOSSES),
-        lower=("validation", SCORES),
+        (_read_panel(rows, "loss", LOSSES), _read_panel(rows, "validation", SCORES)),
+        best=best["step"],
         title="Learning curve",
         description=f"{plural(len(rows), 'evaluation')} on validation. The best is at step {count(best['step'])}: "
         f"loss {share(best['loss'])}, accuracy {share(best['accuracy'])}, macro-F1 {share(best['macro_f1'])}.",
@@ -107,70 +118,74 @@ def draw_pretraining_curve(history: Document) -> Markup:
     best, rows = history["best"], history["evaluations"]
     return _draw_panels(
         rows,
-        upper=("perplexity", PERPLEXITY),
-        lower=("accuracy", CORRECT_SHARES),
+        (_read_panel(rows, "perplexity", PERPLEXITY), _read_panel(rows, "accuracy", CORRECT_SHARES)),
+        best=None,
         title="Pretraining curve",
         description=f"{plural(len(rows), 'evaluation')} on held-out documents. Step {count(best['step'])}: perplexity "
         f"{best['perplexity']:.1f}, words right {share(best['accuracy'])}.",
     )
 
 
+def _read_panel(rows: Sequence[Document], name: str, series: Sequence[Series]) -> Panel:
+    """Return the panel of the series that have values."""
+    curves = {entry: [(row["step"], row[entry.key]) for row in rows if row[entry.key] is not None] for entry in series}
+    curves = {entry: corners for entry, corners in curves.items() if corners}
+    values = [value for corners in curves.values() for _, value in corners] or [0.0, 1.0]
+    room = 0.06 * (max(values) - min(values)) or 0.05
+    return Panel(name, curves, min(values) - room, max(values) + room)
+
+
 def _draw_panels(
-    rows: Sequence[Document],
-    *background: Markup,
-    upper: tuple[str, Sequence[Series]],
-    lower: tuple[str, Sequence[Series]],
-    title: str,
-    description: str,
+    rows: Sequence[Document], panels: tuple[Panel, Panel], *, best: int | None, title: str, description: str
 ) -> Markup:
-    """Return two panels, each with its name and its lines, over one axis of steps; `background` is drawn first."""
-    x, last = _step_scale(rows), _last_step(rows)
-    steps = [tick for tick in ticks(0, last) if tick == round(tick)]
+    """Return two panels over one axis of steps; `best` is a step to mark."""
+    last = float(max((row["step"] for row in rows), default=1))
+    start = left_margin([name for panel in panels for name in name_ticks(panel.ticks)])
+    x = scale((0, last), (start, RIGHT))
     return image(
         CHART_WIDTH,
         LOWER[1] + 38,
-        *background,
-        _draw_panel(rows, upper[1], upper[0], x, UPPER),
-        _draw_panel(rows, lower[1], lower[0], x, LOWER),
-        *(label(x(tick), LOWER[1] + 16, count(tick), anchor="middle") for tick in steps),
+        *([] if best is None else [_draw_best(best, x(best))]),
+        *(_draw_panel(panel, x, start, edges) for panel, edges in zip(panels, (UPPER, LOWER), strict=True)),
+        *(label(x(tick), LOWER[1] + 16, count(tick), anchor="middle") for tick in _step_ticks(rows, last, x)),
         label(x(last / 2), LOWER[1] + 33, "step", kind="axis", anchor="middle"),
         title=title,
         description=description,
     )
 
 
-def _step_scale(rows: Sequence[Document]) -> Scale:
-    return scale((0, _last_step(rows)), (START, RIGHT))
+def _draw_best(step: int, x: float) -> Markup:
+    words = f"best: step {count(step)}"
+    return line(x, 14, x, LOWER[1], "best") + label(x, 9, words, kind="note", anchor="middle")
 
 
-def _last_step(rows: Sequence[Document]) -> float:
-    return float(max((row["step"] for row in rows), default=1))
+def _step_ticks(rows: Sequence[Document], last: float, x: Scale) -> list[float]:
+    """Return the last step and, if their labels have room, those before it: of few evaluations all, else round ones."""
+    own = [0.0, *(float(row["step"]) for row in rows)]
+    wanted = own if len(rows) <= FEW else [tick for tick in ticks(0, last) if tick == round(tick)]
+    kept = [last]
+    for tick in sorted(wanted, reverse=True):
+        room = (text_width(count(kept[-1])) + text_width(count(tick))) / 2 + 6
+        kept += [tick] if x(kept[-1]) - x(tick) >= room else []
+    return kept
 
 
-def _draw_panel(
-    rows: Sequence[Document], series: Sequence[Series], name: str, x: Scale, edges: tuple[float, float]
-) -> Markup:
-    curves = {entry: [(row["step"], row[entry.key]) for row in rows if row[entry.key] is not None] for entry in series}
-    curves = {entry: points for entry, points in curves.items() if points}
-    values = [value for points in curves.values() for _, value in points] or [0.0, 1.0]
-    room = 0.06 * (max(values) - min(values)) or 0.05
-    low, high = min(values) - room, max(values) + room
+def _draw_panel(panel: Panel, x: Scale, start: float, edges: tuple[float, float]) -> Markup:
     top, bottom = edges
-    y = scale((low, high), (bottom, top))
-    start, end = x(0), RIGHT
-    heights = spread([y(points[-1][1]) + 4 for points in curves.values()], gap=14)
+    y = scale((panel.low, panel.high), (bottom, top))
+    heights = spread([y(corners[-1][1]) + 4 for corners in panel.curves.values()], gap=14)
     return Markup("").join(
         (
+            draw_levels(panel.ticks, y, start=start, stop=RIGHT),
+            line(start, bottom, RIGHT, bottom, "base"),
+            label(11, (top + bottom) / 2, panel.name, kind="axis", anchor="middle", turn=-90),
             *(
-                line(start, y(tick), end, y(tick), "grid") + _draw_tick(y(tick), tick)
-                for tick in ticks(low, high, most=4)
+                _draw_series(entry, [(x(step), y(value)) for step, value in corners])
+                for entry, corners in panel.curves.items()
             ),
-            line(start, bottom, end, bottom, "base"),
-            label(11, (top + bottom) / 2, name, kind="axis", anchor="middle", turn=-90),
-            *(_draw_series(entry, [(x(step), y(value)) for step, value in points]) for entry, points in curves.items()),
             *(
-                label(end + 8, height, entry.name, kind=f"{entry.kind} name")
-                for entry, height in zip(curves, heights, strict=True)
+                label(RIGHT + 8, height, entry.name, kind=f"{entry.kind} name")
+                for entry, height in zip(panel.curves, heights, strict=True)
             ),
         )
     )

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from pipeline.core.document import Document
 from pipeline.core.format import count, percent, plural, shorten
-from pipeline.report.charts.svg import CHART_WIDTH, Scale, element, image, label, scale, text_width
+from pipeline.report.charts.svg import CHART_WIDTH, Scale, element, flow, image, label, scale, text_width
 
 PLANE, MARGIN, LINE_HEIGHT = 300.0, 22.0, 18.0
 # SVG path segments drawn from a point on, all of about the same area. A class is told by its colour and its shape.
@@ -83,15 +83,13 @@ def _draw_legend(
     entries = [(shorten(labels[index], 24), *_look(looks, index)) for index in own]
     entries += [("other classes", "rest", OTHER_SHAPE)] if others else []
     entries += [("fine-tuned model wrong", "ring", RING)] if wrong else []
-    parts, left, baseline = [], MARGIN, PLANE + 38
-    for name, kind, shape in entries:
-        width = text_width(name) + 30
-        if left > MARGIN and left + width > CHART_WIDTH:
-            left, baseline = MARGIN, baseline + LINE_HEIGHT
+    parts, baseline = [], PLANE + 38
+    places = flow([text_width(name) + 30 for name, _, _ in entries], start=MARGIN, stop=CHART_WIDTH)
+    for (name, kind, shape), (left, row) in zip(entries, places, strict=True):
+        baseline = PLANE + 38 + row * LINE_HEIGHT
         spot = f"M{left + 6:.1f} {baseline - 4:.1f}{shape}"
         parts += [
             element("path", d=spot, class_=kind if kind == "ring" else f"{kind} dot"),
             label(left + 16, baseline, name),
         ]
-        left += width
     return parts, baseline + 6

@@ -1,7 +1,9 @@
-"""Accuracy by number of labels as SVG: a line and a band per arm, named at its end."""
+"""Accuracy by number of labels as SVG: a line with intervals per arm, and the names below, the most accurate first."""
 
 import math
+import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -9,60 +11,90 @@ from pipeline.core.document import Document
 from pipeline.core.format import count, share, shorten
 from pipeline.report.charts.svg import (
     Scale,
-    element,
+    draw_levels,
+    flow,
     image,
     label,
+    left_margin,
     line,
     mark,
+    name_ticks,
     polyline,
     scale,
-    spread,
     text_width,
     ticks,
 )
 
-STUDY_HEIGHT, TOP, FLOOR = 430.0, 14.0, 376.0
-BEGIN, PLOT, GAP = 56.0, 470.0, 17.0
-END = BEGIN + PLOT
-ARM_MARKS = ("circle", "diamond", "square")
-ARM_COLOURS = 6  # in the style sheet; further arms repeat them with another mark and dashes
+STUDY_WIDTH, TOP, FLOOR = 480.0, 14.0, 300.0
+MORE_LEFT = 8.0  # for letters that are larger on a phone
+# The names stand below the plot, each after a piece of its line.
+NAMES_TOP, NAME_HEIGHT, KEY_WIDTH = FLOOR + 76, 20.0, 40.0
+LARGEST_SHIFT = 7.0  # between neighbouring arms, so that their intervals do not hide one another
+# The colour, a class of the style sheet, and the mark of each arm by its name: the same in every chart. Arms with other
+# names get what is free.
+ARM_LOOKS = {
+    "majority": ("rest", "circle"),
+    "tfidf": ("second", "diamond"),
+    "probe": ("third", "square"),
+    "pretrained": ("first", "circle"),
+    "adapted": ("fourth", "diamond"),
+    "scratch": ("fifth", "square"),
+    "random": ("sixth", "circle"),
+    "": ("seventh", "diamond"),
+}
 
 
 def draw_study(task: Document) -> Markup:
     """Return the accuracy of a task's arms by labels, on a logarithmic axis: each doubling is equally wide."""
     arms = task["arms"]
     sizes = [point["train"] for point in arms[0]["points"]]
-    names = [shorten(arm["title"], 40) for arm in arms]
-    x, y = _label_scale(sizes), scale(_extent(arms), (FLOOR, TOP))
-    looks = _looks(arms)
-    ends = [y(arm["points"][-1]["accuracy"]["value"]) for arm in arms]
+    levels = ticks(*_extent(arms), most=7)
+    start, stop = left_margin(name_ticks(levels)) + MORE_LEFT, STUDY_WIDTH - 8
+    y = scale(_extent(arms), (FLOOR, TOP))
+    looks = find_looks([arm["arm"] for arm in arms])
+    places = _place_arms(sizes, len(arms), start, stop)
+    names, bottom = _draw_names(arms, looks)
+    x = _label_scale(sizes, start, stop)
     return image(
-        END + 36 + max(map(text_width, names)),
-        STUDY_HEIGHT,
-        *(_draw_level(tick, y(tick)) for tick in ticks(*_extent(arms), most=7)),
-        *(line(x(size), TOP, x(size), FLOOR, "grid") for size in sizes),
-        line(BEGIN, FLOOR, END, FLOOR, "base"),
-        *(
-            label(x(size), FLOOR + 18, words, anchor="middle")
-            for size, words in zip(sizes, _describe_sizes(arms[0]), strict=True)
-        ),
-        label(BEGIN + PLOT / 2, FLOOR + 40, "labelled training examples (log scale)", kind="axis", anchor="middle"),
-        label(14, (TOP + FLOOR) / 2, "test accuracy", kind="axis", anchor="middle", turn=-90),
-        *(_draw_band(arm, x, y, look) for arm, (look, _) in zip(arms, looks, strict=True)),
-        *(_draw_curve(arm, x, y, look, shape) for arm, (look, shape) in zip(arms, looks, strict=True)),
-        *(
-            _draw_name(name, look, x(sizes[-1]), end, place)
-            for name, (look, _), end, place in zip(names, looks, ends, _keep_apart(ends), strict=True)
-        ),
+        STUDY_WIDTH,
+        bottom,
+        draw_levels(levels, y, start=start, stop=stop),
+        line(start, FLOOR, stop, FLOOR, "base"),
+        *(_draw_size(point, x(point["train"])) for point in arms[0]["points"]),
+        label((start + stop) / 2, FLOOR + 48, "labelled training examples (log scale)", kind="axis", anchor="middle"),
+        label(11, (TOP + FLOOR) / 2, "test accuracy", kind="axis", anchor="middle", turn=-90),
+        *(_draw_intervals(arm, place, y, look) for arm, place, (look, _) in zip(arms, places, looks, strict=True)),
+        *(_draw_curve(arm, place, y, *look) for arm, place, look in zip(arms, places, looks, strict=True)),
+        names,
         title=f"Accuracy on {task['task']} by labelled training examples",
         description=" ".join(_describe_arm(arm) for arm in arms),
     )
 
 
-def _label_scale(sizes: Sequence[int]) -> Scale:
-    low, high = math.log2(sizes[0]), math.log2(sizes[-1])
-    place = scale((low, high), (BEGIN + 22, END - 10))
+def find_looks(arms: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the CSS classes and the mark of each arm, by its name; arms beyond the number of colours are dashed."""
+    looks = {arm: ARM_LOOKS[arm] for arm in arms if arm in ARM_LOOKS}
+    every = [*ARM_LOOKS.values()]
+    for arm in arms:
+        if arm not in looks:
+            first = zlib.crc32(arm.encode()) % len(every)  # the same for this name whatever else is drawn, mostly
+            ranked = [*every[first:], *every[:first]]
+            free = [look for look in ranked if look not in looks.values()]
+            looks[arm] = free[0] if free else (f"{ranked[0][0]} dashed", ranked[0][1])
+    return [looks[arm] for arm in arms]
+
+
+def _label_scale(sizes: Sequence[int], start: float, stop: float) -> Scale:
+    place = scale((math.log2(sizes[0]), math.log2(sizes[-1])), (start + 30, stop - 30))
     return lambda size: place(math.log2(size))
+
+
+def _place_arms(sizes: Sequence[int], arms: int, start: float, stop: float) -> list[list[float]]:
+    """Return the place of each point of each arm: around its number of labels, the first arm leftmost."""
+    x = _label_scale(sizes, start, stop)
+    nearest = min((x(right) - x(left) for left, right in pairwise(sizes)), default=stop - start)
+    shift = min(LARGEST_SHIFT, nearest / (1.5 * arms))
+    return [[x(size) + (arm - (arms - 1) / 2) * shift for size in sizes] for arm in range(arms)]
 
 
 def _extent(arms: Sequence[Document]) -> tuple[float, float]:
@@ -72,8 +104,10 @@ def _extent(arms: Sequence[Document]) -> tuple[float, float]:
     return max(0.0, min(numbers) - room), min(1.0, max(numbers) + room)
 
 
-def _draw_level(tick: float, y: float) -> Markup:
-    return line(BEGIN, y, END, y, "grid") + label(BEGIN - 8, y + 4, f"{tick:g}", anchor="end")
+def _draw_size(point: Document, x: float) -> Markup:
+    """Return the number of labels, and below it whether these are all: beside it there may be no room."""
+    number = label(x, FLOOR + 18, count(point["train"]), anchor="middle")
+    return number + (label(x, FLOOR + 32, "(all)", anchor="middle") if point["labels"] == "all" else Markup(""))
 
 
 def _describe_sizes(arm: Document) -> list[str]:
@@ -82,47 +116,38 @@ def _describe_sizes(arm: Document) -> list[str]:
     ]
 
 
-def _looks(arms: Sequence[Document]) -> list[tuple[str, str]]:
-    """Return the CSS class and the mark of each arm: arms without an encoder are grey, the others have colours."""
-    looks, rivals, others = [], 0, 0
-    for arm in arms:
-        if arm["encoder"] is None:
-            looks.append((f"rival{' dashed' if rivals % 2 else ''}", ARM_MARKS[rivals % 3]))
-            rivals += 1
-        else:
-            repeated = " dashed" if others >= ARM_COLOURS else ""
-            looks.append((f"arm{others % ARM_COLOURS}{repeated}", ARM_MARKS[others % 3]))
-            others += 1
-    return looks
+def _draw_intervals(arm: Document, places: Sequence[float], y: Scale, look: str) -> Markup:
+    return Markup("").join(
+        line(x, y(point["accuracy"]["low"]), x, y(point["accuracy"]["high"]), f"{look} range")
+        for x, point in zip(places, arm["points"], strict=True)
+        if point["accuracy"]["low"] is not None
+    )
 
 
-def _keep_apart(ends: Sequence[float]) -> list[float]:
-    """Return the heights of the names: the ends of their lines, moved as little as keeps them apart and inside."""
-    moved, free = spread(ends, gap=GAP), FLOOR
-    for index in sorted(range(len(moved)), key=moved.__getitem__, reverse=True):
-        moved[index] = min(moved[index], free)
-        free = moved[index] - GAP
-    return moved
-
-
-def _draw_band(arm: Document, x: Scale, y: Scale, look: str) -> Markup:
-    """Return the intervals of all points, joined to an area."""
-    known = [point for point in arm["points"] if point["accuracy"]["low"] is not None]
-    upper = [(x(point["train"]), y(point["accuracy"]["high"])) for point in known]
-    lower = [(x(point["train"]), y(point["accuracy"]["low"])) for point in reversed(known)]
-    return element("polygon", points=" ".join(f"{a:.2f},{b:.2f}" for a, b in upper + lower), class_=f"{look} band")
-
-
-def _draw_curve(arm: Document, x: Scale, y: Scale, look: str, shape: str) -> Markup:
-    spots = [(x(point["train"]), y(point["accuracy"]["value"])) for point in arm["points"]]
+def _draw_curve(arm: Document, places: Sequence[float], y: Scale, look: str, shape: str) -> Markup:
+    spots = [(x, y(point["accuracy"]["value"])) for x, point in zip(places, arm["points"], strict=True)]
     marks = Markup("").join(mark(shape, *spot, f"{look} spot", size=4.5) for spot in spots)
     return polyline(spots, f"{look} line") + marks
 
 
-def _draw_name(name: str, look: str, x: float, end: float, place: float) -> Markup:
-    """Return the name of a line at height `place`, and a leader from the end of the line to it."""
-    leader = polyline([(x + 8, end), (END + 4, end), (END + 16, place), (END + 20, place)], f"{look} leader")
-    return leader + label(END + 25, place + 4, name, kind=f"{look} name")
+def _draw_names(arms: Sequence[Document], looks: Sequence[tuple[str, str]]) -> tuple[Markup, float]:
+    """Return the names in the order of the lines' ends, from the top, and the bottom of the last line of names."""
+    ranked = sorted(zip(arms, looks, strict=True), key=lambda pair: -pair[0]["points"][-1]["accuracy"]["value"])
+    names = [shorten(arm["title"], 40) for arm, _ in ranked]
+    widest = KEY_WIDTH + max(map(text_width, names))
+    column = STUDY_WIDTH / max(1, int(STUDY_WIDTH / widest))
+    places = flow([column] * len(names), start=0.0, stop=STUDY_WIDTH)
+    parts = [
+        _draw_key(left, NAMES_TOP + row * NAME_HEIGHT, *look) + label(left + 32, NAMES_TOP + row * NAME_HEIGHT, name)
+        for name, (_, look), (left, row) in zip(names, ranked, places, strict=True)
+    ]
+    return Markup("").join(parts), NAMES_TOP + places[-1][1] * NAME_HEIGHT + 8
+
+
+def _draw_key(left: float, baseline: float, look: str, shape: str) -> Markup:
+    middle = baseline - 4
+    piece = line(left + 2, middle, left + 26, middle, f"{look} line")
+    return piece + mark(shape, left + 14, middle, f"{look} spot", size=4.5)
 
 
 def _describe_arm(arm: Document) -> str:

@@ -10,6 +10,7 @@ from pipeline.core.format import visible
 
 Scale = Callable[[float], float]
 CHART_WIDTH = 380.0  # of a chart in a column of the page; a chart's units are CSS pixels unless it is scaled
+AXIS_NAME, TICK_GAP = 22.0, 7.0  # the width of a turned axis name with its gap, and the gap beside a tick's label
 CHARACTER_WIDTH = 7.0  # of an average character of a chart's text: generous, since fonts differ
 
 
@@ -96,6 +97,36 @@ def ticks(low: float, high: float, *, most: int = 5) -> list[float]:
         if last - first < most:
             return [round(position * step, 12) + 0.0 for position in range(first, last + 1)]
     raise AssertionError("a step of 50 times the smallest always fits")
+
+
+def name_ticks(values: Sequence[float]) -> list[str]:
+    """Return the text of each tick, with as many decimals as the one that needs most, six at most."""
+    decimals = max((len(f"{value:.6f}".rstrip("0").partition(".")[2]) for value in values), default=0)
+    return [f"{value:,.{decimals}f}" for value in values]
+
+
+def left_margin(tick_names: Sequence[str]) -> float:
+    """Return the room that a turned axis name and tick labels to the left of a plot take."""
+    return AXIS_NAME + max(map(text_width, tick_names), default=0.0) + TICK_GAP
+
+
+def draw_levels(values: Sequence[float], y: Scale, *, start: float, stop: float) -> Markup:
+    """Return a level line for each tick from `start` to `stop`, with its text to the left."""
+    return Markup("").join(
+        line(start, y(value), stop, y(value), "grid") + label(start - TICK_GAP, y(value) + 4, name, anchor="end")
+        for value, name in zip(values, name_ticks(values), strict=True)
+    )
+
+
+def flow(widths: Sequence[float], *, start: float, stop: float) -> list[tuple[float, int]]:
+    """Return the left edge and the line of each entry: from left to right, on the next line if there is no room."""
+    places, left, row = [], start, 0
+    for width in widths:
+        if left > start and left + width > stop:
+            left, row = start, row + 1
+        places.append((left, row))
+        left += width
+    return places
 
 
 def spread(positions: Sequence[float], *, gap: float) -> list[float]:

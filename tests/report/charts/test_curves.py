@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.report.charts.curves import draw_calibration, draw_learning_curve
+from pipeline.report.charts.curves import LOWER, RIGHT, draw_calibration, draw_learning_curve
+from pipeline.report.charts.svg import CHARACTER_WIDTH, text_width
 from tests.given.reporting import make_task
 
 
@@ -60,6 +61,30 @@ def test_names_at_the_ends_of_lines_never_overlap() -> None:
     root = ET.fromstring(draw_learning_curve(history))  # noqa: S314
     heights = [float(node.attrib["y"]) for node in root.iter("text") if "name" in node.attrib["class"]]
     assert abs(heights[3] - heights[2]) >= 14
+
+
+@pytest.mark.parametrize("factor", [0.001, 1, 1234, 1e6])
+def test_axis_names_stand_clear_of_tick_labels_of_any_width(factor: float) -> None:
+    history = make_task().history
+    for row in history["evaluations"]:
+        row["loss"] *= factor
+        row["train_loss"] *= factor
+    nodes = list(ET.fromstring(draw_learning_curve(history)).iter("text"))  # noqa: S314
+    names = [float(node.attrib["x"]) for node in nodes if node.get("transform", "").startswith("rotate(-90")]
+    ticks = [node for node in nodes if node.get("text-anchor") == "end"]
+    assert len(names) == 2
+    for tick in ticks:
+        assert float(tick.attrib["x"]) - text_width(tick.text or "") >= max(names) + CHARACTER_WIDTH
+
+
+@pytest.mark.parametrize(("kept", "steps"), [(2, ["0", "66", "132"]), (8, ["0", "200", "400", "530"])])
+def test_the_last_step_is_named_and_of_few_evaluations_each(kept: int, steps: list[str]) -> None:
+    history = make_task().history
+    history["evaluations"] = history["evaluations"][:kept]
+    nodes = list(ET.fromstring(draw_learning_curve(history)).iter("text"))  # noqa: S314
+    below = [node for node in nodes if node.get("y") == f"{LOWER[1] + 16:g}"]
+    assert sorted((node.text for node in below), key=lambda text: int(text or "")) == steps
+    assert max(float(node.attrib["x"]) for node in below) == pytest.approx(RIGHT)
 
 
 @pytest.mark.parametrize("kept", [0, 1])

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from pipeline.report.charts.svg import element, image, label, mark, scale, spread, text_width, ticks
+from pipeline.report.charts.svg import (
+    element,
+    flow,
+    image,
+    label,
+    mark,
+    name_ticks,
+    scale,
+    spread,
+    text_width,
+    ticks,
+)
 
 numbers = st.floats(-1e6, 1e6)
 
@@ -63,6 +74,28 @@ def test_ticks_by_hand() -> None:
     assert ticks(0, 1, most=6) == [0, 0.2, 0.4, 0.6, 0.8, 1]
     assert ticks(-0.021, 0.104) == [0, 0.05, 0.1]
     assert ticks(3, 3) == [3]
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ([0.8, 0.81, 0.82], ["0.80", "0.81", "0.82"]),
+        ([0, 500, 1000], ["0", "500", "1,000"]),
+        ([-0.05, 0], ["-0.05", "0.00"]),
+        ([], []),
+    ],
+)
+def test_the_ticks_of_an_axis_have_equally_many_decimals(values: list[float], names: list[str]) -> None:
+    assert name_ticks(values) == names
+
+
+@given(st.lists(st.floats(1, 120), max_size=12))
+def test_entries_flow_in_order_inside_and_without_overlap(widths: list[float]) -> None:
+    places = flow(widths, start=10, stop=130)
+    assert [row for _, row in places] == sorted(row for _, row in places)
+    for (left, row), (following, next_row), width in zip(places, places[1:], widths, strict=False):
+        assert following == (left + width if next_row == row else 10)
+    assert all(left + width <= 130 + 1e-9 for (left, _), width in zip(places, widths, strict=True))
 
 
 @given(st.lists(st.floats(0, 300), max_size=6), st.floats(1, 20))
