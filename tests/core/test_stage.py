@@ -43,7 +43,7 @@ def test_every_stage_has_the_shape_and_a_first_line(stage):
 
 def test_the_section_of_a_name_is_typed():
     assert stage_params({"tokenize": {"t": TOKENIZE}}, "tokenize", "t", TokenizeParams) == TokenizeParams(**TOKENIZE)
-    report = {"title": "T", "worst": 3, "tasks": ["t"], "encoders": []}
+    report = {"title": "T", "worst": 3, "tasks": ["t"], "encoders": [], "cards": {}}
     assert stage_params({"report": report}, "report", None, ReportParams).tasks == ("t",)
 
 
