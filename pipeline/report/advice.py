@@ -110,12 +110,15 @@ def expect_gain(old: Estimate, new: Estimate, *, ratio: float) -> float:
 def advise_from_losses(task: Task) -> Advice:
     """Return what the losses of training and validation say about more labels, without a learning curve."""
     best = task.history["best"]
-    losses = f"loss {share(best['train_loss'])} on train, {share(best['loss'])} on validation"
+    curve = "name the task in study.tasks, then run make study."
     if best["train_loss"] * OVERFIT_RATIO <= best["loss"]:
-        text = f"More would probably help: the model knows its training examples far better than others ({losses})."
+        text = (
+            "More would probably help: the model knows its training examples far better than others (loss "
+            f"{share(best['train_loss'])} and {share(best['loss'])}). To know how many, {curve}"
+        )
     else:
-        text = f"Whether more would help is not known; the losses do not tell ({losses})."
-    return Advice("More labels", f"{text} For how many, name the task in study.tasks and run make study.", "training")
+        text = f"Whether more would help is not known without a learning curve: {curve}"
+    return Advice("More labels", text, "training")
 
 
 # ------------------------------------------------------------------------------------------------ data

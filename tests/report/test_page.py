@@ -224,6 +224,8 @@ def test_the_page_reports_the_results(page: str) -> None:
     assert "nearly equal texts with another label: line 7, 1999 ; train, line 1204" in words
     assert "with confidence 0.998, line 301, 0000000000000000" in words
     assert "line,id,label,predicted,correction 301,0000000000000000,negative,positive," in words
+    assert "raw/minilm, fp32 on cpu, torch 2.0" in words
+    assert "Parameters metric: macro_f1, lora: None, seed: 0" in words
     assert f"source/spam.tsv sha256 {hashlib.sha256(b'spam').hexdigest()}" in words
 
 
