@@ -31,7 +31,8 @@ help:  ## show this list
 
 setup: .venv/.complete  ## create .venv, install the locked dependencies and `transferline`
 
-repro: setup  ## run what is affected, print the results and where the report is
+repro: setup  ## show the plan, run what is affected, print the results and where the report is
+	python -m pipeline plan || test $$? -eq 1
 	dvc repro
 	@$(MAKE) --no-print-directory results
 
@@ -114,4 +115,4 @@ lock: setup  ## resolve pyproject.toml again into requirements.lock
 	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
 
 clean:  ## remove the environment and the caches of the tools; data and DVC's cache stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage *.egg-info
