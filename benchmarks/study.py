@@ -28,14 +28,14 @@ from pipeline.settings.overlay import overlay_project
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.study import TransferParams, list_cells
 
-BASE = Path("profiles/study")
+BASE = (Path("profiles/pretraining"), Path("profiles/study"))
 TEMPLATES = Path("pipeline/report/templates")
 SHEETS = ("colours.css", "charts.css")  # of a figure outside of the page
 ABOUT = """# The transfer study
 
 `make study PROFILE={profile}`: every arm with every number of labels and every seed, each a DVC stage; cells that have
-run before are restored. The sections `encoders` and `study` of profiles/study/params.yaml set how encoders and arms are
-trained; profiles/{profile} sets what differs here."""
+run before are restored. profiles/pretraining sets how encoders are trained, profiles/study the arms, profiles/{profile}
+what differs here."""
 
 
 def update_clone(root: Path, clone: Path) -> None:
@@ -53,15 +53,15 @@ def update_clone(root: Path, clone: Path) -> None:
         lock.write_bytes(kept)
 
 
-def lay_profiles(clone: Path, profile: Path) -> None:
-    """Lay the profile `study` over the clone, and then `profile` if it is another.
+def lay_profiles(clone: Path, *profiles: Path) -> None:
+    """Lay profiles over a clone, one after the other; one that is named twice is laid once.
 
     Raises:
         UsageError: The params are not valid with it.
         EnvironmentFault: A file cannot be read.
     """
     references = read_json(clone / "data/profiles.json")
-    for folder in dict.fromkeys((BASE, profile)):
+    for folder in dict.fromkeys(profiles):
         overlay_project(clone, folder, lambda text: resolve_params(text, references))
 
 
@@ -167,13 +167,13 @@ def _cost(point: Document) -> str:
 def main() -> None:
     """Run the study and write its documents."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("profile", type=Path, help="a folder that is laid over profiles/study")
+    parser.add_argument("profile", type=Path, help="a folder that is laid over profiles/pretraining and profiles/study")
     parser.add_argument("--clone", type=Path, default=Path(".study"), help="the folder it runs in")
     parser.add_argument("--docs", type=Path, help="where its documents go, unless into the clone's docs")
     arguments = parser.parse_args()
     clone, docs = arguments.clone, arguments.docs or arguments.clone / "docs"
     update_clone(Path.cwd(), clone)
-    lay_profiles(clone, arguments.profile)
+    lay_profiles(clone, *BASE, arguments.profile)
     start = time.monotonic()
     reproduce(clone)
     made = f"{datetime.datetime.now(tz=datetime.UTC).date()}, {describe_machine()}"

@@ -30,7 +30,7 @@ LONG = (
     "test_pipeline.py", "flow/test_flow.py", "test_workflows.py", "test_edits.py", "flow/test_service.py",
     "flow/test_server.py", "diff/test_command.py", "train/test_resume.py", "models/test_processes.py",
     "repository/test_planner.py", "repository/test_freshness.py", "test_signals.py", "stages/test_pretrain.py",
-    "test_study_graph.py", "flow/test_workspace.py", "evaluate/test_paired.py",
+    "test_experiments.py", "test_study_graph.py", "flow/test_workspace.py", "evaluate/test_paired.py",
 )  # fmt: skip
 
 

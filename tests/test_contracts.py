@@ -18,14 +18,16 @@ from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.study import Arm, Rival, Study
 from pipeline.settings.task import PER_TASK, BaselineParams
-from tests.given.settings import read, study_params, study_stages
+from tests.given.settings import read, study_params, with_profiles
 
 TEXT = study_params()
-ALONE, WITH_STUDY = (YAML(typ="safe", pure=True).load(text)["stages"] for text in (read("dvc.yaml"), study_stages()))
-# Every stage of either, by the name of the stage; the report of both, since the profile replaces it.
+ALONE, WITH_ENCODERS, WITH_STUDY = (
+    YAML(typ="safe", pure=True).load(with_profiles("dvc.yaml", *profiles))["stages"]
+    for profiles in ((), ("pretraining",), ("pretraining", "study"))
+)
+# Every stage, by its name; the report of each, since the profiles replace it.
 ENTRIES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, entry) for name, entry in WITH_STUDY.items()}
-ENTRIES["report alone"] = ("report", ALONE["report"])
-OF_STUDY = ("corpus", "pretrain", "rival", "start", "study", "transfer")
+ENTRIES |= {"report alone": ("report", ALONE["report"]), "report of encoders": ("report", WITH_ENCODERS["report"])}
 RESOLVED = ("code", "params")
 BESIDES = ("corpus", "pretrain", "study", "report")  # sections that are not a task's
 
@@ -54,12 +56,14 @@ def paths(key: str, *kinds: str) -> list[str]:
 
 def test_every_stage_has_an_entry_and_a_module():
     assert set(WITH_STUDY) == set(STAGES)
-    assert set(ALONE) == set(STAGES) - set(OF_STUDY)
+    assert set(WITH_STUDY) - set(WITH_ENCODERS) == {"rival", "start", "study", "transfer"}
+    assert set(WITH_ENCODERS) - set(ALONE) == {"corpus", "pretrain"}
     assert {path.stem for path in Path("pipeline/stages").glob("*.py")} == {*STAGES, "__init__"}
 
 
-def test_the_study_changes_no_stage_but_the_report():
-    assert {name for name in ALONE if ALONE[name] != WITH_STUDY[name]} == {"report"}
+def test_a_profile_changes_no_stage_but_the_report():
+    for before, after in ((ALONE, WITH_ENCODERS), (WITH_ENCODERS, WITH_STUDY)):
+        assert {name for name in before if before[name] != after[name]} == {"report"}
 
 
 @pytest.mark.parametrize("key", ENTRIES)
@@ -73,10 +77,10 @@ def test_the_command_names_what_the_signature_declares_in_order(key):
     assert ("--params" in words(key)) == (declared.params is not None) == (stage not in RESOLVED)
 
 
-def test_an_optional_input_is_given_by_the_profile_alone():
-    optional = read_declaration(load("report")).optional
-    assert optional == ("transfer", "pretraining")
-    assert set(options("report")) - set(options("report alone")) == set(optional)
+def test_an_optional_input_is_given_by_a_profile_alone():
+    assert read_declaration(load("report")).optional == ("transfer", "pretraining")
+    assert set(options("report of encoders")) - set(options("report alone")) == {"pretraining"}
+    assert set(options("report")) - set(options("report of encoders")) == {"transfer"}
 
 
 @pytest.mark.parametrize("stage", STAGES)

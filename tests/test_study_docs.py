@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.study import (
+    BASE,
     collect,
     lay_profiles,
     render_figures,
@@ -72,11 +73,11 @@ def test_a_clone_gets_the_study_and_then_the_profile(tmp_path):
     for name in ("params.yaml", "dvc.yaml", "data/profiles.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(read(name), encoding="utf-8")
-    lay_profiles(tmp_path, Path("profiles/confirmation"))
+    lay_profiles(tmp_path, *BASE, Path("profiles/confirmation"))
     study, _ = parse_params((tmp_path / "params.yaml").read_text(encoding="utf-8"))
     assert study["study"]["labels"] == [128, 512]
     assert (tmp_path / "dvc.yaml").read_text(encoding="utf-8") == study_stages()
-    lay_profiles(tmp_path, Path("profiles/study"))
+    lay_profiles(tmp_path, *BASE, BASE[-1])
 
 
 def test_seconds_are_the_median_over_the_seeds_that_were_timed(tmp_path):

@@ -92,6 +92,9 @@ class Clone:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def git(self, *words: str) -> None:
+        subprocess.run(["git", *words], cwd=self.root, check=True)
+
     def repro(self, *targets: str) -> tuple[set[str], set[str]]:
         """Return the stages that ran and those that were restored from the run-cache."""
         told = self.dvc("repro", *targets)

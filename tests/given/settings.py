@@ -1,4 +1,4 @@
-"""params.yaml as a test writes it, and the project with the profile of the study laid over it."""
+"""params.yaml as a test writes it, and the project with its profiles laid over it."""
 
 import io
 from pathlib import Path
@@ -23,11 +23,20 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+def with_profiles(name: str, *profiles: str) -> str:
+    """Return the params.yaml or dvc.yaml of the project with profiles laid over it."""
+    overlay = overlay_params if name == "params.yaml" else overlay_stages
+    text = read(name)
+    for profile in profiles:
+        text = overlay(text, read(f"profiles/{profile}/{name}"))
+    return text
+
+
 def study_params() -> str:
     """Return the project's params.yaml with the sections of pretraining and of the study."""
-    return overlay_params(read("params.yaml"), read("profiles/study/params.yaml"))
+    return with_profiles("params.yaml", "pretraining", "study")
 
 
 def study_stages() -> str:
     """Return the project's dvc.yaml with the stages of pretraining and of the study."""
-    return overlay_stages(read("dvc.yaml"), read("profiles/study/dvc.yaml"))
+    return with_profiles("dvc.yaml", "pretraining", "study")

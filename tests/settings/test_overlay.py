@@ -127,7 +127,7 @@ def test_an_edit_changes_no_other_byte(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_all_lines_stay_and_dvc_reads_the_same(name):
-    base = TEXT if name in ("small", "study") else study_params()
+    base = TEXT if name in ("small", "pretraining") else study_params()
     text = overlay_params(base, read(f"profiles/{name}/params.yaml"))
     assert not [line for line in re.findall("#.*", base) if line not in text]
     assert parse_yaml(text, "params.yaml") == parse_params(text)[0]
@@ -135,9 +135,10 @@ def test_all_lines_stay_and_dvc_reads_the_same(name):
 
 def test_new_keys_bring_their_comments():
     added = study_params().splitlines()
-    for line in read("profiles/study/params.yaml").splitlines():
-        if " # " in line and line[0] != "#":
-            assert line in added
+    for name in ("pretraining", "study"):
+        for line in read(f"profiles/{name}/params.yaml").splitlines():
+            if " # " in line and line[0] != "#":
+                assert line in added
 
 
 def test_stages_are_merged():
@@ -161,7 +162,8 @@ def project(tmp_path):
 
 
 def test_a_profile_is_laid_over_both_files(project):
-    changed = overlay_project(project, Path("profiles/study"), check)
+    for name in ("pretraining", "study"):
+        changed = overlay_project(project, Path("profiles", name), check)
     assert changed == [project / "params.yaml", project / "dvc.yaml"]
     assert [path.read_text(encoding="utf-8") for path in changed] == [study_params(), study_stages()]
     assert overlay_project(project, Path("profiles/full"), check) == [project / "params.yaml"]
