@@ -20,15 +20,18 @@ help:  ## show this list
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}"'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-setup: .venv/.complete  ## create .venv and install the locked dependencies
+setup: .venv/.complete  ## create .venv, install the locked dependencies and `transferline`
 
-repro: setup  ## run what is affected, print the results and where the report is (TASK=NAME: one task, and its numbers)
+repro: setup  ## show the plan, run what is affected, print the results and where the report is (TASK=NAME: one task)
 ifdef TASK
+	python -m pipeline plan $(foreach task,$(TASK),evaluate@$(task) inspect@$(task)) || test $$? -eq 1
 	dvc repro $(foreach task,$(TASK),evaluate@$(task) inspect@$(task))
 	@cat $(TASK:%=data/metrics/%.json)
 else
+	python -m pipeline plan || test $$? -eq 1
 	dvc repro
 	@$(MAKE) --no-print-directory results
 endif
@@ -53,7 +56,7 @@ lock: setup  ## resolve pyproject.toml again into requirements.lock
 	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
 
 clean:  ## remove the environment and the caches of the tools; data and DVC's cache stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage *.egg-info
 
 # For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
 .PHONY: study test test-avx2 check readme format \

@@ -7,11 +7,10 @@ import argparse
 import datetime
 import json
 import statistics
+import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.dvc_output import DVC, read_lines, time_stages
 from benchmarks.table import describe_machine
 from pipeline.core.command import read_output
 from pipeline.core.document import Document
@@ -22,7 +21,7 @@ from pipeline.report.charts.curves import draw_pretraining_curve
 from pipeline.report.charts.study import draw_study
 from pipeline.report.study import study_markdown
 from pipeline.report.summary import encoders_table
-from pipeline.repository.durations import read_durations, record_duration
+from pipeline.repository.durations import read_durations
 from pipeline.repository.plan import format_duration
 from pipeline.settings.overlay import overlay_project
 from pipeline.settings.resolve import resolve_params
@@ -66,20 +65,12 @@ def lay_profiles(clone: Path, *profiles: Path) -> None:
 
 
 def reproduce(clone: Path) -> None:
-    """Run the missing cells of the study, show the output, and record the duration of each stage.
+    """Run the missing cells of the study; each stage records its duration.
 
     Raises:
         CalledProcessError: A stage failed; finished cells are kept.
     """
-
-    def show_lines() -> Iterator[tuple[float, str]]:
-        for second, line in read_lines(["dvc", "repro", "transfer"], clone):
-            print(line, end="", flush=True)
-            yield second, line
-
-    for stage, seconds in time_stages(show_lines()):
-        if stage != DVC:
-            record_duration(clone, stage, seconds)
+    subprocess.run(["dvc", "repro", "transfer"], cwd=clone, check=True)
 
 
 def collect(clone: Path, made: str, profile: str) -> Document:

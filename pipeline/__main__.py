@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +17,6 @@ from pipeline.core.format import inert
 
 INTERRUPTED, CLOSED = 130, 141  # 128 + SIGINT, and + SIGPIPE, as a shell reports them
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT)  # errors of a stream that nobody reads, or of a full disk
-USAGE = """usage: python -m pipeline STAGE [NAME] --OPTION PATH ...   (the whole lines are in dvc.yaml)
-       python -m pipeline COMMAND [ARGUMENT ...]
-stages: {stages}
-commands: {commands}"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -69,15 +66,19 @@ def _answer(word: str, rest: Sequence[str]) -> int:
 
 def _run(word: str, rest: Sequence[str]) -> int:
     # Imported here, so that what they lack is reported like any other fault.
-    commands = importlib.import_module("pipeline.commands").COMMANDS
-    stage = importlib.import_module("pipeline.core.stage")
-    if word in ("-h", "--help"):
-        print(USAGE.format(stages=", ".join(stage.STAGES), commands=", ".join(commands)))
-        return 0
-    if word in commands:
-        with _interruptible():
-            return commands[word](rest) or 0
-    importlib.import_module("pipeline.core.command_line").run_stage(word, rest)
+    if word in importlib.import_module("pipeline.core.stage").STAGES:
+        return _run_stage(word, rest)
+    with _interruptible():
+        code: int = importlib.import_module("pipeline.commands.line").answer([word, *rest])
+    return code
+
+
+def _run_stage(stage: str, arguments: Sequence[str]) -> int:
+    """Run one stage and record how long it took, if DVC has started it."""
+    start = time.monotonic()
+    importlib.import_module("pipeline.core.command_line").run_stage(stage, arguments)
+    if "DVC_STAGE" in os.environ:
+        importlib.import_module("pipeline.repository.durations").record_own_duration(time.monotonic() - start)
     return 0
 
 
@@ -93,7 +94,7 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _start() -> int:
+def start() -> int:
     """Run `main` as a process: silent if interrupted before or after its work, and readable wherever it prints."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -105,4 +106,4 @@ def _start() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_start())
+    sys.exit(start())

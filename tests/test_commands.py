@@ -2,11 +2,13 @@ import json
 import re
 from pathlib import Path
 
+import click
 import pytest
 
-from pipeline import commands
 from pipeline.__main__ import main
-from pipeline.core.stage import STAGES
+from pipeline.commands.line import COMMANDS
+from pipeline.commands.look import PAGE, SUMMARY
+from pipeline.commands.project import FINDINGS, PROFILES
 
 PROFILE = {"rows": 3, "label_shares": {"a": 1.0}, "length_counts": [1, 2]}
 
@@ -26,7 +28,7 @@ def test_accept_adds_the_profile_and_keeps_the_others(workspace, capsys):
     assert "commit it" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("words", "code", "message"), [([], 2, "accept TASK"), (["absent"], 4, "absent.json")])
+@pytest.mark.parametrize(("words", "code", "message"), [([], 2, "TASK"), (["absent"], 4, "absent.json")])
 def test_accept_says_what_it_lacks(workspace, capsys, words, code, message):
     assert main(["accept", *words]) == code
     assert message in capsys.readouterr().err
@@ -73,12 +75,12 @@ def test_results_prints_the_table_and_where_the_page_is(workspace, capsys):
 def test_every_word_the_makefile_says_is_a_stage_or_a_command():
     words = re.findall(r"python -m pipeline (\w+)", Path("Makefile").read_text())
     assert words
-    assert set(words) <= {*STAGES, *commands.COMMANDS}
+    assert set(words) <= {*COMMANDS.list_commands(click.Context(COMMANDS))}
 
 
 def test_the_paths_are_those_of_dvc_yaml():
-    text = (commands.README.parent / "dvc.yaml").read_text()
-    for path in (commands.FINDINGS, commands.PROFILES, commands.SUMMARY, commands.PAGE):
+    text = Path("dvc.yaml").read_text()
+    for path in (FINDINGS, PROFILES, SUMMARY, PAGE):
         assert str(path) in text
 
 

@@ -39,7 +39,7 @@ def defined_names(path: Path) -> set[str]:
 
 
 def test_nothing_stands_beside_the_packages_but_the_way_in():
-    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "commands.py"}
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py"}
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=str)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import commands
 from pipeline.__main__ import main
+from pipeline.commands.look import plan_command
 from tests.given.projects import ENVIRONMENT
 
 COMMAND = (sys.executable, "-m", "pipeline")
@@ -32,10 +32,10 @@ def workspace(tmp_path):
     ],
 )
 def test_a_fault_of_the_pipeline_is_no_answer(monkeypatch, capsys, error, code, lines):
-    def fail(_arguments):
+    def fail(**_values):
         raise error
 
-    monkeypatch.setitem(commands.COMMANDS, "plan", fail)
+    monkeypatch.setattr(plan_command, "callback", fail)
     assert main(["plan"]) == code
     output, errors = capsys.readouterr()
     assert output == ""

@@ -19,7 +19,7 @@ from benchmarks.study import (
 )
 from pipeline.core.files import read_json, write_json
 from pipeline.report.charts.study import draw_study
-from pipeline.repository.durations import read_durations, record_duration
+from pipeline.repository.durations import record_duration
 from pipeline.settings.parse import parse_params
 from tests.given.projects import Project
 from tests.given.reporting import pretraining
@@ -119,22 +119,19 @@ def test_the_clone_is_of_the_commit_and_shares_the_cache(tmp_path):
         update_clone(root.root, clone)
 
 
-def test_a_run_shows_what_dvc_tells_and_notes_how_long_each_stage_took(tmp_path, capfd):
+def test_a_run_shows_what_dvc_tells_and_runs_no_stage_again(tmp_path, capfd):
     root = Project(tmp_path / "project", {"dvc.yaml": ECHOES}).root
     reproduce(root)
     assert "Running stage 'first'" in capfd.readouterr().out
-    taken = read_durations(root)
-    assert set(taken) == {"first", "transfer"}
     reproduce(root)
     assert "Running stage" not in capfd.readouterr().out
-    assert read_durations(root) == taken
 
 
 def test_a_stage_that_fails_ends_the_run(tmp_path):
     root = Project(tmp_path / "project", {"dvc.yaml": ECHOES.replace("echo 2 >", "false >")}).root
     with pytest.raises(subprocess.CalledProcessError):
         reproduce(root)
-    assert set(read_durations(root)) == {"first"}  # what failed says nothing of how long it takes
+    assert (root / "first.txt").is_file()
 
 
 ECHOES = """stages:

@@ -286,9 +286,10 @@ def test_no_document_and_no_pull_request_are_no_error(post, job):
 
 
 IMPORTED = """
-import importlib, sys
+import sys
 from importlib.metadata import packages_distributions
-importlib.import_module("pipeline.commands")
+from pipeline.__main__ import main
+main(["comment", "absent.json"])
 holders = packages_distributions()
 tops = {name if name in holders else name.partition(".")[0] for name in sys.modules}
 print(*{holder for name in tops for holder in holders.get(name, ())})

@@ -1,11 +1,10 @@
-"""`python -m pipeline diff BASE [HEAD] [--json]`."""
+"""The command `diff`: two revisions read, compared, printed and judged."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.document import json_text
-from pipeline.core.errors import NotReproduced, Regression, UsageError, listed
+from pipeline.core.errors import NotReproduced, Regression
 from pipeline.core.format import plural
 from pipeline.diff.comment import render_comment
 from pipeline.diff.compare import compare_snapshots
@@ -16,25 +15,18 @@ from pipeline.repository.revisions import resolve_revision
 MOST_SHOWN = 5  # stages that have yet to run, in the message
 
 
-def print_difference(arguments: Sequence[str]) -> None:
-    """Print the difference of two revisions, as Markdown or (`--json`) as the strict document behind it.
+def print_difference(base: str, head: str | None, *, as_json: bool = False) -> None:
+    """Print the difference of two revisions (None is the working tree), as Markdown or as the document behind it.
 
     Raises:
-        UsageError: Wrong arguments, a revision that does not exist, or invalid params of the head.
+        UsageError: A revision does not exist, or the params of the head are invalid.
         EnvironmentFault: Git or DVC cannot be read.
         Regression: A gate fails.
         NotReproduced: No gate fails, but the results of a revision are not of its code, parameters and data.
     """
-    names = [argument for argument in arguments if argument != "--json"]
-    if not 1 <= len(names) <= 2 or len(arguments) - len(names) > 1 or any(name.startswith("-") for name in names):
-        raise UsageError(
-            f"takes BASE, HEAD (default: the working tree) and --json, found {listed(arguments) or 'no argument'}. "
-            "Run `python -m pipeline diff BASE [HEAD] [--json]`."
-        )
     root = Path.cwd()
-    base, head = resolve_revision(root, names[0]), resolve_revision(root, names[1] if len(names) > 1 else None)
-    difference = compare_snapshots(*read_snapshots(base, head))
-    as_json = "--json" in arguments
+    snapshots = read_snapshots(resolve_revision(root, base), resolve_revision(root, head))
+    difference = compare_snapshots(*snapshots)
     sys.stdout.write(json_text(difference.model_dump(mode="json")) if as_json else render_comment(difference))
     _raise_for(difference)
 

@@ -7,7 +7,7 @@ after the stages it depends on have ended, and adds nothing to what that does. `
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty
@@ -100,10 +100,15 @@ def _execute(
 ) -> dict[str, StageEnd]:
     """Bring every stage to its end, and return the ends by name; if interrupted, leave nothing running."""
     tasks = StageTasks(running)
+
+    def begin(stage: PlannedStage, environment: Mapping[str, str]) -> None:
+        get_run_logger().info("%s: %s", execution.progress, stage.name)
+        tasks.begin(stage, environment, execution.ends)
+
     execution = Execution(
         plan,
         slots,
-        begin=lambda stage, environment: tasks.begin(stage, environment, execution.ends),
+        begin=begin,
         show=lambda stage, end: tasks.show(stage, end, execution.ends),
         stop=running.stop,
     )

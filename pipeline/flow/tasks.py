@@ -12,7 +12,6 @@ from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 
 from pipeline.flow.artifacts import StageLog
-from pipeline.repository.durations import record_duration
 from pipeline.repository.plan import PlannedStage, format_duration
 from pipeline.run.ending import EndState, StageEnd, describe_end
 from pipeline.run.execution import RunningStages
@@ -80,13 +79,11 @@ def _stage(name: str, work: Callable[[], StageEnd]) -> State[None]:
 
 
 def _run_with_retries(stage: PlannedStage, environment: Mapping[str, str], running: RunningStages) -> StageEnd:
-    """Run a stage, retry it if that may help, record its duration and return its last end."""
+    """Run a stage, retry it if that may help, and return its last end."""
     for delay in (*DELAYS[stage.resource], None):
         start = time.monotonic()
         end = running.reproduce(stage, environment, StageLog(stage.name))
         end = end._replace(seconds=time.monotonic() - start)
-        if end.state == "Ran":
-            record_duration(running.root, stage.name, end.seconds)
         if not end.retryable or delay is None or running.stopped.is_set():
             break
         get_run_logger().warning("%s: %s; retrying in %s", stage.name, end.why, format_duration(delay))

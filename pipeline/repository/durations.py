@@ -5,6 +5,7 @@ import math
 import os
 import statistics
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 DURATIONS_FILE = Path(".dvc/tmp/durations.jsonl")
@@ -21,6 +22,18 @@ def record_duration(root: Path, stage: str, seconds: float) -> None:
         os.write(handle, line.encode())
     finally:
         os.close(handle)
+
+
+def record_own_duration(seconds: float) -> None:
+    """Record the duration of this process as that of the stage whose command it is, as DVC says in the environment.
+
+    Of the processes that torchrun starts for one training, the first records for all. What cannot be written is not
+    recorded: no stage fails of it.
+    """
+    stage, root, rank = (os.environ.get(name, "") for name in ("DVC_STAGE", "DVC_ROOT", "RANK"))
+    if stage and root and rank in ("", "0"):
+        with suppress(OSError):
+            record_duration(Path(root), stage, seconds)
 
 
 def read_durations(root: Path) -> dict[str, float]:

@@ -100,17 +100,22 @@ def summarize_plan(plan: Sequence[PlannedStage]) -> str:
     counts = [
         f"{count} {verdict}" for verdict in VERDICTS if (count := sum(stage.verdict == verdict for stage in plan))
     ]
-    certain = sum(stage.seconds or 0.0 for stage in plan if stage.verdict == "run")
-    possible = sum(stage.seconds or 0.0 for stage in plan if stage.verdict == "maybe")
+    return "; ".join([", ".join(counts) or "no stages", *_expected(plan)])
+
+
+def _expected(plan: Sequence[PlannedStage]) -> list[str]:
+    """Return what is known of the time that the commands of a plan take, and how many of them were never timed."""
+    certain, possible = (
+        [stage.seconds for stage in plan if stage.verdict == verdict and stage.seconds is not None]
+        for verdict in ("run", "maybe")
+    )
     untimed = sum(stage.seconds is None for stage in plan if stage.verdict in ("run", "maybe"))
-    parts = [", ".join(counts) or "no stages"]
-    if list_affected(plan):
-        parts.append(f"expected {format_duration(certain)} of work")
+    parts = [f"expected {format_duration(sum(certain))} of work"] if certain else []
     if possible:
-        parts.append(f"up to {format_duration(certain + possible)}")
+        parts.append(f"up to {format_duration(sum(certain + possible))}")
     if untimed:
-        parts.append(f"{untimed} never timed")
-    return "; ".join(parts)
+        parts.append(f"{untimed} never timed{'' if parts else ', expected time unknown'}")
+    return parts
 
 
 def describe_reason(reason: StageReason) -> str:
@@ -146,7 +151,7 @@ def _rows(plan: Sequence[PlannedStage]) -> list[tuple[str, str, str, str]]:
         (
             stage.name,
             stage.verdict,
-            "" if stage.seconds is None else format_duration(stage.seconds),
+            "unknown" if stage.seconds is None else format_duration(stage.seconds),
             join_reasons(stage.reasons),
         )
         for stage in plan

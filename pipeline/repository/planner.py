@@ -6,7 +6,8 @@ on disk. The content of a restored output is in DVC's run-cache. That of a stage
 `meta: {foreseeable: true}` is computed in a scratch folder. That of any other stage is unknown until it has run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
@@ -63,7 +64,15 @@ def _select(repo: Repo, targets: Sequence[str]) -> list[Stage]:
     try:
         return list(collect_stages(repo, targets or ["dvc.yaml"]))
     except DvcException as error:
-        raise UsageError(f"{', '.join(targets) or 'dvc.yaml'}: {error}. Name stages of dvc.yaml.") from error
+        known = {stage.addressing for stage in repo.index.stages}
+        near = _find_near(targets, known | {name.partition("@")[0] for name in known})
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        raise UsageError(f"{', '.join(targets) or 'dvc.yaml'}: {error}.{hint} Name stages of dvc.yaml.") from error
+
+
+def _find_near(words: Iterable[str], known: Collection[str]) -> list[str]:
+    """Return the known word nearest to each of the words that is unknown, if one is near."""
+    return [near for word in words if word not in known for near in get_close_matches(word, known, n=1)]
 
 
 def _is_missing(dep: Output, outs: Sequence[str]) -> bool:

@@ -5,10 +5,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 
-from pipeline.repository.plan import PlannedStage
+from pipeline.repository.plan import PlannedStage, format_duration
 from pipeline.run.ending import EndState, StageEnd
 from pipeline.run.process import StageProcess
-from pipeline.run.slots import Slots, grant, sort_by_urgency
+from pipeline.run.slots import Slots, estimate_left, grant, sort_by_urgency
 
 
 class RunningStages:
@@ -76,6 +76,15 @@ class Execution:
     def failed(self) -> bool:
         """Whether a stage has failed so far."""
         return any(end.state == "Failed" for end in self.ends.values())
+
+    @property
+    def progress(self) -> str:
+        """How many of the affected stages have begun or ended, and the time left: `[3/12], about 0:04:10 left`."""
+        coming = [stage for stage in self.waiting.values() if stage.verdict != "unchanged"]
+        begun = len(self.running) + sum(end.state != "Unchanged" for end in self.ends.values())
+        left = estimate_left([*self.running.values(), *coming], self._slots)
+        time = "time left unknown" if left is None else f"about {format_duration(left)} left"
+        return f"[{begun}/{begun + len(coming)}], {time}"
 
     def start(self, plan_again: Callable[[], Sequence[PlannedStage]]) -> None:
         """Start or end all stages that are ready, until none is; plan again before a stage that is `maybe`."""

@@ -45,12 +45,33 @@ def sort_by_urgency(plan: Sequence[PlannedStage]) -> list[PlannedStage]:
 
     A stage that was never timed counts as one second, so that long chains still go first; equals keep their order.
     """
+    times = _times_to_end(plan)
+    return sorted(plan, key=lambda stage: -times[stage.name])
+
+
+def estimate_left(stages: Sequence[PlannedStage], slots: Slots) -> float | None:
+    """Return the seconds that stages take at least, by their recent runs; None if one that runs was never timed.
+
+    They are those of the longest chain or of all work spread over all CPU slots, whichever takes longer. The stages are
+    in an order in which none depends on a later one; what is restored from the cache takes no time.
+    """
+    timed = [stage._replace(seconds=0.0) if stage.verdict == "restore" else stage for stage in stages]
+    work = 0.0
+    for stage in timed:
+        if stage.seconds is None:
+            return None
+        work += stage.seconds * (grant(stage, slots, {}, {}) or slots).workers
+    return max(work / slots.workers, *_times_to_end(timed).values(), 0.0)
+
+
+def _times_to_end(plan: Sequence[PlannedStage]) -> dict[str, float]:
+    """Return for each stage the seconds from its start to the end of all that depends on it."""
     left: dict[str, float] = {}
     for stage in reversed(plan):  # a plan lists the stages before their dependents
         left[stage.name] = left.get(stage.name, 0.0) + (1.0 if stage.seconds is None else stage.seconds)
         for need in stage.needs:
             left[need] = max(left.get(need, 0.0), left[stage.name])
-    return sorted(plan, key=lambda stage: -left[stage.name])
+    return left
 
 
 def detect_devices() -> tuple[str, ...]:

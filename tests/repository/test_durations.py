@@ -2,10 +2,12 @@ import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.repository.durations import DURATIONS_FILE, read_durations, record_duration
+from pipeline.repository.durations import DURATIONS_FILE, read_durations, record_duration, record_own_duration
+from tests.given.projects import ROOT, Project
 
 
 def test_the_median_of_the_last_five_counts(tmp_path):
@@ -23,6 +25,47 @@ def test_lines_of_several_writers_stay_whole_and_a_torn_one_does_not_count(tmp_p
     with (tmp_path / DURATIONS_FILE).open("a") as stream:
         stream.write('{"stage": "a", "sec')
     assert read_durations(tmp_path) == {"a": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("environment", "recorded"),
+    [
+        ({}, {}),
+        ({"DVC_STAGE": "a@b"}, {}),
+        ({"DVC_STAGE": "a@b", "DVC_ROOT": "."}, {"a@b": 2.0}),
+        ({"DVC_STAGE": "a@b", "DVC_ROOT": ".", "RANK": "0"}, {"a@b": 2.0}),
+        ({"DVC_STAGE": "a@b", "DVC_ROOT": ".", "RANK": "1"}, {}),
+        ({"DVC_STAGE": "a@b", "DVC_ROOT": "file"}, {}),
+    ],
+)
+def test_the_command_of_a_stage_records_itself_once(tmp_path, monkeypatch, environment, recorded):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    for name in ("DVC_STAGE", "DVC_ROOT", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    record_own_duration(2.0)
+    assert read_durations(tmp_path) == recorded
+
+
+STAGES = """
+stages:
+  good: {cmd: python -m pipeline params --settings params.yaml --profiles profiles.json --corrections corrections
+         --resolved good.json, deps: [params.yaml], outs: [good.json]}
+  bad: {cmd: python -m pipeline params --settings absent --profiles profiles.json --corrections corrections
+        --resolved bad.json, outs: [bad.json]}
+"""
+
+
+def test_dvc_alone_times_the_stages_that_succeed(tmp_path):
+    settings = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    project = Project(tmp_path, {"dvc.yaml": STAGES, "params.yaml": settings, "profiles.json": "{}"})
+    (tmp_path / "corrections").mkdir()
+    project.run("dvc", "repro", "--keep-going", code=255)
+    assert {*read_durations(tmp_path)} == {"good"}
+    project.run("dvc", "repro", "good")
+    assert len((tmp_path / DURATIONS_FILE).read_text().splitlines()) == 1
 
 
 JSON = st.recursive(

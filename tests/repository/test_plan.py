@@ -75,11 +75,13 @@ def test_the_table_has_what_is_affected_and_a_total():
         "stage        verdict  recent   why",
         "ingest@spam  run      2.0 s    dependency a modified",
         "report       maybe    0:01:10  after u, after v, after w, after x, 2 more",
-        "late         run",
+        "late         run      unknown",
         "1 unchanged, 2 run, 1 maybe; expected 2.0 s of work; up to 0:01:12; 1 never timed",
     ]
     assert plan_to_text(plan[:1]) == plan_to_markdown(plan[:1]) == "1 unchanged"
     assert summarize_plan([]) == "no stages"
+    assert summarize_plan(plan[3:]) == "1 run; 1 never timed, expected time unknown"
+    assert summarize_plan([stage("a", "restore")]) == "1 restore"
     assert list_affected(plan) == ["ingest@spam", "report", "late"]
 
 

@@ -237,6 +237,13 @@ def test_what_dvc_yaml_says_of_a_stage_is_checked(wide):
         plan_stages()
 
 
+@pytest.mark.usefixtures("wide")
+@pytest.mark.parametrize(("target", "near"), [("lonley", "lonely"), ("fisrt", "first")])
+def test_a_target_that_is_none_gets_the_nearest(target, near):
+    with pytest.raises(UsageError, match=rf"^{target}: .*\b{near}\?"):
+        plan_stages([target])
+
+
 def test_a_foreseeable_command_that_is_not_installed_leaves_its_output_unknown(wide):
     reproduced(wide)
     wide.write("dvc.yaml", WIDE.replace("cmd: cp params.yaml", "cmd: no-such-program params.yaml"))

@@ -63,3 +63,28 @@ def test_an_execution_that_is_given_up_begins_nothing_more(plan):
     assert execution.running == running
     states = {name: end.state for name, end in execution.ends.items()}
     assert all(states[stage.name] in ("Cancelled", "Unchanged") for stage in plan if stage.name not in running)
+
+
+def test_progress_counts_what_is_affected_and_the_time_that_is_left():
+    needs = {"a": (), "b": ("a",), "c": ("a",), "d": ()}
+    verdicts = {"a": "run", "b": "run", "c": "restore", "d": "unchanged"}
+    plan = [PlannedStage(name, verdicts[name], (), needs[name], "cpu", 60.0) for name in needs]
+    begun = []
+
+    def begin(stage: PlannedStage, _environment: object) -> None:
+        begun.append(f"{execution.progress} {stage.name}")
+
+    execution = Execution(plan, Slots(1), begin=begin, show=lambda *_: None, stop=lambda: None)
+    while execution.waiting or execution.running:
+        execution.start(lambda: plan)
+        for stage in list(execution.running.values()):
+            execution.end(stage, StageEnd("Ran"))
+    assert begun == [
+        "[1/3], about 0:02:00 left a", "[2/3], about 0:01:00 left b", "[3/3], about 0.0 s left c",
+    ]  # fmt: skip
+
+
+def test_progress_knows_no_time_of_what_was_never_timed():
+    stage = PlannedStage("a", "run", (), (), "cpu", None)
+    execution = Execution([stage], Slots(1), begin=lambda *_: None, show=lambda *_: None, stop=lambda: None)
+    assert execution.progress == "[0/1], time left unknown"

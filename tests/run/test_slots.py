@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.repository.plan import PlannedStage
-from pipeline.run.slots import DOWNLOADS, Slots, detect_devices, grant, sort_by_urgency
+from pipeline.run.slots import DOWNLOADS, Slots, detect_devices, estimate_left, grant, sort_by_urgency
 
 
 def stage(
@@ -59,6 +59,21 @@ def test_the_longest_way_to_the_end_goes_first():
         stage("tail", needs=("head",), seconds=9.0),
     ]
     assert [each.name for each in sort_by_urgency(plan)] == ["head", "tail", "short", "untimed"]
+
+
+def test_the_time_left_is_that_of_the_longest_chain_or_of_all_work():
+    first, second = PlannedStage("a", "run", (), (), "cpu", 10.0), PlannedStage("b", "run", (), ("a",), "cpu", 20.0)
+    other = PlannedStage("c", "run", (), (), "cpu", 50.0)
+    assert estimate_left([first, second], Slots(4)) == 30.0
+    assert estimate_left([first, second, other], Slots(4)) == 50.0
+    assert estimate_left([first, second, other], Slots(1)) == 80.0
+    # Without a GPU such a stage takes all cores, with one it takes a core; a download takes none.
+    assert estimate_left([first, other._replace(resource="gpu")], Slots(2)) == 55.0
+    assert estimate_left([first, other._replace(resource="gpu")], Slots(2, ("0",))) == 50.0
+    assert estimate_left([first, other._replace(resource="network")], Slots(1)) == 50.0
+    assert estimate_left([first._replace(seconds=None)], Slots(1)) is None
+    assert estimate_left([first._replace(seconds=None, verdict="restore")], Slots(1)) == 0.0
+    assert estimate_left([], Slots(1)) == 0.0
 
 
 @pytest.mark.parametrize("resource", ["cpu", "network"])

@@ -1,0 +1,80 @@
+"""The commands that change the files of one's own project."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.commands.group import CommandGroup
+from pipeline.core.command_line import PATH
+from pipeline.core.files import read_json, write_json
+
+PROJECT = CommandGroup("Own project")
+FINDINGS, PROFILES = Path("data/findings"), Path("data/profiles.json")
+RESTORE = f"Run `git checkout -- {PROFILES}` to restore it."
+
+
+@PROJECT.command()
+@click.argument("folder", type=PATH)
+@click.option("--file", type=PATH, help="CSV, TSV, JSON Lines or Parquet, or a folder like a dataset of the Hub")
+@click.option("--text", metavar="COLUMN", help="column of the texts, if it is not clear")
+@click.option("--label", metavar="COLUMN", help="column of the labels, if it is not clear")
+def init_command(folder: Path, file: Path | None, text: str | None, label: str | None) -> None:
+    """Make a project of your own in FOLDER, new or empty.
+
+    Raises:
+        UsageError: The folder is not empty, or a column is not clear.
+        DataError: The data break their format.
+        EnvironmentFault: git or DVC failed.
+    """
+    init = importlib.import_module("pipeline.project.init")
+    ask = importlib.import_module("pipeline.project.question").ask_terminal if sys.stdin.isatty() else None
+    print(init.describe_project(folder, init.init_project(folder, file, text=text, label=label, ask=ask)))
+
+
+@PROJECT.command()
+@click.argument("source")
+@click.argument("revision", default="HEAD")
+def update_command(source: str, revision: str) -> int:
+    """Merge a newer version of the pipeline, from the clone SOURCE.
+
+    SOURCE is a folder or a URL that Git clones, REVISION a branch or tag of it. Exits with 1 if Git leaves conflicts.
+
+    Raises:
+        UsageError: Changes are not committed, or there is no such version.
+        EnvironmentFault: Git failed.
+    """
+    code, text = importlib.import_module("pipeline.project.update").update_project(source, revision)
+    print(text)
+    return int(code)
+
+
+@PROJECT.command()
+@click.argument("identity", metavar="OWNER/NAME")
+@click.option("--revision", default="main", show_default=True, help="a branch, tag or commit")
+@click.option("--type", "kind", type=click.Choice(["model", "dataset"]), default="model", show_default=True)
+def pin_command(identity: str, revision: str, kind: str) -> None:
+    """Pin a model or dataset of the Hub in params.yaml.
+
+    Raises:
+        UsageError: There is no such repository, revision or file.
+        EnvironmentFault: The hub could not be reached, or params.yaml not be read.
+    """
+    print(importlib.import_module("pipeline.project.pin").pin_source(identity, revision=revision, kind=kind))
+
+
+@PROJECT.command()
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK...")
+def accept_command(tasks: tuple[str, ...]) -> None:
+    """Make the present profile of each TASK its reference for drift.
+
+    Raises:
+        EnvironmentFault: A task has no findings yet.
+    """
+    set_reference = importlib.import_module("pipeline.checks.drift").set_reference
+    profiles = read_json(PROFILES, fix=RESTORE)
+    for task in tasks:
+        profiles = set_reference(profiles, task, read_json(FINDINGS / f"{task}.json")["profile"])
+    write_json(PROFILES, profiles)
+    print(f"{PROFILES} now holds the profile of {', '.join(tasks)}; commit it.")
