@@ -25,8 +25,9 @@ help:  ## show this list
 
 setup: .venv/.complete  ## create .venv, install the locked dependencies and `transferline`
 
-repro: setup  ## show the plan, run what is affected, print the results and where the report is (TASK=NAME: one task, and its numbers)
+repro: setup  ## show the plan, run what is affected, print the results and where the report is (TASK=NAME: one task)
 ifdef TASK
+	python -m pipeline plan $(foreach task,$(TASK),evaluate@$(task) inspect@$(task)) || test $$? -eq 1
 	dvc repro $(foreach task,$(TASK),evaluate@$(task) inspect@$(task))
 	@cat $(TASK:%=data/metrics/%.json)
 else

@@ -6,7 +6,7 @@ from pipeline.core.command import read_output, run_program
 from pipeline.core.errors import UsageError
 from pipeline.project.vendor import commit_version, find_version, read_version
 
-REQUIREMENTS = "requirements.lock"
+_LOCK = "requirements.lock"
 
 
 def update_project(source: str, revision: str = "HEAD", *, root: Path = Path()) -> tuple[int, str]:
@@ -43,5 +43,5 @@ def update_project(source: str, revision: str = "HEAD", *, root: Path = Path()) 
     if merged.returncode:
         raise UsageError(f"git merge: {merged.stderr.decode('utf-8', 'replace').strip()}. Fix that, then run again.")
     changed = read_output(["git", "diff", "--name-only", before, "HEAD"], cwd=root).splitlines()
-    setup = "`make setup`, then " if REQUIREMENTS in changed else ""
+    setup = "`make setup`, then " if _LOCK in changed else ""
     return 0, f"the project has {version} now, {len(changed)} files changed. Run {setup}`python -m pipeline plan`."
