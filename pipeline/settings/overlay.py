@@ -14,7 +14,7 @@ from pipeline.core.files import publish, read_utf8
 from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.task import PER_TASK
 
-PARAMS, GRAPH = "params.yaml", "dvc.yaml"  # of a project, and of a profile, which has at least one of them
+_PARAMS, _STAGES = "params.yaml", "dvc.yaml"  # of a project, and of a profile, which has at least one of them
 
 
 def overlay_project(root: Path, profile: Path, check: Callable[[str], object], other: Path | None = None) -> list[Path]:
@@ -27,16 +27,16 @@ def overlay_project(root: Path, profile: Path, check: Callable[[str], object], o
         UsageError: A file is not a YAML map, or `check` raises it; the message begins with the profile.
         EnvironmentFault: A file cannot be read, or the profile has neither file.
     """
-    names = [name for name in (PARAMS, GRAPH) if (profile / name).exists()]
+    names = [name for name in (_PARAMS, _STAGES) if (profile / name).exists()]
     if not names:
-        raise EnvironmentFault(f"{profile}: no profile, neither {PARAMS} nor {GRAPH} is there. Correct the path.")
+        raise EnvironmentFault(f"{profile}: no profile, neither {_PARAMS} nor {_STAGES} is there. Correct the path.")
     compared = None if other is None else read_utf8(other)
     texts = {}
     try:
         for name in names:
             text, laid = read_utf8(root / name), read_utf8(profile / name)
-            texts[name] = overlay_params(text, laid, compared) if name == PARAMS else overlay_stages(text, laid)
-        check(texts.get(PARAMS) or read_utf8(root / PARAMS))
+            texts[name] = overlay_params(text, laid, compared) if name == _PARAMS else overlay_stages(text, laid)
+        check(texts.get(_PARAMS) or read_utf8(root / _PARAMS))
     except UsageError as error:
         raise UsageError(f"{profile} over the project: {error}") from error
     for name, text in texts.items():
