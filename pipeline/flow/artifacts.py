@@ -88,8 +88,9 @@ def _show_unchanged(stages: Sequence[PlannedStage]) -> None:
         }
         for stage in stages
     ]
-    spared = format_duration(sum(stage.seconds or 0.0 for stage in stages))
-    why = f"Their commands, inputs, parameters and outputs are as in dvc.lock; a run of them all lately took {spared}."
+    spared = sum(stage.seconds or 0.0 for stage in stages)
+    took = f"; their last runs took {format_duration(spared)}" if spared else ""
+    why = f"Their commands, inputs, parameters and outputs are as in dvc.lock{took}."
     create_table_artifact(rows, key="unchanged", description=why)
 
 

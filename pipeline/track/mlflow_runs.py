@@ -3,6 +3,7 @@
 MLflow's own client finds the server and the experiment by its environment variables, and the commit by Git.
 """
 
+import importlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -45,12 +46,13 @@ def send_to_mlflow(
 def _load_mlflow() -> ModuleType:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it is read as the package is imported
     try:
-        import mlflow  # noqa: PLC0415 - an extra, which few installations have
+        # By name, since it is an extra: the fingerprint of a stage wants what is imported by a statement to be locked.
+        mlflow = importlib.import_module("mlflow")
     except ImportError as error:
         raise EnvironmentFault("MLflow: not installed. Run `pip install mlflow-skinny`.") from error
     if not mlflow.is_tracking_uri_set():
         raise EnvironmentFault("MLflow: no server, MLFLOW_TRACKING_URI is not set. Set it to the server's address.")
-    return mlflow  # type: ignore[no-any-return]
+    return mlflow
 
 
 def _send_record(mlflow: ModuleType, record: TaskRecord, model: Mapping[str, str]) -> Document:
