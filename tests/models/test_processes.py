@@ -31,7 +31,8 @@ def words(folder: Path, path: Path, encoder: Path, params) -> list[str]:
     folder.mkdir(exist_ok=True)
     (folder / "params.json").write_text(json.dumps({"finetune": {"t": params.model_dump()}}))
     inputs = ["finetune", "t", "--params", str(folder / "params.json"), "--tokens", str(path)]
-    return [*inputs, "--encoder", str(encoder), "--model", str(folder / "model"), "--history", str(folder / "history")]
+    outputs = (word for name in ("model", "validation", "history") for word in (f"--{name}", str(folder / name)))
+    return [*inputs, "--encoder", str(encoder), *outputs]
 
 
 # ------------------------------------------------------------------------- processes forked from one, to begin at once
@@ -118,7 +119,7 @@ def test_an_early_stop_ends_all_at_the_same_step(forks, tokens, encoder, tmp_pat
     assert train(forks, tmp_path / "early", tokens, encoder, params, size=2) == [0, 0]
     record = json.loads((tmp_path / "early" / "history").read_text())
     assert record["stopped"] == "early"
-    assert published(tmp_path / "early") == {"model", "history"}
+    assert published(tmp_path / "early") == {"model", "validation", "history"}
 
 
 def test_where_the_first_is_killed_the_others_end_and_nothing_is_published(forks, tokens, encoder, tmp_path):  # noqa: F811
