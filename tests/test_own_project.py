@@ -100,7 +100,7 @@ def run(root: Path, environment: dict[str, str], *words: str, code: int = 0) -> 
 @pytest.mark.parametrize(
     ("write", "given", "task", "classes"),
     [
-        (write_table, (), "film-reviews", {"thumbs up", "thumbs down"}),
+        (write_table, (), "film-reviews-2004", {"thumbs up", "thumbs down"}),
         (write_objects, ("--label", "coarse"), "questions", {"ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"}),
         (write_dataset, (), "sms_spam", {"ham", "spam"}),
     ],
@@ -108,7 +108,7 @@ def run(root: Path, environment: dict[str, str], *words: str, code: int = 0) -> 
 def test_real_texts_become_a_report(clone, environment, tmp_path, write, given, task, classes):
     data, own = write(tmp_path), tmp_path / "own"
     told = run(clone, environment, "python", "-m", "pipeline", "init", str(own), "--file", str(data), *given)
-    assert f"task {task}" in told
+    assert f"task {task}:" in told
     cache = run(ROOT, environment, "dvc", "cache", "dir").strip()
     run(own, environment, "dvc", "cache", "dir", "--local", cache)  # the encoder is there
     run(own, environment, "dvc", "repro")
