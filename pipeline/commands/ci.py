@@ -65,9 +65,9 @@ def readme_command() -> None:
         UsageError: There is no report yet, or a part of the README is missing.
         EnvironmentFault: There is no DVC repository, or no README.
     """
+    needs = importlib.import_module("pipeline.repository.graph").stage_needs()
     parts = importlib.import_module("pipeline.report.readme")
     table = parts.replace_part(read_utf8(README), "results", parts.first_table(read_report()))
-    needs = importlib.import_module("pipeline.repository.graph").stage_needs()
     picture = importlib.import_module("pipeline.report.picture").draw_stages(needs)
     for path, text in {PICTURE: picture, README: table}.items():
         with publish(path) as partial:

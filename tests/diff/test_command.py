@@ -433,12 +433,12 @@ def test_nothing_hostile_survives(diff):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ((), 2, "found no argument"),
-        (("a", "b", "c"), 2, "'a', 'b', 'c'"),
+        ((), 2, "argument 'BASE'"),
+        (("a", "b", "c"), 2, "argument (c)"),
         (("main", "--html"), 2, "'--html'"),
-        (("--json",), 2, "found '--json'"),
+        (("--json",), 2, "argument 'BASE'"),
         (("nowhere",), 2, "'nowhere'"),
-        (("--output=x",), 2, "'--output=x'"),
+        (("--output=x",), 2, "'--output'"),
     ],
 )
 def test_wrong_words_are_refused(diff, words, code, message):

