@@ -1,29 +1,51 @@
 """The output of `dvc repro`, read as it comes: its lines, and the seconds of each stage."""
 
 import re
+import resource
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
+
+import psutil
 
 RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
 ENDS = ("Stage '", "Updating lock file")  # the lines by which DVC leaves a stage, or passes one over
 DVC = "dvc"
 
 
-def read_lines(command: list[str], folder: Path) -> Iterator[tuple[float, str]]:
-    """Yield each line that the command prints, and the seconds since its start; at last an empty one.
+class Line(NamedTuple):
+    """A line, with the seconds since the start of its command: of the clock, and of the processors."""
+
+    wall: float
+    processor: float
+    text: str
+
+
+def read_lines(command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Line]:
+    """Yield each line that the command prints; at last an empty one.
+
+    Processor seconds are those of the command and of all its children that have ended.
 
     Raises:
         CalledProcessError: It failed.
     """
-    start = time.perf_counter()
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        for line in process.stdout or ():
-            yield time.perf_counter() - start, line
+    start, before = time.perf_counter(), _count_children()
+    words = {"cwd": folder, "env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, **words) as process:
+        own = psutil.Process(process.pid)
+        for text in process.stdout or ():
+            yield Line(time.perf_counter() - start, sum(own.cpu_times()[:4]), text)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    yield time.perf_counter() - start, ""
+    yield Line(time.perf_counter() - start, _count_children() - before, "")
+
+
+def _count_children() -> float:
+    """Return the processor seconds of this process's children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def time_stages(lines: Iterable[tuple[float, str]]) -> Iterator[tuple[str, float]]:

@@ -2,6 +2,8 @@ import json
 import platform
 import resource
 import shutil
+import subprocess
+import sys
 from importlib.metadata import version
 
 import numpy as np
@@ -14,9 +16,9 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from benchmarks import duplicates, finetune, flops, languages, pretrain, turns
 from benchmarks import table as tables
-from benchmarks.dvc_output import time_stages
+from benchmarks.dvc_output import Line, read_lines, time_stages
 from benchmarks.flops import Shape, count_frozen, count_needed, count_whole, measure_peak
-from benchmarks.pipeline import add_up
+from benchmarks.pipeline import add_up, time_first
 from pipeline.core.format import markdown_table
 from pipeline.models.device import Device
 from pipeline.models.layers import freeze, shorten_last_layer
@@ -179,6 +181,22 @@ def test_the_time_of_a_stage_ends_where_dvc_goes_on():
         ("dvc", 1.0), ("a", 2.0), ("b@t", 4.0), ("dvc", 0.5), ("dvc", 0.5), ("d", 0.25)
     ]  # fmt: skip
     assert add_up(time_stages(lines)) == {"dvc": 2.0, "a": 2.0, "b@t": 4.0, "d": 0.25}
+
+
+def test_lines_carry_the_processor_time_of_the_children_that_have_ended(tmp_path):
+    busy = "import time; start = time.process_time()\nwhile time.process_time() < start + 0.3: pass"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}]); print('done', flush=True)"
+    first, last = read_lines([sys.executable, "-c", code], tmp_path)
+    assert (first.text, last.text) == ("done\n", "")
+    assert 0.3 <= first.processor <= last.processor
+    with pytest.raises(subprocess.CalledProcessError):
+        list(read_lines([sys.executable, "-c", "raise SystemExit(3)"], tmp_path))
+
+
+def test_the_first_result_is_there_when_its_stage_is_in_the_lock_file():
+    texts = ["Running stage 'tokenize@a':\n", "Updating lock file\n", "Running stage 'evaluate@a':\n", "> x\n",
+             "Updating lock file\n", "Running stage 'evaluate@b':\n", "Updating lock file\n"]  # fmt: skip
+    assert time_first(Line(float(at), at / 2, text) for at, text in enumerate(texts))[:2] == (4.0, 2.0)
 
 
 def test_arms_take_turns_in_processes_of_their_own(monkeypatch, tmp_path, capsys):
