@@ -36,7 +36,7 @@ def results_command() -> None:
     """
     first_table = importlib.import_module("pipeline.report.readme").first_table
     table = html.unescape(first_table(read_report()))  # a terminal shows no Markdown
-    print(f"{table}\n\nThe whole report: {PAGE.resolve()}")
+    print(f"{table}\n\nThe whole report: {PAGE.resolve() if PAGE.is_file() else f'not here. {REPRODUCE}'}")
 
 
 @LOOK.command()

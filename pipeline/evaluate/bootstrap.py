@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluate.estimate import NO_SPREAD, UNDEFINED, Estimate
+from pipeline.evaluate.estimate import NO_SPREAD, UNDEFINED, Estimate, wilson_interval
 from pipeline.evaluate.metrics import (
     HEADLINE_METRICS,
     Floats,
@@ -54,13 +54,17 @@ def estimate_headline(data: Scored, values: Floats, draws: Floats, *, confidence
     """Return each headline metric with its percentile interval; `values` is (5,), `draws` (resamples, 5).
 
     Macro-F1 is undefined if all rows are of one class. Resampling adds noise, and noise only ever adds to the
-    calibration error, so the interval of `ece` lies high and may leave out the value.
+    calibration error, so the interval of `ece` lies high and may leave out the value. If all rows are right, or none,
+    resamples of the accuracy are all equal, and its interval is Wilson's.
     """
     undefined = {"macro_f1"} if has_one_class(data) else set()
-    return {
+    estimates = {
         name: UNDEFINED if name in undefined else percentile_interval(values[at], draws[:, at], confidence=confidence)
         for at, name in enumerate(HEADLINE_METRICS)
     }
+    if estimates["accuracy"].reason == NO_SPREAD:
+        estimates["accuracy"] = wilson_interval(int(data.right.sum()), len(data.actual), confidence=confidence)
+    return estimates
 
 
 def percentile_interval(value: float, draws: Floats, *, confidence: float) -> Estimate:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def flatten_metrics(evaluation: Mapping[str, Any]) -> dict[str, float | str | None]:
+def flatten_metrics(evaluation: Mapping[str, Any]) -> dict[str, float | None]:
     """Return the flat metrics of an evaluation: 6 significant digits, so that Git shows changes and not noise.
 
     `gain` is the accuracy beyond TF-IDF's, `probe_gain` beyond the linear probe's; the p values are McNemar's exact
-    ones. A key ending in `_reason` is present only if something is null, and says why.
+    ones. Why a number is null is in the evaluation alone: in a table of DVC's a sentence would be a column.
     """
     model, baselines = evaluation["model"], evaluation["baselines"]
     comparisons = {comparison["against"]: comparison for comparison in evaluation["comparisons"]}
@@ -38,11 +38,4 @@ def flatten_metrics(evaluation: Mapping[str, Any]) -> dict[str, float | str | No
         "probe_gain_p_value": probe["mcnemar"]["p_value"],
         "examples": evaluation["rows"],
     }
-    rounded = {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in numbers.items()}
-    sources = {
-        "accuracy": model["accuracy"],
-        "macro_f1": model["macro_f1"],
-        "gain": tfidf["accuracy"],
-        "probe_gain": probe["accuracy"],
-    }
-    return rounded | {f"{name}_reason": source["reason"] for name, source in sources.items() if source["reason"]}
+    return {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in numbers.items()}

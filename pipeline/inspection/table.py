@@ -24,7 +24,7 @@ _MOST_CHARACTERS = 10_000  # of a cell: Python's reader of CSV takes 131,072 at 
 def tabulate_suspects(suspects: Sequence[Suspect], examples: pa.Table) -> list[Document]:
     """Return each suspect as strict JSON, in order: the columns of `COLUMNS` but the last; of its rivals, the first."""
     labels = labels_of(examples)
-    rows = examples.take([suspect.row for suspect in suspects]).to_pylist()
+    rows = examples.take(pa.array([suspect.row for suspect in suspects], pa.int64())).to_pylist()
     places = places_of(examples)
     return [
         {

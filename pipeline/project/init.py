@@ -29,12 +29,13 @@ _CELLS_OF_A_LINE = 16
 
 
 class FittedTask(NamedTuple):
-    """A task that fits somebody's data: its name, the params.yaml with it, the guess and what intake counted."""
+    """A task that fits somebody's data: its name, the params.yaml with it, the guess, the counts of intake, limits."""
 
     name: str
     params: str
     guess: Guess
     counts: Document
+    limits: dict[str, int]
 
 
 def init_project(
@@ -101,7 +102,7 @@ def fit_task(
     counts = take_in(read_records(data, ingest), ingest).counts
     limits = fit_limits(counts["splits"], values["validate"])
     fitted = add_entry(params, "tasks", render_guess(name, file, guess, encoder=encoder, limits=limits))
-    return FittedTask(name, fitted, guess, counts)
+    return FittedTask(name, fitted, guess, counts, limits)
 
 
 def describe_project(folder: Path, task: FittedTask | None) -> str:
@@ -116,7 +117,7 @@ def describe_project(folder: Path, task: FittedTask | None) -> str:
         f"  {count(counts['rows'])} rows, {count(counts['kept'])} kept: {splits}",
         f"  {'classes' if guess.labels else 'two sides of a number'}: "
         + ", ".join(f"{label} {count(rows)}" for label, rows in guess.counts.items()),
-        *(f"  {remark}" for remark in list_doubts(guess)),
+        *(f"  {remark}" for remark in list_doubts(guess, task.limits)),
         f"Check the task at the end of {folder / 'params.yaml'}; then: cd {folder} && make repro",
     ]
     return "\n".join(lines)

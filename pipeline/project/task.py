@@ -1,6 +1,7 @@
 """The task of params.yaml that fits a guess, with comments on what was found and what could be changed."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pipeline.project.params_file import spell
 
 _COLUMN = 33  # of the comments in params.yaml
 _SHOWN = 8  # classes in a comment
+_MOST_TYPOS = 2  # rows of a class that may be a mistyped name
 _LONG_WORDS = 90  # of which 128 tokens lose some
 
 
@@ -23,8 +25,9 @@ def name_task(path: Path, taken: Mapping[str, object]) -> str:
 
 
 def make_name(words: str) -> str:
-    """Return words as a name of params.yaml: lower-case letters, digits, `_` and `-`, 56 characters at most."""
-    return re.sub(r"[^a-z0-9_-]+", "-", words.lower())[:56].strip("-_") or "task"
+    """Return words as a name of params.yaml: letters without accents, digits, `_` and `-`, 56 characters at most."""
+    plain = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", words)).lower()
+    return re.sub(r"[^a-z0-9_-]+", "-", plain)[:56].strip("-_") or "task"
 
 
 def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Mapping[str, int]) -> str:
@@ -47,9 +50,14 @@ def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Ma
     return "".join(f"{line}\n" for line in lines)
 
 
-def list_doubts(guess: Guess) -> list[str]:
-    """Return what a person has to check in a guess, a line each."""
+def list_doubts(guess: Guess, limits: Mapping[str, int]) -> list[str]:
+    """Return what a person has to check in a guess, a line each; `limits` are those that were fitted to few rows."""
     doubts = []
+    rare = [visible(label) for label, rows in guess.counts.items() if rows <= _MOST_TYPOS]
+    if rare:
+        doubts.append(f"In {_MOST_TYPOS} rows at most: {', '.join(rare[:_SHOWN])}. If a name is mistyped, correct it.")
+    if "min_rows" in limits:
+        doubts.append(f"A split has {limits['min_rows']} rows: with so few nothing can be proven. Add rows if you can.")
     if guess.layout.encoding == "cp1252":
         doubts.append("The file is no UTF-8 and was read as cp1252: check a few texts.")
     if guess.threshold is not None:
@@ -62,12 +70,13 @@ def list_doubts(guess: Guess) -> list[str]:
 
 
 def fit_limits(splits: Mapping[str, Mapping[str, int]], common: Document) -> dict[str, int]:
-    """Return the limits of `validate` that the rows by split and class do not reach, lowered to what they are."""
-    fitting = {
-        "min_rows": min(sum(classes.values()) for classes in splits.values()),
-        "min_class_rows": min(splits["train"].values()),
-    }
-    return {key: max(1, rows) for key, rows in fitting.items() if rows < common[key]}
+    """Return the limit of `validate` that the rows of the smallest split do not reach, lowered to what they are.
+
+    That of the rows of a class stays: a class of one row is a mistyped name more often than a class, and `validate`
+    then stops before anything learns from it.
+    """
+    rows = min(sum(classes.values()) for classes in splits.values())
+    return {"min_rows": max(1, rows)} if rows < common["min_rows"] else {}
 
 
 def _ingest(guess: Guess) -> list[tuple[str, Any, str]]:

@@ -65,9 +65,23 @@ def _advise_on_model(task: Task) -> Advice:
         FINE_TUNED: f"Take {FINE_TUNED}: it is better than TF-IDF"
         + (" and the probe." if over_probe.outcome == REAL_GAIN else ", though not proven better than the probe."),
     }[choose_model(evaluation)]
+    if choose_model(evaluation) in (TFIDF, PROBE):
+        text += f"{_describe_few(evaluation)} Only the fine-tuned model is saved, in data/model/{task.name}."
     if accuracy_gain(evaluation, "majority").outcome not in (REAL_GAIN, UNMEASURED):
         text += " But it is not proven better than always naming the largest class: the labels may not follow the text."
     return Advice("Model", text, "results")
+
+
+def _describe_few(evaluation: Document) -> str:
+    """Return that fine-tuning and TF-IDF differ on too few test rows for any test to tell, if so.
+
+    Source: the exact test of McNemar has 2 * 0.5 ** n as its least p value for n rows.
+    """
+    (mcnemar,) = (row["mcnemar"] for row in evaluation["comparisons"] if row["against"] == "tfidf")
+    differing = mcnemar["model_only"] + mcnemar["baseline_only"] if mcnemar else 0
+    if not mcnemar or 2 * 0.5**differing < 1 - evaluation["confidence"]:
+        return ""
+    return f" They differ on {plural(differing, 'test row')}, too few for any test to tell: label more test rows."
 
 
 # ------------------------------------------------------------------------------------------------ more labels
@@ -110,14 +124,13 @@ def expect_gain(old: Estimate, new: Estimate, *, ratio: float) -> float:
 def advise_from_losses(task: Task) -> Advice:
     """Return what the losses of training and validation say about more labels, without a learning curve."""
     best = task.history["best"]
-    curve = "name the task in study.tasks, then run make study."
     if best["train_loss"] * OVERFIT_RATIO <= best["loss"]:
         text = (
             "More would probably help: the model knows its training examples far better than others (loss "
-            f"{share(best['train_loss'])} and {share(best['loss'])}). To know how many, {curve}"
+            f"{share(best['train_loss'])} and {share(best['loss'])}). How many would show a study of fewer labels."
         )
     else:
-        text = f"Whether more would help is not known without a learning curve: {curve}"
+        text = "Whether more would help is not known: no study of fewer labels belongs to this run."
     return Advice("More labels", text, "training")
 
 
@@ -163,7 +176,8 @@ def _advise_on_suspects(task: Task) -> Advice | None:
     wrong, rivals = task.inspection["reasons"]["label"], task.inspection["reasons"]["duplicate"]
     kinds = [f"{count(wrong)} of {plural(task.inspection['rows'], 'label')} may be wrong"] if wrong else []
     kinds += [f"{plural(rivals, 'text')} with a near duplicate of another label"] if rivals else []
-    text = f"{', '.join(kinds)}: correct them in data/suspects/{task.name}.csv."
+    file = f"{task.name}.csv"
+    text = f"{', '.join(kinds)}: correct a copy of data/suspects/{file} in data/corrections, for ingest.corrections."
     return Advice("Label errors", text, "suspects") if kinds else None
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.evaluate.bootstrap import bootstrap, bootstrap_macro_f1, estimate_headline, percentile_interval
-from pipeline.evaluate.estimate import NO_SPREAD, UNDEFINED, Estimate
+from pipeline.evaluate.estimate import UNDEFINED, Estimate, wilson_interval
 from pipeline.evaluate.metrics import (
     HEADLINE_METRICS,
     Floats,
@@ -97,7 +97,7 @@ def test_one_class_has_no_macro_f1() -> None:
     found = estimate(data, bootstrap([data], resamples=100, rng=np.random.default_rng(0))[:, 0])
     assert found["macro_f1"] == UNDEFINED
     assert found["macro_f1"].reason == "all rows are of one class, and a mean over classes needs two"
-    assert found["accuracy"] == (1.0, None, None, NO_SPREAD)
+    assert found["accuracy"] == wilson_interval(30, 30, confidence=0.9)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=50), st.floats(0.5, 0.99))

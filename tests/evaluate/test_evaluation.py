@@ -186,6 +186,7 @@ def test_one_class_leaves_nulls_with_reasons() -> None:
     assert majority["accuracy"] == {"difference": 0, "low": None, "high": None, "reason": NO_SPREAD, "detectable": None}
     assert majority["mcnemar"]["p_value"] == 1
     flat = flatten_metrics(found)
-    assert (flat["macro_f1"], flat["macro_f1_reason"]) == (None, UNDEFINED.reason)
-    assert (flat["accuracy_low"], flat["accuracy_reason"]) == (None, NO_SPREAD)
+    assert (flat["macro_f1"], flat["accuracy"], flat["accuracy_high"]) == (None, 1.0, 1.0)
+    assert flat["accuracy_low"] == pytest.approx(wilson_interval(10, 10, confidence=PARAMS.confidence).low, abs=1e-6)
+    assert all(value is None or isinstance(value, float | int) for value in flat.values())
     json_text(found), json_text(flat)

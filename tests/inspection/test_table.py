@@ -31,6 +31,11 @@ def test_a_long_text_leaves_a_table_that_is_read_back() -> None:
     assert parse_corrections(edited, file="c.csv")["0" * 16].correction == "neg"
 
 
+def test_without_suspects_the_table_is_its_header() -> None:
+    assert tabulate_suspects([], EXAMPLES) == []
+    assert len(format_table([]).splitlines()) == 1
+
+
 def test_of_many_rivals_the_first_are_named() -> None:
     (suspect,) = tabulate_suspects([Suspect(1, ("duplicate",), 0.25, 0, (0,) * 5000)], EXAMPLES)
     assert suspect["rivals"] == [2] * 20

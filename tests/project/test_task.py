@@ -15,7 +15,9 @@ from pipeline.settings.fields import Name
 from pipeline.settings.ingest import Threshold
 from pipeline.settings.parse import parse_params
 
-PLAIN = Guess(None, Layout("delimited", "utf-8", ",", '"'), "body", "team", ["a", "b"], None, {"a": 2, "b": 1}, None, 0)
+PLAIN = Guess(
+    None, Layout("delimited", "utf-8", ",", '"'), "body", "team", ["a", "b"], None, {"a": 20, "b": 10}, None, 0
+)
 
 
 def task(guess: Guess, **limits: int):
@@ -72,22 +74,26 @@ def test_a_threshold_is_offered_for_numbers_alone():
 
 
 def test_what_is_doubtful_is_told():
-    assert list_doubts(PLAIN) == []
+    assert list_doubts(PLAIN, {}) == []
     doubtful = PLAIN._replace(
         layout=PLAIN.layout._replace(encoding="cp1252"),
         threshold=Threshold(at=0.25, above="b", otherwise="a"),
         unlabelled=3,
     )
-    encoding, threshold, unlabelled = list_doubts(doubtful)
+    encoding, threshold, unlabelled = list_doubts(doubtful, {})
     assert "cp1252" in encoding
     assert "0.25" in threshold
     assert "3 rows" in unlabelled
+    rare, few = list_doubts(PLAIN._replace(counts={"spam": 40, "Spamm": 1}), {"min_rows": 4})
+    assert "Spamm" in rare
+    assert "spam," not in rare
+    assert "4 rows" in few
 
 
-def test_limits_fit_few_rows():
+def test_a_limit_fits_few_rows_and_that_of_a_class_stays():
     few = {"train": {"a": 3, "b": 40}, "validation": {"a": 2, "b": 10}, "test": {"a": 0, "b": 33}}
-    common = {"min_rows": 30, "min_class_rows": 5}
-    assert fit_limits(few, common) == {"min_rows": 12, "min_class_rows": 3}
+    common = {"min_rows": 30}
+    assert fit_limits(few, common) == {"min_rows": 12}
     assert fit_limits({split: {"a": 30, "b": 30} for split in few}, common) == {}
 
 
@@ -97,7 +103,13 @@ def test_a_name_is_one_of_params(words):
 
 
 @pytest.mark.parametrize(
-    ("path", "name"), [("Our Tickets.v2.csv.gz", "our-tickets"), ("minilm.csv", "minilm-texts"), ("ü.csv", "task")]
+    ("path", "name"),
+    [
+        ("Our Tickets.v2.csv.gz", "our-tickets"),
+        ("minilm.csv", "minilm-texts"),
+        ("\u559c.csv", "task"),
+        ("Pr\u00fcfliste 2026.csv", "prufliste-2026"),
+    ],
 )  # fmt: skip
 def test_a_task_is_called_like_its_file(path, name):
     assert name_task(Path(path), {"minilm": {}}) == name

@@ -65,6 +65,15 @@ def test_the_cheapest_is_taken_unless_a_dearer_one_is_proven_better(
     assert ("not proven better than the probe" in first.text) == (choice == FINE_TUNED and over_probe == CHANCE)
 
 
+@pytest.mark.parametrize(("rows", "few"), [((5, 0), True), ((0, 0), True), ((4, 2), False), ((60, 50), False)])
+def test_a_test_split_on_which_no_test_could_tell_is_named(rows: tuple[int, int], few: bool) -> None:
+    task = measure(CHANCE, CHANCE, CHANCE)
+    task.evaluation["comparisons"][0]["mcnemar"] |= {"model_only": rows[0], "baseline_only": rows[1]}
+    text = advise(task)[0].text
+    assert ("label more test rows" in text) == few
+    assert f"data/model/{task.name}" in text
+
+
 def test_nothing_is_taken_without_a_comparison() -> None:
     task = make_task()
     task.evaluation["comparisons"] = [unmeasured(name) for name in ("tfidf", "probe", "majority")]
@@ -136,7 +145,7 @@ def test_without_a_curve_only_a_large_gap_of_the_losses_says_something(
     task.history["best"] |= {"train_loss": train, "loss": validation}
     advice = advise_from_losses(task)
     assert ("probably help" in advice.text) == probably
-    assert "study.tasks" in advice.text
+    assert "study of fewer labels" in advice.text
     assert advise(task)[1] == advice
     assert advise(task, make_curve((8463, 0.9)))[1].section == "transfer"
 
