@@ -69,6 +69,9 @@ def test_results_prints_the_table_and_where_the_page_is(workspace, capsys):
     assert "dvc repro" in capsys.readouterr().err
     (workspace / "data/report.md").write_text("# R\n\n| a |\n| - |\n| &lt; 1 |\n")
     assert main(["results"]) == 0
+    assert "Run `dvc repro`" in capsys.readouterr().out
+    (workspace / "data/report.html").touch()
+    assert main(["results"]) == 0
     assert capsys.readouterr().out == f"| a |\n| - |\n| < 1 |\n\nThe whole report: {workspace / 'data/report.html'}\n"
 
 

@@ -35,10 +35,9 @@ Accuracy 0.868 [0.848, 0.888] on 1,086 test examples; 7.8 points above TF-IDF + 
 Fine-tuning pays: 3.9 points above a linear probe on the frozen encoder (p < 0.001).
 
 - Model: Take the fine-tuned model: it is better than TF-IDF and the probe.
-- More labels: Whether more would help is not known without a learning curve: name the task in study.tasks, then run \
-make study.
-- Label errors: 2 of 10,640 labels may be wrong, 1 text with a near duplicate of another label: correct them in \
-data/suspects/reviews.csv.
+- More labels: Whether more would help is not known: no study of fewer labels belongs to this run.
+- Label errors: 2 of 10,640 labels may be wrong, 1 text with a near duplicate of another label: correct a copy of \
+data/suspects/reviews.csv in data/corrections, for ingest.corrections.
 - Checks: 2 checks did not pass: Few test rows nearly repeat a train row, Texts are not too long.
 
 | Class | Precision | Recall | F1 | Test rows |
