@@ -3,6 +3,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.evaluate.baselines import Fit
+from pipeline.inspection import crossfit
 from pipeline.inspection.crossfit import predict_out_of_sample
 from pipeline.settings.parse import parse_params
 from pipeline.settings.task import BaselineParams
@@ -43,3 +45,27 @@ def test_both_models_have_a_say():
     for vectors, texts in ((noise, told), (shown, ["a b"] * ROWS)):
         for rows, values in predict(classes, vectors, texts):
             assert (values.argmax(axis=1) == classes[rows]).mean() > 0.8
+
+
+def test_the_first_fold_chooses_for_all(monkeypatch):
+    """Each later fold is left one choice: that of the first."""
+    tried: dict[str, list[tuple[float, ...]]] = {"tfidf": [], "probe": []}
+
+    def record(name, key):
+        fit = getattr(crossfit, f"predict_{name}")
+
+        def fit_and_record(params, **data):
+            tried[name].append(getattr(params, key))
+            fitted.setdefault(name, fit(params, **data))
+            return fit(params, **data)
+
+        monkeypatch.setattr(crossfit, f"predict_{name}", fit_and_record)
+
+    fitted: dict[str, Fit] = {}
+    record("tfidf", "strengths"), record("probe", "probe_strengths")
+    random = np.random.default_rng(3)
+    classes, vectors = random.integers(0, 2, ROWS), random.normal(size=(ROWS, 4)).astype(np.float32)
+    predict(classes, vectors, [f"{'sun' if label else 'moon'} and more" for label in classes])
+    for name, choices in tried.items():
+        assert len(choices[0]) > 1
+        assert choices[1:] == [(fitted[name].strength,)] * 4
