@@ -81,7 +81,8 @@ def _describe_few(evaluation: Document) -> str:
     differing = mcnemar["model_only"] + mcnemar["baseline_only"] if mcnemar else 0
     if not mcnemar or 2 * 0.5**differing < 1 - evaluation["confidence"]:
         return ""
-    return f" They differ on {plural(differing, 'test row')}, too few for any test to tell: label more test rows."
+    few = plural(differing, "test row")
+    return f" Fine-tuning and TF-IDF differ on {few}, too few for any test to tell: label more test rows."
 
 
 # ------------------------------------------------------------------------------------------------ more labels
