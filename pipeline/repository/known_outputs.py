@@ -43,6 +43,9 @@ def precompute(stage: Stage, future: Future, scratch: Path) -> dict[str, Content
 
     Returns {} for any other stage, for a command that does not name each output, leaves one out, fails or is not
     installed, and if an input is neither on disk nor precomputed.
+
+    Raises:
+        UsageError: The command refuses its parameters (exit code 2): the run would end here. The message is its own.
     """
     command = shlex.split(stage.cmd) if isinstance(stage.cmd, str) else []
     # A command that does not name an output would write it into the working tree.
@@ -60,10 +63,12 @@ def precompute(stage: Stage, future: Future, scratch: Path) -> dict[str, Content
     for out in stage.outs:
         paths[out.def_path].parent.mkdir(parents=True, exist_ok=True)
     try:
-        code = run_program(words, cwd=Path(stage.wdir)).returncode
+        completed = run_program(words, cwd=Path(stage.wdir))
     except EnvironmentFault:
         return {}
-    if code or not all(paths[out.def_path].is_file() for out in stage.outs):
+    if completed.returncode == UsageError.exit_code:
+        raise UsageError(completed.stderr.decode("utf-8", "replace").strip() or f"{stage.addressing}: exit code 2.")
+    if completed.returncode or not all(paths[out.def_path].is_file() for out in stage.outs):
         return {}
     return {out.fs_path: _file_content(out, paths[out.def_path]) for out in stage.outs}
 

@@ -36,7 +36,8 @@ def plan_stages(targets: Sequence[str] = ()) -> list[PlannedStage]:
     changed. DVC's lock is held while planning, so a stage that is being recorded is seen either before or after.
 
     Raises:
-        UsageError: A target is unknown, or dvc.yaml or dvc.lock cannot be read.
+        UsageError: A target is unknown, dvc.yaml or dvc.lock cannot be read, or a foreseeable stage refuses its
+            parameters.
         EnvironmentFault: There is no DVC repository.
     """
     with open_repository() as repo, repo.lock, TemporaryDirectory() as scratch:

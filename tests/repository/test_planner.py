@@ -331,3 +331,11 @@ def test_inputs_that_are_not_there_are_named_before_a_run_is_promised(wide, caps
     wide.write("d/e.txt", "e")
     wide.write("f.txt", "f")
     assert main(["plan"]) == 1
+
+
+def test_parameters_that_a_foreseeable_stage_refuses_end_the_plan_as_they_would_end_the_run(wide):
+    reproduced(wide)
+    refuse = "sh -c 'echo params.yaml:7 refused >&2; exit 2' resolved.yaml"
+    wide.write("dvc.yaml", WIDE.replace("cmd: cp params.yaml resolved.yaml", f"cmd: {refuse}"))
+    with pytest.raises(UsageError, match=r"^params\.yaml:7 refused$"):
+        plan_stages()
