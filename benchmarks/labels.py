@@ -18,6 +18,7 @@ from pipeline.evaluate.align import align, to_vectors
 from pipeline.evaluate.baselines import predict_probe, predict_tfidf
 from pipeline.evaluate.bootstrap import percentile_interval
 from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.evaluate.ngrams import count_ngrams
 from pipeline.finetune.classification import Rows, rows_of
 from pipeline.finetune.fit import prepare_training
 from pipeline.inspection.search import Labelled, find_suspects
@@ -121,16 +122,13 @@ def predict_test(
     """Return the probabilities of the test rows by each baseline, trained on these labels, (rows, classes)."""
     train, validation, test = (np.flatnonzero(split == name) for name in ("train", "validation", "test"))
     number = int(classes.max()) + 1
-
-    def select(rows: Ints) -> list[str]:
-        return [texts[row] for row in rows]
-
     return {
         "TF-IDF": predict_tfidf(
             params,
-            train=(select(train), classes[train]),
-            validation=(select(validation), classes[validation]),
-            texts=select(test),
+            count_ngrams(params, texts),
+            train=(train, classes[train]),
+            validation=(validation, classes[validation]),
+            rows=test,
             classes=number,
         ).probabilities,
         "probe": predict_probe(

@@ -23,6 +23,7 @@ from pipeline.core.files import read_json
 from pipeline.core.format import markdown_table
 from pipeline.evaluate.baselines import Fit, predict_tfidf
 from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.evaluate.ngrams import count_ngrams
 from pipeline.settings.overlay import edit_yaml
 from pipeline.settings.task import BaselineParams
 from pipeline.study.budget import rank_rows
@@ -52,16 +53,13 @@ def read_sample(language: str) -> tuple[list[str], Ints]:
 def fit(texts: list[str], classes: Ints, order: Ints, *, characters: int) -> Fit:
     """Fit to three fifths of the rows in this order, tune on a fifth, and predict the last fifth."""
     train, validation, test = np.split(order, [3 * len(order) // 5, 4 * len(order) // 5])
-
-    def select(rows: Ints) -> tuple[list[str], Ints]:
-        return [texts[row] for row in rows], classes[rows]
-
     params = PARAMS.model_copy(update={"characters": characters})
     return predict_tfidf(
         params,
-        train=select(train),
-        validation=select(validation),
-        texts=select(test)[0],
+        count_ngrams(params, texts),
+        train=(train, classes[train]),
+        validation=(validation, classes[validation]),
+        rows=test,
         classes=int(classes.max()) + 1,
     )
 

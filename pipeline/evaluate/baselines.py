@@ -1,14 +1,12 @@
 """Baselines, the models fine-tuning has to beat: the largest class, and logistic regression on TF-IDF or features."""
 
-import contextlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import csr_matrix, hstack
-from sklearn.feature_extraction.text import TfidfVectorizer
+from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -16,7 +14,7 @@ from pipeline.core.errors import DataError, UsageError
 from pipeline.core.tables import class_indices, describe, labels_of, task_of
 from pipeline.evaluate.align import select_split
 from pipeline.evaluate.metrics import Floats, Ints, Vectors, confusion_matrix, macro_f1
-from pipeline.examples.words import word_pattern
+from pipeline.evaluate.ngrams import Ngrams, count_ngrams, fit_weights
 from pipeline.settings.task import BaselineParams, ProbeParams
 
 Features: TypeAlias = csr_matrix | Floats
@@ -54,9 +52,10 @@ def predict_baselines(params: BaselineParams, examples: pa.Table, features: Vect
     fits = {
         "tfidf": predict_tfidf(
             params,
-            train=(train["text"].to_pylist(), known),
-            validation=(validation["text"].to_pylist(), tuned),
-            texts=rows["text"].to_pylist(),
+            count_ngrams(params, examples["text"].to_pylist()),
+            train=(np.flatnonzero(in_train), known),
+            validation=(np.flatnonzero(in_validation), tuned),
+            rows=np.flatnonzero(~in_train),
             classes=len(labels),
         ),
         "probe": predict_probe(
@@ -86,19 +85,19 @@ def predict_majority(train: Ints, *, classes: int, rows: int) -> Floats:
 
 def predict_tfidf(
     params: BaselineParams,
+    ngrams: Ngrams,
     *,
-    train: tuple[Sequence[str], Ints],
-    validation: tuple[Sequence[str], Ints],
-    texts: Sequence[str],
+    train: tuple[Ints, Ints],
+    validation: tuple[Ints, Ints],
+    rows: Ints,
     classes: int,
 ) -> Fit:
-    """Return the class probabilities of `texts` by logistic regression on TF-IDF features, (N, classes).
+    """Return the class probabilities of `rows` by logistic regression on TF-IDF features, (N, classes).
 
-    Vocabulary, weights and model come from the texts and class indices of `train` alone; `validation` chooses features
-    and strength with the best macro-F1, the first of equals. Features are n-grams of 1 to `ngrams` words, alone or
-    beside those of 1 to `characters` characters, in at least `min_df` train texts; each kind is weighted (1 + ln tf)
-    * idf, its rows of length 1. Characters are a fair rival where words are not told by blanks, or have many endings. A
-    class without train rows gets 0.
+    `train` and `validation` are rows of `ngrams` and their class indices, (n,) each. Vocabulary, weights and model come
+    from `train` alone (see `fit_weights`); `validation` chooses features and strength with the best macro-F1, the first
+    of equals. Characters are a fair rival if blanks do not part words, or words have many endings. A class without
+    train rows gets 0.
 
     Raises:
         DataError: The train split has one class only, or no n-gram is frequent enough.
@@ -111,10 +110,10 @@ def predict_tfidf(
     return _predict_logistic(
         params.strengths,
         params.max_iter,
-        _fit_vectorizers(params, train[0]),
+        fit_weights(params, ngrams, train[0]),
         train=train,
         validation=validation,
-        inputs=texts,
+        inputs=rows,
         classes=classes,
     )
 
@@ -172,18 +171,16 @@ def _predict_logistic(
     The model is fitted to `train`, with the transform and the strength that do best on `validation` by macro-F1: of
     equals the first transform, then the smallest strength.
     """
-    best: Fit | None = None
+    choices: list[tuple[float, str, float, LogisticRegression]] = []
     for name, transform in transforms.items():
         known, tuned = transform(train[0]), transform(validation[0])
         for strength in sorted(set(strengths)):
             model = _fit_logistic(strength, max_iter, known, train[1])
             predicted = _all_probabilities(model, tuned, classes).argmax(axis=1)
             score = macro_f1(confusion_matrix(validation[1], predicted, classes))
-            if best is None or score > best.macro_f1:
-                best = Fit(name, strength, score, _all_probabilities(model, transform(inputs), classes))
-    if best is None:
-        raise ValueError("no transform or no strength")
-    return best
+            choices.append((score, name, strength, model))
+    score, name, strength, model = max(choices, key=lambda choice: choice[0])
+    return Fit(name, strength, score, _all_probabilities(model, transforms[name](inputs), classes))
 
 
 def _require_two_classes(train: Ints) -> None:
@@ -194,32 +191,6 @@ def _require_two_classes(train: Ints) -> None:
             f"train split: {len(train)} rows of {classes} class(es), a classifier needs two. Add rows of the other "
             "classes, or change ingest.shares or ingest.salt."
         )
-
-
-def _fit_vectorizers(params: BaselineParams, texts: Sequence[str]) -> dict[str, Transform]:
-    """Return the transforms of texts to TF-IDF features of the train texts: words, and words beside characters.
-
-    Raises:
-        DataError: No n-gram is frequent enough.
-    """
-    how = {"sublinear_tf": True, "min_df": params.min_df}
-    kinds = {"words": TfidfVectorizer(ngram_range=(1, params.ngrams), token_pattern=word_pattern(), **how)}
-    if params.characters:
-        kinds["characters"] = TfidfVectorizer(ngram_range=(1, params.characters), analyzer="char_wb", **how)
-    fitted: dict[str, Transform] = {}
-    for name, vectorizer in kinds.items():
-        with contextlib.suppress(ValueError):  # no n-gram of this kind is frequent enough
-            fitted[name] = vectorizer.fit(texts).transform
-    if not fitted:
-        raise DataError(
-            f"baseline.min_df: no {' and no '.join(kinds)} in {params.min_df} of {len(texts)} train texts, so TF-IDF "
-            "has no feature. Lower baseline.min_df (1 is the least), or add texts."
-        )
-    if len(fitted) < 2:
-        return fitted
-    words, characters = fitted.values()
-    both: Transform = lambda inputs: hstack([words(inputs), characters(inputs)]).tocsr()  # noqa: E731
-    return {"words": words, "words and characters": both}
 
 
 def _fit_logistic(strength: float, max_iter: int, features: Features, labels: Ints) -> LogisticRegression:

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.checks.duplicates import find_near_pairs
 from pipeline.evaluate.metrics import Floats, Ints, Vectors
+from pipeline.evaluate.ngrams import count_ngrams
 from pipeline.evaluate.projection import sample_rows
 from pipeline.inspection.crossfit import predict_out_of_sample
 from pipeline.inspection.folds import deal_folds
@@ -37,7 +38,8 @@ def find_suspects(
     pairs = find_near_pairs(examples.texts, similarity=params.near_similarity, shingle=params.near_shingle)
     folds = deal_folds(examples.ids, examples.classes, pairs, folds=params.folds)
     probabilities = np.zeros((len(examples.ids), classes))
-    parts = predict_out_of_sample(params, examples.texts, examples.vectors, examples.classes, folds, count=classes)
+    ngrams = count_ngrams(params, examples.texts)
+    parts = predict_out_of_sample(params, ngrams, examples.vectors, examples.classes, folds, count=classes)
     for rows, values in parts:
         probabilities[rows] = values
         done(len(rows))

@@ -1,9 +1,12 @@
 """rival: examples -> a cell of the study, a model without an encoder."""
 
+import numpy as np
+
 from pipeline.core.files import write_json
 from pipeline.core.stage import Gate, In, Out
 from pipeline.core.tables import read_parquet, write_parquet
 from pipeline.evaluate.baselines import predict_majority, predict_tfidf
+from pipeline.evaluate.ngrams import count_ngrams
 from pipeline.settings.study import RivalParams
 from pipeline.study.budget import draw_budget
 from pipeline.study.cell import NO_TRAINING, cell_document, predictions_table
@@ -16,11 +19,14 @@ def run(params: RivalParams, *, examples: In, findings: Gate, cell: Out, predict
     if params.baseline is None:
         probabilities = predict_majority(train.classes, classes=classes, rows=len(budget.test.ids))
     else:
+        parts = [train.texts, validation.texts, budget.test.texts]
+        rows = np.split(np.arange(sum(map(len, parts))), np.cumsum([len(texts) for texts in parts])[:-1])
         fit = predict_tfidf(
             params.baseline,
-            train=(train.texts, train.classes),
-            validation=(validation.texts, validation.classes),
-            texts=budget.test.texts,
+            count_ngrams(params.baseline, [text for texts in parts for text in texts]),
+            train=(rows[0], train.classes),
+            validation=(rows[1], validation.classes),
+            rows=rows[2],
             classes=classes,
         )
         probabilities = fit.probabilities

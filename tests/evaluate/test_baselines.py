@@ -1,3 +1,4 @@
+import contextlib
 import math
 from collections.abc import Sequence
 
@@ -12,8 +13,10 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.core.errors import DataError, UsageError
-from pipeline.evaluate.baselines import predict_majority, predict_probe, predict_tfidf
-from pipeline.evaluate.metrics import Floats
+from pipeline.evaluate.baselines import Fit, predict_majority, predict_probe, predict_tfidf
+from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.evaluate.ngrams import count_ngrams, fit_weights
+from pipeline.examples.words import word_pattern
 from pipeline.settings.task import BaselineParams
 
 PARAMS = BaselineParams(
@@ -40,8 +43,29 @@ def texts(rows: int, seed: int, *, noise: float = 0.3) -> tuple[list[str], np.nd
 TRAIN, VALIDATION, TEST = texts(90, 0), texts(40, 1), texts(30, 2)
 
 
+def fit_tfidf(
+    params: BaselineParams,
+    *,
+    train: tuple[Sequence[str], Ints],
+    validation: tuple[Sequence[str], Ints],
+    texts: Sequence[str],
+    classes: int,
+) -> Fit:
+    """The fit, of texts that are counted together."""
+    ngrams = count_ngrams(params, [*train[0], *validation[0], *texts])
+    known, tuned, rest = (np.arange(size) for size in (len(train[0]), len(validation[0]), len(texts)))
+    return predict_tfidf(
+        params,
+        ngrams,
+        train=(known, train[1]),
+        validation=(len(known) + tuned, validation[1]),
+        rows=len(known) + len(tuned) + rest,
+        classes=classes,
+    )
+
+
 def fitted(params: BaselineParams = PARAMS, *, test: Sequence[str] = TEST[0]) -> Floats:
-    return predict_tfidf(params, train=TRAIN, validation=VALIDATION, texts=test, classes=3).probabilities
+    return fit_tfidf(params, train=TRAIN, validation=VALIDATION, texts=test, classes=3).probabilities
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=50), st.integers(0, 9))
@@ -70,8 +94,8 @@ def test_tfidf_is_the_best_of_the_reference_models_on_validation() -> None:
 def test_of_equal_strengths_the_smaller_wins() -> None:
     clear = texts(60, 3, noise=0)
     arguments = {"train": clear, "validation": clear, "texts": TEST[0], "classes": 3}
-    both = predict_tfidf(PARAMS.model_copy(update={"strengths": (30.0, 3.0)}), **arguments)
-    small = predict_tfidf(PARAMS.model_copy(update={"strengths": (3.0,)}), **arguments)
+    both = fit_tfidf(PARAMS.model_copy(update={"strengths": (30.0, 3.0)}), **arguments)
+    small = fit_tfidf(PARAMS.model_copy(update={"strengths": (3.0,)}), **arguments)
     assert (both.probabilities == small.probabilities).all()
     assert both.strength == 3.0
 
@@ -93,19 +117,19 @@ def test_words_of_validation_and_test_are_no_features() -> None:
     plain = fitted(test=["good soup"])
     assert fitted(test=["good soup unheard unseen"]) == pytest.approx(plain, abs=1e-15)
     known = (["good zebra", *VALIDATION[0][1:]], VALIDATION[1])
-    beside = predict_tfidf(PARAMS, train=TRAIN, validation=known, texts=["good soup zebra"], classes=3).probabilities
+    beside = fit_tfidf(PARAMS, train=TRAIN, validation=known, texts=["good soup zebra"], classes=3).probabilities
     assert beside == pytest.approx(plain, abs=1e-15)
 
 
 def test_a_class_without_train_rows_gets_no_probability() -> None:
-    found = predict_tfidf(PARAMS, train=TRAIN, validation=VALIDATION, texts=TEST[0], classes=5).probabilities
+    found = fit_tfidf(PARAMS, train=TRAIN, validation=VALIDATION, texts=TEST[0], classes=5).probabilities
     assert (found[:, 3:] == 0).all()
     assert found.sum(axis=1) == pytest.approx(1)
 
 
 def test_one_class_is_refused() -> None:
     with pytest.raises(DataError, match=r"train split: 2 rows of 1 class.*ingest\.salt"):
-        predict_tfidf(PARAMS, train=(["a b", "b c"], np.zeros(2, np.int64)), validation=VALIDATION, texts=[], classes=3)
+        fit_tfidf(PARAMS, train=(["a b", "b c"], np.zeros(2, np.int64)), validation=VALIDATION, texts=[], classes=3)
 
 
 # ------------------------------------------------------------------------------------------------ characters
@@ -121,11 +145,11 @@ def unspaced(rows: int, seed: int) -> tuple[list[str], np.ndarray[tuple[int], np
 def test_a_script_without_blanks_has_a_fair_rival() -> None:
     train, validation, test = unspaced(200, 0), unspaced(80, 1), unspaced(80, 2)
     params = PARAMS.model_copy(update={"characters": 3, "min_df": 2})
-    fit = predict_tfidf(params, train=train, validation=validation, texts=test[0], classes=2)
+    fit = fit_tfidf(params, train=train, validation=validation, texts=test[0], classes=2)
     assert (fit.probabilities.argmax(axis=1) == test[1]).mean() > 0.95
     words = params.model_copy(update={"characters": 0})
     with pytest.raises(DataError, match=r"baseline\.min_df: no words in 2 of 200 train texts"):
-        predict_tfidf(words, train=train, validation=validation, texts=test[0], classes=2)
+        fit_tfidf(words, train=train, validation=validation, texts=test[0], classes=2)
 
 
 def test_validation_chooses_words_or_words_beside_characters() -> None:
@@ -139,12 +163,12 @@ def test_validation_chooses_words_or_words_beside_characters() -> None:
         return [f"{stem}{('ung', 'lich')[label]}" for stem, label in zip(stems, labels, strict=True)], labels
 
     train, validation, test = inflected(80), inflected(40), inflected(40)
-    fit = predict_tfidf(params, train=train, validation=validation, texts=test[0], classes=2)
+    fit = fit_tfidf(params, train=train, validation=validation, texts=test[0], classes=2)
     assert fit.features == "words and characters"
     assert fit.macro_f1 == 1.0
     assert (fit.probabilities.argmax(axis=1) == test[1]).all()
     clear = texts(60, 3, noise=0)
-    fit = predict_tfidf(params, train=clear, validation=clear, texts=TEST[0], classes=3)
+    fit = fit_tfidf(params, train=clear, validation=clear, texts=TEST[0], classes=3)
     assert fit.features == "words"
     assert fit.describe() == f"words, strength {fit.strength:g}, macro-F1 1.0000 on validation"
 
@@ -161,7 +185,7 @@ def test_characters_beside_words_are_those_of_the_reference_model() -> None:
         model = make_pipeline(features, LogisticRegression(C=3.0, max_iter=1000, tol=1e-7)).fit(*train)
         scores.append(f1_score(validation[1], model.predict(validation[0]), average="macro"))
         probabilities.append(model.predict_proba(test[0]))
-    fit = predict_tfidf(params, train=train, validation=validation, texts=test[0], classes=3)
+    fit = fit_tfidf(params, train=train, validation=validation, texts=test[0], classes=3)
     assert fit.macro_f1 == pytest.approx(max(scores))
     assert fit.probabilities == pytest.approx(probabilities[int(np.argmax(scores))], abs=1e-3)
 
@@ -170,7 +194,7 @@ def test_characters_beside_words_are_those_of_the_reference_model() -> None:
 def test_no_frequent_word_is_refused(train: list[str]) -> None:
     params = PARAMS.model_copy(update={"min_df": 2})
     with pytest.raises(DataError, match=r"baseline\.min_df: .* in 2 of 2 train texts"):
-        predict_tfidf(params, train=(train, np.array([0, 1])), validation=VALIDATION, texts=[], classes=3)
+        fit_tfidf(params, train=(train, np.array([0, 1])), validation=VALIDATION, texts=[], classes=3)
 
 
 def test_min_df_above_the_number_of_texts_is_refused() -> None:
@@ -236,3 +260,37 @@ def test_the_probe_needs_two_classes_and_spreads_over_all() -> None:
     one = (CLOUDS[0][0], np.zeros(120, np.int64))
     with pytest.raises(DataError, match="120 rows of 1 class"):
         predict_probe(PARAMS, train=one, validation=CLOUDS[1], features=CLOUDS[2][0], classes=3)
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.text(alphabet="ab c.\u4e2d\u0301", max_size=12), min_size=3, max_size=12),
+    st.integers(1, 3),
+    st.integers(0, 3),
+    st.randoms(use_true_random=False),
+)
+def test_weights_are_those_of_a_vectorizer_that_saw_the_train_texts_alone(drawn, min_df, characters, random) -> None:
+    """Counted together or alone: the same columns in the same order, and the same bytes."""
+    params = PARAMS.model_copy(update={"min_df": min_df, "characters": characters})
+    train = sorted(random.sample(range(len(drawn)), random.randint(1, len(drawn))))
+    known, rows = [drawn[row] for row in train], np.array(random.choices(range(len(drawn)), k=5))
+    how = {"sublinear_tf": True, "min_df": min_df}
+    kinds = [TfidfVectorizer(ngram_range=(1, 2), token_pattern=word_pattern(), **how)]
+    if characters:
+        kinds.append(TfidfVectorizer(ngram_range=(1, characters), analyzer="char_wb", **how))
+    expected = []
+    for vectorizer in kinds:
+        with contextlib.suppress(ValueError):  # its vocabulary is empty
+            expected.append(vectorizer.fit(known).transform([drawn[row] for row in rows]).toarray())
+    if not expected:
+        with pytest.raises(DataError, match=rf"in {min_df} of {len(train)} train texts"):
+            fit_weights(params, count_ngrams(params, drawn), np.array(train))
+        return
+    *_, last = fit_weights(params, count_ngrams(params, drawn), np.array(train)).values()
+    assert last(rows).toarray().tobytes() == np.hstack(expected).tobytes()
+
+
+def test_characters_that_are_counted_are_left_out_if_the_params_say_so() -> None:
+    ngrams = count_ngrams(PARAMS.model_copy(update={"characters": 3}), TRAIN[0])
+    assert set(ngrams.counts) == {"words", "characters"}
+    assert set(fit_weights(PARAMS, ngrams, np.arange(90))) == {"words"}

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.evaluate.baselines import Fit
+from pipeline.evaluate.ngrams import count_ngrams
 from pipeline.inspection import crossfit
 from pipeline.inspection.crossfit import predict_out_of_sample
 from pipeline.settings.parse import parse_params
@@ -16,7 +17,7 @@ def predict(classes, vectors, texts, folds=5):
     plain, _ = parse_params(Path("params.yaml").read_text(encoding="utf-8"))
     params = BaselineParams.model_validate_json(json.dumps({**plain["baseline"], "task": "t"}))
     dealt = np.arange(len(classes)) % folds
-    return list(predict_out_of_sample(params, texts, vectors, classes, dealt, count=2))
+    return list(predict_out_of_sample(params, count_ngrams(params, texts), vectors, classes, dealt, count=2))
 
 
 def test_a_model_that_could_memorise_knows_nothing_of_random_labels():
@@ -54,10 +55,10 @@ def test_the_first_fold_chooses_for_all(monkeypatch):
     def record(name, key):
         fit = getattr(crossfit, f"predict_{name}")
 
-        def fit_and_record(params, **data):
+        def fit_and_record(params, *ngrams, **data):
             tried[name].append(getattr(params, key))
-            fitted.setdefault(name, fit(params, **data))
-            return fit(params, **data)
+            fitted.setdefault(name, fit(params, *ngrams, **data))
+            return fit(params, *ngrams, **data)
 
         monkeypatch.setattr(crossfit, f"predict_{name}", fit_and_record)
 
