@@ -15,12 +15,18 @@ BATCH_TOKENS = 2048
 BATCH_SIZE = 128
 
 
-def compute_in_batches(compute: Compute, ids: Ids, *, classes: int, pad_token_id: int) -> npt.NDArray[np.float32]:
-    """Return the logits of rows in their order, (N, C); rows of near-equal length are computed together."""
+def compute_in_batches(
+    compute: Compute, ids: Ids, *, classes: int, pad_token_id: int, advance: Callable[[int], object] = lambda _: None
+) -> npt.NDArray[np.float32]:
+    """Return the logits of rows in their order, (N, C); rows of near-equal length are computed together.
+
+    `advance` is called with the number of rows just computed.
+    """
     logits = np.zeros((len(ids), classes), np.float32)
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
     for rows in plan_batches(lengths, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE, rng=None):
         logits[rows] = compute(*pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
+        advance(len(rows))
     return logits
 
 
