@@ -8,17 +8,17 @@ import pyarrow as pa
 from pipeline.calibration.decision import decide
 from pipeline.predict.logits import compute_in_batches, softmax
 from pipeline.predict.predictor import Predictor
-from pipeline.predict.texts import Text
+from pipeline.predict.texts import InputText
 
-DIGITS = 6  # of a probability; the last bits depend on the number of threads
-COLUMNS = {
+_DIGITS = 6  # of a probability; the last bits depend on the number of threads
+_COLUMNS = {
     "row": pa.int64(),
     "id": pa.string(),
     "label": pa.string(),
     "probability": pa.float64(),
     "unsure": pa.bool_(),
 }
-ALL = "probability_"  # begins the name of the column with the probability of one class
+_ALL = "probability_"  # begins the name of the column with the probability of one class
 
 
 def answer_schema(labels: Sequence[str], *, every: bool) -> pa.Schema:
@@ -30,10 +30,10 @@ def answer_schema(labels: Sequence[str], *, every: bool) -> pa.Schema:
         "probability": pa.float64(),
         "unsure": pa.bool_(),
     }
-    return pa.schema([*columns.items(), *((f"{ALL}{label}", pa.float64()) for label in labels if every)])
+    return pa.schema([*columns.items(), *((f"{_ALL}{label}", pa.float64()) for label in labels if every)])
 
 
-def answer_texts(predictor: Predictor, texts: Sequence[Text], advance: Callable[[int], None]) -> pa.RecordBatch:
+def answer_texts(predictor: Predictor, texts: Sequence[InputText], advance: Callable[[int], None]) -> pa.RecordBatch:
     """Return the answers to texts, with all columns; `advance` is called with the number of texts just computed."""
     logits = compute_in_batches(
         predictor.compute,
@@ -50,9 +50,9 @@ def answer_texts(predictor: Predictor, texts: Sequence[Text], advance: Callable[
         [text.row for text in texts],
         [text.id for text in texts],
         labels,
-        answered.round(DIGITS),
+        answered.round(_DIGITS),
         unsure,
-        *probabilities.round(DIGITS).T,
+        *probabilities.round(_DIGITS).T,
     ]
     schema = answer_schema(predictor.labels, every=True)
     return pa.record_batch(

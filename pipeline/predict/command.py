@@ -11,13 +11,13 @@ from tempfile import NamedTemporaryFile
 from pipeline.core.errors import REPRODUCE, DataError, UsageError
 from pipeline.core.files import read_json
 from pipeline.predict.bundle import MANIFEST
-from pipeline.predict.job import Outcome, predict_file
+from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.predictor import Backend, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.settings.ingest import IngestParams
 
-BUNDLES, MODELS, PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
-STDIN = "-"
+BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
+_STDIN = "-"
 
 
 def answer_file(
@@ -68,7 +68,7 @@ def find_folder(model: str, *, backend: Backend = "auto") -> Path:
     raise UsageError(f"no model {model!r}; {there}. Name a task or a folder, or train it: {REPRODUCE}")
 
 
-def describe_outcome(outcome: Outcome, out: Path) -> str:
+def describe_outcome(outcome: JobOutcome, out: Path) -> str:
     """Return a job's numbers as lines of text."""
     lines = [f"{label}: {count}" for label, count in outcome.labels.items()]
     if outcome.unsure:
@@ -80,14 +80,14 @@ def describe_outcome(outcome: Outcome, out: Path) -> str:
 
 def _read_ingest(task: str) -> IngestParams | None:
     """Return how the task's own file is read, None outside a project that has it."""
-    sections = read_json(PARAMS)["ingest"] if PARAMS.is_file() else {}
+    sections = read_json(_PARAMS)["ingest"] if _PARAMS.is_file() else {}
     return IngestParams.model_validate_json(json.dumps(sections[task])) if task in sections else None
 
 
 @contextmanager
 def _as_file(file: str) -> Iterator[tuple[Path, str]]:
     """Yield the path of a file and its name; standard input is copied to a temporary one, since it is read twice."""
-    if file != STDIN:
+    if file != _STDIN:
         yield Path(file), file
         return
     with NamedTemporaryFile() as copy:

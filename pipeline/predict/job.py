@@ -20,16 +20,16 @@ from pipeline.examples.read import open_file
 from pipeline.predict.answers import answer_schema, answer_texts
 from pipeline.predict.outputs import find_form, write_answers
 from pipeline.predict.predictor import Predictor
-from pipeline.predict.texts import Source, Text, read_texts
+from pipeline.predict.texts import InputText, InputSource, read_texts
 
-FORMAT = 1  # of a part; another one makes all parts anew
+_FORMAT = 1  # of a part; another one makes all parts anew
 PART_ROWS = 50_000
-PART_TOKENS = 2**23  # rows times `max_length`: a third of a gigabyte as Python holds ids
-SECONDS_BETWEEN_LINES = 10.0
+_PART_TOKENS = 2**23  # rows times `max_length`: a third of a gigabyte as Python holds ids
+_SECONDS_BETWEEN_LINES = 10.0
 _PIECE = 1 << 20
 
 
-class Outcome(NamedTuple):
+class JobOutcome(NamedTuple):
     """The numbers of a finished job: rows answered, those of them unsure, by label, and rows rejected."""
 
     answered: int
@@ -39,8 +39,8 @@ class Outcome(NamedTuple):
 
 
 def predict_file(
-    predictor: Predictor, path: Path, source: Source, out: Path, *, every: bool, part_rows: int = PART_ROWS
-) -> Outcome:
+    predictor: Predictor, path: Path, source: InputSource, out: Path, *, every: bool, part_rows: int = PART_ROWS
+) -> JobOutcome:
     """Write the answers to the texts of a file to `out`, in its order, and the rows without a text beside it.
 
     `every` adds the probabilities of all classes. Rows that cannot be predicted go to `<out>.rejected.jsonl`. Parts are
@@ -54,7 +54,7 @@ def predict_file(
     """
     find_form(out)  # before the work
     parts, rejects = out.with_name(f"{out.name}.parts"), out.with_name(f"{out.name}.rejected.jsonl")
-    rows = min(part_rows, PART_TOKENS // predictor.max_length)
+    rows = min(part_rows, _PART_TOKENS // predictor.max_length)
     with lock_outputs([out]):
         digest, total = _survey(path, source)
         folder = parts / _key(predictor, source, digest, rows)
@@ -73,13 +73,13 @@ def predict_file(
 
 
 def _make_parts(
-    predictor: Predictor, path: Path, source: Source, folder: Path, rejects: Path, *, rows: int, total: int
+    predictor: Predictor, path: Path, source: InputSource, folder: Path, rejects: Path, *, rows: int, total: int
 ) -> int:
     """Make the parts that are missing, write the rejected rows, and return their number."""
     count = 0
     with (
         rejects.open("w", encoding="utf-8") as stream,
-        show_progress(total, "row", between=SECONDS_BETWEEN_LINES) as advance,
+        show_progress(total, "row", between=_SECONDS_BETWEEN_LINES) as advance,
     ):
 
         def reject(row: int | str, reason: str) -> None:
@@ -99,7 +99,7 @@ def _make_parts(
     return count
 
 
-def _survey(path: Path, source: Source) -> tuple[str, int]:
+def _survey(path: Path, source: InputSource) -> tuple[str, int]:
     """Return the SHA-256 of a file's bytes as unpacked, and about how many rows it has."""
     digest, lines = hashlib.sha256(), 1
     with open_file(path, max_bytes=None) as stream:
@@ -114,18 +114,18 @@ def _survey(path: Path, source: Source) -> tuple[str, int]:
     return digest.hexdigest(), lines
 
 
-def _key(predictor: Predictor, source: Source, digest: str, rows: int) -> str:
+def _key(predictor: Predictor, source: InputSource, digest: str, rows: int) -> str:
     """Return a name for all that decides the parts of a job."""
-    deciding = [FORMAT, digest, predictor.version, predictor.backend, predictor.decision, source, rows]
+    deciding = [_FORMAT, digest, predictor.version, predictor.backend, predictor.decision, source, rows]
     return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:32]
 
 
-def _cut(texts: Iterable[Text], most: int) -> Iterator[Text]:
+def _cut(texts: Iterable[InputText], most: int) -> Iterator[InputText]:
     """Yield the texts without what no tokenizer reaches, which would only fill the memory."""
     return (text._replace(text=text.text[:most]) for text in texts)
 
 
-def _group(texts: Iterator[Text], rows: int) -> Iterator[list[Text]]:
+def _group(texts: Iterator[InputText], rows: int) -> Iterator[list[InputText]]:
     return iter(lambda: list(islice(texts, rows)), [])
 
 
@@ -134,10 +134,10 @@ def _batches(tables: Iterable[Path]) -> Iterator[pa.RecordBatch]:
         yield from read_arrow(table).to_batches()
 
 
-def _count(tables: Iterable[Path], rejected: int) -> Outcome:
+def _count(tables: Iterable[Path], rejected: int) -> JobOutcome:
     answered, unsure, labels = 0, 0, Counter[str]()
     for batch in _batches(tables):
         answered += batch.num_rows
         unsure += batch["unsure"].true_count
         labels.update(batch["label"].to_pylist())
-    return Outcome(answered, unsure, dict(labels.most_common()), rejected)
+    return JobOutcome(answered, unsure, dict(labels.most_common()), rejected)

@@ -11,8 +11,8 @@ Ids = Sequence[Sequence[int]]
 Compute = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
 # They decide memory and speed. A batch of this size stays near the processor (docs/benchmarks/predict.md).
-BATCH_TOKENS = 2048
-BATCH_SIZE = 128
+_BATCH_TOKENS = 2048
+_BATCH_SIZE = 128
 
 
 def compute_in_batches(
@@ -24,7 +24,7 @@ def compute_in_batches(
     """
     logits = np.zeros((len(ids), classes), np.float32)
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    for rows in plan_batches(lengths, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE, rng=None):
+    for rows in plan_batches(lengths, batch_tokens=_BATCH_TOKENS, batch_size=_BATCH_SIZE, rng=None):
         logits[rows] = compute(*pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
         advance(len(rows))
     return logits

@@ -12,20 +12,20 @@ from pipeline.examples.records import Oversized
 from pipeline.examples.text import SURROGATES, is_empty, normalise, text_id, text_key
 from pipeline.settings.ingest import IngestParams
 
-MAX_CELL_BYTES = 1_000_000
-LAYOUTS = {
+_MAX_CELL_BYTES = 1_000_000
+_LAYOUTS = {
     "csv": Layout("delimited", "utf-8", ",", '"'),
     "tsv": Layout("delimited", "utf-8", "\t", '"'),
     "jsonl": Layout("jsonl", "utf-8", ",", '"'),
     "parquet": Layout("parquet", "utf-8", ",", '"'),
     "text": Layout("text", "utf-8", ",", '"'),
 }
-SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".txt": "text"}
+_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".txt": "text"}
 
 Reject = Callable[[int | str, str], None]
 
 
-class Source(NamedTuple):
+class InputSource(NamedTuple):
     """How a file holds its texts: its layout, the columns that make a text, and the bytes of a cell at most."""
 
     layout: Layout
@@ -33,7 +33,7 @@ class Source(NamedTuple):
     max_cell_bytes: int
 
 
-class Text(NamedTuple):
+class InputText(NamedTuple):
     """A text in its normal form: the line its row starts in, and its id, as the examples of a task have it."""
 
     row: int
@@ -41,7 +41,7 @@ class Text(NamedTuple):
     text: str
 
 
-def choose_source(name: str, ingest: IngestParams | None, *, form: str | None, columns: Sequence[str]) -> Source:
+def choose_source(name: str, ingest: IngestParams | None, *, form: str | None, columns: Sequence[str]) -> InputSource:
     """Return how to read a file: as the task's own if it has the same suffix, else by its suffix, or as `form` says.
 
     Texts stand in `columns` or, if there are none, in those of the task, or in `text`.
@@ -52,17 +52,17 @@ def choose_source(name: str, ingest: IngestParams | None, *, form: str | None, c
     suffix = Path(name.removesuffix(".gz")).suffix.lower()
     own = None if ingest is None else Path(ingest.file.removesuffix(".gz")).suffix.lower()
     texts = tuple(columns) or (("text",) if ingest is None else ingest.text)
-    most = MAX_CELL_BYTES if ingest is None else ingest.max_cell_bytes
+    most = _MAX_CELL_BYTES if ingest is None else ingest.max_cell_bytes
     if form is None and ingest is not None and suffix == own:
         layout = Layout(ingest.format, ingest.encoding, ingest.delimiter, ingest.quote, ingest.pattern)
-        return Source(layout, texts, most)
-    known = form or SUFFIXES.get(suffix)
+        return InputSource(layout, texts, most)
+    known = form or _SUFFIXES.get(suffix)
     if known is None:
-        raise UsageError(f"{name}: no known format, {suffix or 'no suffix'}. Say `--format` {', '.join(LAYOUTS)}.")
-    return Source(LAYOUTS[known], texts, most)
+        raise UsageError(f"{name}: no known format, {suffix or 'no suffix'}. Say `--format` {', '.join(_LAYOUTS)}.")
+    return InputSource(_LAYOUTS[known], texts, most)
 
 
-def read_texts(path: Path, source: Source, reject: Reject) -> Iterator[Text]:
+def read_texts(path: Path, source: InputSource, reject: Reject) -> Iterator[InputText]:
     """Yield the texts of a file; `reject` is told the line of each row that has none, and why. Memory stays constant.
 
     Raises:
@@ -87,7 +87,7 @@ def read_texts(path: Path, source: Source, reject: Reject) -> Iterator[Text]:
                 if reason := _find_fault(cells, text):
                     reject(row, reason)
                 else:
-                    yield Text(row, text_id(text_key(text)), text)
+                    yield InputText(row, text_id(text_key(text)), text)
         except RowErrors:  # what all of its rows were rejected for already
             return
 
