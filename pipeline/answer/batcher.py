@@ -161,33 +161,38 @@ class Batcher:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             lengths = (len(job.ids[row]) for job, row in self._waiting)
-            return [self._waiting.popleft() for _ in range(count_prefix(lengths, tokens=TAKEN_TOKENS))]
+            rows = [self._waiting.popleft() for _ in range(count_prefix(lengths, tokens=TAKEN_TOKENS))]
+        now = time.monotonic()
+        for job, _ in rows:
+            self._metrics.wait_seconds.labels(self.name).observe(now - job.entered)
+        return rows
 
     def _compute(self, rows: list[Row]) -> None:
+        """Answer those texts of a batch that somebody still waits for."""
         wanted = [(job, row) for job, row in rows if job.is_wanted()]
+        outcome: Floats | Exception
         try:
-            if wanted:
-                self._forward(wanted)
-        except Exception as error:
-            for job, _ in wanted:
-                job.fail(error)
-        finally:
-            with self._changed:
-                self._tokens -= sum(len(job.ids[row]) for job, row in rows)
+            outcome = self._forward([job.ids[row] for job, row in wanted]) if wanted else np.empty((0, 0))
+        except Exception as error:  # whatever it is, it is the answer to these requests, and the thread lives
+            outcome = error
+        with self._changed:  # there is room again before anybody is told
+            self._tokens -= sum(len(job.ids[row]) for job, row in rows)
+        for place, (job, row) in enumerate(wanted):
+            if isinstance(outcome, Exception):
+                job.fail(outcome)
+            else:
+                job.fill(row, outcome[place])
 
-    def _forward(self, rows: list[Row]) -> None:
+    def _forward(self, ids: list[Sequence[int]]) -> Floats:
         start = time.monotonic()
-        ids = [job.ids[row] for job, row in rows]
         probabilities = self.predictor.probabilities(ids)
-        seconds, real = time.monotonic() - start, sum(map(len, ids))
-        if real >= TELLING_TOKENS:
-            self._speed.add(real, seconds)
-        for (job, row), values in zip(rows, probabilities, strict=True):
-            self._metrics.wait_seconds.labels(self.name).observe(start - job.entered)
-            job.fill(row, values)
+        seconds, tokens = time.monotonic() - start, sum(map(len, ids))
+        if tokens >= TELLING_TOKENS:
+            self._speed.add(tokens, seconds)
         self._metrics.forward_seconds.labels(self.name).observe(seconds)
         self._metrics.batch_texts.labels(self.name).observe(len(ids))
         self._metrics.batch_tokens.labels(self.name).observe(len(ids) * max(map(len, ids)))
+        return probabilities
 
 
 def _measure(predictor: Predictor) -> Speed:

@@ -57,7 +57,7 @@ async def ask(
 
 def _encode(batcher: Batcher, texts: Sequence[str]) -> list[list[int]]:
     for place, text in enumerate(texts):
-        if SURROGATES.search(text):  # as JSON may hold, `"\\ud800"`
+        if SURROGATES.search(text):  # as JSON may spell them
             raise BadText(place, "Send Unicode, without lone surrogates.")
     ids = batcher.predictor.encode(texts)
     for place, row in enumerate(ids):
