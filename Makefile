@@ -11,7 +11,7 @@ export GX_ANALYTICS_ENABLED := false
 # compiles the project again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup repro run serve down results lock clean
+.PHONY: help setup repro run up down results lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -40,8 +40,8 @@ run: setup  ## the same under Prefect: stages in parallel, cancellable, shown in
 	python -m pipeline run
 	@$(MAKE) --no-print-directory results
 
-serve: setup  ## start Prefect's server, schedules and a worker on this machine
-	python -m pipeline serve
+up: setup  ## start Prefect's server, schedules and a worker on this machine
+	python -m pipeline up
 
 down: setup  ## stop them
 	python -m pipeline down
