@@ -1,0 +1,1 @@
+"""Probabilities that can be trusted, and what to answer with them."""
