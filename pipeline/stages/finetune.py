@@ -11,6 +11,8 @@ from pipeline.core.stage import In, Out
 from pipeline.core.tables import labels_of, max_length_of, read_arrow
 from pipeline.finetune.classification import rows_of
 from pipeline.finetune.fit import prepare_training
+from pipeline.finetune.head import calibrate_head
+from pipeline.models.device import choose_device
 from pipeline.models.folder import build_classifier, save_classifier
 from pipeline.models.processes import join_ranks
 from pipeline.settings.task import FinetuneParams
@@ -22,7 +24,7 @@ PACKAGES = ("torch", "transformers", "tokenizers")  # whose versions the history
 
 
 def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validation: Out, history: Out) -> None:
-    """Fine-tune the encoder on the train split; select the best weights on the validation split.
+    """Fine-tune the encoder on the train split; select the best weights and a temperature on the validation split.
 
     Under torchrun each process computes its share of every batch, and the first one publishes.
     """
@@ -38,6 +40,7 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validati
             trained = run_to_end(training, checkpoints, key=key)
             if not ranks.first:
                 return
+    calibrated = calibrate_head(classifier, held_out.tokens, held_out.labels, choose_device("fp32"))
     record: Document = {
         "task": params.task,
         "labels": labels,
@@ -48,13 +51,14 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validati
         "truncated": pc.sum(table["truncated"]).as_py(),
         "steps": trained.steps,
         "best": trained.best._asdict(),
+        "calibration": calibrated._asdict(),
         "stopped": trained.stopped,
         "evaluations": [scores._asdict() for scores in trained.evaluations],
         "params": params.model_dump(),
         "versions": {package: version(package) for package in PACKAGES},
     }
-    best = trained.best
-    write_json(validation, {"accuracy": best.accuracy, "macro_f1": best.macro_f1, "loss": best.loss, "step": best.step})
+    best, loss = trained.best, calibrated.loss_after
+    write_json(validation, {"accuracy": best.accuracy, "macro_f1": best.macro_f1, "loss": loss, "step": best.step})
     write_json(history, record)
     save_classifier(classifier, encoder, model, max_length=record["max_length"])
     remove(checkpoints)
