@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import macro_f1
-from pipeline.models.batches import Indices, Ragged, plan_batches, to_device, to_ragged
+from pipeline.models.batches import Ragged, to_device, to_ragged
+from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.device import Device
 from pipeline.models.inference import collate, compute_logits, forward
 from pipeline.models.layers import scale_layer_rates

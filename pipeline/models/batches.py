@@ -1,4 +1,4 @@
-"""Batches of token ids: which rows share one, and the model's inputs, padded or flat without padding."""
+"""Batches of token ids: the model's inputs, padded or flat without padding."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
+from pipeline.models.batching import Indices
 
 # The keyword arguments of a model's forward.
 Inputs = dict[str, Any]
@@ -52,29 +52,6 @@ def to_ragged(column: pa.ChunkedArray | pa.Array) -> Ragged:
         array = pa.concat_arrays(array.chunks)
     offsets = array.offsets.to_numpy().astype(np.int64)
     return Ragged(array.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
-
-
-def plan_batches(
-    lengths: Indices, *, batch_tokens: int, batch_size: int, rng: np.random.Generator | None
-) -> list[Indices]:
-    """Return the rows of each batch: every row exactly once, rows of near-equal length together.
-
-    A batch has at most `batch_size` rows, and rows times its longest row is at most `batch_tokens` (a single row longer
-    than that is a batch of its own). With `rng`, rows of equal length and the batches come in random order; without,
-    rows are sorted from long to short, so that a batch that does not fit in memory fails first.
-    """
-    order = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
-    order = order[np.argsort(-lengths[order], kind="stable")]
-    batches = []
-    start = 0
-    while start < len(order):
-        longest = max(1, int(lengths[order[start]]))
-        stop = start + max(1, min(batch_size, batch_tokens // longest))
-        batches.append(order[start:stop])
-        start = stop
-    if rng is not None:
-        batches = [batches[index] for index in rng.permutation(len(batches))]
-    return batches
 
 
 def pad_rows(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, device: torch.device) -> Inputs:

@@ -8,7 +8,8 @@ from transformers import PreTrainedModel
 
 from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
 from pipeline.evaluate.metrics import Vectors
-from pipeline.models.batches import Indices, Ragged, plan_batches
+from pipeline.models.batches import Ragged
+from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute
 from pipeline.models.device import Device
 from pipeline.models.inference import collate

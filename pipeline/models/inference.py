@@ -7,7 +7,8 @@ from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import Floats
 from pipeline.models.attention import FLAT
-from pipeline.models.batches import Indices, Inputs, Ragged, flatten_rows, pad_rows, plan_batches, to_device
+from pipeline.models.batches import Inputs, Ragged, flatten_rows, pad_rows, to_device
+from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.device import Device
 from pipeline.models.layers import find_first_position
 from pipeline.models.processes import ALONE, Ranks, share_batches, sum_over_ranks

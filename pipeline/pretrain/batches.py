@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.models.batches import Indices, Ragged, plan_batches
+from pipeline.models.batches import Ragged
+from pipeline.models.batching import Indices, plan_batches
 from pipeline.pretrain.masking import IGNORED, Mix, Tokens, mask
 from pipeline.pretrain.pairs import HIDE, NO_PAIR, ORDER, CorpusLayout, Instances, draw_instances
 from pipeline.pretrain.vocabulary import Vocabulary

@@ -8,7 +8,8 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from pipeline.models.attention import FLAT
-from pipeline.models.batches import Indices, to_device
+from pipeline.models.batches import to_device
+from pipeline.models.batching import Indices
 from pipeline.models.device import Device
 from pipeline.models.inference import collate
 from pipeline.pretrain.batches import Batch

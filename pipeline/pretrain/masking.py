@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from pipeline.models.batches import Indices
+from pipeline.models.batching import Indices
 from pipeline.pretrain.vocabulary import Vocabulary
 
 Tokens = np.ndarray[tuple[int], np.dtype[np.int32]]

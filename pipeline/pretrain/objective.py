@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from pipeline.models.batches import Indices, plan_batches
+from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.device import Device
 from pipeline.models.inference import collate
 from pipeline.models.processes import ALONE, Ranks, share_batches, sum_over_ranks

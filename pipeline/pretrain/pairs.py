@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.models.batches import Indices
+from pipeline.models.batching import Indices
 
 Spans = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 Bounds = list[tuple[int, int, int, int, int]]  # a row per instance: start and end of A, start and end of B, label

@@ -15,7 +15,8 @@ from tokenizers import Tokenizer
 from pipeline.core.errors import DataError
 from pipeline.core.files import publish
 from pipeline.core.tables import read_arrow, stream_parquet, write_arrow
-from pipeline.models.batches import Indices, to_ragged
+from pipeline.models.batches import to_ragged
+from pipeline.models.batching import Indices
 from pipeline.models.coverage import find_unknown
 from pipeline.models.tokenizer import TOKENIZER_FILES, load_tokenizer
 from pipeline.pretrain.batches import Corpus

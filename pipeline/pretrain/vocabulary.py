@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from pipeline.core.errors import DataError, UsageError
-from pipeline.models.batches import Indices
+from pipeline.models.batching import Indices
 from pipeline.models.tokenizer import load_tokenizer
 
 PAD, UNKNOWN, FIRST, LAST, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

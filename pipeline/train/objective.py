@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import UsageError
-from pipeline.models.batches import Indices
+from pipeline.models.batching import Indices
 from pipeline.models.device import Device
 from pipeline.models.processes import Ranks
 

@@ -1,0 +1,1 @@
+"""Decisions on class probabilities: which class is answered, and which answers are unsure."""

@@ -1,0 +1,1 @@
+"""A finished model as a bundle of ONNX files that runs without torch, and the proof that it computes the same."""

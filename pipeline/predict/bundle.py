@@ -1,0 +1,83 @@
+"""The bundle of a model: ONNX files, the tokenizer, and model.json: how to use them, and what proves them whole."""
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from pipeline.core.document import Document, Strict, json_text
+from pipeline.core.errors import REPRODUCE, EnvironmentFault
+from pipeline.core.files import read_json, sha256
+from pipeline.settings.fields import Count, Text
+
+MANIFEST = "model.json"
+FILES: dict[str, str] = {"fp32": "model.onnx", "int8": "model.int8.onnx"}  # by backend
+
+OnnxBackend = Literal["fp32", "int8"]
+
+
+class Rules(Strict):
+    """The decision as a document; see `Decision`."""
+
+    abstain_below: float | None
+    favoured: str | None
+    threshold: float | None
+
+
+class Probe(Strict):
+    """Rows of the validation split, and the logits that each backend gave them when the bundle was made."""
+
+    input_ids: tuple[tuple[int, ...], ...]
+    logits: dict[OnnxBackend, tuple[tuple[float, ...], ...]]
+
+
+class Manifest(Strict):
+    """The content of model.json."""
+
+    format: Literal[1]
+    task: Text
+    labels: tuple[Text, ...]
+    max_length: Count
+    pad_token_id: int = Field(ge=0)
+    inputs: tuple[Literal["input_ids", "attention_mask"], ...]
+    temperature: float | None
+    decision: Rules | None
+    parity: Document
+    backends: tuple[OnnxBackend, ...]
+    default: OnnxBackend
+    sources: dict[str, str]
+    versions: dict[str, str]
+    version: str
+    probe: Probe
+
+
+def compute_version(folder: Path, manifest: Document) -> str:
+    """Return the SHA-256 of a bundle, 64 hexadecimal digits: of the files beside model.json, and of its other keys."""
+    keys = json_text({**manifest, "version": ""})
+    return hashlib.sha256(f"{hash_files(folder)}\n{keys}".encode()).hexdigest()
+
+
+def hash_files(folder: Path) -> str:
+    """Return the SHA-256 of the names and the bytes of a folder's files, without model.json, 64 hexadecimal digits."""
+    names = sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
+    return hashlib.sha256("".join(f"{name} {sha256(folder / name)}\n" for name in names).encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the content of a bundle's model.json, once the whole bundle is known to be as it was made.
+
+    Raises:
+        EnvironmentFault: A file is missing, damaged, changed or of another version of the format.
+    """
+    path = folder / MANIFEST
+    document = read_json(path)
+    try:
+        manifest = Manifest.model_validate_json(json_text(document))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise EnvironmentFault(f"{path}: not that of a bundle, {where}: {first['msg']}. {REPRODUCE}") from error
+    if compute_version(folder, document) != manifest.version:
+        raise EnvironmentFault(f"{folder}: the bundle is not as it was made, a file is changed or missing. {REPRODUCE}")
+    return manifest

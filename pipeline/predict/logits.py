@@ -1,0 +1,40 @@
+"""Logits of token ids by whatever computes a padded batch, in numpy."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.models.batching import plan_batches
+
+Ids = Sequence[Sequence[int]]
+Compute = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.float32]]
+
+# They decide memory and speed. A batch of this size stays near the processor (docs/benchmarks/predict.md).
+BATCH_TOKENS = 2048
+BATCH_SIZE = 128
+
+
+def compute_in_batches(compute: Compute, ids: Ids, *, classes: int, pad_token_id: int) -> npt.NDArray[np.float32]:
+    """Return the logits of rows in their order, (N, C); rows of near-equal length are computed together."""
+    logits = np.zeros((len(ids), classes), np.float32)
+    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+    for rows in plan_batches(lengths, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE, rng=None):
+        logits[rows] = compute(*pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
+    return logits
+
+
+def pad_batch(ids: Ids, pad_token_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return rows padded on the right to the longest, (B, T), and their mask, (B, T), 0 at the padding."""
+    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    padded = np.full(mask.shape, pad_token_id, np.int64)
+    padded[mask] = np.fromiter((token for row in ids for token in row), np.int64, int(lengths.sum()))
+    return padded, mask.astype(np.int64)
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return the class probabilities of logits, (N, C); each row sums to 1 up to rounding."""
+    wide = logits.astype(np.float64)
+    powers = np.exp(wide - wide.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

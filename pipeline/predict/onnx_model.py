@@ -1,0 +1,37 @@
+"""A model in ONNX Runtime, on the CPU: a session, and the logits of a padded batch."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from pipeline.core.errors import REPRODUCE, EnvironmentFault
+from pipeline.predict.logits import Compute
+
+ERRORS_ONLY = 3  # of ONNX Runtime's levels of severity
+# A thread that has nothing to do waits, where it would by default spin and take the processor from other work.
+SETTINGS = {"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0"}
+
+
+def open_onnx(path: Path, *, threads: int) -> Compute:
+    """Return what computes the logits, (B, C), of ids and mask, each (B, T); `threads` 0 is one a core.
+
+    Raises:
+        EnvironmentFault: The file is missing or damaged.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = ERRORS_ONLY
+    for name, value in SETTINGS.items():
+        options.add_session_config_entry(name, value)
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the library has a class of its own for each kind of damage
+        raise EnvironmentFault(f"{path}: not a usable ONNX model, {error}. {REPRODUCE}") from error
+
+    def compute(ids: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        logits: npt.NDArray[np.float32] = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+        return logits
+
+    return compute

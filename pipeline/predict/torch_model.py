@@ -1,0 +1,40 @@
+"""A model in torch, on the GPU if there is one: the logits of a padded batch."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline.models.device import choose_device
+from pipeline.models.folder import load_classifier
+from pipeline.models.inference import forward
+from pipeline.models.layers import shorten_last_layer
+from pipeline.predict.logits import Compute
+
+
+def open_torch(folder: Path, *, labels: tuple[str, ...], threads: int) -> Compute:
+    """Return what computes the logits, (B, C), of ids and mask, each (B, T); `threads` 0 leaves torch's own choice.
+
+    The precision is fp32 on a CPU, as `evaluate` has it, and bf16 on a GPU that knows it.
+
+    Raises:
+        EnvironmentFault: A file is missing or damaged.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    device = choose_device("auto" if torch.cuda.is_available() else "fp32")
+    model = load_classifier(folder, labels).to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper
+    if device.device.type == "cuda":
+        model.set_attn_implementation("sdpa")
+
+    def compute(ids: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        inputs = {
+            "input_ids": torch.from_numpy(ids).to(device.device),
+            "attention_mask": None if mask.all() else torch.from_numpy(mask).to(device.device),
+        }
+        with torch.inference_mode(), shorten_last_layer(model):
+            logits: npt.NDArray[np.float32] = forward(model, inputs, device).cpu().numpy()
+        return logits
+
+    return compute
