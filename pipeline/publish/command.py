@@ -4,6 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.core.command import read_output
+from pipeline.core.errors import NotReproduced
 from pipeline.core.format import count, plural, visible
 from pipeline.publish.hub_upload import send_to_hub
 from pipeline.publish.publication import Publication, collect_publication
@@ -28,6 +29,10 @@ def publish_model(task: str, target: str, *, send: bool) -> None:
         staged = Path(scratch)
         publication = collect_publication(task, at, staged, model=repository or ".")
         print(describe_publication(publication, target, uncommitted=_count_uncommitted(root)))
+        if publication.fault:
+            raise NotReproduced(
+                f"{publication.fault}. Run `dvc repro`, commit dvc.lock with the metrics, then publish."
+            )
         if not send:
             print("Nothing was sent. Add --send to publish.")
         elif repository is None:

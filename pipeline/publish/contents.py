@@ -12,7 +12,7 @@ from pipeline.predict.bundle import FILES, MANIFEST
 
 BUNDLE = "onnx"  # the folder of the bundle
 PROVENANCE = "provenance.json"
-# Whatever else a folder holds stays: a checkpoint or an optimizer's state may be a pickle, which runs code when it is read.
+# Whatever else a folder holds stays: a checkpoint or an optimizer's state may be a pickle, which runs code when read.
 _MODEL_NAMES = frozenset({"config.json", "model.safetensors", "model.safetensors.index.json", *TOKENIZER_FILES})
 _BUNDLE_NAMES = frozenset({*FILES.values(), MANIFEST, "tokenizer.json"})
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")

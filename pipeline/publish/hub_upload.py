@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-import httpx
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
-from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.core.errors import EnvironmentFault, UsageError, listed
 from pipeline.publish.publication import Publication
+
+FORBIDDEN = (401, 403)
 
 
 def send_to_hub(publication: Publication, staged: Path, repository: str) -> str:
@@ -32,10 +33,10 @@ def send_to_hub(publication: Publication, staged: Path, repository: str) -> str:
         )
     except (HFValidationError, LocalTokenNotFoundError) as error:
         raise UsageError(f"hub:{repository}: {error}. Correct the name, or run `hf auth login`.") from error
-    except HfHubHTTPError as error:
-        if error.response.status_code in (401, 403):
-            raise UsageError(f"hub:{repository}: {error}. Run `hf auth login` with a token that may write.") from error
-        raise EnvironmentFault(f"hub:{repository}: the hub failed, {error}. Run again later.") from error
-    except (httpx.HTTPError, OSError) as error:
-        raise EnvironmentFault(f"hub:{repository}: the hub could not be reached, {error}. Run again later.") from error
+    except Exception as error:  # the library stands on an HTTP client and a transfer engine with errors of their own
+        reason = listed([str(error)], width=300)
+        if isinstance(error, HfHubHTTPError) and error.response.status_code in FORBIDDEN:
+            fix = "Run `hf auth login` with a token that may write there."
+            raise UsageError(f"hub:{repository}: refused, {reason}. {fix}") from error
+        raise EnvironmentFault(f"hub:{repository}: not published, {reason}. Run again later.") from error
     return str(done.commit_url)

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.document import Document, json_text
-from pipeline.core.errors import NotReproduced, UsageError
+from pipeline.core.errors import UsageError
 from pipeline.core.files import write_json
 from pipeline.core.format import plural
 from pipeline.core.versions import locked_versions
@@ -30,15 +30,17 @@ from pipeline.repository.revisions import ProjectRevision, copy_dvc_files, open_
 MODEL, CARD, EXPORT = "data/model/{}", "data/cards/{}.md", "data/export/{}"  # kept by DVC
 KEPT_BY_GIT = {"metrics.json": "data/metrics/{}.json", "calibration.json": "data/calibration/{}.json"}
 TARGETS = ("evaluate@{}", "calibrate@{}", "export@{}", "report")  # the stages that make all of them
+MOST_SHOWN = 5  # stages that have yet to run
 
 
 class Publication(NamedTuple):
-    """What goes: the files below a folder, their version, and what has been left out or ought to be known."""
+    """What goes: the files below a folder, their version, what forbids to send them ("": nothing), and what to know."""
 
     task: str
     commit: str
     version: str
     files: tuple[PublishedFile, ...]
+    fault: str
     notes: tuple[str, ...]
 
 
@@ -50,14 +52,13 @@ def collect_publication(task: str, at: ProjectRevision, folder: Path, *, model: 
     Raises:
         UsageError: The commit has no results of the task.
         EnvironmentFault: A file is in neither DVC's cache nor a remote, or is damaged.
-        NotReproduced: The results are not those of the commit's own code, parameters and data.
     """
     stages = _read_locked_stages(at)
     targets = [target.format(task) for target in TARGETS if target.format(task) in stages]
     if TARGETS[0].format(task) not in targets:
         raise UsageError(f"{at.name}: dvc.lock has no results of {task!r}. Run `dvc repro`, and commit dvc.lock.")
     with open_revision(at) as repo:
-        _require_fresh(find_stale_stages(repo, targets))
+        fault = _describe_stale(find_stale_stages(repo, targets))
         copy = partial(copy_dvc_files, repo, at)
         if not copy(MODEL.format(task), folder):
             raise UsageError(f"{at.name}: no {MODEL.format(task)}. Run `dvc repro`, and commit dvc.lock.")
@@ -67,13 +68,13 @@ def collect_publication(task: str, at: ProjectRevision, folder: Path, *, model: 
     for name, path in KEPT_BY_GIT.items():
         if (content := read_git_file(at, path.format(task))) is not None:
             if not is_recorded(stages, path.format(task), content):
-                raise NotReproduced(f"{path.format(task)}: edited after the run. Run `dvc repro`, and commit it.")
+                fault = fault or f"{path.format(task)} is not as its stage left it"
             (folder / name).write_text(content, encoding="utf-8")
     packages = locked_versions(read_git_file(at, "requirements.lock") or "")
     commit = str(at.commit)
     write_json(folder / PROVENANCE, describe_provenance(task, commit, stages, targets[:-1], packages))
     files = tuple(list_contents(folder))
-    return Publication(task, commit, compute_content_version(files), files, tuple(notes))
+    return Publication(task, commit, compute_content_version(files), files, fault, tuple(notes))
 
 
 def _read_locked_stages(at: ProjectRevision) -> dict[str, Document]:
@@ -90,13 +91,11 @@ def _read_locked_stages(at: ProjectRevision) -> dict[str, Document]:
     return json.loads(json_text(stages)) if isinstance(stages, dict) else {}
 
 
-def _require_fresh(stale: list[StaleStage]) -> None:
-    if stale:
-        stages = "; ".join(f"{stage.name}: {join_reasons(stage.reasons)}" for stage in stale[:5])
-        raise NotReproduced(
-            f"{plural(len(stale), 'stage has', 'stages have')} yet to run, {stages}. Run `dvc repro`, commit dvc.lock "
-            "with the metrics, then publish."
-        )
+def _describe_stale(stale: list[StaleStage]) -> str:
+    if not stale:
+        return ""
+    stages = "; ".join(f"{stage.name}: {join_reasons(stage.reasons)}" for stage in stale[:MOST_SHOWN])
+    return f"{plural(len(stale), 'stage has', 'stages have')} yet to run, {stages}"
 
 
 def _copy_rest(copy: Callable[[str, Path], bool], task: str, folder: Path) -> list[str]:
