@@ -3,6 +3,7 @@
 Nothing is checked out: the working tree stays as it is.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dvc.exceptions import DvcException
-from dvc.fs import FileSystem
+from dvc.fs import FileSystem, LocalFileSystem
 from dvc.repo import Repo
+from dvc_data.hashfile.hash import file_md5
 
 from pipeline.core.command import run_program
 from pipeline.core.errors import EnvironmentFault, UsageError
@@ -114,6 +116,32 @@ def _read_table(at: ProjectRevision, files: FileSystem, path: str) -> pa.Table |
         return "in neither DVC's cache nor a remote"
     except (OSError, pa.ArrowException, DvcException) as error:
         return f"not readable ({type(error).__name__})"
+
+
+def copy_dvc_files(repo: Repo, at: ProjectRevision, path: str, target: Path) -> bool:
+    """Copy a file or a folder that DVC keeps to `target`; return whether the revision has it.
+
+    `repo` is open at the revision. It comes from DVC's cache or its remote, and never from the working tree.
+
+    Raises:
+        EnvironmentFault: It is in neither, or is damaged.
+    """
+    files = repo.dvcfs
+    if not files.exists(path):
+        return False
+    try:
+        for source in files.find(path):
+            place = target.joinpath(*files.relparts(source, path)) if source != path else target
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with files.open(source, "rb") as stream, place.open("wb") as out:
+                shutil.copyfileobj(stream, out)
+            if file_md5(str(place), LocalFileSystem()) != files.info(source)["md5"]:
+                raise EnvironmentFault(f"{at.name}: {source} is damaged in DVC's cache. Run `dvc repro --force`.")
+    except (OSError, DvcException) as error:
+        raise EnvironmentFault(
+            f"{at.name}: {path} is in neither DVC's cache nor a remote, {error}. Run `dvc pull` or `dvc repro`."
+        ) from error
+    return True
 
 
 def _git(root: Path, *words: str) -> bytes | None:

@@ -1,0 +1,1 @@
+"""Publications of a proven model: what goes, where from, and to which registry or hub."""
