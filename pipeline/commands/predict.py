@@ -9,6 +9,7 @@ from pipeline.commands.group import CommandGroup
 from pipeline.core.command_line import PATH
 
 PREDICT = CommandGroup("Predict")
+FORMATS = ["csv", "tsv", "jsonl", "parquet", "text"]
 
 
 @PREDICT.command()
