@@ -20,7 +20,7 @@ from pipeline.examples.read import open_file
 from pipeline.predict.answers import answer_schema, answer_texts
 from pipeline.predict.outputs import find_form, write_answers
 from pipeline.predict.predictor import Predictor
-from pipeline.predict.texts import InputText, InputSource, read_texts
+from pipeline.predict.texts import InputSource, InputText, read_texts
 
 _FORMAT = 1  # of a part; another one makes all parts anew
 PART_ROWS = 50_000
@@ -116,7 +116,16 @@ def _survey(path: Path, source: InputSource) -> tuple[str, int]:
 
 def _key(predictor: Predictor, source: InputSource, digest: str, rows: int) -> str:
     """Return a name for all that decides the parts of a job."""
-    deciding = [_FORMAT, digest, predictor.version, predictor.backend, predictor.decision, source, rows]
+    deciding = [
+        _FORMAT,
+        digest,
+        predictor.version,
+        predictor.backend,
+        predictor.decision,
+        source,
+        rows,
+        predictor.batch_tokens,
+    ]
     return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:32]
 
 
