@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.calibration.decision import Decision, answer
+from pipeline.calibration.decision import Decision, answer_rows
 
 
 class AnswerCounts(NamedTuple):
@@ -27,7 +27,7 @@ def count_answers(
     probabilities: npt.NDArray[np.float64], actual: npt.NDArray[np.int64], labels: Sequence[str], decision: Decision
 ) -> AnswerCounts:
     """Return the counts of the answers to rows of (N, C) probabilities, whose classes are `actual`, (N,) indices."""
-    classes, _, unsure = answer(probabilities, labels, decision)
+    classes, _, unsure = answer_rows(probabilities, labels, decision)
     favoured = -1 if decision.favoured is None else labels.index(decision.favoured)
     called, members = classes == favoured, actual == favoured
     kept = (len(actual), ~unsure, ~unsure & (classes == actual), called, members, called & members)

@@ -24,7 +24,7 @@ class Decision(NamedTuple):
 PLAIN = Decision(None, None, None)  # the most probable class, never unsure
 
 
-class Answers(NamedTuple):
+class RowAnswers(NamedTuple):
     """The class answered for each row and its probability, each (N,), and whether the answer is unsure."""
 
     classes: npt.NDArray[np.int64]
@@ -36,11 +36,11 @@ def decide(
     probabilities: npt.NDArray[np.float64], labels: Sequence[str], decision: Decision
 ) -> tuple[list[str], npt.NDArray[np.bool_]]:
     """Return the class answered for each row of (N, C) probabilities, and whether it is unsure, (N,)."""
-    answers = answer(probabilities, labels, decision)
+    answers = answer_rows(probabilities, labels, decision)
     return [labels[index] for index in answers.classes], answers.unsure
 
 
-def answer(probabilities: npt.NDArray[np.float64], labels: Sequence[str], decision: Decision) -> Answers:
+def answer_rows(probabilities: npt.NDArray[np.float64], labels: Sequence[str], decision: Decision) -> RowAnswers:
     """Return the answers to rows of (N, C) probabilities."""
     ranked = probabilities
     if decision.favoured is not None and decision.threshold is not None:
@@ -50,4 +50,4 @@ def answer(probabilities: npt.NDArray[np.float64], labels: Sequence[str], decisi
         ranked[:, favoured] = np.where(reached, np.inf, -np.inf)
     classes = ranked.argmax(axis=1)
     confidence = probabilities[np.arange(len(classes)), classes]
-    return Answers(classes, confidence, confidence < (decision.abstain_below or 0.0))
+    return RowAnswers(classes, confidence, confidence < (decision.abstain_below or 0.0))

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.calibration.decision import PLAIN, Decision, answer
+from pipeline.calibration.decision import PLAIN, Decision, answer_rows
 from pipeline.core.document import Strict
 from pipeline.core.errors import DataError
 from pipeline.settings.production import CalibrateParams
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
+_Flags = npt.NDArray[np.bool_]
 
 
-def fit_decision(params: CalibrateParams, labels: Sequence[str], probabilities: Floats, actual: Ints) -> Decision:
+def fit_decision(params: CalibrateParams, labels: Sequence[str], probabilities: _Floats, actual: _Ints) -> Decision:
     """Return the decision by which the answers to validation rows reach what `params` want of them.
 
     `probabilities` is (N, C), `actual` (N,) class indices. The threshold of the favoured class comes first, so the
@@ -33,7 +33,7 @@ def fit_decision(params: CalibrateParams, labels: Sequence[str], probabilities: 
             raise _unreachable(f"{params.task}: calibrate.favoured", favoured, probabilities[:, at], members)
         decision = decision._replace(favoured=favoured.label, threshold=threshold)
     if abstain := params.abstain:
-        answers = answer(probabilities, labels, decision)
+        answers = answer_rows(probabilities, labels, decision)
         right = answers.classes == actual
         rows = np.ones_like(right)
         below = _choose(answers.confidence, right, rows, right=abstain.accuracy, reached=abstain.coverage)
@@ -43,7 +43,7 @@ def fit_decision(params: CalibrateParams, labels: Sequence[str], probabilities: 
     return decision
 
 
-def lowest_threshold(scores: Floats, hits: Flags, *, share: float) -> float | None:
+def lowest_threshold(scores: _Floats, hits: _Flags, *, share: float) -> float | None:
     """Return the lowest threshold with at least `share` of hits among the rows (N,) that reach it; None without one.
 
     It is 0 if all rows reach it, and else lies half way between two scores, so that the last bits of a score decide
@@ -54,7 +54,7 @@ def lowest_threshold(scores: Floats, hits: Flags, *, share: float) -> float | No
     return _below(values, int(enough[-1])) if len(enough) else None
 
 
-def highest_threshold(scores: Floats, hits: Flags, *, share: float) -> float | None:
+def highest_threshold(scores: _Floats, hits: _Flags, *, share: float) -> float | None:
     """Return the highest threshold that at least `share` of the hits reach; None if there is no hit.
 
     Like the lowest one, it lies half way between two scores.
@@ -65,14 +65,16 @@ def highest_threshold(scores: Floats, hits: Flags, *, share: float) -> float | N
     return _below(values, int(np.flatnonzero(hits_reaching / hits_reaching[-1] >= share)[0]))
 
 
-def _choose(scores: Floats, hits: Flags, counted: Flags, *, right: float | None, reached: float | None) -> float | None:
+def _choose(
+    scores: _Floats, hits: _Flags, counted: _Flags, *, right: float | None, reached: float | None
+) -> float | None:
     """Return the threshold with a share `right` of hits above it, or that a share `reached` of the counted reaches."""
     if right is not None:
         return lowest_threshold(scores, hits, share=right)
     return None if reached is None else highest_threshold(scores, counted, share=reached)
 
 
-def _unreachable(where: str, wanted: Strict, scores: Floats, hits: Flags) -> DataError:
+def _unreachable(where: str, wanted: Strict, scores: _Floats, hits: _Flags) -> DataError:
     """Return the error of a share that no threshold has."""
     _, reaching, hits_reaching = _cumulate(scores, hits)
     best = float((hits_reaching / reaching).max())
@@ -80,14 +82,14 @@ def _unreachable(where: str, wanted: Strict, scores: Floats, hits: Flags) -> Dat
     return DataError(f"{where}: no threshold reaches {goal} on validation, at best {best:.4g}. Ask for less.")
 
 
-def _cumulate(scores: Floats, hits: Flags) -> tuple[Floats, Ints, Ints]:
+def _cumulate(scores: _Floats, hits: _Flags) -> tuple[_Floats, _Ints, _Ints]:
     """Return the different scores, falling, and how many rows and hits reach each."""
     values, places = np.unique(-scores, return_inverse=True)
     rows = np.bincount(places, minlength=len(values)).cumsum()
     return -values, rows, np.bincount(places[hits], minlength=len(values)).cumsum()
 
 
-def _below(values: Floats, at: int) -> float:
+def _below(values: _Floats, at: int) -> float:
     """Return a threshold that the falling values reach up to the one `at` a place, and no further; 0 after the last."""
     if at + 1 == len(values):
         return 0.0

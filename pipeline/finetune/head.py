@@ -16,8 +16,8 @@ from pipeline.models.device import choose_device
 from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, compute_logits
 from pipeline.models.layers import shorten_last_layer
 
-ROWS_COMPARED = 64
-TOLERANCE = 1e-5  # of logits, absolute and relative
+ROWS_CHECKED = 64
+LOGIT_TOLERANCE = 1e-5  # of logits, absolute and relative
 
 
 class HeadCalibration(NamedTuple):
@@ -70,7 +70,7 @@ def divide_logits(model: PreTrainedModel, temperature: float, predict: Callable[
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.div_(temperature)
-    if torch.allclose(predict(), wanted, rtol=TOLERANCE, atol=TOLERANCE):
+    if torch.allclose(predict(), wanted, rtol=LOGIT_TOLERANCE, atol=LOGIT_TOLERANCE):
         return None
     layer.load_state_dict(weights)
     return f"the last linear layer of {type(model).__name__} does not give its logits alone"
@@ -84,6 +84,6 @@ def find_output_layer(model: PreTrainedModel) -> nn.Linear | None:
 
 
 def _first_rows(tokens: Ragged) -> Ragged:
-    """Return the first rows of single texts, `ROWS_COMPARED` at most."""
-    offsets = tokens.offsets[: ROWS_COMPARED + 1]
+    """Return the first rows of single texts, `ROWS_CHECKED` at most."""
+    offsets = tokens.offsets[: ROWS_CHECKED + 1]
     return Ragged(tokens.values[: offsets[-1]], offsets)

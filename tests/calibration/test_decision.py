@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.calibration.counts import count_answers
-from pipeline.calibration.decision import PLAIN, Decision, answer, decide
+from pipeline.calibration.decision import PLAIN, Decision, answer_rows, decide
 
 LABELS = ("a", "b", "c")
 PROBABILITIES = arrays(np.float64, st.tuples(st.integers(0, 20), st.just(3)), elements=st.floats(0.01, 1)).map(
@@ -57,5 +57,5 @@ def test_counts_are_those_of_the_answers(probabilities, decision, seed):
 
 
 def test_the_confidence_is_that_of_the_answer():
-    answers = answer(np.array([[0.6, 0.4, 0.0]]), LABELS, Decision(0.5, "b", 0.3))
+    answers = answer_rows(np.array([[0.6, 0.4, 0.0]]), LABELS, Decision(0.5, "b", 0.3))
     assert (answers.classes.tolist(), answers.confidence.tolist(), answers.unsure.tolist()) == ([1], [0.4], [True])
