@@ -38,8 +38,10 @@ def likelihood_loss(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.int6
 def apply_temperature(probabilities: npt.NDArray[np.float64], temperature: float) -> npt.NDArray[np.float64]:
     """Return the probabilities (N, C) that logits divided by `temperature` give; 1/T undoes what T did.
 
-    A probability of 0 stays 0.
+    A probability of 0 stays 0, and a temperature of 1 leaves every bit as it is.
     """
+    if temperature == 1:
+        return probabilities
     with np.errstate(divide="ignore"):
         logits = np.log(probabilities) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))

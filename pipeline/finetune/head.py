@@ -8,14 +8,16 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from pipeline.calibration.temperature import fit_temperature, likelihood_loss
+from pipeline.core.document import Document
 from pipeline.evaluate.metrics import Ints
+from pipeline.finetune.classification import ValidationScores
 from pipeline.models.batches import Ragged
-from pipeline.models.device import Device
+from pipeline.models.device import choose_device
 from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, compute_logits
 from pipeline.models.layers import shorten_last_layer
 
-ROWS_COMPARED = 64
-TOLERANCE = 1e-5  # of logits, absolute and relative
+ROWS_CHECKED = 64
+LOGIT_TOLERANCE = 1e-5  # of logits, absolute and relative
 
 
 class HeadCalibration(NamedTuple):
@@ -30,7 +32,7 @@ class HeadCalibration(NamedTuple):
     reason: str | None
 
 
-def calibrate_head(model: PreTrainedModel, tokens: Ragged, labels: Ints, device: Device) -> HeadCalibration:
+def calibrate_head(model: PreTrainedModel, tokens: Ragged, labels: Ints) -> HeadCalibration:
     """Fit a temperature to validation rows, fold it into the head, and return it with the losses of these rows.
 
     So whatever runs the model gives calibrated probabilities, and the classes that it gave before. The configuration
@@ -39,7 +41,7 @@ def calibrate_head(model: PreTrainedModel, tokens: Ragged, labels: Ints, device:
 
     def predict(rows: Ragged) -> torch.Tensor:
         with shorten_last_layer(model):
-            return compute_logits(model, rows, device, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
+            return compute_logits(model, rows, choose_device("fp32"), batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
 
     logits = predict(tokens).double().numpy()
     fitted = fit_temperature(logits, labels)
@@ -48,6 +50,11 @@ def calibrate_head(model: PreTrainedModel, tokens: Ragged, labels: Ints, device:
     model.config.calibration_temperature = temperature
     losses = likelihood_loss(logits, labels), likelihood_loss(logits / temperature, labels)
     return HeadCalibration(temperature, *losses, reason)
+
+
+def describe_scores(best: ValidationScores, calibrated: HeadCalibration) -> Document:
+    """Return the scores on validation of the weights that were kept, with their temperature."""
+    return {"accuracy": best.accuracy, "macro_f1": best.macro_f1, "loss": calibrated.loss_after, "step": best.step}
 
 
 def divide_logits(model: PreTrainedModel, temperature: float, predict: Callable[[], torch.Tensor]) -> str | None:
@@ -63,7 +70,7 @@ def divide_logits(model: PreTrainedModel, temperature: float, predict: Callable[
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.div_(temperature)
-    if torch.allclose(predict(), wanted, rtol=TOLERANCE, atol=TOLERANCE):
+    if torch.allclose(predict(), wanted, rtol=LOGIT_TOLERANCE, atol=LOGIT_TOLERANCE):
         return None
     layer.load_state_dict(weights)
     return f"the last linear layer of {type(model).__name__} does not give its logits alone"
@@ -77,6 +84,6 @@ def find_output_layer(model: PreTrainedModel) -> nn.Linear | None:
 
 
 def _first_rows(tokens: Ragged) -> Ragged:
-    """Return the first rows of single texts, `ROWS_COMPARED` at most."""
-    offsets = tokens.offsets[: ROWS_COMPARED + 1]
+    """Return the first rows of single texts, `ROWS_CHECKED` at most."""
+    offsets = tokens.offsets[: ROWS_CHECKED + 1]
     return Ragged(tokens.values[: offsets[-1]], offsets)

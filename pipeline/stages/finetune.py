@@ -5,14 +5,12 @@ from importlib.metadata import version
 
 import pyarrow.compute as pc
 
-from pipeline.core.document import Document
 from pipeline.core.files import remove, write_json
 from pipeline.core.stage import In, Out
 from pipeline.core.tables import labels_of, max_length_of, read_arrow
 from pipeline.finetune.classification import rows_of
 from pipeline.finetune.fit import prepare_training
-from pipeline.finetune.head import calibrate_head
-from pipeline.models.device import choose_device
+from pipeline.finetune.head import calibrate_head, describe_scores
 from pipeline.models.folder import build_classifier, save_classifier
 from pipeline.models.processes import join_ranks
 from pipeline.settings.task import FinetuneParams
@@ -36,12 +34,11 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validati
         classifier = build_classifier(encoder, labels, dropout=params.dropout, seed=params.seed)
         choose = partial(restore_choice, path=checkpoints / "choice.json", identity=identity, ranks=ranks)
         with prepare_training(classifier, train, held_out, params, choose=choose, ranks=ranks) as (training, choice):
-            key = checkpoint_key(identity, choice, processes=ranks.size)
-            trained = run_to_end(training, checkpoints, key=key)
+            trained = run_to_end(training, checkpoints, key=checkpoint_key(identity, choice, processes=ranks.size))
             if not ranks.first:
                 return
-    calibrated = calibrate_head(classifier, held_out.tokens, held_out.labels, choose_device("fp32"))
-    record: Document = {
+    calibrated = calibrate_head(classifier, held_out.tokens, held_out.labels)
+    record = {
         "task": params.task,
         "labels": labels,
         "encoder": f"{encoder.parent.name}/{encoder.name}",  # as in params.yaml: its folder below data/
@@ -57,8 +54,7 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validati
         "params": params.model_dump(),
         "versions": {package: version(package) for package in PACKAGES},
     }
-    best, loss = trained.best, calibrated.loss_after
-    write_json(validation, {"accuracy": best.accuracy, "macro_f1": best.macro_f1, "loss": loss, "step": best.step})
+    write_json(validation, describe_scores(trained.best, calibrated))
     write_json(history, record)
-    save_classifier(classifier, encoder, model, max_length=record["max_length"])
+    save_classifier(classifier, encoder, model, max_length=max_length_of(table))
     remove(checkpoints)

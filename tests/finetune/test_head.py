@@ -55,7 +55,7 @@ def test_the_head_holds_the_temperature_and_answers_as_before(family):
     model = classifier(family)
     before, name = logits(model), FAMILIES[family][1]
     encoder = {key: weight.clone() for key, weight in model.state_dict().items() if not key.startswith(name)}
-    calibrated = calibrate_head(model, VALIDATION.tokens, VALIDATION.labels, DEVICE)
+    calibrated = calibrate_head(model, VALIDATION.tokens, VALIDATION.labels)
     after = logits(model)
     assert calibrated.reason is None
     assert calibrated.temperature > 1
@@ -74,7 +74,7 @@ def test_the_head_holds_the_temperature_and_answers_as_before(family):
 def test_a_temperature_stays_within_its_bounds():
     model = classifier("bert")
     answers = logits(model).argmax(dim=1).numpy()
-    calibrated = calibrate_head(model, VALIDATION.tokens, (answers + 1) % CLASSES, DEVICE)  # always wrong
+    calibrated = calibrate_head(model, VALIDATION.tokens, (answers + 1) % CLASSES)  # always wrong
     assert calibrated.temperature == pytest.approx(20, rel=1e-3)
 
 
@@ -82,7 +82,7 @@ def test_a_model_that_no_temperature_makes_better_stays_as_it_is():
     model = classifier("bert")
     for weight in model.classifier.parameters():
         nn.init.zeros_(weight)
-    calibrated = calibrate_head(model, VALIDATION.tokens, VALIDATION.labels, DEVICE)
+    calibrated = calibrate_head(model, VALIDATION.tokens, VALIDATION.labels)
     assert calibrated == (1.0, calibrated.loss_before, calibrated.loss_before, None)
     assert model.config.calibration_temperature == 1
 
@@ -114,7 +114,7 @@ def test_a_head_that_cannot_hold_a_temperature_stays_as_it_is(head):
     model = classifier("bert")
     model.classifier = head(model)
     weights = {key: weight.clone() for key, weight in model.state_dict().items()}
-    calibrated = calibrate_head(model, VALIDATION.tokens, VALIDATION.labels, DEVICE)
+    calibrated = calibrate_head(model, VALIDATION.tokens, VALIDATION.labels)
     assert calibrated.temperature == model.config.calibration_temperature == 1
     assert "BertForSequenceClassification" in calibrated.reason
     assert calibrated.loss_after == calibrated.loss_before
