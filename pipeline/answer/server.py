@@ -48,7 +48,6 @@ def answer_requests(
         UsageError: The token or the backend cannot be used, or two models have one name.
         EnvironmentFault: A model cannot be loaded, or the port cannot be bound.
     """
-    log_as_json()
     token = None if place.token_file is None else read_token(place.token_file)
     metrics = Metrics()
     with _bind(place) as bound:
@@ -69,8 +68,11 @@ def answer_requests(
             app, http=Connection, ws="none", lifespan="on", access_log=False, log_config=None, server_header=False,
             limit_concurrency=MOST_CONNECTIONS,
         )  # fmt: skip
+        log_as_json()
         host, port, *_ = bound.getsockname()
-        log_event("listening", host=host, port=port, models=names)
+        log_event(
+            "listening", host=host, port=port, models={batcher.name: batcher.predictor.version for batcher in batchers}
+        )
         _Server(config, service).run(sockets=[bound])
     log_event("stopped")
 
@@ -103,7 +105,6 @@ def read_token(path: Path) -> str:
 
 def _load(folder: Path, backend: Backend, metrics: Metrics, patience: Patience) -> Batcher:
     predictor = load_predictor(folder, backend=backend)
-    log_event("loaded", model=predictor.task, version=predictor.version, backend=predictor.backend)
     return Batcher(predictor.task, predictor, metrics, max_wait=patience.wait)
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 
 from pipeline.__main__ import main
@@ -38,9 +37,9 @@ def test_a_stopped_server_answers_all_that_it_has_accepted(slow):
     with answering(slow, "--linger", "2", "--max-wait", "600") as server, ThreadPoolExecutor(CLIENTS) as clients:
         asking = [clients.submit(server.predict, LONG) for _ in range(CLIENTS)]
         until(lambda: server.metric("queue_tokens") > len(LONG) * CLIENTS * 20)
-        assert httpx.get(f"{server.url}/health/ready").status_code == 200
+        assert server.client.get("/health/ready").status_code == 200
         server.process.terminate()
-        until(lambda: httpx.get(f"{server.url}/health/ready").status_code == 503)
+        until(lambda: server.client.get("/health/ready").status_code == 503)
         late = server.predict("good")  # balancers do not know yet
         codes = [each.result().status_code for each in asking]
         assert server.process.wait(60) == 0
@@ -48,15 +47,12 @@ def test_a_stopped_server_answers_all_that_it_has_accepted(slow):
     assert {entry["code"] for entry in server.named("request") if entry["path"] == "/v1/predict"} == {200}
 
 
-def test_a_second_signal_breaks_off(slow):
-    with answering(slow, "--linger", "600", "--max-wait", "600") as server, ThreadPoolExecutor(1) as client:
-        asked = client.submit(server.predict, LONG * 10)
-        until(lambda: server.metric("queue_tokens") > 0)
-        for _ in range(3):
-            server.process.terminate()
-        server.process.wait(30)
-        with pytest.raises(httpx.HTTPError):
-            asked.result()
+def test_a_second_signal_does_not_linger(films):
+    with answering(films, "--linger", "600") as server:
+        server.process.terminate()
+        until(lambda: server.client.get("/health/ready").status_code == 503)
+        assert server.predict("good").status_code == 200
+        assert server.end() == 0
 
 
 def test_an_overloaded_server_refuses_one_text_and_many_alike_and_recovers(slow):
