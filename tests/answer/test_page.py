@@ -20,7 +20,7 @@ class Links(HTMLParser):
         self.addresses: list[str] = []
         self.inline: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the signature
         self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
         self.inline += [name for name, _ in attrs if name.startswith("on") or name == "style"]
 
