@@ -21,7 +21,7 @@ from pipeline.answer.log import log_as_json, log_event
 from pipeline.answer.metrics import Metrics
 from pipeline.answer.reload import keep_current, retire, stamp
 from pipeline.answer.service import Patience, Service
-from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
+from pipeline.core.errors import EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_utf8
 from pipeline.predict.predictor import Backend, load_predictor
 
@@ -75,19 +75,6 @@ def answer_requests(
         )
         _Server(config, service).run(sockets=[bound])
     log_event("stopped")
-
-
-def find_folder(model: str) -> Path:
-    """Return the folder of a model that is named by its task or by a path: its bundle, else its model folder.
-
-    Raises:
-        UsageError: There is none.
-    """
-    places = [Path("data/export") / model, Path("data/model") / model, Path(model)]
-    folder = next((place for place in places if place.is_dir()), None)
-    if folder is None:
-        raise UsageError(f"{model}: no such model, neither {' nor '.join(map(str, places))} is there. {REPRODUCE}")
-    return folder
 
 
 def read_token(path: Path) -> str:

@@ -9,6 +9,7 @@ from pipeline.settings.corrections import Correction
 from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.problems import Problems, describe_unknown
+from pipeline.settings.production import resolve_export
 from pipeline.settings.section import (
     check_encoder,
     check_keys,
@@ -19,17 +20,28 @@ from pipeline.settings.section import (
     refuse_derived,
     require_map,
 )
-from pipeline.settings.sources import FetchParams, HubSource, PackageSource
+from pipeline.settings.sources import resolve_sources
 from pipeline.settings.study import resolve_study
 from pipeline.settings.task import PER_TASK, BaselineParams, ReportParams, Trackers, describe_tasks
 
-SOURCE_KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
 # The keys of `inspect` that are those of other sections, with these sections.
 _TAKEN_OVER = {
     **{key: "baseline" for key in BaselineParams.model_fields if key != "task"},
     **dict.fromkeys(("near_similarity", "near_shingle"), "validate"),
 }
-TOP_LEVEL = ("fetch", *PER_TASK, "corpus", "pretrain", "study", "report", "track", "sources", "encoders", "tasks")
+TOP_LEVEL = (
+    "fetch",
+    *PER_TASK,
+    "corpus",
+    "pretrain",
+    "study",
+    "export",
+    "report",
+    "track",
+    "sources",
+    "encoders",
+    "tasks",
+)
 
 
 Corrections: TypeAlias = Mapping[str, Mapping[str, Correction]]
@@ -54,7 +66,7 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
     problems = Problems()
     check_text_keys(raw, problems)
     check_keys([key for key in raw if key != "encoder"], TOP_LEVEL, problems)
-    resolved: Document = {"fetch": _resolve_sources(raw, problems)}
+    resolved: Document = {"fetch": resolve_sources(raw, problems)}
     tasks = dict(_check_tasks(raw, problems))
     for stage in PER_TASK:
         resolved[stage] = {}
@@ -85,7 +97,7 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
 
 
 def _resolve_profile(raw: Document, resolved: Document, tasks: tuple[str, ...], problems: Problems) -> Document:
-    """Return the sections of pretraining and of the study, each if params.yaml has it."""
+    """Return the sections of pretraining, of the study and of production, each if params.yaml has it."""
     sections: Document = {}
     if raw.get("corpus") is not None or raw.get("encoders"):
         sections["corpus"] = _resolve_corpus(raw, tasks, problems)
@@ -93,25 +105,9 @@ def _resolve_profile(raw: Document, resolved: Document, tasks: tuple[str, ...], 
         sections["pretrain"] = _resolve_encoders(raw, problems)
     if raw.get("study") is not None:
         sections |= resolve_study(raw, resolved, problems)
+    if raw.get("export") is not None:
+        sections["export"] = resolve_export(raw, tasks, problems)
     return sections
-
-
-def _resolve_sources(raw: Document, problems: Problems) -> Document:
-    """Return the section of each source: its own keys, and the common ones of `fetch`."""
-    common, resolved = require_map(raw, "fetch", problems), {}
-    for name, own in require_map(raw, "sources", problems).items():
-        at = f"sources.{name}"
-        check_name(name, problems.within(at))
-        kind = own.get("kind") if isinstance(own, dict) else None
-        model = SOURCE_KINDS.get(kind) if isinstance(kind, str) else None
-        if model is None:
-            problems.add(f"{at}.kind", f"must be one of {', '.join(SOURCE_KINDS)}, found {kind!r}")
-            continue
-        values, places = merge(("fetch", common), (at, own))
-        within = problems.within(at, places)
-        refuse_derived(values, ("source",), within)
-        resolved[name] = check_section(model, {**values, "source": name}, within)
-    return resolved
 
 
 def _check_tasks(raw: Document, problems: Problems) -> Iterator[tuple[str, Document]]:

@@ -6,8 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from pipeline.core.document import Strict
+from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import FilePath, Files, Name
+from pipeline.settings.problems import Problems
+from pipeline.settings.section import check_name, check_section, merge, refuse_derived, require_map
 
 
 def require_plain_suffix(path: str) -> str:
@@ -75,3 +77,24 @@ class HubSource(FetchParams):
 
 
 Source = Annotated[PackageSource | HubSource, Field(discriminator="kind")]
+
+
+SOURCE_KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
+
+
+def resolve_sources(raw: Document, problems: Problems) -> Document:
+    """Return the section of each source: its own keys, and the common ones of `fetch`."""
+    common, resolved = require_map(raw, "fetch", problems), {}
+    for name, own in require_map(raw, "sources", problems).items():
+        at = f"sources.{name}"
+        check_name(name, problems.within(at))
+        kind = own.get("kind") if isinstance(own, dict) else None
+        model = SOURCE_KINDS.get(kind) if isinstance(kind, str) else None
+        if model is None:
+            problems.add(f"{at}.kind", f"must be one of {', '.join(SOURCE_KINDS)}, found {kind!r}")
+            continue
+        values, places = merge(("fetch", common), (at, own))
+        within = problems.within(at, places)
+        refuse_derived(values, ("source",), within)
+        resolved[name] = check_section(model, {**values, "source": name}, within)
+    return resolved

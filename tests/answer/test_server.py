@@ -9,10 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.answer.server import find_folder
-from pipeline.core.errors import UsageError
 from tests.given.answering import answering
-from tests.given.bundles import make_bundle
 from tests.given.projects import ENVIRONMENT, until
 
 LONG = ["good film " * 30] * 100
@@ -21,6 +18,7 @@ IMPORTS = """
 import sys
 from pathlib import Path
 import pipeline.answer.server
+import pipeline.predict.command
 from pipeline.predict.predictor import load_predictor
 load_predictor(Path(sys.argv[1]))
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
@@ -88,19 +86,8 @@ def test_a_port_that_is_taken_is_refused(films):
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(["none"], 2), ([], 2), (["FILMS", "FILMS"], 2), (["FILMS", "--backend", "int8"], 2), (["EMPTY"], 4)],
+    [(["none"], 2), ([], 2), (["FILMS", "FILMS"], 2), (["FILMS", "--backend", "int8"], 2), (["EMPTY"], 2)],
 )
 def test_what_cannot_be_served_is_refused(films, tmp_path, words, code):
     places = {"FILMS": str(films), "EMPTY": str(tmp_path)}
     assert main(["answer", *(places.get(word, word) for word in words), "--port", "0"]) == code
-
-
-def test_a_task_is_its_bundle_or_else_its_model_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    make_bundle(tmp_path / "data/model/films")
-    assert str(find_folder("films")) == "data/model/films"
-    make_bundle(tmp_path / "data/export/films")
-    assert str(find_folder("films")) == "data/export/films"
-    assert find_folder(str(tmp_path / "data/model/films")) == tmp_path / "data/model/films"
-    with pytest.raises(UsageError):
-        find_folder("none")
