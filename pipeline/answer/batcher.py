@@ -18,10 +18,12 @@ from pipeline.answer.speed import Speed
 from pipeline.models.batching import plan_batches
 from pipeline.predict.predictor import Predictor
 
-BATCH_TOKENS = 2048  # of one forward, padding included
+# Tokens of one forward, padding included. In a processor's caches small batches are faster than large ones, and ONNX
+# Runtime computes single texts nearly as fast as many (docs/benchmarks/answer.md).
+BATCH_TOKENS = {"fp32": 256, "int8": 256, "torch": 2048}
 BATCH_TEXTS = 512
-TAKEN_TOKENS = 4 * BATCH_TOKENS  # what is sorted by length together: enough to pad little, soon computed
-TELLING_TOKENS = BATCH_TOKENS // 4  # smaller batches are slower per token than those of a full queue
+TAKEN = 4  # batches whose texts are sorted by length together: enough to pad little, soon computed
+TELLING = 0.5  # of a batch: smaller ones are slower per token than those of a full queue
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -103,7 +105,8 @@ class Batcher:
         self.name, self.predictor, self.users = name, predictor, 0
         self._metrics, self._max_wait = metrics, max_wait
         self.blank = len(predictor.encode([""])[0])  # the special tokens alone
-        self._speed = _measure(predictor)
+        self._batch_tokens = BATCH_TOKENS[predictor.backend]
+        self._speed = _measure(predictor, self._batch_tokens)
         self._waiting: deque[Row] = deque()
         self._tokens = 0  # of all that waits or is being computed
         self._closed = False
@@ -153,7 +156,7 @@ class Batcher:
     def _work(self) -> None:
         while rows := self._take():
             lengths = np.array([len(job.ids[row]) for job, row in rows], np.int64)
-            for batch in plan_batches(lengths, batch_tokens=BATCH_TOKENS, batch_size=BATCH_TEXTS, rng=None):
+            for batch in plan_batches(lengths, batch_tokens=self._batch_tokens, batch_size=BATCH_TEXTS, rng=None):
                 self._compute([rows[place] for place in batch])
 
     def _take(self) -> list[Row]:
@@ -161,7 +164,7 @@ class Batcher:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             lengths = (len(job.ids[row]) for job, row in self._waiting)
-            rows = [self._waiting.popleft() for _ in range(count_prefix(lengths, tokens=TAKEN_TOKENS))]
+            rows = [self._waiting.popleft() for _ in range(count_prefix(lengths, tokens=TAKEN * self._batch_tokens))]
         now = time.monotonic()
         for job, _ in rows:
             self._metrics.wait_seconds.labels(self.name).observe(now - job.entered)
@@ -187,7 +190,7 @@ class Batcher:
         start = time.monotonic()
         probabilities = self.predictor.probabilities(ids)
         seconds, tokens = time.monotonic() - start, sum(map(len, ids))
-        if tokens >= TELLING_TOKENS:
+        if tokens >= TELLING * self._batch_tokens:
             self._speed.add(tokens, seconds)
         self._metrics.forward_seconds.labels(self.name).observe(seconds)
         self._metrics.batch_texts.labels(self.name).observe(len(ids))
@@ -195,11 +198,11 @@ class Batcher:
         return probabilities
 
 
-def _measure(predictor: Predictor) -> Speed:
+def _measure(predictor: Predictor, batch_tokens: int) -> Speed:
     """Return the speed of one full batch, the second of two: the first one also allocates."""
     text = " ".join(islice(iter(lambda: "and", ""), predictor.max_length))
     ids = predictor.encode([text])[0]
-    batch = [ids] * max(1, BATCH_TOKENS // len(ids))
+    batch = [ids] * max(1, batch_tokens // len(ids))
     predictor.probabilities(batch)
     start = time.monotonic()
     predictor.probabilities(batch)

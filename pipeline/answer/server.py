@@ -21,7 +21,7 @@ from pipeline.answer.log import log_as_json, log_event
 from pipeline.answer.metrics import Metrics
 from pipeline.answer.reload import keep_current, retire, stamp
 from pipeline.answer.service import Patience, Service
-from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
+from pipeline.core.errors import EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_utf8
 from pipeline.predict.predictor import Backend, load_predictor
 
@@ -48,7 +48,6 @@ def answer_requests(
         UsageError: The token or the backend cannot be used, or two models have one name.
         EnvironmentFault: A model cannot be loaded, or the port cannot be bound.
     """
-    log_as_json()
     token = None if place.token_file is None else read_token(place.token_file)
     metrics = Metrics()
     with _bind(place) as bound:
@@ -69,23 +68,13 @@ def answer_requests(
             app, http=Connection, ws="none", lifespan="on", access_log=False, log_config=None, server_header=False,
             limit_concurrency=MOST_CONNECTIONS,
         )  # fmt: skip
+        log_as_json()
         host, port, *_ = bound.getsockname()
-        log_event("listening", host=host, port=port, models=names)
+        log_event(
+            "listening", host=host, port=port, models={batcher.name: batcher.predictor.version for batcher in batchers}
+        )
         _Server(config, service).run(sockets=[bound])
     log_event("stopped")
-
-
-def find_folder(model: str) -> Path:
-    """Return the folder of a model that is named by its task or by a path: its bundle, else its model folder.
-
-    Raises:
-        UsageError: There is none.
-    """
-    places = [Path("data/export") / model, Path("data/model") / model, Path(model)]
-    folder = next((place for place in places if place.is_dir()), None)
-    if folder is None:
-        raise UsageError(f"{model}: no such model, neither {' nor '.join(map(str, places))} is there. {REPRODUCE}")
-    return folder
 
 
 def read_token(path: Path) -> str:
@@ -103,7 +92,6 @@ def read_token(path: Path) -> str:
 
 def _load(folder: Path, backend: Backend, metrics: Metrics, patience: Patience) -> Batcher:
     predictor = load_predictor(folder, backend=backend)
-    log_event("loaded", model=predictor.task, version=predictor.version, backend=predictor.backend)
     return Batcher(predictor.task, predictor, metrics, max_wait=patience.wait)
 
 

@@ -15,7 +15,6 @@ from pipeline.commands.predict import PREDICT
 from pipeline.commands.production import PRODUCTION
 from pipeline.commands.project import PROJECT
 from pipeline.commands.run import RUN
-from pipeline.commands.serve import SERVE
 from pipeline.core.command_line import HELP, run_words
 from pipeline.core.stage import STAGES
 
@@ -77,7 +76,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, asked: bool) ->
 
 
 COMMANDS = CommandLine(
-    sources=[RUN, PREDICT, SERVE, PRODUCTION, LOOK, PROJECT, CI],
+    sources=[RUN, PREDICT, PRODUCTION, LOOK, PROJECT, CI],
     commands=[click.Command(stage) for stage in STAGES],  # for help and completion: `__main__` runs them
     params=[
         click.Option(

@@ -1,6 +1,5 @@
 """Access: a token, the id of a request, and its line of log."""
 
-import httpx
 import pytest
 
 from pipeline.__main__ import main
@@ -19,10 +18,10 @@ def test_a_token_guards_the_models_and_the_metrics_but_neither_page_nor_health(f
         wrong = ("Bearer x", TOKEN, f"bearer {TOKEN}", "Bearer ä".encode())
         for headers in ({}, *({"Authorization": value} for value in wrong)):
             assert server.predict("good", headers=headers).status_code == 401
-            assert httpx.get(f"{server.url}/metrics", headers=headers).status_code == 401
+            assert server.client.get("/metrics", headers=headers).status_code == 401
         assert server.predict("good", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
         for path in ("/", "/docs", "/health/live", "/health/ready", "/openapi.json"):
-            assert httpx.get(f"{server.url}{path}").status_code == 200
+            assert server.client.get(path).status_code == 200
     assert TOKEN not in server.output
 
 

@@ -7,12 +7,11 @@ import pytest
 
 from tests.given.answering import answering
 from tests.given.bundles import LABELS, expected_probability
-from tests.given.projects import PATIENCE
 
 
 def post(server, body: str) -> httpx.Response:
     headers = {"Content-Type": "application/json"}
-    return httpx.post(f"{server.url}/v1/predict", content=body, headers=headers, timeout=PATIENCE)
+    return server.client.post("/v1/predict", content=body, headers=headers)
 
 
 def test_texts_are_answered_in_order_with_the_version_of_the_model(served):
@@ -20,7 +19,7 @@ def test_texts_are_answered_in_order_with_the_version_of_the_model(served):
     response = served.predict(texts, all=True)
     assert response.status_code == 200
     content = response.json()
-    (model,) = httpx.get(f"{served.url}/v1/models").json()
+    (model,) = served.client.get("/v1/models").json()
     assert (content["model"], content["version"]) == (model["model"], model["version"])
     assert response.headers["X-Model-Version"] == model["version"]
     assert (model["labels"], model["backend"], model["max_length"]) == (list(LABELS), "fp32", 64)
@@ -79,7 +78,7 @@ def test_what_comes_too_late_is_504_and_not_computed(slow):
 
 def test_several_models_are_told_apart_by_their_names(films, slow):
     with answering(films, slow) as server:
-        assert [model["model"] for model in httpx.get(f"{server.url}/v1/models").json()] == ["films", "slow"]
+        assert [model["model"] for model in server.client.get("/v1/models").json()] == ["films", "slow"]
         refused = server.predict("good")
         assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["body", "model"])
         assert server.predict("good", model="slow").json()["model"] == "slow"
@@ -87,17 +86,17 @@ def test_several_models_are_told_apart_by_their_names(films, slow):
 
 
 def test_the_interface_has_its_paths_examples_and_refusals(served):
-    document = httpx.get(f"{served.url}/openapi.json").json()
+    document = served.client.get("/openapi.json").json()
     assert set(document["paths"]) == {"/v1/predict", "/v1/models", "/health/live", "/health/ready", "/metrics"}
     responses = document["paths"]["/v1/predict"]["post"]["responses"]
     assert {"200", "401", "404", "408", "413", "422", "503", "504"} == set(responses)
     example = document["components"]["schemas"]["Question"]["examples"][0]
-    assert httpx.post(f"{served.url}/v1/predict", json=example).status_code == 200
+    assert served.client.post("/v1/predict", json=example).status_code == 200
 
 
 def test_metrics_count_what_was_asked(served):
     before = served.metric("requests_total"), served.metric("batch_texts_sum")
     served.predict(["good", "bad"])
-    httpx.get(f"{served.url}/no/such/path")
+    served.client.get("/no/such/path")
     after = served.metric("requests_total"), served.metric("batch_texts_sum")
     assert (after[0] - before[0], after[1] - before[1]) == (4, 2)  # each metric is a request, too

@@ -7,7 +7,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-import httpx
 import pytest
 
 from pipeline.answer.limits import MAX_BODY
@@ -21,7 +20,7 @@ SLOW = 12  # connections
 
 def ask(server, body: bytes) -> int:
     headers = {"Content-Type": "application/json"}
-    return httpx.post(f"{server.url}/v1/predict", content=body, headers=headers, timeout=PATIENCE).status_code
+    return server.client.post("/v1/predict", content=body, headers=headers).status_code
 
 
 def hostile_bodies() -> list[bytes]:
@@ -63,7 +62,7 @@ def test_bodies_that_are_no_question_are_refused_and_the_server_lives(served):
     ],
 )  # fmt: skip
 def test_what_is_no_request_does_no_harm(served, request_):
-    answer = served.send_raw(request_)
+    answer = served.send_raw(request_, leave=True)
     assert b" 500 " not in answer.partition(b"\r\n")[0]
     assert served.predict("good").status_code == 200
 
@@ -79,12 +78,8 @@ def test_a_body_is_counted_while_it_is_read(served):
 
 
 def test_slow_clients_are_let_go_while_others_are_answered(served):
-    starts = (
-        b"POST /v1",
-        HEAD,
-        HEAD + b"Content-Length: 100\r\n\r\n{",
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
-    )
+    ends = (b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")
+    starts = (b"POST /v1", HEAD, *(HEAD + end for end in ends))
     connections = [socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE) for _ in range(SLOW)]
     answers: list[bytes] = []
     for place, connection in enumerate(connections):

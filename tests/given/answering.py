@@ -22,6 +22,9 @@ class AnswerServer:
         self.process = process
         self.events: list[dict[str, Any]] = []
         self.output = ""
+        # Each request has a connection of its own: the server closes those that are idle.
+        alone = httpx.Limits(max_keepalive_connections=0)
+        self.client = httpx.Client(timeout=PATIENCE, verify=False, limits=alone)  # noqa: S501 - it is plain HTTP
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -46,34 +49,36 @@ class AnswerServer:
     def wait_until_live(self) -> None:
         until(lambda: self.named("listening") or self.process.poll() is not None)
         assert self.process.poll() is None, self.output
+        self.client.base_url = httpx.URL(self.url)
         until(self._listens)
 
     def _listens(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health/live", timeout=5).status_code == 200
+            return self.client.get("/health/live").status_code == 200
         except httpx.HTTPError:
             return False
 
     def predict(self, texts: str | list[str], *, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
         body = {"texts": texts, **more}
-        return httpx.post(f"{self.url}/v1/predict", json=body, headers=headers, timeout=PATIENCE)
+        return self.client.post("/v1/predict", json=body, headers=headers)
 
     def metric(self, name: str) -> float:
         """Return the sum of a metric over its labels."""
-        text = httpx.get(f"{self.url}/metrics", timeout=PATIENCE).text
+        text = self.client.get("/metrics").text
         return sum(
             float(line.rpartition(" ")[2])
             for line in text.splitlines()
             if line.partition("{")[0] == f"transferline_{name}"
         )
 
-    def send_raw(self, *parts: bytes) -> bytes:
-        """Send bytes on a connection of their own; return what comes back until it is closed."""
+    def send_raw(self, *parts: bytes, leave: bool = False) -> bytes:
+        """Send bytes on a connection of their own, and perhaps no more; return what comes back until it is closed."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
             try:
                 for part in parts:
                     connection.sendall(part)
-                connection.shutdown(socket.SHUT_WR)
+                if leave:
+                    connection.shutdown(socket.SHUT_WR)
             except OSError:
                 pass  # it was answered before all was sent
             return receive_all(connection)
@@ -87,6 +92,7 @@ class AnswerServer:
         self.process.kill()
         self.process.wait()
         self._reader.join(PATIENCE)
+        self.client.close()
         assert self.process.stdout is not None
         self.process.stdout.close()
 
