@@ -11,16 +11,22 @@ Ids = Sequence[Sequence[int]]
 Compute = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
 # They decide memory and speed. A batch of this size stays near the processor (docs/benchmarks/predict.md).
-BATCH_TOKENS = 2048
-BATCH_SIZE = 128
+_BATCH_TOKENS = 2048
+_BATCH_SIZE = 128
 
 
-def compute_in_batches(compute: Compute, ids: Ids, *, classes: int, pad_token_id: int) -> npt.NDArray[np.float32]:
-    """Return the logits of rows in their order, (N, C); rows of near-equal length are computed together."""
+def compute_in_batches(
+    compute: Compute, ids: Ids, *, classes: int, pad_token_id: int, advance: Callable[[int], object] = lambda _: None
+) -> npt.NDArray[np.float32]:
+    """Return the logits of rows in their order, (N, C); rows of near-equal length are computed together.
+
+    `advance` is called with the number of rows just computed.
+    """
     logits = np.zeros((len(ids), classes), np.float32)
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    for rows in plan_batches(lengths, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE, rng=None):
+    for rows in plan_batches(lengths, batch_tokens=_BATCH_TOKENS, batch_size=_BATCH_SIZE, rng=None):
         logits[rows] = compute(*pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
+        advance(len(rows))
     return logits
 
 

@@ -51,10 +51,14 @@ class Predictor(NamedTuple):
     pad_token_id: int
     compute: Compute
 
+    @property
+    def max_chars(self) -> int:
+        """The number of characters of a text beyond which no token is read."""
+        return self.max_length * CHARS_PER_TOKEN
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of texts, put into their normal form and cut as the training texts were."""
-        most = self.max_length * CHARS_PER_TOKEN
-        encodings = self.tokenizer.encode_batch_fast([normalise(text)[:most] for text in texts])
+        encodings = self.tokenizer.encode_batch_fast([normalise(text)[: self.max_chars] for text in texts])
         return [encoding.ids for encoding in encodings]
 
     def probabilities(self, ids: Ids) -> npt.NDArray[np.float64]:

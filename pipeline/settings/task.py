@@ -227,6 +227,7 @@ PER_TASK: dict[str, type[Strict]] = {
     "finetune": FinetuneParams,
     "evaluate": EvaluateParams,
     "gates": Gates,
+    "watch": WatchParams,
     "card": CardParams,
 }
 SHOWN = ("ingest", "tokenize", "finetune", "evaluate")  # the sections of a task that a tracker is sent
