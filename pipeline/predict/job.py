@@ -20,7 +20,7 @@ from pipeline.examples.read import open_file
 from pipeline.predict.answers import answer_schema, answer_texts
 from pipeline.predict.outputs import find_form, write_answers
 from pipeline.predict.predictor import Predictor
-from pipeline.predict.texts import InputText, InputSource, read_texts
+from pipeline.predict.texts import InputSource, InputText, read_texts
 
 _FORMAT = 1  # of a part; another one makes all parts anew
 PART_ROWS = 50_000

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import Count, Name, Positive, Seed, Share, Text
 from pipeline.settings.ingest import IngestParams
+from pipeline.settings.production import WatchParams
 
 
 class Profile(Strict):
