@@ -40,6 +40,7 @@ def answer_texts(predictor: Predictor, texts: Sequence[InputText], advance: Call
         predictor.encode([text.text for text in texts]),
         classes=len(predictor.labels),
         pad_token_id=predictor.pad_token_id,
+        batch_tokens=predictor.batch_tokens,
         advance=advance,
     )
     probabilities = softmax(logits)
