@@ -1,11 +1,11 @@
-"""The sections of production: `calibrate`, what is answered, and `export`, which only its profile brings along."""
+"""The sections of production: `calibrate`, `watch`, and `export`, which only its profile brings along."""
 
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from pipeline.core.document import Document, Strict
-from pipeline.settings.fields import Name, Share, Text
+from pipeline.settings.fields import Count, Name, Seed, Share, Text
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import check_section, refuse_derived, require_map
 
@@ -68,6 +68,24 @@ class ExportParams(Strict):
     task: Name
     largest_drop: Share
     level: Annotated[float, Field(gt=0, le=0.5)]
+
+
+class WatchParams(Strict):
+    """The limits of `watch`; no stage reads them. None: the number is shown, and not judged."""
+
+    task: Name
+    rows: Annotated[int, Field(ge=10, le=10**6)]
+    min_rows: Count
+    level: Annotated[float, Field(gt=0, le=0.5)]
+    max_length_distance: Share | None
+    max_truncated_rise: Share | None
+    max_unknown_rise: Share | None
+    max_class_distance: Share | None
+    max_confidence_distance: Share | None
+    max_unsure_rise: Share | None
+    max_auc: Annotated[float, Field(ge=0.5, le=1)] | None
+    max_accuracy_drop: Share | None
+    seed: Seed
 
 
 def resolve_export(raw: Document, tasks: tuple[str, ...], problems: Problems) -> Document:

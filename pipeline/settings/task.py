@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import Count, Name, Positive, Seed, Share, Text
 from pipeline.settings.ingest import IngestParams
-from pipeline.settings.production import CalibrateParams
+from pipeline.settings.production import CalibrateParams, WatchParams
 
 
 class Profile(Strict):
@@ -229,6 +229,7 @@ PER_TASK: dict[str, type[Strict]] = {
     "calibrate": CalibrateParams,
     "evaluate": EvaluateParams,
     "gates": Gates,
+    "watch": WatchParams,
     "card": CardParams,
 }
 SHOWN = ("ingest", "tokenize", "finetune", "evaluate")  # the sections of a task that a tracker is sent

@@ -1,0 +1,1 @@
+"""The watch over a model in production: what comes in against what it was tested on."""

@@ -1,0 +1,161 @@
+"""The command `watch`: the project, the file and the models opened, compared, printed and judged."""
+
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.document import json_text
+from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
+from pipeline.core.files import read_json, read_utf8
+from pipeline.core.tables import class_indices, read_parquet
+from pipeline.predict.command import find_folder
+from pipeline.predict.predictor import Predictor, load_predictor
+from pipeline.predict.texts import choose_source
+from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
+from pipeline.settings.ingest import IngestParams
+from pipeline.settings.parse import parse_params
+from pipeline.settings.production import WatchParams
+from pipeline.settings.resolve import resolve_params
+from pipeline.settings.task import EvaluateParams, ExtractParams
+from pipeline.watch.labelled import index_labels
+from pipeline.watch.sample import Sample, find_class, read_row_labels, read_sample, require_enough
+from pipeline.watch.text import render_watch
+from pipeline.watch.watching import Domain, Side, compare_file
+
+PARAMS, PROFILES = Path("params.yaml"), Path("data/profiles.json")
+EXAMPLES, MODEL = "data/examples/{}.parquet", "data/model/{}"
+NO_ENCODER = "the features are not compared: {} is not here, so no domain classifier was fitted"
+NO_TORCH = "the features are not compared: torch is not installed, so no domain classifier was fitted"
+
+
+class Sections(NamedTuple):
+    """What params.yaml says of a task, as far as it matters here."""
+
+    ingest: IngestParams
+    extract: ExtractParams
+    evaluate: EvaluateParams
+    watch: WatchParams
+    encoder: Path
+
+
+def print_watch(task: str, file: Path, *, against: str | None, as_json: bool) -> int:
+    """Print what is different in a file from the test split of a task, and return 1 if a limit is passed, else 0.
+
+    Raises:
+        UsageError: There is no such task, model or revision, or the params are invalid.
+        DataError: The file breaks its format, or has too few new texts.
+        EnvironmentFault: A file cannot be read.
+    """
+    sections = _read_sections(task)
+    most = sections.watch.rows
+    examples = read_parquet(Path(EXAMPLES.format(task)))
+    source = choose_source(file.name, sections.ingest, form=None, columns=())
+    seen = examples.filter(pc.not_equal(examples["split"], "test"))["id"].to_pylist()
+    sample = read_sample(file, source, trained_on={*seen}, most=most)
+    require_enough(sample, file, least=sections.watch.min_rows)
+    labels = read_row_labels(file, source, sections.ingest)
+    domain, note = _open_domain(sections, examples, most)
+    reference = _read_reference(examples, most)
+    predictor = load_predictor(find_folder(task))
+    with _opened_at(against, task, predictor) as old:
+        side = _read_side(sample, labels, sections.ingest, predictor)
+        watched = compare_file(
+            predictor, reference, side, domain=domain, old=old, limits=sections.watch, evaluation=sections.evaluate
+        )
+    document = {
+        "task": task,
+        "version": predictor.version,
+        "backend": predictor.backend,
+        "rows": {**sample.count_rows(), "reference": len(reference.texts)},
+        **watched.document,
+        "revision": against,
+        "notes": [note] if note else [],
+    }
+    sys.stdout.write(json_text(document) if as_json else render_watch(document) + "\n")
+    return int(any(number.passed for number in watched.numbers))
+
+
+def _read_sections(task: str) -> Sections:
+    """Return the sections of a task.
+
+    Raises:
+        UsageError: The params are invalid, or have no such task.
+        EnvironmentFault: They cannot be read.
+    """
+    text = read_utf8(PARAMS)
+    resolved = resolve_params(text, read_json(PROFILES) if PROFILES.is_file() else {})
+    if task not in resolved["watch"]:
+        raise UsageError(f"no task {task!r} in {PARAMS}. Name one of {', '.join(resolved['watch'])}.")
+
+    def section(name: str) -> str:
+        return json.dumps(resolved[name][task])
+
+    return Sections(
+        IngestParams.model_validate_json(section("ingest")),
+        ExtractParams.model_validate_json(section("extract")),
+        EvaluateParams.model_validate_json(section("evaluate")),
+        WatchParams.model_validate_json(section("watch")),
+        Path("data") / parse_params(text)[0]["tasks"][task]["encoder"],
+    )
+
+
+def _read_reference(examples: pa.Table, most: int) -> Side:
+    """Return the test split, or a random sample of it.
+
+    Raises:
+        EnvironmentFault: It is empty.
+    """
+    test = examples.filter(pc.equal(examples["split"], "test")).sort_by("id").slice(0, most)
+    if not test.num_rows:
+        raise EnvironmentFault(f"the examples have no test split. {REPRODUCE}")
+    return Side(test["text"].to_pylist(), class_indices(test))
+
+
+def _read_side(sample: Sample, labels: dict[int, str], ingest: IngestParams, predictor: Predictor) -> Side:
+    """Return the texts of the file with their classes, as far as it has labels that are classes."""
+    classes = [find_class(labels.get(text.row, ""), ingest) for text in sample.texts]
+    return Side([text.text for text in sample.texts], index_labels(classes, predictor.labels))
+
+
+def _open_domain(sections: Sections, examples: pa.Table, most: int) -> tuple[Domain | None, str]:
+    """Return a random sample of the train split and what makes features; if that is not possible, None and why."""
+    if not sections.encoder.is_dir():
+        return None, NO_ENCODER.format(sections.encoder)
+    if importlib.util.find_spec("torch") is None:
+        return None, NO_TORCH
+    train = examples.filter(pc.equal(examples["split"], "train")).sort_by("id").slice(0, most)
+    extract = importlib.import_module("pipeline.watch.features").extract_features
+    return Domain(train["text"].to_pylist(), partial(extract, sections.encoder, params=sections.extract)), ""
+
+
+@contextmanager
+def _opened_at(revision: str | None, task: str, new: Predictor) -> Iterator[Predictor | None]:
+    """Yield the predictor of the model folder that a revision records; None for no revision.
+
+    Raises:
+        UsageError: There is no such revision, or it has no model of the task with the same classes.
+        EnvironmentFault: The model is in neither DVC's cache nor a remote.
+    """
+    if revision is None:
+        yield None
+        return
+    at = resolve_revision(Path.cwd(), revision)
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / task
+        with open_revision(at) as repo:
+            if not copy_dvc_files(repo, at, MODEL.format(task), folder):
+                raise UsageError(f"{revision}: no {MODEL.format(task)}. Name a revision that has the model.")
+        old = load_predictor(folder)
+        if old.labels != new.labels:
+            raise UsageError(f"{revision}: its model has other classes than that here. Name a later revision.")
+        yield old

@@ -1,0 +1,117 @@
+"""The texts to compare: those of a file that are new to the model, each once, a sample if they are many."""
+
+import heapq
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.core.errors import DataError
+from pipeline.core.format import plural
+from pipeline.examples.labels import LabelMap
+from pipeline.examples.lines import LineCap
+from pipeline.examples.read import CELLS_OF_A_LINE, Limits, open_rows
+from pipeline.predict.texts import InputSource, InputText, read_texts
+from pipeline.settings.ingest import IngestParams
+
+
+class Sample(NamedTuple):
+    """The texts compared, by id, and the rows of the file: all, those rejected, repeats, and those trained on."""
+
+    texts: tuple[InputText, ...]
+    rows: int
+    rejected: int
+    repeated: int
+    trained_on: int
+    new: int
+
+    def count_rows(self) -> dict[str, int]:
+        """Return the numbers of rows, and of the texts compared."""
+        return {
+            "all": self.rows,
+            "rejected": self.rejected,
+            "repeated": self.repeated,
+            "trained_on": self.trained_on,
+            "new": self.new,
+            "compared": len(self.texts),
+        }
+
+
+def read_sample(path: Path, source: InputSource, *, trained_on: Collection[str], most: int) -> Sample:
+    """Return up to `most` texts of a file, in the order of their ids; ids are hashes, so they are a random sample.
+
+    A text counts once, as in the examples. One that the model was trained on (`trained_on` holds the ids) is left out:
+    it says nothing about new ones. Of the texts, only the sample is in memory.
+
+    Raises:
+        DataError: The file breaks its format.
+        EnvironmentFault: It cannot be read.
+    """
+    rejected: set[int | str] = set()
+    ids: set[str] = set()
+    rows = trained = 0
+
+    def new_texts() -> Iterator[InputText]:
+        nonlocal rows, trained
+        for text in read_texts(path, source, lambda row, _reason: rejected.add(row)):
+            rows += 1
+            trained += text.id in trained_on
+            if text.id not in trained_on and text.id not in ids:
+                ids.add(text.id)
+                yield text
+
+    texts = take_sample(new_texts(), most)
+    return Sample(texts, rows + len(rejected), len(rejected), rows - trained - len(ids), trained, len(ids))
+
+
+def take_sample(texts: Iterable[InputText], most: int) -> tuple[InputText, ...]:
+    """Return the `most` texts with the smallest ids, in their order."""
+    return tuple(heapq.nsmallest(most, texts, key=lambda text: text.id))
+
+
+def require_enough(sample: Sample, path: Path, *, least: int) -> None:
+    """Require a file to have enough new texts to be judged.
+
+    Raises:
+        DataError: It has fewer.
+    """
+    if sample.new < least:
+        raise DataError(
+            f"{path}: {plural(sample.new, 'new text')} in {plural(sample.rows, 'row')}, fewer than the {least} of "
+            "`watch.min_rows`. Watch a longer time at once, or lower it."
+        )
+
+
+def read_row_labels(path: Path, source: InputSource, ingest: IngestParams) -> dict[int, str]:
+    """Return the label of each row as the file has it, by its line; {} if the file has no column of labels.
+
+    Raises:
+        EnvironmentFault: The file cannot be read.
+    """
+    if source.layout.format == "text":
+        return {}
+    limits = Limits(None, LineCap(CELLS_OF_A_LINE * source.max_cell_bytes, "max_cell_bytes"), source.max_cell_bytes)
+    labels: dict[int, str] = {}
+    columns = (ingest.label,)
+    try:
+        with open_rows(path, source.layout._replace(strict=False), columns, limits, texts=()) as rows:
+            for row, (cell,) in rows:
+                labels[row] = unicodedata.normalize("NFC", "" if cell is None else str(cell)).strip()
+    except DataError:  # the texts of the file have been read already, so it is the column that is missing
+        return labels
+    return labels
+
+
+def find_class(label: str, ingest: IngestParams) -> str | None:
+    """Return the class that a label of the file is, None if it is none."""
+    if ingest.threshold is not None:
+        try:
+            return ingest.threshold.above if float(label) > ingest.threshold.at else ingest.threshold.otherwise
+        except ValueError:
+            return None
+    return _class_names(ingest.labels).get(label)
+
+
+def _class_names(labels: LabelMap) -> dict[str, str]:
+    pairs = labels.items() if isinstance(labels, Mapping) else ((label, label) for label in labels or ())
+    return {unicodedata.normalize("NFC", label): name for label, name in pairs}

@@ -1,0 +1,81 @@
+"""A project with a tiny trained classifier, and texts of its kind and of others."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.core.files import write_json
+from pipeline.core.tables import describe, write_parquet
+from pipeline.examples.text import text_id, text_key
+from pipeline.finetune.classification import Rows
+from pipeline.models.batches import to_ragged
+from pipeline.models.folder import save_classifier
+from pipeline.models.tokenizer import load_tokenizer
+from pipeline.settings.fields import SPLITS
+from tests.given.encoder import WORDS, make_encoder
+from tests.given.revisions import LABELS, settings
+from tests.given.training import DEVICE, fit, model, with_params
+
+MAX_LENGTH = 16
+SIGNS = ("bad", "good")  # of the classes
+PLAIN_WORDS = sorted({*WORDS} - {*SIGNS})
+
+
+def write_texts(
+    seed: int, rows: int = 200, *, positive: float = 0.5, words: tuple[int, int] = (4, 10), others: Sequence[str] = ()
+) -> list[tuple[str, str]]:
+    """Return texts and their classes, in exact shares: some words, one of which is the sign of the class."""
+    rng = np.random.default_rng(seed)
+    texts = []
+    for at in range(rows):
+        label = int(at % 20 < 20 * positive)
+        own = rng.choice(others or PLAIN_WORDS, int(rng.integers(*words))).tolist()
+        own.insert(int(rng.integers(len(own))), SIGNS[label])
+        texts.append((" ".join(own), LABELS[label]))
+    return texts
+
+
+def write_project(root: Path, task: str) -> Path:
+    """Write what `watch` reads of a project: params, examples, encoder, and a classifier trained on them."""
+    texts = write_texts(0, 900)
+    split = [SPLITS[0] if at < 400 else SPLITS[1] if at < 500 else SPLITS[2] for at in range(len(texts))]
+    table = pa.table(
+        {
+            "id": [text_id(text_key(text)) for text, _ in texts],
+            "split": split,
+            "text": [text for text, _ in texts],
+            "label": pa.array([LABELS.index(label) for _, label in texts], pa.int64()),
+        }
+    )
+    write_parquet(root / f"data/examples/{task}.parquet", describe(table, task=task, labels=LABELS))
+    (root / "params.yaml").write_text(settings({task: LABELS}), encoding="utf-8")
+    write_json(root / "data/profiles.json", {})
+    encoder = make_encoder(root / "data/raw/minilm")
+    tokenizer = load_tokenizer(encoder, max_length=MAX_LENGTH)
+
+    def rows_of(wanted: str) -> Rows:
+        own = [pair for pair, side in zip(texts, split, strict=True) if side == wanted]
+        ids = [encoding.ids for encoding in tokenizer.encode_batch([text for text, _ in own])]
+        labels = np.array([LABELS.index(label) for _, label in own])
+        return Rows(to_ragged(pa.array(ids, pa.list_(pa.int32()))), labels, tuple(text for text, _ in own))
+
+    params = with_params(epochs=6, batch_tokens=512, batch_size=32)
+    classifier = model(encoder, params)
+    classifier.config.id2label = dict(enumerate(LABELS))
+    fit(classifier, rows_of("train"), rows_of("validation"), params, DEVICE)
+    folder = root / f"data/model/{task}"
+    folder.parent.mkdir(parents=True)
+    save_classifier(classifier, encoder, folder, max_length=MAX_LENGTH)
+    return root
+
+
+def write_csv(path: Path, texts: Sequence[tuple[str, str]], *, labels: bool = True) -> Path:
+    """Write texts as the CSV of the task, with or without the column of their labels."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("text", "label") if labels else ("text",))
+        writer.writerows(texts if labels else [(text,) for text, _ in texts])
+    return path
