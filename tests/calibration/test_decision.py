@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -60,27 +59,3 @@ def test_counts_are_those_of_the_answers(probabilities, decision, seed):
 def test_the_confidence_is_that_of_the_answer():
     answers = answer_rows(np.array([[0.6, 0.4, 0.0]]), LABELS, Decision(0.5, "b", 0.3))
     assert (answers.classes.tolist(), answers.confidence.tolist(), answers.unsure.tolist()) == ([1], [0.4], [True])
-
-
-ROWS = np.array([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [0.1, 0.8, 0.1]])
-
-
-@pytest.mark.parametrize(
-    ("decision", "labels", "unsure"),
-    [
-        (PLAIN, ["a", "c", "b"], [False, False, False]),
-        (Decision(0.6, None, None), ["a", "c", "b"], [True, False, False]),
-        (Decision(None, "b", 0.3), ["b", "c", "b"], [False, False, False]),
-        (Decision(0.7, "b", 0.9), ["a", "c", "a"], [True, True, False]),
-    ],
-)
-def test_a_class_that_matters_is_answered_from_its_threshold_on(decision, labels, unsure):
-    answered, doubted = decide(ROWS, LABELS, decision)
-    assert answered == labels
-    assert doubted.tolist() == unsure
-
-
-def test_no_rows_are_no_answers():
-    answered, doubted = decide(np.zeros((0, 3)), LABELS, PLAIN)
-    assert answered == []
-    assert doubted.shape == (0,)
