@@ -18,18 +18,18 @@ from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.study import Arm, Rival, Study
 from pipeline.settings.task import PER_TASK, BaselineParams
-from tests.given.settings import read, study_params, with_profiles
+from tests.given.settings import read, with_profiles
 
-TEXT = study_params()
-ALONE, WITH_ENCODERS, WITH_STUDY = (
+TEXT = with_profiles("params.yaml", "pretraining", "study", "production")
+ALONE, WITH_ENCODERS, WITH_STUDY, WITH_ALL = (
     YAML(typ="safe", pure=True).load(with_profiles("dvc.yaml", *profiles))["stages"]
-    for profiles in ((), ("pretraining",), ("pretraining", "study"))
+    for profiles in ((), ("pretraining",), ("pretraining", "study"), ("pretraining", "study", "production"))
 )
 # Every stage, by its name; the report of each, since the profiles replace it.
-ENTRIES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, entry) for name, entry in WITH_STUDY.items()}
+ENTRIES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, entry) for name, entry in WITH_ALL.items()}
 ENTRIES |= {"report alone": ("report", ALONE["report"]), "report of encoders": ("report", WITH_ENCODERS["report"])}
 RESOLVED = ("code", "params")
-BESIDES = ("corpus", "pretrain", "study", "report")  # sections that are not a task's
+BESIDES = ("corpus", "pretrain", "study", "export", "report")  # sections that are not a task's
 
 
 def entry(key: str) -> dict[str, Any]:
@@ -55,15 +55,20 @@ def paths(key: str, *kinds: str) -> list[str]:
 
 
 def test_every_stage_has_an_entry_and_a_module():
-    assert set(WITH_STUDY) == set(STAGES)
+    assert set(WITH_ALL) == set(STAGES)
+    assert set(WITH_ALL) - set(WITH_STUDY) == {"export"}
     assert set(WITH_STUDY) - set(WITH_ENCODERS) == {"rival", "start", "study", "transfer"}
     assert set(WITH_ENCODERS) - set(ALONE) == {"corpus", "pretrain"}
     assert {path.stem for path in Path("pipeline/stages").glob("*.py")} == {*STAGES, "__init__"}
 
 
 def test_a_profile_changes_no_stage_but_the_report():
-    for before, after in ((ALONE, WITH_ENCODERS), (WITH_ENCODERS, WITH_STUDY)):
-        assert {name for name in before if before[name] != after[name]} == {"report"}
+    for before, after, changed in (
+        (ALONE, WITH_ENCODERS, {"report"}),
+        (WITH_ENCODERS, WITH_STUDY, {"report"}),
+        (WITH_STUDY, WITH_ALL, set()),
+    ):
+        assert {name for name in before if before[name] != after[name]} == changed
 
 
 @pytest.mark.parametrize("key", ENTRIES)

@@ -11,6 +11,7 @@ from click.shell_completion import shell_complete
 
 from pipeline.commands.ci import CI
 from pipeline.commands.look import LOOK
+from pipeline.commands.predict import PREDICT
 from pipeline.commands.project import PROJECT
 from pipeline.commands.run import RUN
 from pipeline.core.command_line import HELP, run_words
@@ -74,7 +75,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, asked: bool) ->
 
 
 COMMANDS = CommandLine(
-    sources=[RUN, LOOK, PROJECT, CI],
+    sources=[RUN, PREDICT, LOOK, PROJECT, CI],
     commands=[click.Command(stage) for stage in STAGES],  # for help and completion: `__main__` runs them
     params=[
         click.Option(

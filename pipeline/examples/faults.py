@@ -1,11 +1,23 @@
 """Faults of rows: counted over a whole file, and reported together with those of other kinds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from pipeline.core.errors import DataError, listed
 
 _SHOWN = 5
+_LISTENER: ContextVar[Callable[[int | str, str], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def overhear_faults(listener: Callable[[int | str, str], None]) -> Iterator[None]:
+    """Call `listener` with the line of each faulty row, and what is wrong with it, as it is counted in the block."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
 
 
 class RowErrors(DataError):
@@ -50,11 +62,12 @@ class RowFault:
         file: The file's path.
         what: The fault, so that "3 row(s) `what`" reads well.
         column: The column, if the fault is in one.
+        certain: Whether a row is faulty as soon as it is counted, and not only beside others.
     """
 
-    def __init__(self, file: str, what: str, *, column: str | None = None) -> None:
+    def __init__(self, file: str, what: str, *, column: str | None = None, certain: bool = True) -> None:
         """Start without rows."""
-        self._file, self._what, self._column = file, what, column
+        self._file, self._what, self._column, self._certain = file, what, column, certain
         self.count = 0
         self._lines: list[int | str] = []
         self._values: dict[str, None] = {}
@@ -62,10 +75,17 @@ class RowFault:
     def add(self, line: int | str, value: object = None) -> None:
         """Count a row; `line` may name one of several files too, and a None value is not shown."""
         self.count += 1
+        if self._certain and (listener := _LISTENER.get()) is not None:
+            listener(line, self._describe(value))
         if len(self._lines) < _SHOWN:
             self._lines.append(line)
         if value is not None and len(self._values) <= _SHOWN:
             self._values[listed([value])] = None
+
+    def _describe(self, value: object) -> str:
+        """Return what is wrong with a single row."""
+        column = "" if self._column is None else f"column {self._column!r}: "
+        return f"{column}{self._what}" + ("" if value is None else f": {listed([value])}")
 
     def error(self, remedy: str) -> RowErrors:
         """Return the error about these rows, at least one; `remedy` is what to do."""

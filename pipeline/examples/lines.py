@@ -43,10 +43,13 @@ class LineCap(NamedTuple):
     key: str
 
 
-def decode_lines(stream: BinaryIO, *, file: str, encoding: str, cap: LineCap | None = None) -> Iterator[str]:
+def decode_lines(
+    stream: BinaryIO, *, file: str, encoding: str, cap: LineCap | None = None, strict: bool = True
+) -> Iterator[str]:
     """Yield each line of a seekable stream with its end (LF, CRLF or CR), without the byte order mark.
 
-    A piece of the file and one line are in memory.
+    A piece of the file and one line are in memory. Unless `strict`, bytes that do not decode become lone surrogates,
+    which no encoding has.
 
     Raises:
         DataError: The file is empty, of another encoding, or not text, or a line is above its `cap`.
@@ -54,16 +57,17 @@ def decode_lines(stream: BinaryIO, *, file: str, encoding: str, cap: LineCap | N
     codec = codecs.lookup(encoding).name
     stream.seek(0)
     start = stream.read(4096)
+    errors = "strict" if strict else "pipeline-mark"
     if not codec.startswith(_WIDE):
         _refuse_other_kinds(start, file)
     elif codec in _WIDE:
         # Little-endian without a mark, as `bytes.decode` has it; a decoder of streams insists on the mark.
         codec += "-be" if start.startswith(_BIG_ENDIAN[codec]) else "-le"
     try:
-        if all(piece.isspace() for piece in _pieces(stream, codec, _PIECE)):
+        if all(piece.isspace() for piece in _pieces(stream, codec, _PIECE, errors=errors)):
             raise DataError(f"{file}: the file is empty. Provide the data, or correct `file`.")
         # Two more characters than allowed: the first of the file may be the mark, which is cut off.
-        lines = _pieces(stream, codec, -1 if cap is None else cap.max_bytes + 2)
+        lines = _pieces(stream, codec, -1 if cap is None else cap.max_bytes + 2, errors=errors)
         yield from lines if cap is None else _capped(lines, file, cap)
     except UnicodeDecodeError as error:
         raise _undecodable(stream, error, file=file, codec=codec) from error
@@ -132,7 +136,7 @@ class LineEnds:
 
     def __init__(self, file: str) -> None:
         """Start without rows."""
-        self._carriage = RowFault(file, "ending in a lone carriage return")
+        self._carriage = RowFault(file, "ending in a lone carriage return", certain=False)
         self._others: set[str] = set()
 
     def add(self, line: int, end: str) -> None:

@@ -23,17 +23,21 @@ from pipeline.settings.fields import Split
 from pipeline.settings.ingest import IngestParams
 
 _PIECE = 1 << 20
-_CELLS_OF_A_LINE = 16  # of the largest size: unread columns and the escapes of JSON count too
+CELLS_OF_A_LINE = 16  # of the largest size: unread columns and the escapes of JSON count too
 
 
 class Layout(NamedTuple):
-    """How a file holds its rows; `delimiter`, `quote` and `pattern` count in their own format only."""
+    """How a file holds its rows; `delimiter`, `quote` and `pattern` count in their own format only.
+
+    Unless `strict`, bytes that do not decode become lone surrogates, which no encoding has, and end no reading.
+    """
 
     format: Literal["text", "delimited", "jsonl", "parquet", "pattern"]
     encoding: str
     delimiter: str
     quote: str
     pattern: str | None = None
+    strict: bool = True
 
 
 class Limits(NamedTuple):
@@ -95,7 +99,7 @@ def expand_files(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[st
 def _read_file(path: Path, params: IngestParams) -> Records:
     columns = params.columns()
     layout = Layout(params.format, params.encoding, params.delimiter, params.quote, params.pattern)
-    line = LineCap(_CELLS_OF_A_LINE * params.max_cell_bytes, "max_cell_bytes")
+    line = LineCap(CELLS_OF_A_LINE * params.max_cell_bytes, "max_cell_bytes")
     limits = Limits(file=params.max_file_bytes, line=line, cell=params.max_cell_bytes)
     with open_rows(path, layout, columns, limits, texts=params.text) as rows:
         return collect_records(rows, file=str(path), columns=columns, max_cell_bytes=params.max_cell_bytes)
@@ -152,7 +156,7 @@ def _unpack(stream: BinaryIO, out: IO[bytes], file: str) -> None:
 def _parse(
     stream: BinaryIO, file: str, layout: Layout, columns: Sequence[str], limits: Limits, texts: Sequence[str] | None
 ) -> Iterator[RawRow]:
-    lines = decode_lines(stream, file=file, encoding=layout.encoding, cap=limits.line)
+    lines = decode_lines(stream, file=file, encoding=layout.encoding, cap=limits.line, strict=layout.strict)
     match layout.format:
         case "delimited":
             dialect = Dialect(layout.delimiter, layout.quote, limits.cell)

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from pipeline.core.document import Document
 from pipeline.core.files import sha256, write_json
 from pipeline.export.onnx_files import write_fp32, write_int8
-from pipeline.export.parity import Comparison, compare_logits, judge_int8, require_equal
+from pipeline.export.parity import Parity, compare_logits, judge_int8, require_equal
 from pipeline.finetune.classification import Rows
 from pipeline.models.batches import Ragged
 from pipeline.models.device import Device
@@ -23,10 +23,10 @@ from pipeline.predict.logits import compute_in_batches
 from pipeline.predict.onnx_model import open_onnx
 from pipeline.settings.production import ExportParams
 
-ROWS_COMPARED = 10_000  # of validation at most
-ROWS_PROBED = 100
-PACKAGES = ("torch", "transformers", "tokenizers", "onnx", "onnxruntime")
-CPU = Device(torch.device("cpu"), "fp32", "where the bundle runs")
+_ROWS_COMPARED = 10_000  # of validation at most
+_ROWS_PROBED = 100
+_PACKAGES = ("torch", "transformers", "tokenizers", "onnx", "onnxruntime")
+_CPU = Device(torch.device("cpu"), "fp32", "where the bundle runs")
 
 
 def write_bundle(
@@ -52,7 +52,7 @@ def write_bundle(
     write_int8(folder / FILES["fp32"], folder / FILES["int8"])
     shutil.copyfile(model / "tokenizer.json", folder / "tokenizer.json")
     pad_token_id = classifier.config.pad_token_id or 0
-    compared, probe = _compare_backends(folder, classifier, _spread(validation, ROWS_COMPARED), pad_token_id)
+    compared, probe = _compare_backends(folder, classifier, _spread(validation, _ROWS_COMPARED), pad_token_id)
     require_equal(compared["fp32"])
     refused = judge_int8(compared["int8"], params)
     if refused:
@@ -72,7 +72,7 @@ def write_bundle(
         "backends": [*probe["logits"]],
         "default": "fp32" if refused else "int8",
         "sources": {path.name: sha256(path) for path in sources},
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": {package: version(package) for package in _PACKAGES},
         "version": "",
         "probe": probe,
     }
@@ -83,18 +83,18 @@ def write_bundle(
 
 def _compare_backends(
     folder: Path, classifier: PreTrainedModel, rows: Rows, pad_token_id: int
-) -> tuple[dict[str, Comparison], Document]:
+) -> tuple[dict[str, Parity], Document]:
     """Return each backend beside the trained model on the rows, and the probe: the first rows with their logits."""
     ids = [part.tolist() for part in np.split(rows.tokens.values, rows.tokens.offsets[1:-1])]
-    trained = compute_logits(classifier, rows.tokens, CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE).numpy()
-    compared: dict[str, Comparison] = {}
-    probe: Document = {"input_ids": ids[:ROWS_PROBED], "logits": {}}
+    trained = compute_logits(classifier, rows.tokens, _CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE).numpy()
+    compared: dict[str, Parity] = {}
+    probe: Document = {"input_ids": ids[:_ROWS_PROBED], "logits": {}}
     for backend, name in FILES.items():
         compute = partial(
             compute_in_batches, open_onnx(folder / name, threads=0), classes=trained.shape[1], pad_token_id=pad_token_id
         )
         compared[backend] = compare_logits(trained, compute(ids), rows.labels)
-        probe["logits"][backend] = _rounded(compute(ids[:ROWS_PROBED]))
+        probe["logits"][backend] = _rounded(compute(ids[:_ROWS_PROBED]))
     return compared, probe
 
 

@@ -16,9 +16,9 @@ from transformers import PreTrainedModel
 
 from pipeline.core.errors import EnvironmentFault
 
-OPSET = 20
-MOST_ROWS = 4096  # of a batch
-EXAMPLE = (
+_OPSET = 20
+_MOST_ROWS = 4096  # of a batch
+_EXAMPLE = (
     2,
     4,
 )  # rows and tokens of the example that is traced; every length is at least 2, and `max_length` at least 4
@@ -50,8 +50,8 @@ def write_fp32(classifier: PreTrainedModel, out: Path, *, max_length: int) -> No
     Raises:
         EnvironmentFault: The model's family cannot be exported, or its file would have more than 2 GB.
     """
-    rows, length = torch.export.Dim("batch", min=1, max=MOST_ROWS), torch.export.Dim("sequence", min=2, max=max_length)
-    ids = torch.ones(EXAMPLE, dtype=torch.int64)
+    rows, length = torch.export.Dim("batch", min=1, max=_MOST_ROWS), torch.export.Dim("sequence", min=2, max=max_length)
+    ids = torch.ones(_EXAMPLE, dtype=torch.int64)
     module = _Logits(classifier).eval()
     try:
         with _silence_exporter():
@@ -62,7 +62,7 @@ def write_fp32(classifier: PreTrainedModel, out: Path, *, max_length: int) -> No
                 output_names=["logits"],
                 dynamo=True,
                 dynamic_shapes={"input_ids": {0: rows, 1: length}, "attention_mask": {0: rows, 1: length}},
-                opset_version=OPSET,
+                opset_version=_OPSET,
                 verbose=False,
             )
         model = program.model_proto  # type: ignore[union-attr]  # a dynamo export returns a program

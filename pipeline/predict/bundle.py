@@ -17,7 +17,7 @@ FILES: dict[str, str] = {"fp32": "model.onnx", "int8": "model.int8.onnx"}  # by 
 OnnxBackend = Literal["fp32", "int8"]
 
 
-class Rules(Strict):
+class DecisionRules(Strict):
     """The decision as a document; see `Decision`."""
 
     abstain_below: float | None
@@ -42,7 +42,7 @@ class Manifest(Strict):
     pad_token_id: int = Field(ge=0)
     inputs: tuple[Literal["input_ids", "attention_mask"], ...]
     temperature: float | None
-    decision: Rules | None
+    decision: DecisionRules | None
     parity: Document
     backends: tuple[OnnxBackend, ...]
     default: OnnxBackend

@@ -13,7 +13,7 @@ from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import publish, read_json, remove, sha256
 
 CHECKPOINTS_KEPT = 2
-TENSORS, RECORD, MANIFEST = "tensors.safetensors", "record.json", "manifest.json"
+TENSORS, RECORD, SUMS = "tensors.safetensors", "record.json", "manifest.json"
 
 
 class Checkpoint(NamedTuple):
@@ -45,7 +45,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, key: str) -> None:
         record = json_text({"key": key, "step": checkpoint.step, **checkpoint.record})
         (partial / RECORD).write_text(record, encoding="utf-8")
         sums = {name: sha256(partial / name) for name in (TENSORS, RECORD)}
-        (partial / MANIFEST).write_text(json_text(sums), encoding="utf-8")
+        (partial / SUMS).write_text(json_text(sums), encoding="utf-8")
     for old in _newest_first(folder)[CHECKPOINTS_KEPT:]:
         remove(old)
 
@@ -71,7 +71,7 @@ def _read(path: Path, key: str) -> Checkpoint:
     Raises:
         EnvironmentFault: A file is missing or differs from the manifest, or the checkpoint has another key.
     """
-    manifest = read_json(path / MANIFEST)
+    manifest = read_json(path / SUMS)
     if not isinstance(manifest, Mapping) or set(manifest) != {TENSORS, RECORD}:
         raise EnvironmentFault(f"its manifest does not name {TENSORS} and {RECORD}")
     for name, expected in manifest.items():

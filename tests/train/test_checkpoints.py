@@ -11,8 +11,8 @@ from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import sha256
 from pipeline.train.checkpoints import (
     CHECKPOINTS_KEPT,
-    MANIFEST,
     RECORD,
+    SUMS,
     TENSORS,
     Checkpoint,
     read_checkpoints,
@@ -57,10 +57,10 @@ DAMAGES = {
     "cut weights": lambda path: os.truncate(path / TENSORS, 40),
     "no weights": lambda path: (path / TENSORS).unlink(),
     "an empty record": lambda path: (path / RECORD).write_text(""),
-    "no manifest": lambda path: (path / MANIFEST).unlink(),
-    "an empty manifest": lambda path: (path / MANIFEST).write_text("{}"),
-    "a manifest that is no JSON": lambda path: (path / MANIFEST).write_text("{"),
-    "a manifest of another kind": lambda path: (path / MANIFEST).write_text("[1]"),
+    "no manifest": lambda path: (path / SUMS).unlink(),
+    "an empty manifest": lambda path: (path / SUMS).write_text("{}"),
+    "a manifest that is no JSON": lambda path: (path / SUMS).write_text("{"),
+    "a manifest of another kind": lambda path: (path / SUMS).write_text("[1]"),
 }
 
 
@@ -123,7 +123,7 @@ def test_a_whole_one_of_another_shape_is_refused(tmp_path):
     write_checkpoint(tmp_path, checkpoint(1), key="k")
     path = tmp_path / "000000001"
     (path / RECORD).write_text("{}")
-    (path / MANIFEST).write_text(json.dumps({name: sha256(path / name) for name in (TENSORS, RECORD)}))
+    (path / SUMS).write_text(json.dumps({name: sha256(path / name) for name in (TENSORS, RECORD)}))
     (reason,) = read_all(tmp_path)
     assert "is refused" in reason
 

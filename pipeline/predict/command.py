@@ -1,0 +1,98 @@
+"""The command `predict` behind its line: the model found, the file opened, the outcome told."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from pipeline.core.errors import REPRODUCE, DataError, UsageError
+from pipeline.core.files import read_json
+from pipeline.predict.bundle import MANIFEST
+from pipeline.predict.job import JobOutcome, predict_file
+from pipeline.predict.predictor import Backend, load_predictor
+from pipeline.predict.texts import choose_source
+from pipeline.settings.ingest import IngestParams
+
+BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
+_STDIN = "-"
+
+
+def answer_file(
+    model: str,
+    file: str,
+    out: Path,
+    *,
+    form: str | None,
+    columns: Sequence[str],
+    backend: Backend,
+    threads: int,
+    every: bool,
+    strict: bool,
+) -> str:
+    """Write the answers to the texts of a file, or of standard input (`-`); return what to say of them.
+
+    Raises:
+        UsageError: There is no such model, backend or format.
+        DataError: The file breaks its format, or `strict` and rows are rejected.
+        EnvironmentFault: A file cannot be read or written.
+    """
+    folder = find_folder(model, backend=backend)
+    ingest = _read_ingest(folder.name)
+    with _as_file(file) as (path, name):
+        source = choose_source(name, ingest, form=form, columns=columns)
+        predictor = load_predictor(folder, backend=backend, threads=threads)
+        outcome = predict_file(predictor, path, source, out, every=every)
+    if strict and outcome.rejected:
+        raise DataError(
+            f"{name}: {outcome.rejected} row(s) cannot be predicted. Correct them; {out.name}.rejected.jsonl says why."
+        )
+    return describe_outcome(outcome, out)
+
+
+def find_folder(model: str, *, backend: Backend = "auto") -> Path:
+    """Return the folder of a model: a task's bundle or, if it has none or torch is asked for, its model; or the path.
+
+    Raises:
+        UsageError: There is no such model.
+    """
+    if any((Path(model) / name).is_file() for name in (MANIFEST, "config.json")):
+        return Path(model)
+    for folder, kept in ((BUNDLES, MANIFEST), (MODELS, "config.json")):
+        if (folder / model / kept).is_file() and not (backend == "torch" and folder == BUNDLES):
+            return folder / model
+    known = sorted({path.name for folder in (BUNDLES, MODELS) if folder.is_dir() for path in folder.iterdir()})
+    there = f"there are {', '.join(known)}" if known else "there is none"
+    raise UsageError(f"no model {model!r}; {there}. Name a task or a folder, or train it: {REPRODUCE}")
+
+
+def describe_outcome(outcome: JobOutcome, out: Path) -> str:
+    """Return a job's numbers as lines of text."""
+    lines = [f"{label}: {count}" for label, count in outcome.labels.items()]
+    if outcome.unsure:
+        lines.append(f"{outcome.unsure} of them unsure")
+    if outcome.rejected:
+        lines.append(f"{outcome.rejected} row(s) rejected, with the reason of each in {out}.rejected.jsonl")
+    return "\n".join([f"{outcome.answered} answers in {out}", *lines])
+
+
+def _read_ingest(task: str) -> IngestParams | None:
+    """Return how the task's own file is read, None outside a project that has it."""
+    sections = read_json(_PARAMS)["ingest"] if _PARAMS.is_file() else {}
+    return IngestParams.model_validate_json(json.dumps(sections[task])) if task in sections else None
+
+
+@contextmanager
+def _as_file(file: str) -> Iterator[tuple[Path, str]]:
+    """Yield the path of a file and its name; standard input is copied to a temporary one, since it is read twice."""
+    if file != _STDIN:
+        yield Path(file), file
+        return
+    with NamedTemporaryFile() as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        copy.flush()
+        copy.seek(0)
+        first = next((line.strip() for line in copy if line.strip()), b"")
+        yield Path(copy.name), "standard input.jsonl" if first.startswith(b"{") else "standard input.txt"

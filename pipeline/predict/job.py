@@ -1,0 +1,152 @@
+"""The prediction of a whole file: in parts, each kept once it is whole, so that a killed run goes on where it was."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.core.files import publish, remove
+from pipeline.core.guard import lock_outputs
+from pipeline.core.progress import show_progress
+from pipeline.core.tables import read_arrow, write_arrow
+from pipeline.examples.read import open_file
+from pipeline.predict.answers import answer_schema, answer_texts
+from pipeline.predict.outputs import find_form, write_answers
+from pipeline.predict.predictor import Predictor
+from pipeline.predict.texts import InputSource, InputText, read_texts
+
+_FORMAT = 1  # of a part; another one makes all parts anew
+PART_ROWS = 50_000
+_PART_TOKENS = 2**23  # rows times `max_length`: a third of a gigabyte as Python holds ids
+_SECONDS_BETWEEN_LINES = 10.0
+_PIECE = 1 << 20
+
+
+class JobOutcome(NamedTuple):
+    """The numbers of a finished job: rows answered, those of them unsure, by label, and rows rejected."""
+
+    answered: int
+    unsure: int
+    labels: dict[str, int]
+    rejected: int
+
+
+def predict_file(
+    predictor: Predictor, path: Path, source: InputSource, out: Path, *, every: bool, part_rows: int = PART_ROWS
+) -> JobOutcome:
+    """Write the answers to the texts of a file to `out`, in its order, and the rows without a text beside it.
+
+    `every` adds the probabilities of all classes. Rows that cannot be predicted go to `<out>.rejected.jsonl`. Parts are
+    kept in `<out>.parts` until the end; a run with the same file, model and settings takes over those that are whole.
+
+    Raises:
+        UsageError: The name of `out` tells no format.
+        DataError: The file as a whole breaks its format.
+        EnvironmentFault: A file cannot be read or written.
+        Busy: Another run is writing `out`.
+    """
+    find_form(out)  # before the work
+    parts, rejects = out.with_name(f"{out.name}.parts"), out.with_name(f"{out.name}.rejected.jsonl")
+    rows = min(part_rows, _PART_TOKENS // predictor.max_length)
+    with lock_outputs([out]):
+        digest, total = _survey(path, source)
+        folder = parts / _key(predictor, source, digest, rows)
+        for other in parts.iterdir() if parts.is_dir() else ():
+            if other != folder:
+                remove(other)
+        with publish(rejects) as unpublished:
+            rejected = _make_parts(predictor, path, source, folder, unpublished, rows=rows, total=total)
+        if not rejected:
+            remove(rejects)
+        tables = [folder / name for name in sorted(name.name for name in folder.glob("*.arrow"))]
+        write_answers(out, answer_schema(predictor.labels, every=every), _batches(tables))
+        outcome = _count(tables, rejected)
+        remove(parts)
+    return outcome
+
+
+def _make_parts(
+    predictor: Predictor, path: Path, source: InputSource, folder: Path, rejects: Path, *, rows: int, total: int
+) -> int:
+    """Make the parts that are missing, write the rejected rows, and return their number."""
+    count = 0
+    with (
+        rejects.open("w", encoding="utf-8") as stream,
+        show_progress(total, "row", between=_SECONDS_BETWEEN_LINES) as advance,
+    ):
+
+        def reject(row: int | str, reason: str) -> None:
+            nonlocal count
+            count += 1
+            stream.write(json.dumps({"row": row, "reason": reason}, ensure_ascii=False) + "\n")
+            advance(1)
+
+        texts = _cut(read_texts(path, source, reject), predictor.max_chars)
+        for number, batch in enumerate(_group(texts, rows)):
+            part = folder / f"{number:08}.arrow"
+            if part.is_file():
+                advance(len(batch))
+            else:
+                answers = answer_texts(predictor, batch, advance)
+                write_arrow(part, answers.schema, [answers])
+    return count
+
+
+def _survey(path: Path, source: InputSource) -> tuple[str, int]:
+    """Return the SHA-256 of a file's bytes as unpacked, and about how many rows it has."""
+    digest, lines = hashlib.sha256(), 1
+    with open_file(path, max_bytes=None) as stream:
+        for piece in iter(partial(stream.read, _PIECE), b""):
+            digest.update(piece)
+            lines += piece.count(b"\n")
+    if source.layout.format == "parquet":
+        try:
+            lines = pq.read_metadata(path).num_rows
+        except (pa.ArrowException, OSError):  # the reader says what is wrong
+            lines = 0
+    return digest.hexdigest(), lines
+
+
+def _key(predictor: Predictor, source: InputSource, digest: str, rows: int) -> str:
+    """Return a name for all that decides the parts of a job."""
+    deciding = [
+        _FORMAT,
+        digest,
+        predictor.version,
+        predictor.backend,
+        predictor.decision,
+        source,
+        rows,
+        predictor.batch_tokens,
+    ]
+    return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:32]
+
+
+def _cut(texts: Iterable[InputText], most: int) -> Iterator[InputText]:
+    """Yield the texts without what no tokenizer reaches, which would only fill the memory."""
+    return (text._replace(text=text.text[:most]) for text in texts)
+
+
+def _group(texts: Iterator[InputText], rows: int) -> Iterator[list[InputText]]:
+    return iter(lambda: list(islice(texts, rows)), [])
+
+
+def _batches(tables: Iterable[Path]) -> Iterator[pa.RecordBatch]:
+    for table in tables:
+        yield from read_arrow(table).to_batches()
+
+
+def _count(tables: Iterable[Path], rejected: int) -> JobOutcome:
+    answered, unsure, labels = 0, 0, Counter[str]()
+    for batch in _batches(tables):
+        answered += batch.num_rows
+        unsure += batch["unsure"].true_count
+        labels.update(batch["label"].to_pylist())
+    return JobOutcome(answered, unsure, dict(labels.most_common()), rejected)
