@@ -14,7 +14,7 @@ PREDICT = CommandGroup("Predict")
 @PREDICT.command()
 @click.argument("model", metavar="TASK")
 @click.argument("file", metavar="FILE")
-@click.option("--out", type=PATH, required=True, help="Answers: .csv, .jsonl or .parquet, the first two also .gz.")
+@click.option("--out", type=PATH, required=True, help="AnswerList: .csv, .jsonl or .parquet, the first two also .gz.")
 @click.option("--format", "form", help="Of FILE, if its name tells none: csv, tsv, jsonl, parquet, text.")
 @click.option("--text", "columns", multiple=True, metavar="COLUMN", help="Column of the texts (default: the task's).")
 @click.option("--backend", type=click.Choice(["auto", "fp32", "int8", "torch"]), default="auto", show_default=True)
@@ -87,8 +87,8 @@ def answer_command(
     find_folder = importlib.import_module("pipeline.predict.command").find_folder
     server = importlib.import_module("pipeline.answer.server")
     service = importlib.import_module("pipeline.answer.service")
-    place = server.Place(host, port, token_file)
+    endpoint = server.Endpoint(host, port, token_file)
     patience = service.Patience(max_wait, timeout, linger)
     server.answer_requests(
-        [find_folder(model, backend=backend) for model in models], backend, place, patience, reload=reload
+        [find_folder(model, backend=backend) for model in models], backend, endpoint, patience, reload=reload
     )
