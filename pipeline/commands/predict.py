@@ -9,13 +9,19 @@ from pipeline.commands.group import CommandGroup
 from pipeline.core.command_line import PATH
 
 PREDICT = CommandGroup("Predict")
+FORMATS = ["csv", "tsv", "jsonl", "parquet", "text"]
 
 
 @PREDICT.command()
 @click.argument("model", metavar="TASK")
 @click.argument("file", metavar="FILE")
-@click.option("--out", type=PATH, required=True, help="AnswerList: .csv, .jsonl or .parquet, the first two also .gz.")
-@click.option("--format", "form", help="Of FILE, if its name tells none: csv, tsv, jsonl, parquet, text.")
+@click.option("--out", type=PATH, required=True, help="Answers: .csv, .jsonl or .parquet, the first two also .gz.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "tsv", "jsonl", "parquet", "text"]),
+    help="Of FILE, if its name tells none.",
+)
 @click.option("--text", "columns", multiple=True, metavar="COLUMN", help="Column of the texts (default: the task's).")
 @click.option("--backend", type=click.Choice(["auto", "fp32", "int8", "torch"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(0, 1024), default=0, help="Threads that compute (default: one a core).")

@@ -67,7 +67,7 @@ def require_equal(fp32: Parity) -> None:
 def judge_int8(int8: Parity, params: ExportParams) -> str | None:
     """Return why int8 is not good enough, None if it is."""
     drop = int8.accuracy_trained - int8.accuracy
-    if drop > params.largest_drop:
+    if drop > params.largest_drop + 1e-12:  # the rounding of a difference
         return f"accuracy on validation falls by {drop:.4f}, more than {params.largest_drop:g}"
     if drop > 0 and int8.p_value < params.level:
         return f"accuracy on validation falls by {drop:.4f}, and p = {int8.p_value:.2g} says that is no noise"

@@ -47,7 +47,7 @@ def answer_file(
         outcome = predict_file(predictor, path, source, out, every=every)
     if strict and outcome.rejected:
         raise DataError(
-            f"{name}: {outcome.rejected} rows cannot be predicted. Correct them; {out.name}.rejected.jsonl says why."
+            f"{name}: {outcome.rejected} row(s) cannot be predicted. Correct them; {out.name}.rejected.jsonl says why."
         )
     return describe_outcome(outcome, out)
 
@@ -74,7 +74,7 @@ def describe_outcome(outcome: JobOutcome, out: Path) -> str:
     if outcome.unsure:
         lines.append(f"{outcome.unsure} of them unsure")
     if outcome.rejected:
-        lines.append(f"{outcome.rejected} rows rejected, with the reason of each in {out}.rejected.jsonl")
+        lines.append(f"{outcome.rejected} row(s) rejected, with the reason of each in {out}.rejected.jsonl")
     return "\n".join([f"{outcome.answered} answers in {out}", *lines])
 
 

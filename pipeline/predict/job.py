@@ -116,7 +116,16 @@ def _survey(path: Path, source: InputSource) -> tuple[str, int]:
 
 def _key(predictor: Predictor, source: InputSource, digest: str, rows: int) -> str:
     """Return a name for all that decides the parts of a job."""
-    deciding = [_FORMAT, digest, predictor.version, predictor.backend, predictor.decision, source, rows]
+    deciding = [
+        _FORMAT,
+        digest,
+        predictor.version,
+        predictor.backend,
+        predictor.decision,
+        source,
+        rows,
+        predictor.batch_tokens,
+    ]
     return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:32]
 
 

@@ -10,13 +10,19 @@ from pipeline.models.batching import plan_batches
 Ids = Sequence[Sequence[int]]
 Compute = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
-# They decide memory and speed. A batch of this size stays near the processor (docs/benchmarks/predict.md).
-_BATCH_TOKENS = 2048
-_BATCH_SIZE = 128
+# Padded tokens of a batch at most. On a CPU its numbers then stay in the cache (docs/benchmarks/predict.md).
+CPU_BATCH_TOKENS = 512
+GPU_BATCH_TOKENS = 2**15
 
 
 def compute_in_batches(
-    compute: Compute, ids: Ids, *, classes: int, pad_token_id: int, advance: Callable[[int], object] = lambda _: None
+    compute: Compute,
+    ids: Ids,
+    *,
+    classes: int,
+    pad_token_id: int,
+    batch_tokens: int = CPU_BATCH_TOKENS,
+    advance: Callable[[int], object] = lambda _: None,
 ) -> npt.NDArray[np.float32]:
     """Return the logits of rows in their order, (N, C); rows of near-equal length are computed together.
 
@@ -24,7 +30,7 @@ def compute_in_batches(
     """
     logits = np.zeros((len(ids), classes), np.float32)
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    for rows in plan_batches(lengths, batch_tokens=_BATCH_TOKENS, batch_size=_BATCH_SIZE, rng=None):
+    for rows in plan_batches(lengths, batch_tokens=batch_tokens, batch_size=batch_tokens, rng=None):
         logits[rows] = compute(*pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
         advance(len(rows))
     return logits

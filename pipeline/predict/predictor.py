@@ -16,7 +16,7 @@ from pipeline.core.files import read_json
 from pipeline.examples.text import normalise
 from pipeline.models.tokenizer import CHARS_PER_TOKEN, load_tokenizer
 from pipeline.predict.bundle import FILES, MANIFEST, hash_files, read_manifest
-from pipeline.predict.logits import Compute, Ids, pad_batch, softmax
+from pipeline.predict.logits import CPU_BATCH_TOKENS, Compute, Ids, pad_batch, softmax
 from pipeline.predict.probe import check_probe
 
 Backend = Literal["auto", "fp32", "int8", "torch"]
@@ -39,6 +39,7 @@ class Predictor(NamedTuple):
         tokenizer: The tokenizer it was trained with.
         pad_token_id: The id that pads a batch.
         compute: Logits, (B, C), of padded ids and their mask, each (B, T).
+        batch_tokens: Padded tokens of a batch with which it is fastest.
     """
 
     task: str
@@ -50,6 +51,7 @@ class Predictor(NamedTuple):
     tokenizer: Tokenizer
     pad_token_id: int
     compute: Compute
+    batch_tokens: int
 
     @property
     def max_chars(self) -> int:
@@ -105,6 +107,7 @@ def _load_bundle(folder: Path, backend: Backend, threads: int) -> Predictor:
         tokenizer=load_tokenizer(folder, max_length=manifest.max_length),
         pad_token_id=manifest.pad_token_id,
         compute=compute,
+        batch_tokens=CPU_BATCH_TOKENS,
     )
 
 
@@ -114,6 +117,7 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
     config = read_json(folder / "config.json")
     labels = tuple(name for _, name in sorted(config["id2label"].items(), key=lambda item: int(item[0])))
     max_length = read_json(folder / "tokenizer_config.json")["model_max_length"]
+    compute, batch_tokens = _import("torch_model", "torch").open_torch(folder, labels=labels, threads=threads)
     return Predictor(
         task=folder.name,
         version=hash_files(folder),
@@ -123,7 +127,8 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
         decision=_decision_beside(folder),
         tokenizer=load_tokenizer(folder, max_length=max_length),
         pad_token_id=config.get("pad_token_id") or 0,
-        compute=_import("torch_model", "torch").open_torch(folder, labels=labels, threads=threads),
+        compute=compute,
+        batch_tokens=batch_tokens,
     )
 
 

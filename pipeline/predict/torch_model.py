@@ -10,11 +10,13 @@ from pipeline.models.device import choose_device
 from pipeline.models.folder import load_classifier
 from pipeline.models.inference import forward
 from pipeline.models.layers import shorten_last_layer
-from pipeline.predict.logits import Compute
+from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Compute
 
 
-def open_torch(folder: Path, *, labels: tuple[str, ...], threads: int) -> Compute:
-    """Return what computes the logits, (B, C), of ids and mask, each (B, T); `threads` 0 leaves torch's own choice.
+def open_torch(folder: Path, *, labels: tuple[str, ...], threads: int) -> tuple[Compute, int]:
+    """Return what computes the logits, (B, C), of ids and mask, each (B, T), and the tokens of a batch that suit it.
+
+    `threads` 0 leaves torch's own choice.
 
     The precision is fp32 on a CPU, as `evaluate` has it, and bf16 on a GPU that knows it.
 
@@ -37,4 +39,4 @@ def open_torch(folder: Path, *, labels: tuple[str, ...], threads: int) -> Comput
             logits: npt.NDArray[np.float32] = forward(model, inputs, device).cpu().numpy()
         return logits
 
-    return compute
+    return compute, GPU_BATCH_TOKENS if device.device.type == "cuda" else CPU_BATCH_TOKENS

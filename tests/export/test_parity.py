@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from pipeline.core.errors import EnvironmentFault
+from pipeline.export.parity import compare_logits, judge_int8, require_equal
+from pipeline.settings.production import ExportParams
+
+RNG = np.random.default_rng(0)
+TRAINED = RNG.normal(size=(400, 3)).astype(np.float32)
+ACTUAL = np.where(RNG.random(400) < 0.8, TRAINED.argmax(axis=1), RNG.integers(0, 3, 400))
+
+
+def with_flips(count):
+    """Logits that are wrong in `count` rows that the trained model has right."""
+    logits = TRAINED.copy()
+    right = np.flatnonzero(TRAINED.argmax(axis=1) == ACTUAL)[:count]
+    logits[right, (ACTUAL[right] + 1) % 3] = 9
+    return logits
+
+
+def params(largest_drop=0.01, level=0.05):
+    return ExportParams(task="t", largest_drop=largest_drop, level=level)
+
+
+def test_equal_logits_differ_in_nothing():
+    same = compare_logits(TRAINED, TRAINED, ACTUAL)
+    assert (same.rows, same.flipped, same.largest_difference, same.p_value) == (400, 0, 0.0, 1.0)
+    assert same.accuracy == same.accuracy_trained == (TRAINED.argmax(axis=1) == ACTUAL).mean()
+    assert same.loss == pytest.approx(-log_softmax(TRAINED.astype(float), axis=1)[np.arange(400), ACTUAL].mean())
+    require_equal(same)
+    assert judge_int8(same, params(0.0)) is None
+
+
+def test_another_logit_in_fp32_is_a_fault():
+    other = TRAINED.copy()
+    other[7, 1] += 0.01
+    with pytest.raises(EnvironmentFault, match=r"0\.01"):
+        require_equal(compare_logits(TRAINED, other, ACTUAL))
+    other[7, 1] = np.nan
+    with pytest.raises(EnvironmentFault):
+        require_equal(compare_logits(TRAINED, other, ACTUAL))
+
+
+@pytest.mark.parametrize(
+    ("flips", "largest_drop", "shipped"),
+    [(4, 0.01, True), (5, 0.01, False), (5, 0.02, True), (6, 0.02, False)],  # 6 of 6: p = 0.03
+)
+def test_int8_must_neither_fall_too_far_nor_surely(flips, largest_drop, shipped):
+    compared = compare_logits(TRAINED, with_flips(flips), ACTUAL)
+    assert compared.flipped == flips
+    assert (judge_int8(compared, params(largest_drop)) is None) == shipped
+
+
+def test_a_better_int8_is_shipped():
+    compared = compare_logits(with_flips(40), TRAINED, ACTUAL)
+    assert compared.p_value < 1e-6
+    assert judge_int8(compared, params(0.0)) is None

@@ -1,0 +1,92 @@
+import io
+import json
+import sys
+
+import pytest
+
+from pipeline.__main__ import main
+from pipeline.predict.command import find_folder
+from tests.given.exports import prepare_export
+
+
+@pytest.fixture(scope="module")
+def exported(shared):
+    return prepare_export(shared)
+
+
+@pytest.fixture
+def project(exported, tmp_path, monkeypatch):
+    """A folder with the bundle, the model, and how its task's file is read."""
+    (tmp_path / "data").mkdir()
+    for name, path in (("export", exported.bundle), ("model", exported.model)):
+        (tmp_path / "data" / name).symlink_to(path.parent)
+    ingest = {
+        "task": "t", "file": "own/t.tsv", "files": None, "format": "delimited", "delimiter": "\t", "quote": "",
+        "pattern": None, "encoding": "latin-1", "text": ["says"], "label": "is", "labels": ["bad", "good"],
+        "threshold": None, "group": None, "split": None, "shares": {"train": 0.8, "validation": 0.1, "test": 0.1},
+        "salt": "s", "keep": [], "empty": "drop", "unlabelled": "fail", "conflicts": "drop", "corrections": None,
+        "corrected": {}, "controls": "space", "max_cell_bytes": 1000, "max_file_bytes": 1000,
+    }  # fmt: skip
+    (tmp_path / "data" / "params.json").write_text(json.dumps({"ingest": {"t": ingest}}))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def answers(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_file_is_read_as_the_tasks_own_without_labels(project, capsys):
+    (project / "new.tsv").write_bytes('says\tmore\ngood film\t1\n"caf\xe9"\t2\n\t3\n'.encode("latin-1"))
+    assert main(["predict", "t", "new.tsv", "--out", "out.jsonl"]) == 0
+    assert [row["row"] for row in answers(project / "out.jsonl")] == [2, 3]
+    assert "2 answers in out.jsonl" in capsys.readouterr().out
+    assert main(["predict", "t", "new.tsv", "--out", "out.jsonl", "--strict"]) == 3
+    assert [row["row"] for row in answers(project / "out.jsonl.rejected.jsonl")] == [4]
+
+
+def test_backends_agree_and_a_path_names_a_model_too(project, exported):
+    (project / "new.csv").write_text("says\ngood film\nbad film\n")
+    found = []
+    for model, backend in (
+        ("t", "fp32"),
+        ("t", "torch"),
+        (str(exported.bundle), "fp32"),
+        (str(exported.model), "auto"),
+    ):
+        assert main(["predict", model, "new.csv", "--out", "out.jsonl", "--backend", backend, "--threads", "1"]) == 0
+        found.append(answers(project / "out.jsonl"))
+    for rows in found[1:]:
+        assert [row.pop("probability") for row in rows] == pytest.approx(
+            [row["probability"] for row in found[0]], abs=1e-5
+        )
+        assert rows == [{key: value for key, value in row.items() if key != "probability"} for row in found[0]]
+
+
+@pytest.mark.parametrize(("given", "count"), [(b'{"says": "good"}\n{"says": "bad"}\n', 2), (b"good\n\nbad\nfilm\n", 3)])
+def test_standard_input_is_json_lines_or_text(project, monkeypatch, given, count):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+    assert main(["predict", "t", "-", "--out", "out.jsonl"]) == 0
+    assert len(answers(project / "out.jsonl")) == count
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["nothing", "new.csv", "--out", "a.csv"], 2, "there are t"),
+        (["t", "new.csv", "--out", "a.xls"], 2, ".csv"),
+        (["t", "new.dat", "--out", "a.csv"], 2, "--format"),
+        (["t", "new.csv", "--out", "a.csv", "--format", "xml"], 2, "xml"),
+        (["t", "absent.csv", "--out", "a.csv"], 4, "absent.csv"),
+        (["t", "new.csv", "--out", "absent/a.csv", "--text", "other"], 3, "other"),
+    ],
+)
+def test_what_is_wrong_is_named(project, capsys, words, code, message):
+    (project / "new.csv").write_text("says\ngood film\n")
+    assert main(["predict", *words]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_task_without_a_bundle_has_its_model(project):
+    (project / "data" / "export").unlink()
+    assert find_folder("t").parts == ("data", "model", "t")
