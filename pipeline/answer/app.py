@@ -13,8 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from pipeline.answer.batcher import Batcher, Overloaded
-from pipeline.answer.page import PAGE
-from pipeline.answer.question import MAX_TEXTS, Answers, Question, Score, to_answers, to_scores
+from pipeline.answer.page import PAGE_ROUTES
+from pipeline.answer.question import MAX_TEXTS, AnswerList, Question, Score, to_answers, to_scores
 from pipeline.answer.service import Service
 from pipeline.answer.waiting import BadText, ClientGone, DeadlinePassed, ask
 from pipeline.core.errors import listed
@@ -22,7 +22,7 @@ from pipeline.core.errors import listed
 MOST_SECONDS = 600.0  # a client may ask to wait
 INTERFACE = "1"  # of the paths below /v1
 GONE = 499  # nginx's code; nobody reads it but logs and metrics
-SHOWN = 5  # faults of a body, and the length in words of a place in it
+_SHOWN = 5  # faults of a body, and the length in words of a place in it
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "The token is missing or wrong."},
     404: {"description": "There is no such model."},
@@ -44,13 +44,13 @@ def make_app(service: Service, lifespan: Lifespan) -> FastAPI:
     )  # fmt: skip
     app.state.service = service
     app.include_router(ROUTES)
-    app.include_router(PAGE)
+    app.include_router(PAGE_ROUTES)
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)  # type: ignore[arg-type]
     return app
 
 
-@ROUTES.post("/v1/predict", response_model=Answers | list[Score] | list[list[Score]], responses=REFUSALS)
-async def answer_texts(
+@ROUTES.post("/v1/predict", response_model=AnswerList | list[Score] | list[list[Score]], responses=REFUSALS)
+async def answer_question(
     question: Question,
     request: Request,
     x_timeout_seconds: Annotated[
@@ -166,12 +166,12 @@ def _refuse_texts(service: Service, name: str, error: Exception) -> Response:
 
 async def _say_what_is_wrong(_request: Request, error: RequestValidationError) -> Response:
     """Return the places and kinds of the first faults, but nothing of what was sent: it may be large, or no JSON."""
-    faults = [_fault(fault["loc"], fault["msg"]) for fault in error.errors()[:SHOWN]]
+    faults = [_fault(fault["loc"], fault["msg"]) for fault in error.errors()[:_SHOWN]]
     return _json({"detail": faults}, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _fault(place: tuple[int | str, ...], message: str) -> dict[str, Any]:
-    words = [word if isinstance(word, int) else word[:100] for word in place[:SHOWN]]
+    words = [word if isinstance(word, int) else word[:100] for word in place[:_SHOWN]]
     return {"loc": words, "msg": message}
 
 

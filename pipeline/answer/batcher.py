@@ -20,12 +20,12 @@ from pipeline.predict.predictor import Predictor
 
 # Tokens of one forward, padding included. In a processor's caches small batches are faster than large ones, and ONNX
 # Runtime computes single texts nearly as fast as many (docs/benchmarks/answer.md).
-BATCH_TOKENS = {"fp32": 256, "int8": 256, "torch": 2048}
+TOKENS_OF_BATCH = {"fp32": 256, "int8": 256, "torch": 2048}
 BATCH_TEXTS = 512
 TAKEN = 4  # batches whose texts are sorted by length together: enough to pad little, soon computed
 TELLING = 0.5  # of a batch: smaller ones are slower per token than those of a full queue
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+Probabilities = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Overloaded(Exception):
@@ -47,14 +47,14 @@ class Job:
         self.abandoned = False  # nobody waits for the answer any more
         self.entered = time.monotonic()
         self._loop = asyncio.get_running_loop()
-        self.answered: asyncio.Future[Floats] = self._loop.create_future()
-        self._rows: dict[int, Floats] = {}
+        self.answered: asyncio.Future[Probabilities] = self._loop.create_future()
+        self._rows: dict[int, Probabilities] = {}
 
     def is_wanted(self) -> bool:
         """Return whether anybody still waits for the answer."""
         return not self.abandoned and time.monotonic() < self.deadline
 
-    def fill(self, row: int, probabilities: Floats) -> None:
+    def fill(self, row: int, probabilities: Probabilities) -> None:
         """Take the probabilities of one text, (C,); the last one completes the answer."""
         self._rows[row] = probabilities
         if len(self._rows) == len(self.ids):
@@ -67,10 +67,10 @@ class Job:
         self._loop.call_soon_threadsafe(_settle, self.answered, error)
 
 
-Row = tuple[Job, int]  # one text of a job
+QueuedText = tuple[Job, int]  # one text of a job
 
 
-def _settle(future: "asyncio.Future[Floats]", result: Floats | Exception) -> None:
+def _settle(future: "asyncio.Future[Probabilities]", result: Probabilities | Exception) -> None:
     if future.done():
         return
     if isinstance(result, Exception):
@@ -105,9 +105,9 @@ class Batcher:
         self.name, self.predictor, self.users = name, predictor, 0
         self._metrics, self._max_wait = metrics, max_wait
         self.blank = len(predictor.encode([""])[0])  # the special tokens alone
-        self._batch_tokens = BATCH_TOKENS[predictor.backend]
+        self._batch_tokens = TOKENS_OF_BATCH[predictor.backend]
         self._speed = _measure(predictor, self._batch_tokens)
-        self._waiting: deque[Row] = deque()
+        self._waiting: deque[QueuedText] = deque()
         self._tokens = 0  # of all that waits or is being computed
         self._closed = False
         self._changed = threading.Condition()
@@ -159,7 +159,7 @@ class Batcher:
             for batch in plan_batches(lengths, batch_tokens=self._batch_tokens, batch_size=BATCH_TEXTS, rng=None):
                 self._compute([rows[place] for place in batch])
 
-    def _take(self) -> list[Row]:
+    def _take(self) -> list[QueuedText]:
         """Return the texts that have waited longest, once there are any; none if the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -170,10 +170,10 @@ class Batcher:
             self._metrics.wait_seconds.labels(self.name).observe(now - job.entered)
         return rows
 
-    def _compute(self, rows: list[Row]) -> None:
+    def _compute(self, rows: list[QueuedText]) -> None:
         """Answer those texts of a batch that somebody still waits for."""
         wanted = [(job, row) for job, row in rows if job.is_wanted()]
-        outcome: Floats | Exception
+        outcome: Probabilities | Exception
         try:
             outcome = self._forward([job.ids[row] for job, row in wanted]) if wanted else np.empty((0, 0))
         except Exception as error:  # whatever it is, it is the answer to these requests, and the thread lives
@@ -186,7 +186,7 @@ class Batcher:
             else:
                 job.fill(row, outcome[place])
 
-    def _forward(self, ids: list[Sequence[int]]) -> Floats:
+    def _forward(self, ids: list[Sequence[int]]) -> Probabilities:
         start = time.monotonic()
         probabilities = self.predictor.probabilities(ids)
         seconds, tokens = time.monotonic() - start, sum(map(len, ids))

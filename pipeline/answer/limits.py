@@ -1,4 +1,4 @@
-"""Limits of a request while it is read: its bytes and its time, whatever its headers claim."""
+"""RequestLimits of a request while it is read: its bytes and its time, whatever its headers claim."""
 
 import asyncio
 from http import HTTPStatus
@@ -12,7 +12,7 @@ SECONDS_TO_SEND = 30.0  # of each part of an answer, to a client that reads slow
 SECONDS_TO_DRAIN = 1.0  # a connection closed on unread bytes is reset, and the client may never see the answer
 
 
-class Limits:
+class RequestLimits:
     """An application that sees only bodies that are small and come in time; others are answered with 413 and 408."""
 
     def __init__(self, app: ASGIApp) -> None:

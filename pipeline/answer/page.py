@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import Response
 
-TEMPLATES = Path(__file__).parent / "templates"
+PAGE_FOLDER = Path(__file__).parent / "templates"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -21,13 +21,13 @@ FILES_OF_PAGE = {
     "/docs.js": ("docs.js", "text/javascript"),
 }
 
-PAGE = APIRouter(include_in_schema=False)
+PAGE_ROUTES = APIRouter(include_in_schema=False)
 
 
 def _serve(path: str, name: str, media_type: str) -> None:
-    content = (TEMPLATES / name).read_bytes()
+    content = (PAGE_FOLDER / name).read_bytes()
 
-    @PAGE.get(path)
+    @PAGE_ROUTES.get(path)
     async def send_file() -> Response:
         return Response(content, media_type=media_type, headers=HEADERS)
 

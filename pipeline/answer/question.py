@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
 
-from pipeline.answer.batcher import Floats
+from pipeline.answer.batcher import Probabilities
 from pipeline.calibration.decision import Decision, decide
 
 MAX_TEXTS = 1000  # of one request
@@ -40,7 +40,7 @@ class Answer(BaseModel):
     probabilities: dict[str, float] | None = Field(None, description="Of all classes, if `all` asks for them.")
 
 
-class Answers(BaseModel):
+class AnswerList(BaseModel):
     """What `POST /v1/predict` returns, in the order of the texts."""
 
     model_config = ConfigDict(
@@ -75,7 +75,7 @@ class Score(BaseModel):
 
 
 def to_answers(
-    probabilities: Floats, labels: tuple[str, ...], decision: Decision, *, with_all: bool
+    probabilities: Probabilities, labels: tuple[str, ...], decision: Decision, *, with_all: bool
 ) -> list[dict[str, Any]]:
     """Return an `Answer` for each row of (N, C) probabilities."""
     chosen, unsure = decide(probabilities, labels, decision)
@@ -87,7 +87,7 @@ def to_answers(
     return answers
 
 
-def to_scores(probabilities: Floats, labels: tuple[str, ...], *, with_all: bool) -> list[Any]:
+def to_scores(probabilities: Probabilities, labels: tuple[str, ...], *, with_all: bool) -> list[Any]:
     """Return the best class of each row of (N, C) probabilities as a `Score`, or all of them, the best first."""
     order: npt.NDArray[np.int64] = np.argsort(-probabilities, axis=1, kind="stable")
     ranked = [

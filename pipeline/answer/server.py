@@ -16,7 +16,7 @@ from pipeline.answer.access import Access
 from pipeline.answer.app import Lifespan, make_app
 from pipeline.answer.batcher import Batcher
 from pipeline.answer.connection import Connection
-from pipeline.answer.limits import Limits
+from pipeline.answer.limits import RequestLimits
 from pipeline.answer.log import log_as_json, log_event
 from pipeline.answer.metrics import Metrics
 from pipeline.answer.reload import keep_current, retire, stamp
@@ -31,7 +31,7 @@ SHORTEST_TOKEN = 16
 Watch = Callable[[], Coroutine[Any, Any, None]]
 
 
-class Place(NamedTuple):
+class Endpoint(NamedTuple):
     """Where a server listens, and the file of the token that it asks for."""
 
     host: str
@@ -40,7 +40,7 @@ class Place(NamedTuple):
 
 
 def answer_requests(
-    folders: Sequence[Path], backend: Backend, place: Place, patience: Patience, *, reload: bool
+    folders: Sequence[Path], backend: Backend, endpoint: Endpoint, patience: Patience, *, reload: bool
 ) -> None:
     """Answer requests to the models in some folders until a signal asks to stop.
 
@@ -48,9 +48,9 @@ def answer_requests(
         UsageError: The token or the backend cannot be used, or two models have one name.
         EnvironmentFault: A model cannot be loaded, or the port cannot be bound.
     """
-    token = None if place.token_file is None else read_token(place.token_file)
+    token = None if endpoint.token_file is None else read_token(endpoint.token_file)
     metrics = Metrics()
-    with _bind(place) as bound:
+    with _bind(endpoint) as bound:
         loaders = [partial(_load, folder, backend, metrics, patience) for folder in folders]
         stamps = [stamp(folder) for folder in folders]
         batchers = [load() for load in loaders]
@@ -63,7 +63,7 @@ def answer_requests(
             for watched in zip(names, folders, stamps, loaders, strict=True)
             if reload
         ]
-        app = Access(Limits(make_app(service, _live_with(service, watches))), metrics, token)
+        app = Access(RequestLimits(make_app(service, _live_with(service, watches))), metrics, token)
         config = uvicorn.Config(
             app, http=Connection, ws="none", lifespan="on", access_log=False, log_config=None, server_header=False,
             limit_concurrency=MOST_CONNECTIONS,
@@ -96,21 +96,23 @@ def _load(folder: Path, backend: Backend, metrics: Metrics, patience: Patience) 
 
 
 @contextmanager
-def _bind(place: Place) -> Iterator[socket.socket]:
-    """Yield a socket bound to a place; nobody can connect before something listens on it.
+def _bind(endpoint: Endpoint) -> Iterator[socket.socket]:
+    """Yield a socket bound to an endpoint; nobody can connect before something listens on it.
 
     Raises:
         EnvironmentFault: It cannot be bound.
     """
     with ExitStack() as opened:
         try:
-            family, kind, protocol, _, address = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0]
+            family, kind, protocol, _, address = socket.getaddrinfo(
+                endpoint.host, endpoint.port, type=socket.SOCK_STREAM
+            )[0]
             bound = opened.enter_context(socket.socket(family, kind, protocol))
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(address)
         except OSError as error:
-            place_name = f"{place.host}:{place.port}"
-            raise EnvironmentFault(f"{place_name}: cannot be bound, {error}. Choose another port.") from error
+            name = f"{endpoint.host}:{endpoint.port}"
+            raise EnvironmentFault(f"{name}: cannot be bound, {error}. Choose another port.") from error
         yield bound
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.answer.batcher import Batcher, Floats, Job
+from pipeline.answer.batcher import Batcher, Job, Probabilities
 from pipeline.examples.text import SURROGATES
 
 
@@ -28,7 +28,7 @@ class BadText(Exception):
 
 async def ask(
     batcher: Batcher, texts: Sequence[str], *, seconds: float, gone: "asyncio.Future[Any]"
-) -> tuple[Floats, int]:
+) -> tuple[Probabilities, int]:
     """Return the probabilities of the texts, (N, C), and the number of their tokens.
 
     What is not computed when `seconds` have passed, or `gone` is done, never will be.

@@ -88,10 +88,10 @@ def answer_command(
     find_folder = importlib.import_module("pipeline.predict.command").find_folder
     server = importlib.import_module("pipeline.answer.server")
     service = importlib.import_module("pipeline.answer.service")
-    place = server.Place(host, port, token_file)
+    endpoint = server.Endpoint(host, port, token_file)
     patience = service.Patience(max_wait, timeout, linger)
     server.answer_requests(
-        [find_folder(model, backend=backend) for model in models], backend, place, patience, reload=reload
+        [find_folder(model, backend=backend) for model in models], backend, endpoint, patience, reload=reload
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.answer.batcher import BATCH_TOKENS, Batcher, Job, Overloaded, count_prefix
+from pipeline.answer.batcher import TOKENS_OF_BATCH, Batcher, Job, Overloaded, count_prefix
 from pipeline.answer.metrics import Metrics
 from pipeline.predict.predictor import load_predictor
 from tests.given.bundles import expected_probability
@@ -78,7 +78,7 @@ def test_no_batch_is_beyond_its_budget_and_nothing_is_left(films, sizes):
         answers = asyncio.run(ask_all(batcher))
         until(lambda: batcher.estimate_wait() == 0)
         assert count(metrics, "batch_texts_sum") == sum(min(size, len(TEXTS)) for size in sizes)
-        assert count(metrics, "batch_tokens_sum") <= count(metrics, "batch_texts_count") * BATCH_TOKENS["fp32"]
+        assert count(metrics, "batch_tokens_sum") <= count(metrics, "batch_texts_count") * TOKENS_OF_BATCH["fp32"]
     assert [len(answer) for answer in answers] == [min(size, len(TEXTS)) for size in sizes]
 
 

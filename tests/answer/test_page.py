@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pipeline.answer.page import FILES_OF_PAGE, TEMPLATES
+from pipeline.answer.page import FILES_OF_PAGE, PAGE_FOLDER
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -29,7 +29,7 @@ class Links(HTMLParser):
 def test_a_file_is_sent_under_a_strict_policy(served, path):
     name, kind = FILES_OF_PAGE[path]
     response = served.client.get(path)
-    assert response.content == (TEMPLATES / name).read_bytes()
+    assert response.content == (PAGE_FOLDER / name).read_bytes()
     assert response.headers["Content-Type"].partition(";")[0] == kind
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -40,14 +40,14 @@ def test_a_file_is_sent_under_a_strict_policy(served, path):
 def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(served):
     for name in ("page.html", "docs.html"):
         links = Links()
-        links.feed((TEMPLATES / name).read_text(encoding="utf-8"))
+        links.feed((PAGE_FOLDER / name).read_text(encoding="utf-8"))
         assert links.inline == []
         for address in links.addresses:
             assert address == "data:," or served.client.get(f"/{address}").status_code == 200
 
 
 def test_no_script_makes_markup_of_text():
-    for path in TEMPLATES.glob("*.js"):
+    for path in PAGE_FOLDER.glob("*.js"):
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", path.read_text("utf-8"))
 
 

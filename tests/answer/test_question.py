@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pydantic import ValidationError
 
-from pipeline.answer.question import Answers, Question, to_answers, to_scores
+from pipeline.answer.question import AnswerList, Question, to_answers, to_scores
 from pipeline.calibration.decision import PLAIN, Decision
 
 LABELS = ("a", "b", "c")
@@ -26,7 +26,7 @@ def test_the_plain_answer_is_the_most_probable_class_as_transformers_has_it(rows
         assert answer["probabilities"] == dict(zip(LABELS, row, strict=True))
         assert [score["score"] for score in ranked] == sorted(row, reverse=True)
         assert ranked[0] == best
-    Answers(model="m", version="v", answers=answers)
+    AnswerList(model="m", version="v", answers=answers)
 
 
 def test_a_decision_is_obeyed():

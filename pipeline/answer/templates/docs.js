@@ -24,7 +24,7 @@ async function show() {
   const example = (name) => JSON.stringify(schemas[name].examples[0], null, 1);
   const address = new URL("v1/predict", location.href);
   document.getElementById("example").textContent =
-    `curl ${address} \\\n  --header 'Content-Type: application/json' \\\n  --data '${example("Question")}'\n\n${example("Answers")}`;
+    `curl ${address} \\\n  --header 'Content-Type: application/json' \\\n  --data '${example("Question")}'\n\n${example("AnswerList")}`;
 }
 
 show().catch((error) => document.getElementById("paths").replaceChildren(element("p", error.message)));
