@@ -1,6 +1,7 @@
 """The making of a bundle: ONNX files, the gate of each, the tokenizer and model.json."""
 
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -84,18 +85,33 @@ def write_bundle(
 def _compare_backends(
     folder: Path, classifier: PreTrainedModel, rows: Rows, pad_token_id: int
 ) -> tuple[dict[str, Parity], Document]:
-    """Return each backend beside the trained model on the rows, and the probe: the first rows with their logits."""
+    """Return each backend beside the trained model on the rows, and the probe: dealt rows with their logits."""
     ids = [part.tolist() for part in np.split(rows.tokens.values, rows.tokens.offsets[1:-1])]
     trained = compute_logits(classifier, rows.tokens, _CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE).numpy()
     compared: dict[str, Parity] = {}
-    probe: Document = {"input_ids": ids[:_ROWS_PROBED], "logits": {}}
+    probe: Document = {"input_ids": deal_tokens(ids[:_ROWS_PROBED]), "logits": {}}
     for backend, name in FILES.items():
         compute = partial(
             compute_in_batches, open_onnx(folder / name, threads=0), classes=trained.shape[1], pad_token_id=pad_token_id
         )
         compared[backend] = compare_logits(trained, compute(ids), rows.labels)
-        probe["logits"][backend] = _rounded(compute(ids[:_ROWS_PROBED]))
+        probe["logits"][backend] = _rounded(compute(probe["input_ids"]))
     return compared, probe
+
+
+def deal_tokens(ids: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return rows of the same lengths with all their tokens dealt out anew, so that no text can be read from them.
+
+    A bundle is published, and the texts of the data are not. The first and the last token of a row, which are special
+    in most encoders, stay if all rows have the same.
+    """
+    first, last = (len({row[at] for row in ids if row}) == 1 for at in (0, -1))
+    inner = [[*row[int(first) : len(row) - int(last)]] for row in ids]
+    pool = iter(np.random.default_rng(0).permutation([token for row in inner for token in row]).tolist())
+    return [
+        [*row[: int(first)], *(next(pool) for _ in own), *row[max(int(first), len(row) - int(last)) :]]
+        for row, own in zip(ids, inner, strict=True)
+    ]
 
 
 def _spread(rows: Rows, most: int) -> Rows:
