@@ -49,7 +49,7 @@ def test_the_oldest_are_taken_up_to_a_budget_and_at_least_one(lengths, tokens):
 
 def test_every_text_gets_its_own_answer_in_few_batches(slow):
     async def ask_all(batcher):
-        first = make_job(batcher, ["good film " * 30] * 8)  # keeps the thread busy while the others come
+        first = make_job(batcher, ["good film " * 30] * 24)  # keeps the thread busy while the others come
         batcher.submit(first)
         jobs = [make_job(batcher, [text, "film"]) for text in TEXTS]
         for job in jobs:
@@ -58,7 +58,7 @@ def test_every_text_gets_its_own_answer_in_few_batches(slow):
 
     with batching(slow) as (batcher, metrics):
         _, *answers = asyncio.run(ask_all(batcher))
-        assert count(metrics, "batch_texts_sum") == 8 + 2 * len(TEXTS)
+        assert count(metrics, "batch_texts_sum") == 24 + 2 * len(TEXTS)
         assert count(metrics, "batch_texts_count") <= len(TEXTS) / 2
     for text, probabilities in zip(TEXTS, answers, strict=True):
         expected = [expected_probability(text), expected_probability("film")]
