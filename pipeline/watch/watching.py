@@ -105,7 +105,7 @@ def _compare_models(
     alike = float((probabilities.argmax(axis=1) == view.probabilities.argmax(axis=1)).mean())
     enough = known.sum() >= FEWEST
     metrics = (
-        compare_versions(file.labels[known], probabilities[known], view.probabilities[known], evaluation)
+        compare_versions(file.labels[known], probabilities[known], view.probabilities[known], params)
         if enough
         else None
     )
