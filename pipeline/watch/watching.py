@@ -97,16 +97,11 @@ def _share_classes(labels: Sequence[str], reference: View, file: View) -> Docume
     return {label: {"test": float(shares[0][at]), "file": float(shares[1][at])} for at, label in enumerate(labels)}
 
 
-def _compare_models(
-    old: Predictor, file: LabelledTexts, view: View, known: Flags, evaluation: EvaluateParams
-) -> Document:
+def _compare_models(old: Predictor, file: LabelledTexts, view: View, known: Flags, params: EvaluateParams) -> Document:
     """Return how often two models answer alike and, if there are labels, which one is better."""
     probabilities = compute_probabilities(old, old.encode(file.texts))
     alike = float((probabilities.argmax(axis=1) == view.probabilities.argmax(axis=1)).mean())
-    enough = known.sum() >= FEWEST
-    metrics = (
-        compare_versions(file.labels[known], probabilities[known], view.probabilities[known], params)
-        if enough
-        else None
-    )
+    metrics = None
+    if known.sum() >= FEWEST:
+        metrics = compare_versions(file.labels[known], probabilities[known], view.probabilities[known], params)
     return {"version": old.version, "alike": alike, "metrics": metrics}
