@@ -11,7 +11,7 @@ from pipeline.publish.publication import Publication, collect_publication
 from pipeline.publish.registry import send_to_folder
 from pipeline.repository.revisions import resolve_revision
 
-HUB = "hub:"
+_HUB = "hub:"
 
 
 def publish_model(task: str, target: str, *, send: bool) -> None:
@@ -24,7 +24,7 @@ def publish_model(task: str, target: str, *, send: bool) -> None:
     """
     root = Path.cwd()
     at = resolve_revision(root, "HEAD")
-    repository = target.removeprefix(HUB) if target.startswith(HUB) else None
+    repository = target.removeprefix(_HUB) if target.startswith(_HUB) else None
     with TemporaryDirectory() as scratch:
         staged = Path(scratch)
         publication = collect_publication(task, at, staged, model=repository or ".")

@@ -8,7 +8,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalToken
 from pipeline.core.errors import EnvironmentFault, UsageError, listed
 from pipeline.publish.publication import Publication
 
-FORBIDDEN = (401, 403)
+_FORBIDDEN = (401, 403)
 
 
 def send_to_hub(publication: Publication, staged: Path, repository: str) -> str:
@@ -35,7 +35,7 @@ def send_to_hub(publication: Publication, staged: Path, repository: str) -> str:
         raise UsageError(f"hub:{repository}: {error}. Correct the name, or run `hf auth login`.") from error
     except Exception as error:  # the library stands on an HTTP client and a transfer engine with errors of their own
         reason = listed([str(error)], width=300)
-        if isinstance(error, HfHubHTTPError) and error.response.status_code in FORBIDDEN:
+        if isinstance(error, HfHubHTTPError) and error.response.status_code in _FORBIDDEN:
             fix = "Run `hf auth login` with a token that may write there."
             raise UsageError(f"hub:{repository}: refused, {reason}. {fix}") from error
         raise EnvironmentFault(f"hub:{repository}: not published, {reason}. Run again later.") from error

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.core.document import Document
 
-PARAMS_FILE = "data/params.json"
+_PARAMS_FILE = "data/params.json"
 
 
 def describe_provenance(
@@ -50,7 +50,7 @@ def is_recorded(stages: Mapping[str, Document], path: str, content: str) -> bool
 def _list_pins(name: str, entry: Document) -> Iterator[Document]:
     """Yield the parameters of a stage that fetches a source: its package or repository, its version and checksum."""
     if name.startswith("fetch@"):
-        own = entry.get("params", {}).get(PARAMS_FILE, {})
+        own = entry.get("params", {}).get(_PARAMS_FILE, {})
         yield from (value for key, value in own.items() if key == f"fetch.{name.partition('@')[2]}")
 
 

@@ -27,10 +27,10 @@ from pipeline.repository.freshness import StaleStage, find_stale_stages
 from pipeline.repository.plan import join_reasons
 from pipeline.repository.revisions import ProjectRevision, copy_dvc_files, open_revision, read_git_file
 
-MODEL, CARD, EXPORT = "data/model/{}", "data/cards/{}.md", "data/export/{}"  # kept by DVC
-KEPT_BY_GIT = {"metrics.json": "data/metrics/{}.json", "calibration.json": "data/calibration/{}.json"}
-TARGETS = ("evaluate@{}", "calibrate@{}", "export@{}", "report")  # the stages that make all of them
-MOST_SHOWN = 5  # stages that have yet to run
+_MODEL, _CARD, _EXPORT = "data/model/{}", "data/cards/{}.md", "data/export/{}"  # kept by DVC
+_KEPT_BY_GIT = {"metrics.json": "data/metrics/{}.json", "calibration.json": "data/calibration/{}.json"}
+_TARGETS = ("evaluate@{}", "calibrate@{}", "export@{}", "report")  # the stages that make all of them
+_MOST_SHOWN = 5  # stages that have yet to run
 
 
 class Publication(NamedTuple):
@@ -54,18 +54,18 @@ def collect_publication(task: str, at: ProjectRevision, folder: Path, *, model: 
         EnvironmentFault: A file is in neither DVC's cache nor a remote, or is damaged.
     """
     stages = _read_locked_stages(at)
-    targets = [target.format(task) for target in TARGETS if target.format(task) in stages]
-    if TARGETS[0].format(task) not in targets:
+    targets = [target.format(task) for target in _TARGETS if target.format(task) in stages]
+    if _TARGETS[0].format(task) not in targets:
         raise UsageError(f"{at.name}: dvc.lock has no results of {task!r}. Run `dvc repro`, and commit dvc.lock.")
     with open_revision(at) as repo:
         fault = _describe_stale(find_stale_stages(repo, targets))
         copy = partial(copy_dvc_files, repo, at)
-        if not copy(MODEL.format(task), folder):
-            raise UsageError(f"{at.name}: no {MODEL.format(task)}. Run `dvc repro`, and commit dvc.lock.")
+        if not copy(_MODEL.format(task), folder):
+            raise UsageError(f"{at.name}: no {_MODEL.format(task)}. Run `dvc repro`, and commit dvc.lock.")
         left_out = _copy_rest(copy, task, folder)
     notes = [f"{path} is left out: no name of a model's file" for path in left_out]
     notes += _finish_card(folder / "README.md", task, model)
-    for name, path in KEPT_BY_GIT.items():
+    for name, path in _KEPT_BY_GIT.items():
         if (content := read_git_file(at, path.format(task))) is not None:
             if not is_recorded(stages, path.format(task), content):
                 fault = fault or f"{path.format(task)} is not as its stage left it"
@@ -94,23 +94,23 @@ def _read_locked_stages(at: ProjectRevision) -> dict[str, Document]:
 def _describe_stale(stale: list[StaleStage]) -> str:
     if not stale:
         return ""
-    stages = "; ".join(f"{stage.name}: {join_reasons(stage.reasons)}" for stage in stale[:MOST_SHOWN])
+    stages = "; ".join(f"{stage.name}: {join_reasons(stage.reasons)}" for stage in stale[:_MOST_SHOWN])
     return f"{plural(len(stale), 'stage has', 'stages have')} yet to run, {stages}"
 
 
 def _copy_rest(copy: Callable[[str, Path], bool], task: str, folder: Path) -> list[str]:
     """Write the bundle below `onnx/`, if there is one, and the card; return the files that may not go, now removed."""
-    copy(EXPORT.format(task), folder / BUNDLE)
+    copy(_EXPORT.format(task), folder / BUNDLE)
     refused = [file.path for file in list_contents(folder) if not may_publish(file.path)]
     for path in refused:
         (folder / path).unlink()
-    copy(CARD.format(task), folder / "README.md")
+    copy(_CARD.format(task), folder / "README.md")
     return refused
 
 
 def _finish_card(path: Path, task: str, model: str) -> list[str]:
     """Have the card call the model by its new name, and return what is missing in it."""
     card = path.read_text(encoding="utf-8") if path.is_file() else ""
-    path.write_text(card.replace(f'"{MODEL.format(task)}"', f'"{model}"'), encoding="utf-8")
+    path.write_text(card.replace(f'"{_MODEL.format(task)}"', f'"{model}"'), encoding="utf-8")
     head = card.partition("\n---\n")[0]
     return [] if "\nlicense:" in head else [f"the card names no licence. Set tasks.{task}.card.license if there is one"]

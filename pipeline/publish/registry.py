@@ -11,7 +11,7 @@ from pipeline.core.files import publish, read_json, write_json
 from pipeline.publish.contents import compute_content_version, list_contents
 from pipeline.publish.publication import Publication
 
-LATEST, LOCK = "latest.json", ".lock"
+_LATEST, _LOCK = "latest.json", ".lock"
 
 
 def send_to_folder(publication: Publication, staged: Path, registry: Path) -> Path:
@@ -27,7 +27,7 @@ def send_to_folder(publication: Publication, staged: Path, registry: Path) -> Pa
                 shutil.copytree(staged, partial)
         elif compute_content_version(list_contents(place)) != publication.version:
             raise EnvironmentFault(f"{place}: not as it was published. Remove the folder, then publish again.")
-        latest = place.with_name(LATEST)
+        latest = place.with_name(_LATEST)
         stated = {"task": publication.task, "version": publication.version}
         if not latest.is_file() or read_json(latest, fix="Remove it, then publish again.") != stated:
             write_json(latest, stated)
@@ -44,7 +44,7 @@ def _locked(folder: Path) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            flock(stack.enter_context((folder / LOCK).open("w")), LOCK_EX)
+            flock(stack.enter_context((folder / _LOCK).open("w")), LOCK_EX)
         except OSError as error:
             raise EnvironmentFault(f"{folder}: cannot be written, {error}. Fix the path or its permissions.") from error
         yield

@@ -30,12 +30,12 @@ from pipeline.settings.task import EvaluateParams, ExtractParams
 from pipeline.watch.labelled import index_labels
 from pipeline.watch.sample import Sample, find_class, read_row_labels, read_sample, require_enough
 from pipeline.watch.text import render_watch
-from pipeline.watch.watching import Domain, Side, compare_file
+from pipeline.watch.watching import Domain, LabelledTexts, compare_file
 
-PARAMS, PROFILES = Path("params.yaml"), Path("data/profiles.json")
-EXAMPLES, MODEL = "data/examples/{}.parquet", "data/model/{}"
-NO_ENCODER = "the features are not compared: {} is not here, so no domain classifier was fitted"
-NO_TORCH = "the features are not compared: torch is not installed, so no domain classifier was fitted"
+_PARAMS, _PROFILES = Path("params.yaml"), Path("data/profiles.json")
+_EXAMPLES, _MODEL = "data/examples/{}.parquet", "data/model/{}"
+_NO_ENCODER = "the features are not compared: {} is not here, so no domain classifier was fitted"
+_NO_TORCH = "the features are not compared: torch is not installed, so no domain classifier was fitted"
 
 
 class Sections(NamedTuple):
@@ -58,7 +58,7 @@ def print_watch(task: str, file: Path, *, against: str | None, as_json: bool) ->
     """
     sections = _read_sections(task)
     most = sections.watch.rows
-    examples = read_parquet(Path(EXAMPLES.format(task)))
+    examples = read_parquet(Path(_EXAMPLES.format(task)))
     source = choose_source(file.name, sections.ingest, form=None, columns=())
     seen = examples.filter(pc.not_equal(examples["split"], "test"))["id"].to_pylist()
     sample = read_sample(file, source, trained_on={*seen}, most=most)
@@ -92,10 +92,10 @@ def _read_sections(task: str) -> Sections:
         UsageError: The params are invalid, or have no such task.
         EnvironmentFault: They cannot be read.
     """
-    text = read_utf8(PARAMS)
-    resolved = resolve_params(text, read_json(PROFILES) if PROFILES.is_file() else {})
+    text = read_utf8(_PARAMS)
+    resolved = resolve_params(text, read_json(_PROFILES) if _PROFILES.is_file() else {})
     if task not in resolved["watch"]:
-        raise UsageError(f"no task {task!r} in {PARAMS}. Name one of {', '.join(resolved['watch'])}.")
+        raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
 
     def section(name: str) -> str:
         return json.dumps(resolved[name][task])
@@ -109,7 +109,7 @@ def _read_sections(task: str) -> Sections:
     )
 
 
-def _read_reference(examples: pa.Table, most: int) -> Side:
+def _read_reference(examples: pa.Table, most: int) -> LabelledTexts:
     """Return the test split, or a random sample of it.
 
     Raises:
@@ -118,21 +118,21 @@ def _read_reference(examples: pa.Table, most: int) -> Side:
     test = examples.filter(pc.equal(examples["split"], "test")).sort_by("id").slice(0, most)
     if not test.num_rows:
         raise EnvironmentFault(f"the examples have no test split. {REPRODUCE}")
-    return Side(test["text"].to_pylist(), class_indices(test))
+    return LabelledTexts(test["text"].to_pylist(), class_indices(test))
 
 
-def _read_side(sample: Sample, labels: dict[int, str], ingest: IngestParams, predictor: Predictor) -> Side:
+def _read_side(sample: Sample, labels: dict[int, str], ingest: IngestParams, predictor: Predictor) -> LabelledTexts:
     """Return the texts of the file with their classes, as far as it has labels that are classes."""
     classes = [find_class(labels.get(text.row, ""), ingest) for text in sample.texts]
-    return Side([text.text for text in sample.texts], index_labels(classes, predictor.labels))
+    return LabelledTexts([text.text for text in sample.texts], index_labels(classes, predictor.labels))
 
 
 def _open_domain(sections: Sections, examples: pa.Table, most: int) -> tuple[Domain | None, str]:
     """Return a random sample of the train split and what makes features; if that is not possible, None and why."""
     if not sections.encoder.is_dir():
-        return None, NO_ENCODER.format(sections.encoder)
+        return None, _NO_ENCODER.format(sections.encoder)
     if importlib.util.find_spec("torch") is None:
-        return None, NO_TORCH
+        return None, _NO_TORCH
     train = examples.filter(pc.equal(examples["split"], "train")).sort_by("id").slice(0, most)
     extract = importlib.import_module("pipeline.watch.features").extract_features
     return Domain(train["text"].to_pylist(), partial(extract, sections.encoder, params=sections.extract)), ""
@@ -153,8 +153,8 @@ def _opened_at(revision: str | None, task: str, new: Predictor) -> Iterator[Pred
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / task
         with open_revision(at) as repo:
-            if not copy_dvc_files(repo, at, MODEL.format(task), folder):
-                raise UsageError(f"{revision}: no {MODEL.format(task)}. Name a revision that has the model.")
+            if not copy_dvc_files(repo, at, _MODEL.format(task), folder):
+                raise UsageError(f"{revision}: no {_MODEL.format(task)}. Name a revision that has the model.")
         old = load_predictor(folder)
         if old.labels != new.labels:
             raise UsageError(f"{revision}: its model has other classes than that here. Name a later revision.")

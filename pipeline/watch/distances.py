@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import MonteCarloMethod, chi2_contingency, fisher_exact, ks_2samp
 
-FEW = 5  # expected counts from which chi-square's own distribution holds: Cochran (1954), Biometrics 10(4)
-RESAMPLES = 9999  # of a table with fewer
+_FEW = 5  # expected counts from which chi-square's own distribution holds: Cochran (1954), Biometrics 10(4)
+_RESAMPLES = 9999  # of a table with fewer
 
 Values = npt.NDArray[np.float64]
 
@@ -58,7 +58,7 @@ def measure_classes(reference: npt.NDArray[np.int64], file: npt.NDArray[np.int64
     if table.shape[1] < 2:
         return Distance(1.0, 1.0, 0.0, 1.0)
     plain = chi2_contingency(table, correction=False)
-    if plain.expected_freq.min() < FEW:
-        draws = MonteCarloMethod(n_resamples=RESAMPLES, rng=np.random.default_rng(seed))
+    if plain.expected_freq.min() < _FEW:
+        draws = MonteCarloMethod(n_resamples=_RESAMPLES, rng=np.random.default_rng(seed))
         plain = chi2_contingency(table, correction=False, method=draws)
     return Distance(float(shares[0][largest]), float(shares[1][largest]), distance, float(plain.pvalue))

@@ -12,11 +12,11 @@ from pipeline.evaluate.metrics import Floats, Ints, Vectors
 from pipeline.watch.distances import Distance
 
 FOLDS = 5
-STRENGTH = 0.01  # inverse regularisation strength, on standardised features: some hundred numbers and as few texts
-MAX_ITER = 1000
+_STRENGTH = 0.01  # inverse regularisation strength, on standardised features: some hundred numbers and as few texts
+_MAX_ITER = 1000
 # Each text is held out once and learned from in all other folds, so the folds' AUCs move together. Of a score that is
 # linear in the texts, the variance of their mean is twice that of independent folds: each pair of folds counts twice.
-CORRELATION = 2.0
+_CORRELATION = 2.0
 
 
 def measure_domain(reference: Vectors, file: Vectors, *, confidence: float, seed: int) -> Distance:
@@ -35,8 +35,8 @@ def measure_domain(reference: Vectors, file: Vectors, *, confidence: float, seed
     sides = [origin[folds == fold] for fold in range(FOLDS)]
     aucs = [measure_auc(score, side) for score, side in zip(scores, sides, strict=True)]
     auc = float(np.mean([value for value, _ in aucs]))
-    spread = (CORRELATION * sum(variance for _, variance in aucs)) ** 0.5 / FOLDS
-    chance = (CORRELATION * sum(_variance_of_chance(side) for side in sides)) ** 0.5 / FOLDS
+    spread = (_CORRELATION * sum(variance for _, variance in aucs)) ** 0.5 / FOLDS
+    chance = (_CORRELATION * sum(_variance_of_chance(side) for side in sides)) ** 0.5 / FOLDS
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * spread
     p = NormalDist().cdf((0.5 - auc) / chance)
     return Distance(0.5, auc, auc, p, max(0.0, auc - reach), min(1.0, auc + reach))
@@ -58,7 +58,7 @@ def measure_auc(scores: Floats, positive: Ints) -> tuple[float, float]:
 def _score_fold(vectors: Vectors, origin: Ints, held_out: npt.NDArray[np.bool_]) -> Floats:
     """Return the scores of the rows held out, by a classifier of the others."""
     scaler = StandardScaler().fit(vectors[~held_out])
-    classifier = LogisticRegression(C=STRENGTH, max_iter=MAX_ITER, class_weight="balanced")
+    classifier = LogisticRegression(C=_STRENGTH, max_iter=_MAX_ITER, class_weight="balanced")
     classifier.fit(scaler.transform(vectors[~held_out]), origin[~held_out])
     return np.asarray(classifier.decision_function(scaler.transform(vectors[held_out])), dtype=np.float64)
 

@@ -17,7 +17,7 @@ from pipeline.core.format import (
 )
 from pipeline.diff.document import METRIC_NAMES
 
-TITLES: dict[str, tuple[str, str]] = {
+_TITLES: dict[str, tuple[str, str]] = {
     "length": ("tokens, median", "KS distance"),
     "truncated": ("texts cut", "rise"),
     "unknown": ("characters unknown", "rise"),
@@ -58,8 +58,8 @@ def _number_table(numbers: Document) -> str:
     header = ("number", "", "test", "file", "distance", "limit", "p (Holm)", "")
     rows = [
         (
-            name, TITLES[name][0], share(own["reference"]), share(own["file"]),
-            f"{share(own['value'])} {TITLES[name][1]} {interval(own['low'], own['high'])}".rstrip(),
+            name, _TITLES[name][0], share(own["reference"]), share(own["file"]),
+            f"{share(own['value'])} {_TITLES[name][1]} {interval(own['low'], own['high'])}".rstrip(),
             share(own["limit"]), p_cell(own["adjusted"]), "**passed**" if own["passed"] else "",
         )
         for name, own in numbers.items()

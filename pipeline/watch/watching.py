@@ -18,7 +18,7 @@ from pipeline.watch.labelled import FEWEST, compare_versions, estimate_quality
 from pipeline.watch.view import Flags, View, compute_probabilities, view_texts
 
 
-class Side(NamedTuple):
+class LabelledTexts(NamedTuple):
     """Texts in their normal form, and the class index of each, (N,), -1 if it is not known."""
 
     texts: Sequence[str]
@@ -41,8 +41,8 @@ class Watched(NamedTuple):
 
 def compare_file(
     predictor: Predictor,
-    reference: Side,
-    file: Side,
+    reference: LabelledTexts,
+    file: LabelledTexts,
     *,
     domain: Domain | None,
     old: Predictor | None,
@@ -97,14 +97,11 @@ def _share_classes(labels: Sequence[str], reference: View, file: View) -> Docume
     return {label: {"test": float(shares[0][at]), "file": float(shares[1][at])} for at, label in enumerate(labels)}
 
 
-def _compare_models(old: Predictor, file: Side, view: View, known: Flags, evaluation: EvaluateParams) -> Document:
+def _compare_models(old: Predictor, file: LabelledTexts, view: View, known: Flags, params: EvaluateParams) -> Document:
     """Return how often two models answer alike and, if there are labels, which one is better."""
     probabilities = compute_probabilities(old, old.encode(file.texts))
     alike = float((probabilities.argmax(axis=1) == view.probabilities.argmax(axis=1)).mean())
-    enough = known.sum() >= FEWEST
-    metrics = (
-        compare_versions(file.labels[known], probabilities[known], view.probabilities[known], evaluation)
-        if enough
-        else None
-    )
+    metrics = None
+    if known.sum() >= FEWEST:
+        metrics = compare_versions(file.labels[known], probabilities[known], view.probabilities[known], params)
     return {"version": old.version, "alike": alike, "metrics": metrics}
