@@ -170,7 +170,8 @@ def grow(bundle: Path, texts: list[str], requests: int) -> dict[str, float]:
         load(8733, texts, 16, seconds=3600, most=requests // 10)
         early = server.memory_info().rss / 2**20
         load(8733, texts, 16, seconds=3600, most=requests - requests // 10)
-        return {"requests": requests, "MiB after a tenth of them": early, "MiB after all": server.memory_info().rss / 2**20}
+        late = server.memory_info().rss / 2**20
+    return {"requests": requests, "MiB after a tenth of them": early, "MiB after all": late}
 
 
 def main(bundle: Path, requests: int) -> None:
