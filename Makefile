@@ -11,7 +11,7 @@ export GX_ANALYTICS_ENABLED := false
 # compiles the project again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup repro run serve down results lock clean
+.PHONY: help setup repro run up down results lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -40,8 +40,8 @@ run: setup  ## the same under Prefect: stages in parallel, cancellable, shown in
 	python -m pipeline run
 	@$(MAKE) --no-print-directory results
 
-serve: setup  ## start Prefect's server, schedules and a worker on this machine
-	python -m pipeline serve
+up: setup  ## start Prefect's server, schedules and a worker on this machine
+	python -m pipeline up
 
 down: setup  ## stop them
 	python -m pipeline down
@@ -61,7 +61,7 @@ clean:  ## remove the environment and the caches of the tools; data and DVC's ca
 # For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
 .PHONY: study test test-avx2 check docs readme format \
   soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
-  bench-diff bench-flow bench-predict
+  bench-diff bench-flow bench-predict bench-answer
 
 # A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
 # ones first. One worker more than cores, since many wait.
@@ -87,7 +87,7 @@ soak: setup  ## strike every stage by signals at random moments, 520 times (abou
 	python -m benchmarks.signals
 
 # Each prints its table, then one JSON object.
-bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-predict  ## all benchmarks below
+bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-predict bench-answer  ## all benchmarks below
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
@@ -123,6 +123,9 @@ bench-flow: setup  ## the flow against bare DVC
 bench-predict: setup  ## prediction beside transformers.pipeline and ONNX Runtime as its tutorials use it (ten minutes)
 	dvc repro --quiet finetune@reviews
 	python -m benchmarks.predict
+
+bench-answer: setup  ## the server of a bundle under load, overload and over many requests
+	python -m benchmarks.answer
 
 docs: setup  ## make the documentation a site, in site/, with its links checked
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet

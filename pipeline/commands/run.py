@@ -26,12 +26,12 @@ def run_command(targets: tuple[str, ...], workers: int | None, fail_fast: bool) 
 
 @RUN.command()
 @click.option("--port", type=int, default=4200, show_default=True, help="Port of the server on 127.0.0.1.")
-def serve_command(port: int) -> None:
+def up_command(port: int) -> None:
     """Start Prefect's server, the schedules and a worker."""
     importlib.import_module("pipeline.flow.commands").serve_flow(port)
 
 
 @RUN.command()
 def down_command() -> None:
-    """Stop what `serve` has started."""
+    """Stop what `up` has started."""
     importlib.import_module("pipeline.flow.commands").stop_serving()

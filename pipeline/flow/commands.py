@@ -1,4 +1,4 @@
-"""The commands `plan`, `run`, `serve` and `down`: a plan printed, a run under Prefect, and Prefect's service."""
+"""The commands `plan`, `run`, `up` and `down`: a plan printed, a run under Prefect, and Prefect's service."""
 
 import importlib
 import json
@@ -86,6 +86,6 @@ def serve_flow(port: int) -> None:
 
 
 def stop_serving() -> None:
-    """Stop what `serve` has started."""
+    """Stop what `up` has started."""
     for line in importlib.import_module("pipeline.flow.service").stop_service():
         print(line, flush=True)

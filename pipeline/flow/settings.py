@@ -45,19 +45,19 @@ def make_run_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def list_live_processes() -> list[int]:
-    """Return the ids of the processes that `serve` has started and that still run; a reused id does not count."""
+    """Return the ids of the processes that `up` has started and that still run; a reused id does not count."""
     if not STATE.is_file():
         return []
     return [pid for pid, created in read_state()["processes"] if abs(_created(pid) - created) < SECONDS_OF_CLOCK]
 
 
 def read_state() -> dict[str, Any]:
-    """Return what `serve` has recorded: the server's `url`, and `processes` as pairs of id and start (seconds).
+    """Return what `up` has recorded: the server's `url`, and `processes` as pairs of id and start (seconds).
 
     Raises:
         EnvironmentFault: The file is missing or damaged.
     """
-    return dict(read_json(STATE, fix=f"Remove {STATE}, then run `make serve`."))
+    return dict(read_json(STATE, fix=f"Remove {STATE}, then run `make up`."))
 
 
 def _created(pid: int) -> float:

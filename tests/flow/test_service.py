@@ -1,4 +1,4 @@
-"""`serve` and `down` end to end: a real server behind a password, deployments, a worker, scheduled runs."""
+"""`up` and `down` end to end: a real server behind a password, deployments, a worker, scheduled runs."""
 
 import socket
 import stat
@@ -35,7 +35,7 @@ def test_what_is_deployed_is_behind_a_password_scheduled_and_one_at_a_time(serve
     assert zombies["name"] == "Crash zombie flows"
     assert zombies["enabled"]
     address = api._url.removesuffix("/api")
-    assert f"already runs at {address}" in project.run("python", "-m", "pipeline", "serve", code=2)
+    assert f"already runs at {address}" in project.run("python", "-m", "pipeline", "up", code=2)
 
 
 def test_a_scheduled_run_publishes_a_branch_and_the_next_one_says_that_nothing_changed(served):
@@ -58,9 +58,9 @@ def test_a_port_that_another_program_has_is_refused(address, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     with socket.create_server((address, 0)) as other:
         port = other.getsockname()[1]
-        assert main(["serve", "--port", str(port)]) == 2
+        assert main(["up", "--port", str(port)]) == 2
     assert f"port {port}: " in capsys.readouterr().err
-    assert main(["serve", "--port", "65536"]) == 2
+    assert main(["up", "--port", "65536"]) == 2
     assert not list(tmp_path.iterdir())
 
 

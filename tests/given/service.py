@@ -29,7 +29,7 @@ def serving(root: Path, **more: str) -> Iterator[tuple[Project, Api]]:
     port = free_port()
     environment = {**ENVIRONMENT, "PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "1", **more}
     try:
-        output = project.run(*PIPELINE, "serve", "--port", str(port), env={**environment, **COVERAGE})
+        output = project.run(*PIPELINE, "up", "--port", str(port), env={**environment, **COVERAGE})
         auth = project.read(".prefect/auth")
         steps = [line.partition(":")[0] for line in output.splitlines()]
         parts = ["server", "server", "work pool", "deployments", "automation", "worker", "deployment", "deployment"]

@@ -1,0 +1,180 @@
+"""The application: the routes of the HTTP interface, and its errors as answers."""
+
+import asyncio
+import json
+import math
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Header, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import Response
+
+from pipeline.answer.batcher import Batcher, Overloaded
+from pipeline.answer.page import PAGE_ROUTES
+from pipeline.answer.question import MAX_TEXTS, AnswerList, Question, Score, to_answers, to_scores
+from pipeline.answer.service import Service
+from pipeline.answer.waiting import BadText, ClientGone, DeadlinePassed, ask
+from pipeline.core.errors import listed
+
+MOST_SECONDS = 600.0  # a client may ask to wait
+INTERFACE = "1"  # of the paths below /v1
+GONE = 499  # nginx's code; nobody reads it but logs and metrics
+_SHOWN = 5  # faults of a body, and the length in words of a place in it
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"description": "The token is missing or wrong."},
+    404: {"description": "There is no such model."},
+    408: {"description": "The body came too slowly."},
+    413: {"description": f"The body is too large, or holds more than {MAX_TEXTS} texts."},
+    503: {"description": "Too much waits, or the server is stopping; `Retry-After` says when to try again."},
+    504: {"description": "The time of the request is over."},
+}
+ROUTES = APIRouter()
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def make_app(service: Service, lifespan: Lifespan) -> FastAPI:
+    """Return the application of a service, with neither limits nor a token."""
+    app = FastAPI(
+        title="Transferline", version=INTERFACE, docs_url=None, redoc_url=None, lifespan=lifespan,
+        description="Labels of texts with calibrated probabilities.",
+    )  # fmt: skip
+    app.state.service = service
+    app.include_router(ROUTES)
+    app.include_router(PAGE_ROUTES)
+    app.add_exception_handler(RequestValidationError, _say_what_is_wrong)  # type: ignore[arg-type]
+    return app
+
+
+@ROUTES.post("/v1/predict", response_model=AnswerList | list[Score] | list[list[Score]], responses=REFUSALS)
+async def answer_question(
+    question: Question,
+    request: Request,
+    x_timeout_seconds: Annotated[
+        float | None, Header(gt=0, le=MOST_SECONDS, description="The request is worth nothing afterwards.")
+    ] = None,
+) -> Response:
+    """Return the label and its probability for each text."""
+    service = _service(request)
+    texts = [question.texts] if isinstance(question.texts, str) else question.texts
+    request.state.texts = len(texts)
+    if len(texts) > MAX_TEXTS:
+        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Send at most {MAX_TEXTS} texts a request.")
+    name, batcher = _choose(service, question.model)
+    gone = asyncio.ensure_future(_until_gone(request))
+    try:
+        probabilities, request.state.tokens = await ask(
+            batcher, texts, seconds=x_timeout_seconds or service.patience.answer, gone=gone
+        )
+    except (Overloaded, BadText, DeadlinePassed, ClientGone) as error:
+        return _refuse_texts(service, name, error)
+    finally:
+        gone.cancel()
+    predictor = batcher.predictor
+    if question.shape == "transformers":
+        content: Any = to_scores(probabilities, predictor.labels, with_all=question.all)
+    else:
+        answers = to_answers(probabilities, predictor.labels, predictor.decision, with_all=question.all)
+        content = {"model": name, "version": predictor.version, "answers": answers}
+    return _json(content, headers={"X-Model-Version": predictor.version})
+
+
+@ROUTES.get("/v1/models")
+async def list_models(request: Request) -> list[dict[str, Any]]:
+    """Return the models with their versions and labels."""
+    return [
+        {
+            "model": name,
+            "version": batcher.predictor.version,
+            "backend": batcher.predictor.backend,
+            "labels": list(batcher.predictor.labels),
+            "max_length": batcher.predictor.max_length,
+        }
+        for name, batcher in _service(request).models.items()
+    ]
+
+
+@ROUTES.get("/health/live")
+async def say_live() -> dict[str, str]:
+    """Answer as long as the server does anything: restart it otherwise."""
+    return {"status": "live"}
+
+
+@ROUTES.get("/health/ready", responses={503: {"description": "The server is stopping."}})
+async def say_ready(request: Request) -> Response:
+    """Answer 200 if requests should be sent here, 503 otherwise."""
+    if _service(request).is_ready():
+        return _json({"status": "ready"})
+    return _json({"status": "stopping"}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@ROUTES.get("/metrics", response_class=Response)
+async def show_metrics(request: Request) -> Response:
+    """Return all metrics in the text form of Prometheus."""
+    return Response(_service(request).metrics.expose(), media_type="text/plain; version=0.0.4")
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _choose(service: Service, name: str | None) -> tuple[str, Batcher]:
+    """Return the model that a request names, or the only one.
+
+    Raises:
+        HTTPException: There is no such model (404), or none is named among several (422).
+    """
+    names = listed(service.models)
+    if name is None and len(service.models) == 1:
+        return next(iter(service.models.items()))
+    if name is None:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, [_fault(("body", "model"), f"Name one of {names}.")])
+    if name not in service.models:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"No model {listed([name])}. Name one of {names}.")
+    return name, service.models[name]
+
+
+async def _until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _refuse_texts(service: Service, name: str, error: Exception) -> Response:
+    """Return the answer to a request that is not computed."""
+    if isinstance(error, BadText):
+        fault = _fault(("body", "texts", error.place), str(error))
+        return _json({"detail": [fault]}, HTTPStatus.UNPROCESSABLE_ENTITY)
+    if isinstance(error, Overloaded):
+        service.metrics.dropped.labels(name, "overload").inc()
+        seconds = math.ceil(error.seconds)
+        return _json(
+            {"detail": f"Too much waits. Try again in {seconds} s."}, HTTPStatus.SERVICE_UNAVAILABLE,
+            headers={"Retry-After": str(seconds)},
+        )  # fmt: skip
+    if isinstance(error, DeadlinePassed):
+        service.metrics.dropped.labels(name, "deadline").inc()
+        return _json(
+            {"detail": "The time of the request is over. Allow more or send less."}, HTTPStatus.GATEWAY_TIMEOUT
+        )
+    service.metrics.dropped.labels(name, "gone").inc()
+    return Response(status_code=GONE)
+
+
+async def _say_what_is_wrong(_request: Request, error: RequestValidationError) -> Response:
+    """Return the places and kinds of the first faults, but nothing of what was sent: it may be large, or no JSON."""
+    faults = [_fault(fault["loc"], fault["msg"]) for fault in error.errors()[:_SHOWN]]
+    return _json({"detail": faults}, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def _fault(place: tuple[int | str, ...], message: str) -> dict[str, Any]:
+    words = [word if isinstance(word, int) else word[:100] for word in place[:_SHOWN]]
+    return {"loc": words, "msg": message}
+
+
+def _json(content: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
+    """Return strict JSON in ASCII, which also a lone surrogate fits into."""
+    return Response(json.dumps(content, allow_nan=False), status, headers, media_type="application/json")

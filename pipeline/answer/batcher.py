@@ -1,0 +1,207 @@
+"""Batches of what waits: one queue and one thread per model, without any waiting window.
+
+A text that comes to an idle model is computed at once. While the model runs, others come, and the next batch is those.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.answer.metrics import Metrics
+from pipeline.answer.speed import Speed
+from pipeline.models.batching import plan_batches
+from pipeline.predict.predictor import Predictor
+
+# Tokens of one forward, padding included. In a processor's caches small batches are faster than large ones, and ONNX
+# Runtime computes single texts nearly as fast as many (docs/benchmarks/answer.md).
+TOKENS_OF_BATCH = {"fp32": 256, "int8": 256, "torch": 2048}
+BATCH_TEXTS = 512
+TAKEN = 4  # batches whose texts are sorted by length together: enough to pad little, soon computed
+TELLING = 0.5  # of a batch: smaller ones are slower per token than those of a full queue
+
+Probabilities = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class Overloaded(Exception):
+    """More waits than is computed in the time that a text may wait; `seconds` are those until this is over."""
+
+    def __init__(self, seconds: float) -> None:
+        """Say how long to wait."""
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Job:
+    """The texts of one request in the queue; `answered` becomes their probabilities, (N, C)."""
+
+    def __init__(self, ids: Sequence[Sequence[int]], *, deadline: float) -> None:
+        """Begin in the running event loop; `deadline` is on the monotonic clock."""
+        self.ids = ids
+        self.deadline = deadline
+        self.abandoned = False  # nobody waits for the answer any more
+        self.entered = time.monotonic()
+        self._loop = asyncio.get_running_loop()
+        self.answered: asyncio.Future[Probabilities] = self._loop.create_future()
+        self._rows: dict[int, Probabilities] = {}
+
+    def is_wanted(self) -> bool:
+        """Return whether anybody still waits for the answer."""
+        return not self.abandoned and time.monotonic() < self.deadline
+
+    def fill(self, row: int, probabilities: Probabilities) -> None:
+        """Take the probabilities of one text, (C,); the last one completes the answer."""
+        self._rows[row] = probabilities
+        if len(self._rows) == len(self.ids):
+            result = np.stack([self._rows[place] for place in range(len(self.ids))])
+            self._loop.call_soon_threadsafe(_settle, self.answered, result)
+
+    def fail(self, error: Exception) -> None:
+        """Answer with an error."""
+        self.abandoned = True
+        self._loop.call_soon_threadsafe(_settle, self.answered, error)
+
+
+QueuedText = tuple[Job, int]  # one text of a job
+
+
+def _settle(future: "asyncio.Future[Probabilities]", result: Probabilities | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+
+
+def count_prefix(lengths: Iterable[int], *, tokens: int) -> int:
+    """Return how many of the first rows have at most `tokens` tokens together; the first one always counts."""
+    total = count = 0
+    for length in lengths:
+        total += length
+        if count and total > tokens:
+            break
+        count += 1
+    return count
+
+
+class Batcher:
+    """A model with its queue and its thread."""
+
+    def __init__(self, name: str, predictor: Predictor, metrics: Metrics, *, max_wait: float) -> None:
+        """Measure the model's speed by one full batch, then start its thread.
+
+        Args:
+            name: The model's name in metrics.
+            predictor: The model, which only the thread runs from here on.
+            metrics: Where batches are counted.
+            max_wait: Seconds; while what waits takes longer, nothing more is accepted.
+        """
+        self.name, self.predictor, self.users = name, predictor, 0
+        self._metrics, self._max_wait = metrics, max_wait
+        self.blank = len(predictor.encode([""])[0])  # the special tokens alone
+        self._batch_tokens = TOKENS_OF_BATCH[predictor.backend]
+        self._speed = _measure(predictor, self._batch_tokens)
+        self._waiting: deque[QueuedText] = deque()
+        self._tokens = 0  # of all that waits or is being computed
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name=f"model {name}", daemon=True)
+        self._thread.start()
+        metrics.watch_queue(
+            name, texts=lambda: len(self._waiting), tokens=lambda: self._tokens, wait=self.estimate_wait
+        )
+
+    def estimate_wait(self) -> float:
+        """Return the seconds until a text that comes now is computed."""
+        return self._speed.estimate_seconds(self._tokens)
+
+    def require_room(self) -> None:
+        """Refuse a request of any size while too much waits.
+
+        Raises:
+            Overloaded: The expected wait is longer than it may be.
+        """
+        if (seconds := self.estimate_wait()) > self._max_wait:
+            raise Overloaded(seconds - self._max_wait)
+
+    def submit(self, job: Job) -> None:
+        """Put the texts of a request at the end of the queue.
+
+        Raises:
+            Overloaded: The expected wait is longer than it may be.
+        """
+        with self._changed:
+            self.require_room()
+            self._waiting.extend((job, row) for row in range(len(job.ids)))
+            self._tokens += sum(map(len, job.ids))
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Compute what waits, then end the thread, and wait for that."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def is_alive(self) -> bool:
+        """Return whether the thread runs."""
+        return self._thread.is_alive()
+
+    def _work(self) -> None:
+        while rows := self._take():
+            lengths = np.array([len(job.ids[row]) for job, row in rows], np.int64)
+            for batch in plan_batches(lengths, batch_tokens=self._batch_tokens, batch_size=BATCH_TEXTS, rng=None):
+                self._compute([rows[place] for place in batch])
+
+    def _take(self) -> list[QueuedText]:
+        """Return the texts that have waited longest, once there are any; none if the queue is closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            lengths = (len(job.ids[row]) for job, row in self._waiting)
+            rows = [self._waiting.popleft() for _ in range(count_prefix(lengths, tokens=TAKEN * self._batch_tokens))]
+        now = time.monotonic()
+        for job, _ in rows:
+            self._metrics.wait_seconds.labels(self.name).observe(now - job.entered)
+        return rows
+
+    def _compute(self, rows: list[QueuedText]) -> None:
+        """Answer those texts of a batch that somebody still waits for."""
+        wanted = [(job, row) for job, row in rows if job.is_wanted()]
+        outcome: Probabilities | Exception
+        try:
+            outcome = self._forward([job.ids[row] for job, row in wanted]) if wanted else np.empty((0, 0))
+        except Exception as error:  # whatever it is, it is the answer to these requests, and the thread lives
+            outcome = error
+        with self._changed:  # there is room again before anybody is told
+            self._tokens -= sum(len(job.ids[row]) for job, row in rows)
+        for place, (job, row) in enumerate(wanted):
+            if isinstance(outcome, Exception):
+                job.fail(outcome)
+            else:
+                job.fill(row, outcome[place])
+
+    def _forward(self, ids: list[Sequence[int]]) -> Probabilities:
+        start = time.monotonic()
+        probabilities = self.predictor.probabilities(ids)
+        seconds, tokens = time.monotonic() - start, sum(map(len, ids))
+        if tokens >= TELLING * self._batch_tokens:
+            self._speed.add(tokens, seconds)
+        self._metrics.forward_seconds.labels(self.name).observe(seconds)
+        self._metrics.batch_texts.labels(self.name).observe(len(ids))
+        self._metrics.batch_tokens.labels(self.name).observe(len(ids) * max(map(len, ids)))
+        return probabilities
+
+
+def _measure(predictor: Predictor, batch_tokens: int) -> Speed:
+    """Return the speed of one full batch, the second of two: the first one also allocates."""
+    (ids,) = predictor.encode(["and " * predictor.max_length])
+    batch = [ids] * max(1, batch_tokens // len(ids))
+    predictor.probabilities(batch)
+    start = time.monotonic()
+    predictor.probabilities(batch)
+    return Speed(len(ids) * len(batch), max(time.monotonic() - start, 1e-6))

@@ -1,0 +1,68 @@
+"use strict";
+// Whatever comes from the server is set as textContent: it is text, never markup.
+const byId = (name) => document.getElementById(name);
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+async function call(path, body) {
+  const headers = {"Content-Type": "application/json"};
+  if (byId("token").value) headers.Authorization = `Bearer ${byId("token").value}`;
+  const response = await fetch(path, body ? {method: "POST", headers, body: JSON.stringify(body)} : {headers});
+  if (response.status === 401) byId("token-row").hidden = false;
+  const content = await response.json();
+  if (!response.ok) throw new Error(describe(content.detail, response.status));
+  return content;
+}
+
+function describe(detail, status) {
+  if (typeof detail === "string") return detail;
+  return Array.isArray(detail) ? detail.map((fault) => fault.msg).join(" ") : `The server answered ${status}.`;
+}
+
+async function showModels() {
+  const select = byId("model");
+  const models = await call("v1/models");
+  select.replaceChildren(...models.map((each) => new Option(each.model, each.model)));
+  byId("model-row").hidden = models.length < 2;
+  byId("version").textContent = models.map((each) => `${each.model}: ${each.backend}, version ${each.version.slice(0, 12)}`).join("; ");
+}
+
+function show(content) {
+  const [answer] = content.answers;
+  const head = element("p", "label", answer.label);
+  if (answer.unsure) head.append(element("span", "unsure", " (unsure)"));
+  const rows = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]).map(([label, share]) => {
+    const row = element("div", "row", "");
+    const bar = document.createElement("meter");
+    bar.value = share;
+    bar.setAttribute("aria-label", label);
+    row.append(element("span", "", label), bar, element("span", "share", `${(100 * share).toFixed(1)}%`));
+    return row;
+  });
+  byId("answer").replaceChildren(head, ...rows);
+  byId("version").textContent = `${content.model}, version ${content.version.slice(0, 12)}`;
+}
+
+async function send(event) {
+  event.preventDefault();
+  byId("send").disabled = true;
+  try {
+    if (!byId("model").options.length) await showModels();
+    show(await call("v1/predict", {model: byId("model").value, texts: byId("text").value, all: true}));
+  } catch (error) {
+    byId("answer").replaceChildren(element("p", "error", error.message));
+  } finally {
+    byId("send").disabled = false;
+  }
+}
+
+byId("form").addEventListener("submit", send);
+byId("text").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
+});
+showModels().catch((error) => byId("answer").replaceChildren(element("p", "error", error.message)));

@@ -1,0 +1,27 @@
+"""What the tests of the server share: a bundle, a bundle that takes its time, and a process that serves the first."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.given.answering import AnswerServer, answering
+from tests.given.bundles import make_bundle
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    decision = {"abstain_below": 0.6, "favoured": None, "threshold": None}
+    return make_bundle(tmp_path_factory.mktemp("films") / "films", decision=decision)
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("slow") / "slow", task="slow", work=4)
+
+
+@pytest.fixture(scope="session")
+def served(films: Path) -> Iterator[AnswerServer]:
+    """A server that must live through whatever the tests send, and then end in order."""
+    with answering(films) as server:
+        yield server

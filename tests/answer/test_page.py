@@ -1,0 +1,62 @@
+"""The page: it loads nothing from elsewhere, takes no text for markup, and works in a browser."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from pipeline.answer.page import FILES_OF_PAGE, PAGE_FOLDER
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Links(HTMLParser):
+    """The addresses of a page, and its inline code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.inline: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the signature
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.inline += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+
+
+@pytest.mark.parametrize("path", FILES_OF_PAGE)
+def test_a_file_is_sent_under_a_strict_policy(served, path):
+    name, kind = FILES_OF_PAGE[path]
+    response = served.client.get(path)
+    assert response.content == (PAGE_FOLDER / name).read_bytes()
+    assert response.headers["Content-Type"].partition(";")[0] == kind
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(served):
+    for name in ("page.html", "docs.html"):
+        links = Links()
+        links.feed((PAGE_FOLDER / name).read_text(encoding="utf-8"))
+        assert links.inline == []
+        for address in links.addresses:
+            assert address == "data:," or served.client.get(f"/{address}").status_code == 200
+
+
+def test_no_script_makes_markup_of_text():
+    for path in PAGE_FOLDER.glob("*.js"):
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", path.read_text("utf-8"))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no browser")
+@pytest.mark.parametrize(("path", "shown"), [("/", "films: fp32, version"), ("/docs", "POST /v1/predict")])
+def test_a_browser_shows_what_the_server_says(served, tmp_path, path, shown):
+    words = [
+        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
+        "--virtual-time-budget=5000", "--dump-dom", f"{served.url}{path}",
+    ]  # fmt: skip
+    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=120)
+    assert shown in done.stdout
