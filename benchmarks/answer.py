@@ -25,7 +25,7 @@ from pipeline.predict.predictor import load_predictor
 
 BUNDLE, EXAMPLES = Path("data/export/reviews"), Path("data/examples/reviews.parquet")
 CLIENTS = (1, 8, 64)
-REQUESTS = 20_000  # of the memory's measure
+REQUESTS = 10_000  # of the memory's measure
 SECONDS = 10.0  # of each load
 ABOUT = """# The server
 
@@ -170,7 +170,8 @@ def grow(bundle: Path, texts: list[str], requests: int) -> dict[str, float]:
         load(8733, texts, 16, seconds=3600, most=requests // 10)
         early = server.memory_info().rss / 2**20
         load(8733, texts, 16, seconds=3600, most=requests - requests // 10)
-        return {"requests": requests, "MiB after a tenth": early, "MiB after all": server.memory_info().rss / 2**20}
+        late = server.memory_info().rss / 2**20
+    return {"requests": requests, "MiB after a tenth of them": early, "MiB after all": late}
 
 
 def main(bundle: Path, requests: int) -> None:
@@ -182,7 +183,7 @@ def main(bundle: Path, requests: int) -> None:
     shown = markdown_table(
         ["server", "clients", "requests/s", "p50, ms", "p99, ms", "processor ms a request"], rows, right=range(1, 6)
     )
-    lines = "".join(f"- {name}: {value:,.1f}\n" for name, value in others.items())
+    lines = "".join(f"- {name}: {round(value, 1):,}\n" for name, value in others.items())
     figures = {
         "64 clients/1": round(speeds["answer, 64"] / speeds["answer, 1"], 2),
         "64 clients, answer/one by one": round(speeds["answer, 64"] / speeds["one by one, 64"], 2),

@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -200,8 +199,7 @@ class Batcher:
 
 def _measure(predictor: Predictor, batch_tokens: int) -> Speed:
     """Return the speed of one full batch, the second of two: the first one also allocates."""
-    text = " ".join(islice(iter(lambda: "and", ""), predictor.max_length))
-    ids = predictor.encode([text])[0]
+    (ids,) = predictor.encode(["and " * predictor.max_length])
     batch = [ids] * max(1, batch_tokens // len(ids))
     predictor.probabilities(batch)
     start = time.monotonic()
