@@ -9,13 +9,15 @@ from pipeline.core.errors import EnvironmentFault, UsageError, listed
 from pipeline.publish.publication import Publication
 
 _FORBIDDEN = (401, 403)
+_REPLACED = ["onnx/*", "model*.safetensors*", "calibration.json"]  # a bundle with a file of another version is refused
 
 
 def send_to_hub(publication: Publication, staged: Path, repository: str) -> str:
     """Upload the files to OWNER/NAME, made private if it is new, and return the address of the commit.
 
     All files go in one commit: the repository has the old version or the new one. Files that are there already are not
-    sent again. The token is the one that `hf auth login` or HF_TOKEN gives.
+    sent again, and those of an older version that this one lacks are deleted. The token is the one that `hf auth login`
+    or HF_TOKEN gives.
 
     Raises:
         UsageError: The name is none of a repository, or the token is missing or may not write there.
@@ -28,6 +30,7 @@ def send_to_hub(publication: Publication, staged: Path, repository: str) -> str:
             repo_id=repository,
             folder_path=staged,
             allow_patterns=[file.path for file in publication.files],
+            delete_patterns=_REPLACED,
             commit_message=f"Publish {publication.task} {publication.version}",
             commit_description=f"From commit {publication.commit}; see provenance.json.",
         )

@@ -1,6 +1,7 @@
 """The texts to compare: those of a file that are new to the model, each once, a sample if they are many."""
 
 import heapq
+import math
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -105,11 +106,17 @@ def read_row_labels(path: Path, source: InputSource, ingest: IngestParams) -> di
 def find_class(label: str, ingest: IngestParams) -> str | None:
     """Return the class that a label of the file is, None if it is none."""
     if ingest.threshold is not None:
-        try:
-            return ingest.threshold.above if float(label) > ingest.threshold.at else ingest.threshold.otherwise
-        except ValueError:
-            return None
+        number = _read_number(label)
+        sides = (ingest.threshold.otherwise, ingest.threshold.above)
+        return sides[number > ingest.threshold.at] if math.isfinite(number) else None
     return _class_names(ingest.labels).get(label)
+
+
+def _read_number(label: str) -> float:
+    try:
+        return float(label)
+    except ValueError:
+        return math.nan
 
 
 def _class_names(labels: LabelMap) -> dict[str, str]:

@@ -85,7 +85,9 @@ class UploadHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         known = self.path.startswith("/api/models/acme/films")
-        self.answer({"id": "acme/films", "sha": "1" * 40} if known else {}, 200 if known else 404)
+        if known and "/tree/" in self.path:
+            return self.answer([{"type": "file", "oid": "0" * 40, "size": 1, "path": path} for path in self.hub.files])
+        return self.answer({"id": "acme/films", "sha": "1" * 40} if known else {}, 200 if known else 404)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
@@ -132,6 +134,8 @@ class UploadHandler(BaseHTTPRequestHandler):
         for line in lines:
             if line["key"] == "header":
                 self.hub.commits.append(line["value"]["summary"])
+            elif line["key"] == "deletedFile":
+                del self.hub.files[line["value"]["path"]]
             elif line["key"] == "lfsFile":
                 self.hub.files[line["value"]["path"]] = self.hub.stored[line["value"]["oid"]]
             else:

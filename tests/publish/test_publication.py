@@ -146,9 +146,10 @@ def test_results_that_are_not_of_the_commit_stay(tmp_path):
 def test_the_hub_gets_one_private_commit_and_no_second_one(project):
     with taking_uploads() as hub:
         env = {**LOCAL, "HF_ENDPOINT": hub.url}
+        hub.files |= {"onnx/model.int8.onnx": b"of an older version", "picture.png": b"of a person"}
         done = run(project.root, "--to", "hub:acme/films", "--send", **env)
         assert done.returncode == 0, done.stderr
-        assert set(hub.files) == GONE
+        assert set(hub.files) == {*GONE, "picture.png"}
         assert hub.files["onnx/model.onnx"] == FILES[f"data/export/{TASK}/model.onnx"].encode()
         assert (len(hub.commits), hub.private) == (1, True)
         again = run(project.root, "--to", "hub:acme/films", "--send", **env)
