@@ -33,14 +33,19 @@ def test_an_override_touches_its_task_alone_and_its_revert_trains_nothing(clone)
     before = clone.lock()
     clone.edit("params.yaml", "      epochs: 1", "      epochs: 2")
     ran, restored = clone.repro()
-    assert ran == {"params", *of("topics", "finetune", "evaluate"), "report"}
+    assert ran == {"params", *of("topics", "finetune", "calibrate", "evaluate"), "report"}
     assert not restored
     clone.edit("params.yaml", "      epochs: 2", "      epochs: 1")
     ran, restored = clone.repro()
     # DVC keeps no runs of stages with a `cache: false` output that is neither a metric nor a plot.
-    assert ran == {"params", "report"}
+    assert ran == {"params", "calibrate@topics", "report"}
     assert restored == of("topics", "finetune", "evaluate")
     assert clone.lock() == before
+
+
+def test_a_threshold_trains_nothing(clone):
+    clone.edit("params.yaml", "abstain:", "abstain: {coverage: 0.5}")
+    assert clone.repro() == ({"params", *both("calibrate", "evaluate"), "report"}, set())
 
 
 def test_a_row_added_to_one_task_runs_that_task_alone(clone):
@@ -71,7 +76,7 @@ def test_a_parameter_of_pretraining_runs_it_and_what_hangs_on_it(clone):
     clone.edit("params.yaml", "steps: 4", "steps: 5")
     assert clone.repro() == ({"params", "pretrain@own", "report"}, set())
     clone.edit("params.yaml", "topics:\n    encoder: raw/tiny", "topics:\n    encoder: encoder/own")
-    dependent = of("topics", "tokenize", "extract", "baseline", "finetune", "evaluate")
+    dependent = of("topics", "tokenize", "extract", "baseline", "finetune", "calibrate", "evaluate")
     assert clone.repro("evaluate@topics") == ({"params", *dependent}, set())
 
 

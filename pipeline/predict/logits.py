@@ -10,7 +10,7 @@ from pipeline.models.batching import plan_batches
 Ids = Sequence[Sequence[int]]
 Compute = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
-# Padded tokens of a batch at most. On a CPU its numbers then stay in the cache (docs/benchmarks/predict.md).
+# Padded tokens of a batch at most. On a CPU its numbers then stay in the cache (docs/log.md).
 CPU_BATCH_TOKENS = 512
 GPU_BATCH_TOKENS = 2**15
 

@@ -32,7 +32,7 @@ def run(params: CalibrateParams, *, tokens: In, model: In, calibration: Out) -> 
     record: Document = {
         "task": params.task,
         "labels": labels,
-        "temperature": read_json(model / "config.json")["calibration_temperature"],
+        "temperature": read_json(model / "config.json").get("calibration_temperature", 1.0),
         "decision": decision._asdict(),
         "validation": numbers,
     }

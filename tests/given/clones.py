@@ -31,7 +31,7 @@ PARTS = (
     "data/profiles.json",
     "data/corrections",
 )
-PER_TASK = ("ingest", "validate", "tokenize", "extract", "baseline", "inspect", "finetune", "evaluate")
+PER_TASK = ("ingest", "validate", "tokenize", "extract", "baseline", "inspect", "finetune", "calibrate", "evaluate")
 SAMPLE = ROOT / "data" / "sample"
 FILES = ("reviews.csv", "topics.jsonl")
 TOPICS = sorted({json.loads(line)["label"] for line in (SAMPLE / "topics.jsonl").read_text().splitlines()})

@@ -8,6 +8,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 from pipeline.core.files import sha256
 from pipeline.core.tables import describe, description, read_arrow, write_arrow, write_parquet
+from pipeline.examples.text import normalise
 from pipeline.models.batches import to_ragged
 from pipeline.models.device import choose_device
 from pipeline.models.folder import load_classifier
@@ -128,6 +129,8 @@ def test_raw_text_gets_what_the_evaluation_gives_however_long_it_is(encoder, tmp
     assert [answer["label"] for answer in answers] == [LABELS[row] for row in probabilities.argmax(axis=1)]
     assert [answer["score"] for answer in answers] == pytest.approx(probabilities.max(axis=1), abs=1e-5)
     assert classify("bad " * 700) == classify("bad " * (MAX_LENGTH - 2))  # two are special tokens
+    raw = "\ufeff\u202ea go\u200bod\x00film cafe\u0301\u2028[MASK] "
+    assert classify(raw) == classify(normalise(raw))
     assert classify.tokenizer.model_max_length == MAX_LENGTH
     stored = json.loads((tmp_path / "model" / "tokenizer.json").read_text())
     assert (stored["truncation"]["max_length"], stored["padding"]) == (MAX_LENGTH, None)
