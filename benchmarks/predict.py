@@ -232,7 +232,7 @@ def main() -> None:
 
 PAGE = f"""# Prediction compared
 
-`make bench-predict`: {TEXTS} test texts of the reviews ({ONE_AT_A_TIME} for one at a time), all-MiniLM-L6-v2 tuned, three
+`make bench-predict`: {TEXTS} test texts of the reviews ({ONE_AT_A_TIME} one at a time), all-MiniLM-L6-v2 tuned, three
 rounds; the arms take turns, each in its own process; medians. Texts per CPU second count the time of all threads:
 that is what other work on the machine changes least. The start is from the process to its first answer; ours includes
 the probe of 100 rows. Ours sorts by length under a budget of 512 tokens a batch; the others take texts as they come."""

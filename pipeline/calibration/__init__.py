@@ -1,1 +1,1 @@
-"""Decisions on class probabilities: which class is answered, and which answers are unsure."""
+"""Probabilities that can be trusted, and what to answer with them."""

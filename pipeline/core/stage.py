@@ -20,8 +20,8 @@ Out = Annotated[Path, "out"]
 
 STAGES = (
     "code", "params", "fetch", "ingest", "validate", "corpus", "pretrain", "tokenize", "extract", "baseline",
-    "inspect", "finetune", "evaluate", "rival", "start", "study", "transfer", "report",
-    "track", "export",
+    "inspect", "finetune", "calibrate", "evaluate", "rival", "start", "study", "transfer",
+    "report", "track", "export",
 )  # fmt: skip
 WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for each task, source, encoder, arm or cell
 

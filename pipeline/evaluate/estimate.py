@@ -29,3 +29,8 @@ def wilson_interval(right: int, rows: int, *, confidence: float) -> Estimate:
     centre = (share + z * z / (2 * rows)) / shrink
     reach = z * (share * (1 - share) / rows + z * z / (4 * rows * rows)) ** 0.5 / shrink
     return Estimate(share, max(0.0, centre - reach), min(1.0, centre + reach))
+
+
+def share_interval(hits: int, rows: int, *, confidence: float) -> Estimate:
+    """Return a share with its score interval; undefined of no rows."""
+    return wilson_interval(hits, rows, confidence=confidence) if rows else Estimate(None, reason="there is no such row")

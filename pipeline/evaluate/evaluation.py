@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.calibration.counts import count_answers
+from pipeline.calibration.decision import PLAIN, Decision
+from pipeline.calibration.temperature import apply_temperature
 from pipeline.core.document import Document
 from pipeline.evaluate.align import EvaluationRows
 from pipeline.evaluate.bootstrap import bootstrap, bootstrap_macro_f1, estimate_headline, percentile_interval
-from pipeline.evaluate.estimate import UNDEFINED, Estimate, wilson_interval
+from pipeline.evaluate.estimate import UNDEFINED, Estimate, share_interval, wilson_interval
 from pipeline.evaluate.mcnemar import detectable_difference, mcnemar, paired_p_value
 from pipeline.evaluate.metrics import (
     HEADLINE_METRICS,
@@ -29,18 +32,30 @@ from pipeline.settings.task import EvaluateParams
 BASELINE_NAMES = ("tfidf", "probe", "majority")
 
 _ACCURACY, _MACRO_F1 = HEADLINE_METRICS.index("accuracy"), HEADLINE_METRICS.index("macro_f1")
+_LOG_LOSS = HEADLINE_METRICS.index("log_loss")
+_PROBABILISTIC = ("log_loss", "brier", "ece")  # the metrics that a temperature changes
+_UNCALIBRATED = "uncalibrated"
 
 
 def evaluate(
-    params: EvaluateParams, labels: Sequence[str], rows: EvaluationRows, probabilities: Mapping[str, Floats]
+    params: EvaluateParams,
+    labels: Sequence[str],
+    rows: EvaluationRows,
+    probabilities: Mapping[str, Floats],
+    *,
+    temperature: float = 1.0,
+    decision: Decision = PLAIN,
 ) -> Document:
     """Return the evaluation of the model beside its baselines, ready for strict JSON.
 
-    `probabilities` maps "model" and each of `BASELINE_NAMES` to (N, C). Every interval comes from the same resamples,
-    except the accuracies of slices: those are Wilson's, as slices are small and often flawless.
+    `probabilities` maps "model" and each of `BASELINE_NAMES` to (N, C). Those of the model have a `temperature`, and
+    are compared with those without it. Every interval comes from the same resamples, except those of slices and of the
+    answers of a `decision`: those are Wilson's, as such rows are few and often flawless.
     """
-    names = ("model", *BASELINE_NAMES)
-    models = [score_predictions(rows.actual, probabilities[name], bins=params.bins) for name in names]
+    names = ("model", *BASELINE_NAMES, _UNCALIBRATED)
+    before = apply_temperature(probabilities["model"], 1 / temperature)
+    given = {**probabilities, _UNCALIBRATED: before}
+    models = [score_predictions(rows.actual, given[name], bins=params.bins) for name in names]
     draws = bootstrap(models, resamples=params.resamples, rng=np.random.default_rng(params.seed))
     values = [compute_headline(data, np.ones(len(data.actual))) for data in models]
     estimates = {
@@ -54,6 +69,8 @@ def evaluate(
         gaps = draws[:, at] - draws[:, other]
         return _compare(params, names[other], (models[at], models[other]), values[at] - values[other], gaps)
 
+    change, gaps = values[0] - values[-1], draws[:, 0] - draws[:, -1]
+    loss = percentile_interval(change[_LOG_LOSS], gaps[:, _LOG_LOSS], confidence=params.confidence)
     return {
         "task": params.task,
         "labels": list(labels),
@@ -66,7 +83,14 @@ def evaluate(
             "calibration": calibration(model, bins=params.bins),
         },
         "baselines": {name: estimates[name] for name in BASELINE_NAMES},
-        "comparisons": [compare(0, at) for at in range(1, len(names))],
+        "calibration": {
+            "temperature": temperature,
+            "before": {name: estimates[_UNCALIBRATED][name] for name in _PROBABILISTIC},
+            "after": {name: estimates["model"][name] for name in _PROBABILISTIC},
+            "log_loss": _to_difference(loss),
+        },
+        "decision": _evaluate_decision(params, labels, probabilities["model"], rows, decision),
+        "comparisons": [compare(0, names.index(name)) for name in BASELINE_NAMES],
         "probe_over_tfidf": compare(names.index("probe"), names.index("tfidf")),
         "slices": [_evaluate_slice(params, select_rows(model, part.rows), part) for part in _slices(params, rows)],
         "worst": list_surest_errors(model, rows, labels, most=params.worst),
@@ -88,6 +112,20 @@ def list_surest_errors(model: Scored, rows: EvaluationRows, labels: Sequence[str
         }
         for row in order
     ]
+
+
+def _evaluate_decision(
+    params: EvaluateParams, labels: Sequence[str], probabilities: Floats, rows: EvaluationRows, decision: Decision
+) -> Document | None:
+    """Return how the answers of a decision do; None if it is to answer the most probable class always."""
+    if decision == PLAIN:
+        return None
+    counts = count_answers(probabilities, rows.actual, labels, decision)
+    shares = {"coverage": (counts.sure, counts.rows), "accuracy_answered": (counts.right, counts.sure)}
+    if decision.favoured is not None:
+        shares |= {"precision": (counts.hits, counts.called), "recall": (counts.hits, counts.members)}
+    estimates = {name: share_interval(*pair, confidence=params.confidence)._asdict() for name, pair in shares.items()}
+    return {**decision._asdict(), **estimates}
 
 
 def _compare(

@@ -1,18 +1,19 @@
 """Text to token ids by an encoder's own tokenizer: a stream of columns in and out, no list of ids kept."""
 
-import shutil
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding, Regex, Tokenizer, normalizers
 
 from pipeline.core.document import json_text
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.files import read_json
+from pipeline.examples.text import CONTROLS
 
 # One token has at least one character and hardly any vocabulary has tokens this long, so text beyond this many
 # characters per token cannot reach the cut. Tokenising a 20 MB cell whole takes most of a minute.
@@ -44,22 +45,53 @@ def load_tokenizer(encoder: Path, *, max_length: int) -> Tokenizer:
 
 
 def save_tokenizer(encoder: Path, folder: Path, *, max_length: int) -> None:
-    """Write the encoder's tokenizer to `folder`, cutting at `max_length` tokens and splitting special tokens in texts.
+    """Write the encoder's tokenizer to `folder`, so that raw text gets the ids that training saw.
 
-    It pads nothing; whoever batches texts pads them to the longest. tokenizers and what is built on it obey the file;
+    It brings a text to the normal form of `ingest`, cuts at `max_length` tokens, splits special tokens in texts, and
+    pads nothing; whoever batches texts pads them to the longest. tokenizers and what is built on it obey the file;
     transformers cuts at `model_max_length` once it is asked to (`truncation=True`), and never otherwise.
 
     Raises:
         EnvironmentFault: There is no readable tokenizer.json.
     """
-    for name in TOKENIZER_FILES:
-        if (encoder / name).is_file():
-            shutil.copyfile(encoder / name, folder / name)
-    load_tokenizer(encoder, max_length=max_length).save(str(folder / "tokenizer.json"), pretty=False)
-    config = folder / "tokenizer_config.json"
-    settings = read_json(config) if config.is_file() else {}
-    limits = {"model_max_length": max_length, "truncation_side": "right", "split_special_tokens": True}
-    config.write_text(json_text({**settings, **limits}), encoding="utf-8")
+    tokenizer = load_tokenizer(encoder, max_length=max_length)
+    tokenizer.normalizer = _with_normal_form(tokenizer.normalizer)
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    settings = {
+        **_special_tokens(encoder, tokenizer),
+        # The classes of families build a tokenizer of their own from the vocabulary; this one takes the file as it is.
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": ["input_ids", "attention_mask"],  # what training gives the model
+        "model_max_length": max_length,
+        "truncation_side": "right",
+        "split_special_tokens": True,
+    }
+    (folder / "tokenizer_config.json").write_text(json_text(settings), encoding="utf-8")
+
+
+def _with_normal_form(own: Any) -> normalizers.Sequence:
+    """Return a normaliser that does what `normalise` does, then what the tokenizer's own one does, if it has one.
+
+    A text of white space alone stays; so do tokens that are runs of blanks, to which it is applied too.
+    """
+    return normalizers.Sequence(
+        [
+            normalizers.Replace(Regex(CONTROLS.pattern), " "),
+            normalizers.NFC(),
+            normalizers.Replace(Regex(r"\A\s+(?=\S)|(?<=\S)\s+\z"), ""),
+            *([] if own is None else [own]),
+        ]
+    )
+
+
+def _special_tokens(encoder: Path, tokenizer: Tokenizer) -> dict[str, str]:
+    """Return the special tokens by the library's names (`pad_token`); some folders name the padding's id alone."""
+    files = [encoder / name for name in ("config.json", "special_tokens_map.json", "tokenizer_config.json")]
+    config, *named = [read_json(path) if path.is_file() else {} for path in files]
+    padding = tokenizer.id_to_token(config.get("pad_token_id") or 0)
+    tokens = {"pad_token": padding, **named[0], **named[1]}
+    texts = {name: token.get("content") if isinstance(token, dict) else token for name, token in tokens.items()}
+    return {name: text for name, text in texts.items() if name.endswith("_token") and isinstance(text, str)}
 
 
 def encode(

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import pyarrow as pa
 
-from pipeline.calibration.decision import decide
+from pipeline.calibration.decision import answer_rows
 from pipeline.predict.logits import compute_in_batches, softmax
 from pipeline.predict.predictor import Predictor
 from pipeline.predict.texts import InputText
@@ -44,15 +43,13 @@ def answer_texts(predictor: Predictor, texts: Sequence[InputText], advance: Call
         advance=advance,
     )
     probabilities = softmax(logits)
-    labels, unsure = decide(probabilities, predictor.labels, predictor.decision)
-    places = {label: place for place, label in enumerate(predictor.labels)}
-    answered = probabilities[np.arange(len(texts)), [places[label] for label in labels]]
+    answers = answer_rows(probabilities, predictor.labels, predictor.decision)
     columns = [
         [text.row for text in texts],
         [text.id for text in texts],
-        labels,
-        answered.round(_DIGITS),
-        unsure,
+        [predictor.labels[place] for place in answers.classes],
+        answers.confidence.round(_DIGITS),
+        answers.unsure,
         *probabilities.round(_DIGITS).T,
     ]
     schema = answer_schema(predictor.labels, every=True)

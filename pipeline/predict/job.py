@@ -101,11 +101,12 @@ def _make_parts(
 
 def _survey(path: Path, source: InputSource) -> tuple[str, int]:
     """Return the SHA-256 of a file's bytes as unpacked, and about how many rows it has."""
-    digest, lines = hashlib.sha256(), 1
+    digest, lines, piece = hashlib.sha256(), 0, b""
     with open_file(path, max_bytes=None) as stream:
         for piece in iter(partial(stream.read, _PIECE), b""):
             digest.update(piece)
             lines += piece.count(b"\n")
+    lines += not piece.endswith(b"\n")
     if source.layout.format == "parquet":
         try:
             lines = pq.read_metadata(path).num_rows

@@ -68,8 +68,9 @@ On {plural(evaluation["rows"], "test example")} that training never saw; bracket
 ## Limits
 
 It is meant for texts like those it was trained on{_describe_language(about)}, and knows no others. It always
-answers with one of its classes, even for a text that belongs to none. A class or a slice with few test examples may be
-much worse than its numbers. Let it decide nothing about a person unchecked.
+answers with one of its classes, even for a text that belongs to none. {_describe_temperature(evaluation)}
+A class or a slice with few test examples may be much worse than its numbers. Let it decide nothing about a person
+unchecked.
 """
 
 
@@ -156,6 +157,16 @@ def _describe_training(task: Task) -> str:
 {ENDINGS[history["stopped"]]}. The weights are those of step {best["step"]:,}, the best by `{params["metric"]}` on
 {history["examples"]["validation"]:,} validation examples: loss {share(best["loss"])}, accuracy
 {share(best["accuracy"])}, macro-F1 {share(best["macro_f1"])}. Packages: {versions}."""
+
+
+def _describe_temperature(evaluation: Document) -> str:
+    calibration = evaluation["calibration"]
+    before, after = (share(read_estimate(calibration[key]["ece"]).value) for key in ("before", "after"))
+    return (
+        f"Its logits are divided by a temperature of {share(calibration['temperature'])}, fitted on validation, so its "
+        f"probabilities can be read as such for texts like these (calibration error {after}, without it {before}), and "
+        "for no others."
+    )
 
 
 def _describe_language(about: CardParams) -> str:

@@ -42,6 +42,10 @@ FILTERS = {
     "count": render.count,
     "percent": render.percent,
     "points": render.points,
+    "signed": render.signed,
+    "signed_interval": lambda estimate: (
+        "" if estimate.low is None else f"[{render.signed(estimate.low)}, {render.signed(estimate.high)}]"
+    ),
     "size_in_points": render.size_in_points,
     "p_value": render.p_value,
     "plural": render.plural,
@@ -108,6 +112,7 @@ def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
         advise=advice.advise,
         choose_model=advice.choose_model,
         describe_checks=verdict.describe_checks,
+        describe_decision=verdict.describe_decision,
         describe_suspects=verdict.describe_suspects,
         describe_reasons=verdict.describe_reasons,
         failed_checks=verdict.failed_checks,

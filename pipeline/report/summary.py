@@ -27,6 +27,7 @@ from pipeline.report.verdict import (
     describe_accuracy,
     describe_checks,
     describe_confidence,
+    describe_decision,
     describe_suspects,
     describe_worth,
     failed_checks,
@@ -112,6 +113,7 @@ def _format_share(estimate: Estimate) -> str:
 
 def _task_section(task: Task, study: Document | None) -> str:
     evaluation, best, device = task.evaluation, task.history["best"], task.history["device"]
+    decision = evaluation["decision"]
     machine = f"{device['device']}, {device['precision']}"
     rows = [
         (
@@ -129,6 +131,7 @@ def _task_section(task: Task, study: Document | None) -> str:
             "".join(f"- {advice.subject}: {advice.text}\n" for advice in advise(task, study, quote=escape_markdown)),
             markdown_table(("Class", "Precision", "Recall", "F1", "Test rows"), rows, right=range(1, 5)),
             _describe_detectable_drop(evaluation),
+            *([f"{describe_decision(decision, quote=escape_markdown)}\n"] if decision else []),
             f"Macro-F1 {_format_share(read_estimate(evaluation['model']['macro_f1']))}. "
             f"Best step {count(best['step'])} of {count(task.history['steps'])}, "
             f"{escape_markdown(machine)}. "

@@ -117,6 +117,29 @@ def describe_worth(evaluation: Document, *, quote: Quote = str) -> str:
     return f"{WORTH_CLAUSES[gain.outcome]}: {_compare(gain, 'a linear probe on the frozen encoder', quote)}."
 
 
+def describe_decision(decision: Document, *, quote: Quote = str) -> str:
+    """Return the rules of a decision with how their answers do on test; `quote` makes the name of a class safe."""
+    sentences = []
+    if decision["favoured"] is not None:
+        precision, recall = (_describe_share(decision[key]) for key in ("precision", "recall"))
+        sentences.append(
+            f"{quote(decision['favoured'])} is answered from a probability of {share(decision['threshold'])} on: "
+            f"precision {precision}, recall {recall}."
+        )
+    if decision["abstain_below"] is not None:
+        coverage, accuracy = (_describe_share(decision[key]) for key in ("coverage", "accuracy_answered"))
+        sentences.append(
+            f"An answer below a probability of {share(decision['abstain_below'])} is unsure: the share of sure ones is "
+            f"{coverage}, their accuracy {accuracy}."
+        )
+    return " ".join(sentences)
+
+
+def _describe_share(raw: Document) -> str:
+    estimate = read_estimate(raw)
+    return share_and_interval(estimate.value, estimate.low, estimate.high)
+
+
 def _compare(gain: Gain, name: str, quote: Quote) -> str:
     value = gain.difference.value
     if gain.outcome == UNMEASURED or value is None:

@@ -1,13 +1,65 @@
-"""The sections of production: `watch`, and `export`, which only its profile brings along."""
+"""The sections of production: `calibrate`, what is answered, `watch`, and `export`, which only its profile brings."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core.document import Document, Strict
-from pipeline.settings.fields import Count, Name, Seed, Share
-from pipeline.settings.problems import Problems
+from pipeline.settings.fields import Count, Name, Seed, Share, Text
+from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import check_section, refuse_derived, require_map
+
+_Goal = Annotated[float, Field(gt=0, le=1)]
+
+
+class Abstain(Strict):
+    """What is wanted of the answers that are sure: their accuracy, or their share of all rows."""
+
+    accuracy: _Goal | None = None
+    coverage: _Goal | None = None
+
+    @model_validator(mode="after")
+    def _check_goal(self) -> Self:
+        if (self.accuracy is None) == (self.coverage is None):
+            raise ValueError("give either `accuracy` or `coverage`")
+        return self
+
+
+class Favoured(Strict):
+    """A class that matters, and the precision or the recall that is wanted of it."""
+
+    label: Annotated[Text, Field(alias="class")]
+    precision: _Goal | None = None
+    recall: _Goal | None = None
+
+    @model_validator(mode="after")
+    def _check_goal(self) -> Self:
+        if (self.precision is None) == (self.recall is None):
+            raise ValueError("give either `precision` or `recall`")
+        return self
+
+
+class CalibrateParams(Strict):
+    """What is answered from the probabilities of a task; None: always the most probable class."""
+
+    task: Name
+    abstain: Abstain | None
+    favoured: Favoured | None
+
+
+def check_favoured(ingest: Document, calibrate: Document, problems: Problems) -> None:
+    """Add an error for a favoured class that the task does not have."""
+    favoured, labels = calibrate.get("favoured"), ingest.get("labels")
+    if not favoured or not ingest:
+        return
+    names = labels.values() if isinstance(labels, dict) else labels or _sides(ingest["threshold"])
+    classes = tuple(dict.fromkeys(names))
+    if favoured["class"] not in classes:
+        problems.add("class", describe_unknown(favoured["class"], classes, kind="class"))
+
+
+def _sides(threshold: Document) -> tuple[str, str]:
+    return threshold["otherwise"], threshold["above"]
 
 
 class ExportParams(Strict):

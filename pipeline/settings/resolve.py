@@ -9,7 +9,7 @@ from pipeline.settings.corrections import Correction
 from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.problems import Problems, describe_unknown
-from pipeline.settings.production import resolve_export
+from pipeline.settings.production import check_favoured, resolve_export
 from pipeline.settings.section import (
     check_encoder,
     check_keys,
@@ -91,6 +91,8 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
     for task in tasks:
         slices = problems.within(f"tasks.{task}.evaluate.slices")
         _check_slices(resolved["ingest"][task], resolved["evaluate"][task], slices)
+        favoured = problems.within(f"tasks.{task}.calibrate.favoured")
+        check_favoured(resolved["ingest"][task], resolved["calibrate"][task], favoured)
     if problems.errors:
         raise UsageError(f"params.yaml has {len(problems.errors)} error(s):\n{problems.listing(lines)}")
     return resolved

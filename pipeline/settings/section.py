@@ -41,7 +41,7 @@ def check_section(model: type[Strict], values: Document, problems: Problems) -> 
     except TypeError as error:
         problems.add("", f"{error}; use text, numbers, booleans, lists and maps")
         return {}
-    return params.model_dump(mode="json")
+    return params.model_dump(mode="json", by_alias=True)
 
 
 def _describe(item: Document, model: type[Strict]) -> str:
@@ -63,7 +63,7 @@ def _allowed(model: type[Strict], path: Sequence[str | int]) -> tuple[str, ...]:
         if not inner:
             return ()
         model = inner[0]
-    return tuple(model.model_fields)
+    return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
 def require_map(raw: Document, key: str, problems: Problems) -> Document:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import Count, Name, Positive, Seed, Share, Text
 from pipeline.settings.ingest import IngestParams
-from pipeline.settings.production import WatchParams
+from pipeline.settings.production import CalibrateParams, WatchParams
 
 
 class Profile(Strict):
@@ -226,6 +226,7 @@ PER_TASK: dict[str, type[Strict]] = {
     "baseline": BaselineParams,
     "inspect": InspectParams,
     "finetune": FinetuneParams,
+    "calibrate": CalibrateParams,
     "evaluate": EvaluateParams,
     "gates": Gates,
     "watch": WatchParams,

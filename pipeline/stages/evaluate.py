@@ -1,6 +1,7 @@
-"""evaluate: examples, tokens, model, features, baselines -> metrics, evaluation, predictions, projection, confusion."""
+"""evaluate: examples, tokens, model, decision, features, baselines -> metrics, predictions, all that the page shows."""
 
-from pipeline.core.files import publish, write_json
+from pipeline.calibration.decision import Decision
+from pipeline.core.files import publish, read_json, write_json
 from pipeline.core.stage import In, Out
 from pipeline.core.tables import labels_of, read_arrow, read_parquet, write_parquet
 from pipeline.evaluate.align import align, require_classes, select_test_rows, to_matrix
@@ -22,6 +23,7 @@ def run(
     examples: In,
     tokens: In,
     model: In,
+    calibration: In,
     features: In,
     baselines: In,
     metrics: Out,
@@ -41,7 +43,9 @@ def run(
     with shorten_last_layer(classifier):
         probabilities = predict_probabilities(classifier, texts, choose_device("fp32"))
     beside = {name: to_matrix(others[name], classes=len(labels), what=f"baseline {name}") for name in BASELINE_NAMES}
-    document = evaluate(params, labels, rows, {"model": probabilities, **beside})
+    kept = read_json(calibration)
+    given = {"temperature": kept["temperature"], "decision": Decision(**kept["decision"])}
+    document = evaluate(params, labels, rows, {"model": probabilities, **beside}, **given)
     projected = project_examples(params, table, read_arrow(features), rows, probabilities)
     answers = tabulate_predictions(rows, probabilities, like=table)
     write_json(metrics, flatten_metrics(document))

@@ -9,14 +9,11 @@ from pipeline.models.folder import load_classifier
 from pipeline.settings.production import ExportParams
 
 
-def run(
-    params: ExportParams, *, tokens: In, model: In, calibration: In | None = None, bundle: Out, exported: Out
-) -> None:
+def run(params: ExportParams, *, tokens: In, model: In, calibration: In, bundle: Out, exported: Out) -> None:
     """Export the model to ONNX, compare it with the trained one on validation, and ship int8 if it is as good."""
     table = read_arrow(tokens)
     labels = labels_of(table)
     classifier = load_classifier(model, labels)
-    decision = None if calibration is None else read_json(calibration)["decision"]
     with publish(bundle) as partial:
         manifest = write_bundle(
             partial,
@@ -26,7 +23,7 @@ def run(
             params,
             labels=labels,
             max_length=max_length_of(table),
-            decision=decision,
+            decision=read_json(calibration)["decision"],
         )
         sizes = {path.name: path.stat().st_size for path in sorted(partial.iterdir())}
     kept = ("task", "version", "default", "backends", "parity", "versions")

@@ -5,12 +5,12 @@ from importlib.metadata import version
 
 import pyarrow.compute as pc
 
-from pipeline.core.document import Document
 from pipeline.core.files import remove, write_json
 from pipeline.core.stage import In, Out
 from pipeline.core.tables import labels_of, max_length_of, read_arrow
 from pipeline.finetune.classification import rows_of
 from pipeline.finetune.fit import prepare_training
+from pipeline.finetune.head import calibrate_head, describe_scores
 from pipeline.models.folder import build_classifier, save_classifier
 from pipeline.models.processes import join_ranks
 from pipeline.settings.task import FinetuneParams
@@ -22,7 +22,7 @@ PACKAGES = ("torch", "transformers", "tokenizers")  # whose versions the history
 
 
 def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validation: Out, history: Out) -> None:
-    """Fine-tune the encoder on the train split; select the best weights on the validation split.
+    """Fine-tune the encoder on the train split; select the best weights and a temperature on the validation split.
 
     Under torchrun each process computes its share of every batch, and the first one publishes.
     """
@@ -34,11 +34,11 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validati
         classifier = build_classifier(encoder, labels, dropout=params.dropout, seed=params.seed)
         choose = partial(restore_choice, path=checkpoints / "choice.json", identity=identity, ranks=ranks)
         with prepare_training(classifier, train, held_out, params, choose=choose, ranks=ranks) as (training, choice):
-            key = checkpoint_key(identity, choice, processes=ranks.size)
-            trained = run_to_end(training, checkpoints, key=key)
+            trained = run_to_end(training, checkpoints, key=checkpoint_key(identity, choice, processes=ranks.size))
             if not ranks.first:
                 return
-    record: Document = {
+    calibrated = calibrate_head(classifier, held_out.tokens, held_out.labels)
+    record = {
         "task": params.task,
         "labels": labels,
         "encoder": f"{encoder.parent.name}/{encoder.name}",  # as in params.yaml: its folder below data/
@@ -48,13 +48,13 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validati
         "truncated": pc.sum(table["truncated"]).as_py(),
         "steps": trained.steps,
         "best": trained.best._asdict(),
+        "calibration": calibrated._asdict(),
         "stopped": trained.stopped,
         "evaluations": [scores._asdict() for scores in trained.evaluations],
         "params": params.model_dump(),
         "versions": {package: version(package) for package in PACKAGES},
     }
-    best = trained.best
-    write_json(validation, {"accuracy": best.accuracy, "macro_f1": best.macro_f1, "loss": best.loss, "step": best.step})
+    write_json(validation, describe_scores(trained.best, calibrated))
     write_json(history, record)
-    save_classifier(classifier, encoder, model, max_length=record["max_length"])
+    save_classifier(classifier, encoder, model, max_length=max_length_of(table))
     remove(checkpoints)

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, log_loss
 from statsmodels.stats.contingency_tables import mcnemar
 
+from pipeline.calibration.decision import Decision
+from pipeline.calibration.temperature import apply_temperature
 from pipeline.core.document import json_text
 from pipeline.evaluate.align import EvaluationRows
 from pipeline.evaluate.estimate import NO_SPREAD, UNDEFINED, wilson_interval
@@ -190,3 +192,53 @@ def test_one_class_leaves_nulls_with_reasons() -> None:
     assert flat["accuracy_low"] == pytest.approx(wilson_interval(10, 10, confidence=PARAMS.confidence).low, abs=1e-6)
     assert all(value is None or isinstance(value, float | int) for value in flat.values())
     json_text(found), json_text(flat)
+
+
+def test_the_temperature_is_compared_with_none(document: dict[str, Any]) -> None:
+    rows, probabilities = toy()
+    cooled = evaluate(PARAMS, LABELS, rows, probabilities, temperature=2.0)
+    before = apply_temperature(probabilities["model"], 0.5)
+    calibration = cooled["calibration"]
+    assert {key: value for key, value in cooled.items() if key != "calibration"} == {
+        key: value for key, value in document.items() if key != "calibration"
+    }
+    for name in ("log_loss", "brier", "ece"):
+        assert calibration["after"][name] == cooled["model"][name]
+        assert calibration["before"][name] != cooled["model"][name]
+    assert calibration["before"]["log_loss"]["value"] == pytest.approx(log_loss(rows.actual, before))
+    change = calibration["after"]["log_loss"]["value"] - calibration["before"]["log_loss"]["value"]
+    assert calibration["log_loss"]["difference"] == pytest.approx(change)
+    assert calibration["log_loss"]["low"] < change < calibration["log_loss"]["high"]
+
+
+def test_no_temperature_changes_nothing(document: dict[str, Any]) -> None:
+    calibration = document["calibration"]
+    assert calibration["temperature"] == 1
+    assert calibration["before"] == calibration["after"]
+    assert calibration["log_loss"] == {"difference": 0, "low": None, "high": None, "reason": NO_SPREAD}
+
+
+def test_the_answers_of_a_decision_are_counted(document: dict[str, Any]) -> None:
+    rows, probabilities = toy()
+    assert document["decision"] is None
+    found = evaluate(PARAMS, LABELS, rows, probabilities, decision=Decision(0.8, "spam", 0.4))["decision"]
+    called = probabilities["model"][:, 1] >= 0.4
+    confidence = np.where(called, probabilities["model"][:, 1], probabilities["model"][:, 0])
+    sure, right = confidence >= 0.8, called == (rows.actual == 1)
+    wanted = {
+        "coverage": (sure.sum(), SIZE),
+        "accuracy_answered": ((sure & right).sum(), sure.sum()),
+        "precision": ((called & right).sum(), called.sum()),
+        "recall": ((called & right).sum(), rows.actual.sum()),
+    }
+    for name, (hits, count) in wanted.items():
+        assert found[name] == wilson_interval(int(hits), int(count), confidence=0.95)._asdict()
+    assert (found["abstain_below"], found["favoured"], found["threshold"]) == (0.8, "spam", 0.4)
+
+
+def test_a_decision_that_is_never_sure_has_no_accuracy() -> None:
+    found = evaluate(PARAMS, LABELS, *toy(), decision=Decision(1.1, None, None))["decision"]
+    assert found["coverage"]["value"] == 0
+    assert found["accuracy_answered"]["value"] is None
+    assert found["accuracy_answered"]["reason"]
+    assert "precision" not in found

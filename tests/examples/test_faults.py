@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.core.errors import DataError
-from pipeline.examples.faults import Faults, RowErrors, RowFault
+from pipeline.examples.faults import Faults, RowErrors, RowFault, overhear_faults
 
 
 def test_a_fault_names_place_count_five_lines_and_distinct_values() -> None:
@@ -49,3 +49,16 @@ def test_faults_of_rows_are_gathered_and_others_are_not() -> None:
     assert str(caught.value).splitlines()[1:] == ["  first", "  second", "  third"]
     Faults().check()
     assert str(RowErrors("alone")) == "alone"
+
+
+def test_faults_are_overheard_one_by_one_in_the_block_alone():
+    heard = []
+    fault = RowFault("f", "with a blank", column="c")
+    fault.add(1, "a")
+    with overhear_faults(lambda line, reason: heard.append((line, reason))):
+        fault.add(2, "b")
+        fault.add(3)
+        RowFault("f", "perhaps", certain=False).add(4)
+    fault.add(5)
+    assert heard == [(2, "column 'c': with a blank: 'b'"), (3, "column 'c': with a blank")]
+    assert fault.count == 4

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import DataError
 from pipeline.examples.lines import LineCap, decode_lines, number_lines, read_pattern, read_text
 from pipeline.examples.records import RawRow
+from pipeline.examples.text import SURROGATES
 from tests.given.ingesting import small_blocks, split_lines
 
 PATTERN = r"(?P<label>[A-Z]+):(?P<fine>\w+)? (?P<text>.*)"
@@ -156,3 +157,10 @@ def test_what_is_not_text_is_refused_with_its_place(content: bytes, encoding: st
         decode(content, encoding)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_undecodable_bytes_become_lone_surrogates_if_asked():
+    stream = io.BytesIO(b"good\nb\xff\xfed\nend\n")
+    lines = [*decode_lines(stream, file="f", encoding="utf-8", strict=False)]
+    assert [bool(SURROGATES.search(line)) for line in lines] == [False, True, False]
+    assert lines[::2] == ["good\n", "end\n"]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from filelock import FileLock
 
+from pipeline.core.files import write_json
 from pipeline.core.tables import description, write_arrow
 from pipeline.models.folder import build_classifier, save_classifier
 from pipeline.models.tokenizer import load_tokenizer
@@ -20,17 +21,25 @@ TEXTS = [" ".join(WORDS[(start * step) % len(WORDS)] for step in range(1, 2 + st
 
 
 class Exported(NamedTuple):
-    """The paths of a model and its bundle, and of the tokens and the numbers of the export."""
+    """The paths of a model and its bundle, of the tokens, the decision and the numbers of the export."""
 
     tokens: Path
     model: Path
+    calibration: Path
     bundle: Path
     exported: Path
 
 
+def paths_in(folder: Path) -> Exported:
+    """Return the paths of a folder."""
+    return Exported(
+        folder / "t.arrow", folder / "model" / "t", folder / "t.json", folder / "export" / "t", folder / "exported.json"
+    )
+
+
 def make_model(folder: Path) -> Exported:
     """Write a classifier with a random head, and the tokens of a validation split."""
-    paths = Exported(folder / "t.arrow", folder / "model" / "t", folder / "export" / "t", folder / "exported.json")
+    paths = paths_in(folder)
     encoder = make_encoder(folder / "encoder")
     classifier = build_classifier(encoder, LABELS, dropout=0.0, seed=0)
     classifier.classifier.weight.data *= 20  # so that the classes differ
@@ -45,19 +54,13 @@ def make_model(folder: Path) -> Exported:
     }
     table = pa.table(columns).replace_schema_metadata({**description("t", LABELS), "max_length": str(MAX_LENGTH)})
     write_arrow(paths.tokens, table.schema, table.to_batches())
+    write_json(paths.calibration, {"task": "t", "decision": None})
     return paths
 
 
-def export_model(paths: Exported, params: ExportParams = PARAMS, calibration: Path | None = None) -> None:
+def export_model(paths: Exported, params: ExportParams = PARAMS) -> None:
     """Run the stage."""
-    export.run(
-        params,
-        tokens=paths.tokens,
-        model=paths.model,
-        calibration=calibration,
-        bundle=paths.bundle,
-        exported=paths.exported,
-    )
+    export.run(params, **paths._asdict())
 
 
 def prepare_export(shared: Path) -> Exported:
@@ -67,4 +70,4 @@ def prepare_export(shared: Path) -> Exported:
         if not (folder / "exported.json").is_file():
             folder.mkdir()
             export_model(make_model(folder))
-    return Exported(folder / "t.arrow", folder / "model" / "t", folder / "export" / "t", folder / "exported.json")
+    return paths_in(folder)

@@ -1,11 +1,17 @@
+import shutil
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer
 
 from pipeline.core.errors import EnvironmentFault
-from pipeline.models.tokenizer import CHARS_PER_TOKEN, encode, load_tokenizer
+from pipeline.core.files import read_json, write_json
+from pipeline.examples.text import CONTROLS, normalise
+from pipeline.models.tokenizer import CHARS_PER_TOKEN, encode, load_tokenizer, save_tokenizer
 
 CLS, SEP = 2, 3
 
@@ -51,3 +57,135 @@ def test_a_missing_or_damaged_tokenizer_is_named(tmp_path, content):
         (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(EnvironmentFault, match=r"tokenizer\.json: not a tokenizer.*[Ff]etch"):
         load_tokenizer(tmp_path, max_length=8)
+
+
+def make_bytes_encoder(folder: Path) -> Path:
+    """Write a tokenizer over bytes as ModernBERT's: a leading blank is part of a token, runs of blanks are tokens."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {
+        token: at for at, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", "<mask>", *alphabet, "Ġa", "ab"])
+    }
+    tokenizer = Tokenizer(models.BPE(vocabulary, [("Ġ", "a"), ("a", "b")]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<pad>", "<s>", "</s>", "<unk>", "<mask>"])
+    tokenizer.add_tokens(["  ", "    "])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write_json(folder / "config.json", {"model_type": "roberta", "pad_token_id": 0})
+    return folder
+
+
+def make_pieces_encoder(folder: Path) -> Path:
+    """Write a tokenizer as sentencepiece's: blanks are marks, and one is put before the text."""
+    letters = "▁abcdeé😀"
+    pieces = [("<pad>", 0.0), ("<unk>", 0.0), ("</s>", 0.0), ("▁a", -1.0), *((letter, -3.0) for letter in letters)]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=1))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 2)])
+    tokenizer.add_special_tokens(["<pad>", "<unk>", "</s>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", "pad_token": "<pad>"})
+    return folder
+
+
+def make_stock_class_encoder(folder: Path, encoder: Path) -> Path:
+    """Write the words' tokenizer under the class of its family, which builds its normaliser itself."""
+    shutil.copyfile(encoder / "tokenizer.json", folder / "tokenizer.json")
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "add_bos_token": True})
+    write_json(folder / "special_tokens_map.json", {"mask_token": {"content": "[MASK]", "lstrip": True}})
+    return folder
+
+
+KINDS = ("words", "words under the stock class", "bytes", "pieces")
+
+
+@pytest.fixture(scope="module")
+def saved(encoder, tmp_path_factory):
+    """Return of each kind of tokenizer: as training loads it, as saved, as the stock library opens what is saved."""
+    folders = {kind: tmp_path_factory.mktemp("encoder") for kind in KINDS}
+    makers = (
+        lambda _: encoder,
+        lambda folder: make_stock_class_encoder(folder, encoder),
+        make_bytes_encoder,
+        make_pieces_encoder,
+    )
+    tokenizers = {}
+    for kind, make in zip(KINDS, makers, strict=True):
+        source, folder = make(folders[kind]), tmp_path_factory.mktemp("saved")
+        save_tokenizer(source, folder, max_length=12)
+        trained, plain = (load_tokenizer(path, max_length=12) for path in (source, folder))
+        tokenizers[kind] = trained, plain, AutoTokenizer.from_pretrained(folder)
+    return tokenizers
+
+
+def require_the_ids_of_training(saved, text):
+    for kind, (trained, plain, stock) in saved.items():
+        ids = trained.encode(normalise(text)).ids
+        assert plain.encode(text).ids == ids, kind
+        assert plain.encode(normalise(text)).ids == ids, kind
+        assert stock(text, truncation=True)["input_ids"] == ids, kind
+
+
+# Letters, what `normalise` touches, and what it must not: beyond these planes Python and Rust may know another Unicode.
+ODD = "\u2028\u2029\u00a0\u3000\u200c\u200d\u0301\u0327\u0345e\u0301\u212b\u1e9b\U0001f469 \t\n[]<>/▁Ġ😀"
+RAW = st.text(
+    st.one_of(
+        st.sampled_from("ab e" + ODD),
+        st.sampled_from([chr(at) for at in range(0x10000) if CONTROLS.match(chr(at))]),
+        st.characters(max_codepoint=0xFFFF, exclude_categories=("Cs", "Cn")),
+    ),
+    max_size=40,
+)
+
+
+@given(RAW.filter(normalise))
+def test_raw_text_gets_the_ids_of_training(saved, text):
+    require_the_ids_of_training(saved, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff a good film",
+        "\u202ea good\u202c film\u200b",
+        "a\x00good\x1ffilm\x85",
+        "cafe\u0301 e\u0327\u0301 \u1100\u1161",
+        "\u0301a",
+        "[MASK] [SEP] <mask> </s> <pad>",
+        "👩\u200d👩\u200d👧 می\u200cخواهم",
+        "a  b    c",
+        "a b " * 5_000,
+        " " * 100_000 + "a" + " " * 100_000 + "b",
+    ],
+)
+def test_hostile_text_gets_the_ids_of_training(saved, text):
+    require_the_ids_of_training(saved, text)
+
+
+def test_every_character_is_brought_to_the_normal_form(saved):
+    _, plain, _ = saved["bytes"]
+    for at in (*range(0xD800), *range(0xE000, 0x30000)):
+        for text in (f"{chr(at)}b", f"b{chr(at)}b", f"b{chr(at)}"):
+            assert plain.normalizer.normalize_str(text) == normalise(text), hex(at)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_stock_library_pads_as_the_model_does(saved, kind):
+    trained, _, stock = saved[kind]
+    padded = stock(["a", "a b a b"], padding=True)
+    assert set(padded) == {"input_ids", "attention_mask"}
+    assert padded["input_ids"][0][-1] == trained.token_to_id(stock.pad_token) == 0
+    assert len({len(row) for row in padded["input_ids"]}) == 1
+
+
+def test_a_saved_tokenizer_is_two_files(encoder, tmp_path):
+    source = make_stock_class_encoder(tmp_path, encoder)
+    (tmp_path / "out").mkdir()
+    save_tokenizer(source, tmp_path / "out", max_length=9)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tokenizer.json", "tokenizer_config.json"}
+    settings = read_json(tmp_path / "out" / "tokenizer_config.json")
+    assert settings["mask_token"] == "[MASK]"
+    assert "add_bos_token" not in settings

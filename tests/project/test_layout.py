@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.errors import DataError, UsageError
 from pipeline.examples.lines import LineCap
-from pipeline.examples.read import Limits
+from pipeline.examples.read import Layout, Limits
 from pipeline.project.layout import guess_layout, read_columns, read_schema
 
 LIMITS = Limits(10**6, LineCap(10**5, "max_cell_bytes"), 10**4)
@@ -29,7 +29,7 @@ def test_a_table_with_quotes(tmp_path, delimiter, encoding):
     csv.writer(stream, delimiter=delimiter).writerows([["text", "label"], *ROWS])
     path = write(tmp_path / "x.dat", stream.getvalue(), encoding)
     layout = guess_layout(path, LIMITS)
-    assert layout == ("delimited", encoding.removesuffix("-sig"), delimiter, '"', None)
+    assert layout == Layout("delimited", encoding.removesuffix("-sig"), delimiter, '"')
     names, rows = read_columns(path, layout, LIMITS)
     assert names == ["text", "label"]
     assert [list(row) for row in rows] == ROWS

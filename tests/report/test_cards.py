@@ -71,6 +71,8 @@ def test_a_card_holds_results_training_and_parameters() -> None:
     assert slices == ["1-5", "41&#43;", "6-10"]
     assert "the best by `macro_f1` on 1,091 validation examples: loss 0.345, accuracy 0.857" in words(card)
     assert "torch 2.0, transformers 5.0" in card
+    assert "a temperature of 0.750" in words(card)
+    assert "(calibration error 0.021, without it 0.048)" in words(card)
     assert (
         "| parameter | value |\n| --- | --- |\n| `metric` | `macro_f1` |\n| `lora` | `None` |\n| `seed` | `0` |" in card
     )

@@ -18,7 +18,7 @@ from pipeline.evaluate.evaluation import BASELINE_NAMES
 from pipeline.evaluate.metrics import HEADLINE_METRICS
 from pipeline.report.page import SECTIONS, page_html
 from pipeline.report.verdict import BASELINE_TITLES, Task
-from tests.given.reporting import TEMPLATE_TEXTS, make_task, pretraining, three_tasks, unmeasured
+from tests.given.reporting import TEMPLATE_TEXTS, decision, make_task, pretraining, three_tasks, unmeasured
 from tests.given.studies import make_study
 
 HOSTILE = (
@@ -78,6 +78,7 @@ def hostile(words: tuple[str, str, str]) -> Task:
             "nearest": [{"text": words[2], "label": words[1], "similarity": 0.5}],
         }
     ]
+    task.evaluation["decision"] = decision(words[0])
     task.evaluation["model"]["ece"] = {"value": None, "low": None, "high": None, "reason": words[2]}
     return task
 
@@ -154,7 +155,7 @@ def test_every_link_leads_to_a_part_of_the_page_and_has_its_own_name(page: str) 
 
 def test_regions_have_names_of_their_own(page: str) -> None:
     names = re.findall(r'<(?:div|pre)[^>]* role="region"[^>]* aria-label="([^"]+)"', page)
-    assert len(names) == len(set(names)) == 1 + 3 * 5
+    assert len(names) == len(set(names)) == 1 + 3 * 6
 
 
 def test_the_study_and_the_encoders_come_last_and_only_if_they_ran(page: str) -> None:
@@ -229,6 +230,19 @@ def test_the_page_reports_the_results(page: str) -> None:
     assert f"source/spam.tsv sha256 {hashlib.sha256(b'spam').hexdigest()}" in words
 
 
+def test_the_page_shows_what_calibration_and_a_decision_do_on_test(page: str) -> None:
+    words = text_of(page)
+    assert "Log loss 0.346 [0.326, 0.366] 0.331 [0.311, 0.351] Brier score" in words
+    assert "divided by 0.750" in words
+    assert "−0.015 [−0.019, −0.011]" in words
+    assert "is answered from" not in words
+    task = make_task()
+    task.evaluation["decision"] = decision("positive")
+    words = text_of(page_html(TEMPLATE_TEXTS, "T", [task], worst=1))
+    assert "positive is answered from a probability of 0.234 on: precision 0.891 [0.871, 0.911], recall 0.972" in words
+    assert "below a probability of 0.612 is unsure: the share of sure ones is 0.913 [0.893, 0.933], their" in words
+
+
 def test_numbers_are_red_or_green_only_if_they_are_proven(page: str) -> None:
     overview = page.partition('id="task-reviews"')[0]
     assert re.findall(r'<span class="(good|bad|plain)">([+−][0-9.]+)<', overview) == [
@@ -295,6 +309,8 @@ def test_missing_numbers_are_shown_as_missing(reason: str | None) -> None:
     lambda evaluation: evaluation["comparisons"][2].pop("mcnemar"),
     lambda evaluation: evaluation["comparisons"][2]["mcnemar"].pop("p_value"),
     lambda evaluation: evaluation.pop("probe_over_tfidf"),
+    lambda evaluation: evaluation.pop("calibration"),
+    lambda evaluation: evaluation.pop("decision"),
     lambda evaluation: evaluation["worst"][0].pop("line"),
 ])  # fmt: skip
 def test_what_evaluate_always_writes_is_not_made_up(break_document: Callable[[Document], object]) -> None:

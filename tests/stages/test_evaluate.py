@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, confusion_matrix
+from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 from transformers import BertConfig, BertForSequenceClassification
 
 from pipeline.core.errors import DataError
-from pipeline.core.files import read_json, sha256
+from pipeline.core.files import read_json, sha256, write_json
 from pipeline.core.tables import describe, labels_of, read_parquet, write_arrow, write_parquet
 from pipeline.settings.task import EvaluateParams
 from pipeline.stages.evaluate import run
@@ -22,6 +22,7 @@ PARAMS = EvaluateParams(
     points=15, queries=4, neighbours=2, seed=0,
 )  # fmt: skip
 ROWS = 60
+TEMPERATURE = 1.5
 TEST = [row for row in range(ROWS) if row % 3 == 2]
 
 
@@ -79,7 +80,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def measured(folder: Path, model: Path, **changed: Any) -> dict[str, Path]:
+PLAIN = {"abstain_below": None, "favoured": None, "threshold": None}
+
+
+def measured(folder: Path, model: Path, *, decision: dict[str, Any] = PLAIN, **changed: Any) -> dict[str, Path]:
     folder.mkdir(exist_ok=True)
     made = tables() | changed
     inputs = {name: folder / name for name in made}
@@ -88,8 +92,9 @@ def measured(folder: Path, model: Path, **changed: Any) -> dict[str, Path]:
             write_arrow(inputs[name], table.schema, table.to_batches(max_chunksize=7))
         else:
             write_parquet(inputs[name], table)
+    write_json(folder / "calibration", {"temperature": TEMPERATURE, "decision": decision})
     outputs = {name: folder / name for name in OUTPUTS}
-    run(PARAMS, model=model, **inputs, **outputs)
+    run(PARAMS, model=model, calibration=folder / "calibration", **inputs, **outputs)
     return outputs
 
 
@@ -129,6 +134,25 @@ def test_the_files_tell_the_same(outputs: dict[str, Path]) -> None:
     written = [label.replace("=", "'=") for label in LABELS]
     assert cells == [(written[a], written[p]) for a, p in zip(actual, predicted, strict=True)]
     assert {one["slice"] for one in document["slices"]} == {"length", "kind"}
+
+
+def test_the_temperature_and_the_decision_are_measured(outputs: dict[str, Path], model: Path, tmp_path: Path) -> None:
+    document = read_json(outputs["evaluation"])
+    assert document["calibration"]["temperature"] == TEMPERATURE
+    assert document["calibration"]["after"]["log_loss"] == document["model"]["log_loss"]
+    predictions = read_parquet(outputs["predictions"])
+    actual = predictions["label"].to_pylist()
+    powers = np.array(predictions["probabilities"].to_pylist()) ** TEMPERATURE
+    before = log_loss(actual, powers / powers.sum(axis=1, keepdims=True))
+    assert document["calibration"]["before"]["log_loss"]["value"] == pytest.approx(before)
+    assert document["decision"] is None
+    decision = {"abstain_below": 0.6, "favoured": "spam", "threshold": 0.3}
+    decided = measured(tmp_path / "decided", model, decision=decision)
+    assert sha256(decided["predictions"]) == sha256(outputs["predictions"])
+    assert sha256(decided["metrics"]) == sha256(outputs["metrics"])
+    spam = np.array(predictions["probabilities"].to_pylist())[:, 1]
+    recall = (spam[np.array(actual) == 1] >= 0.3).mean()
+    assert read_json(decided["evaluation"])["decision"]["recall"]["value"] == pytest.approx(recall)
 
 
 def test_the_same_inputs_give_the_same_bytes(outputs: dict[str, Path], model: Path, tmp_path: Path) -> None:

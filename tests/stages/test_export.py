@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import numpy as np
@@ -6,10 +5,10 @@ import onnx
 import pytest
 
 from pipeline.core.errors import EnvironmentFault
-from pipeline.core.files import read_json, sha256
+from pipeline.core.files import read_json, sha256, write_json
 from pipeline.predict.bundle import read_manifest
 from pipeline.predict.predictor import load_predictor
-from tests.given.exports import LABELS, MAX_LENGTH, PARAMS, TEXTS, Exported, export_model, prepare_export
+from tests.given.exports import LABELS, MAX_LENGTH, TEXTS, export_model, paths_in, prepare_export
 
 DECISION = {"abstain_below": 0.5, "favoured": "good", "threshold": 0.3}
 
@@ -19,18 +18,13 @@ def exported(shared):
     return prepare_export(shared)
 
 
-def copy_to(folder, exported):
-    return Exported(exported.tokens, exported.model, folder / "export" / "t", folder / "exported.json")
-
-
 @pytest.fixture(scope="module")
 def again(exported, tmp_path_factory):
-    """A second export, with a decision and a gate that int8 cannot pass."""
+    """A second export, with a decision."""
     folder = tmp_path_factory.mktemp("again")
-    calibration = folder / "t.json"
-    calibration.write_text(json.dumps({"task": "t", "decision": DECISION}))
-    paths = copy_to(folder, exported)
-    export_model(paths, PARAMS, calibration)
+    write_json(folder / "t.json", {"task": "t", "decision": DECISION})
+    paths = paths_in(folder)._replace(tokens=exported.tokens, model=exported.model)
+    export_model(paths)
     return paths
 
 

@@ -3,6 +3,7 @@ import json
 import pyarrow as pa
 import pytest
 import torch
+from sklearn.metrics import log_loss
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from pipeline.core.files import sha256
@@ -83,10 +84,24 @@ def test_the_stock_library_opens_and_uses_the_model(results):
     assert str(results[0]) not in (folder / "config.json").read_text()
 
 
-def test_the_scores_on_validation_are_those_of_the_chosen_weights(results):
-    best = json.loads((results[0] / "history.json").read_text())["best"]
+def test_the_scores_on_validation_are_those_of_the_chosen_weights_with_their_temperature(results, tokens):
+    history = json.loads((results[0] / "history.json").read_text())
     scores = json.loads((results[0] / "validation.json").read_text())
-    assert scores == {key: best[key] for key in ("accuracy", "macro_f1", "loss", "step")}
+    best, calibration = history["best"], history["calibration"]
+    assert scores == {**{key: best[key] for key in ("accuracy", "macro_f1", "step")}, "loss": calibration["loss_after"]}
+    assert calibration["loss_before"] == pytest.approx(best["loss"], abs=1e-5)
+    assert calibration["loss_after"] < calibration["loss_before"]
+    assert calibration["reason"] is None
+    config = json.loads((results[0] / "model" / "config.json").read_text())
+    assert config["calibration_temperature"] == calibration["temperature"] != 1
+
+    table = read_arrow(tokens)
+    held_out = table.filter(pa.compute.equal(table["split"], "validation"))
+    model = load_classifier(results[0] / "model", LABELS)
+    probabilities = predict_probabilities(model, to_ragged(held_out["input_ids"]), choose_device("fp32"))
+    labels = held_out["labels"].to_numpy()
+    assert (probabilities.argmax(axis=1) == labels).mean() == best["accuracy"]
+    assert log_loss(labels, probabilities) == pytest.approx(scores["loss"], abs=1e-5)
 
 
 def test_raw_text_gets_what_the_evaluation_gives_however_long_it_is(encoder, tmp_path):
