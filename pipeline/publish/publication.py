@@ -29,7 +29,8 @@ from pipeline.repository.revisions import ProjectRevision, copy_dvc_files, open_
 
 _MODEL, _CARD, _EXPORT = "data/model/{}", "data/cards/{}.md", "data/export/{}"  # kept by DVC
 _KEPT_BY_GIT = {"metrics.json": "data/metrics/{}.json", "calibration.json": "data/calibration/{}.json"}
-_TARGETS = ("evaluate@{}", "calibrate@{}", "export@{}", "report")  # the stages that make all of them
+_PAGE = "report"  # makes the card; it comes from all tasks
+_TARGETS = ("evaluate@{}", "calibrate@{}", "export@{}", _PAGE)  # the stages that make all of them
 _MOST_SHOWN = 5  # stages that have yet to run
 
 
@@ -70,9 +71,10 @@ def collect_publication(task: str, at: ProjectRevision, folder: Path, *, model: 
             if not is_recorded(stages, path.format(task), content):
                 fault = fault or f"{path.format(task)} is not as its stage left it"
             (folder / name).write_text(content, encoding="utf-8")
+    origins = [target for target in targets if target != _PAGE]
     packages = locked_versions(read_git_file(at, "requirements.lock") or "")
     commit = str(at.commit)
-    write_json(folder / PROVENANCE, describe_provenance(task, commit, stages, targets[:-1], packages))
+    write_json(folder / PROVENANCE, describe_provenance(task, commit, stages, origins, packages))
     files = tuple(list_contents(folder))
     return Publication(task, commit, compute_content_version(files), files, fault, tuple(notes))
 
