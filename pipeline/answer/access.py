@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline.answer.log import log_event
 from pipeline.answer.metrics import Metrics
 
+GONE = 499  # nginx's code: the client has left before anything was sent
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 GUARDED = ("/v1/", "/metrics")
 PATHS = ("/", "/v1/predict", "/v1/models", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs")
@@ -33,7 +34,7 @@ class Access:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        start, status = time.monotonic(), HTTPStatus.INTERNAL_SERVER_ERROR.value
+        start, status = time.monotonic(), GONE  # if nothing is sent
         name = _name_request(headers)
         facts = scope.setdefault("state", {})
 
@@ -49,6 +50,9 @@ class Access:
                 await self._app(scope, receive, send_named)
             else:
                 await _challenge(scope, receive, send_named)
+        except Exception:
+            status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+            raise
         finally:
             seconds = time.monotonic() - start
             path = scope["path"] if scope["path"] in PATHS else "other"

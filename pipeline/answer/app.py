@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI, Header, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
+from pipeline.answer.access import GONE
 from pipeline.answer.batcher import Batcher, Overloaded
 from pipeline.answer.page import PAGE_ROUTES
 from pipeline.answer.question import MAX_TEXTS, AnswerList, Question, Score, to_answers, to_scores
@@ -21,7 +22,6 @@ from pipeline.core.errors import listed
 
 MOST_SECONDS = 600.0  # a client may ask to wait
 INTERFACE = "1"  # of the paths below /v1
-GONE = 499  # nginx's code; nobody reads it but logs and metrics
 _SHOWN = 5  # faults of a body, and the length in words of a place in it
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "The token is missing or wrong."},

@@ -1,4 +1,4 @@
-"""RequestLimits of a request while it is read: its bytes and its time, whatever its headers claim."""
+"""Limits of a request while it is read: its bytes and its time, whatever its headers claim."""
 
 import asyncio
 from http import HTTPStatus

@@ -38,8 +38,9 @@ async def keep_current(service: Service, name: str, folder: Path, seen: Stamp, l
         seen = now
         try:
             batcher = await asyncio.to_thread(load)
-        except (PipelineError, OSError) as error:
-            log_event("not reloaded", model=name, error=str(error))
+        except Exception as error:
+            known = isinstance(error, PipelineError | OSError)
+            log_event("not reloaded", model=name, error=str(error) if known else repr(error))
             continue
         before = service.exchange(name, batcher)
         log_event("reloaded", model=name, version=batcher.predictor.version, before=before.predictor.version)

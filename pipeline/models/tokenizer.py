@@ -47,9 +47,10 @@ def load_tokenizer(encoder: Path, *, max_length: int) -> Tokenizer:
 def save_tokenizer(encoder: Path, folder: Path, *, max_length: int) -> None:
     """Write the encoder's tokenizer to `folder`, so that raw text gets the ids that training saw.
 
-    It brings a text to the normal form of `ingest`, cuts at `max_length` tokens, splits special tokens in texts, and
-    pads nothing; whoever batches texts pads them to the longest. tokenizers and what is built on it obey the file;
-    transformers cuts at `model_max_length` once it is asked to (`truncation=True`), and never otherwise.
+    It brings a text to the normal form of `ingest`, cuts at `max_length` tokens, and pads nothing; whoever batches
+    texts pads them to the longest. transformers splits special tokens in texts; it cuts at `model_max_length` once it
+    is asked to (`truncation=True`), and never otherwise. tokenizers cuts by itself, and splits special tokens once
+    `encode_special_tokens` is set, which its file cannot hold.
 
     Raises:
         EnvironmentFault: There is no readable tokenizer.json.

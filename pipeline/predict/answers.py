@@ -10,13 +10,6 @@ from pipeline.predict.predictor import Predictor
 from pipeline.predict.texts import InputText
 
 _DIGITS = 6  # of a probability; the last bits depend on the number of threads
-_COLUMNS = {
-    "row": pa.int64(),
-    "id": pa.string(),
-    "label": pa.string(),
-    "probability": pa.float64(),
-    "unsure": pa.bool_(),
-}
 _ALL = "probability_"  # begins the name of the column with the probability of one class
 
 

@@ -59,8 +59,8 @@ def compute_version(folder: Path, manifest: Document) -> str:
 
 
 def hash_files(folder: Path) -> str:
-    """Return the SHA-256 of the names and the bytes of a folder's files, without model.json, 64 hexadecimal digits."""
-    names = sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
+    """Return the SHA-256 of the names and bytes of a folder's files but model.json, 64 hexadecimal digits."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
     return hashlib.sha256("".join(f"{name} {sha256(folder / name)}\n" for name in names).encode()).hexdigest()
 
 

@@ -53,19 +53,22 @@ def answer_file(
 
 
 def find_folder(model: str, *, backend: Backend = "auto") -> Path:
-    """Return the folder of a model: a task's bundle or, if it has none or torch is asked for, its model; or the path.
+    """Return the folder of a model: a task's bundle or, if it has none or torch is asked for, its model; else the path.
 
     Raises:
         UsageError: There is no such model.
     """
-    if any((Path(model) / name).is_file() for name in (MANIFEST, "config.json")):
+    kinds = ((BUNDLES, MANIFEST), (MODELS, "config.json"))
+    if len(Path(model).parts) == 1:
+        for folder, kept in kinds:
+            if (folder / model / kept).is_file() and not (backend == "torch" and folder == BUNDLES):
+                return folder / model
+    if any((Path(model) / kept).is_file() for _, kept in kinds):
         return Path(model)
-    for folder, kept in ((BUNDLES, MANIFEST), (MODELS, "config.json")):
-        if (folder / model / kept).is_file() and not (backend == "torch" and folder == BUNDLES):
-            return folder / model
-    known = sorted({path.name for folder in (BUNDLES, MODELS) if folder.is_dir() for path in folder.iterdir()})
-    there = f"there are {', '.join(known)}" if known else "there is none"
-    raise UsageError(f"no model {model!r}; {there}. Name a task or a folder, or train it: {REPRODUCE}")
+    known = sorted({path.parent.name for folder, kept in kinds for path in folder.glob(f"*/{kept}")})
+    raise UsageError(
+        f"{model}: no model, found {', '.join(known) or 'none'}. Name a task or a folder, or train it: {REPRODUCE}"
+    )
 
 
 def describe_outcome(outcome: JobOutcome, out: Path) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.core.errors import UsageError, listed
 from pipeline.core.files import publish, remove
 from pipeline.core.guard import lock_outputs
 from pipeline.core.progress import show_progress
@@ -27,6 +29,7 @@ PART_ROWS = 50_000
 _PART_TOKENS = 2**23  # rows times `max_length`: a third of a gigabyte as Python holds ids
 _SECONDS_BETWEEN_LINES = 10.0
 _PIECE = 1 << 20
+_PART_FOLDER = re.compile("[0-9a-f]{32}.*")  # a key, perhaps of a folder that is being written
 
 
 class JobOutcome(NamedTuple):
@@ -47,13 +50,14 @@ def predict_file(
     kept in `<out>.parts` until the end; a run with the same file, model and settings takes over those that are whole.
 
     Raises:
-        UsageError: The name of `out` tells no format.
+        UsageError: The name of `out` tells no format, or what would be replaced is none of this command's files.
         DataError: The file as a whole breaks its format.
         EnvironmentFault: A file cannot be read or written.
         Busy: Another run is writing `out`.
     """
     find_form(out)  # before the work
     parts, rejects = out.with_name(f"{out.name}.parts"), out.with_name(f"{out.name}.rejected.jsonl")
+    _require_replaceable(path, out, parts, rejects)
     rows = min(part_rows, _PART_TOKENS // predictor.max_length)
     with lock_outputs([out]):
         digest, total = _survey(path, source)
@@ -70,6 +74,21 @@ def predict_file(
         outcome = _count(tables, rejected)
         remove(parts)
     return outcome
+
+
+def _require_replaceable(path: Path, out: Path, parts: Path, rejects: Path) -> None:
+    """Refuse to write over the file that is read, over a folder, or over a folder of parts that holds anything else.
+
+    Raises:
+        UsageError: One of these would be lost.
+    """
+    for place in (out, rejects):
+        if place.is_dir() or place.resolve() == path.resolve():
+            what = "a folder" if place.is_dir() else "the file to read"
+            raise UsageError(f"--out: {place} would be replaced, and is {what}. Give another name.")
+    others = [path.name for path in parts.iterdir() if not _PART_FOLDER.fullmatch(path.name)] if parts.is_dir() else []
+    if others or parts.is_file():
+        raise UsageError(f"--out: {parts} is for parts, and holds {listed(others) or 'a file'}. Give another name.")
 
 
 def _make_parts(

@@ -1,5 +1,6 @@
 """The predictor: texts to token ids, token ids to class probabilities, by a bundle or by a model folder."""
 
+import hashlib
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipeline.predict.logits import CPU_BATCH_TOKENS, Compute, Ids, pad_batch, s
 from pipeline.predict.probe import check_probe
 
 Backend = Literal["auto", "fp32", "int8", "torch"]
+LONGEST = 1_000_000  # tokens; the library writes 1e30 if a tokenizer has no limit
 INSTALL = {
     "onnxruntime": "Run `pip install onnxruntime`.",
     "torch": "Run `pip install torch transformers`, or use the bundle.",
@@ -114,17 +116,23 @@ def _load_bundle(folder: Path, backend: Backend, threads: int) -> Predictor:
 def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
     if backend not in ("auto", "torch"):
         raise UsageError(f"{folder}: no backend {backend}, it is no bundle. Choose torch, or export the model.")
+    folder = folder.resolve()
     config = read_json(folder / "config.json")
+    max_length = read_json(folder / "tokenizer_config.json").get("model_max_length")
+    if not isinstance(config.get("id2label"), dict) or not isinstance(max_length, int) or max_length > LONGEST:
+        raise EnvironmentFault(
+            f"{folder}: not a model that `finetune` has saved, no classes or no largest length. Name another folder."
+        )
     labels = tuple(name for _, name in sorted(config["id2label"].items(), key=lambda item: int(item[0])))
-    max_length = read_json(folder / "tokenizer_config.json")["model_max_length"]
+    decision = _find_decision(folder)
     compute, batch_tokens = _import("torch_model", "torch").open_torch(folder, labels=labels, threads=threads)
     return Predictor(
         task=folder.name,
-        version=hash_files(folder),
+        version=hashlib.sha256(f"{hash_files(folder)}\n{list(decision)}".encode()).hexdigest(),
         backend="torch",
         labels=labels,
         max_length=max_length,
-        decision=_decision_beside(folder),
+        decision=decision,
         tokenizer=load_tokenizer(folder, max_length=max_length),
         pad_token_id=config.get("pad_token_id") or 0,
         compute=compute,
@@ -132,10 +140,10 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
     )
 
 
-def _decision_beside(folder: Path) -> Decision:
-    """Return the decision that `calibrate` has written for the model folder of a project, the plain one if none."""
-    path = folder.parents[1] / "calibration" / f"{folder.name}.json" if len(folder.parents) > 1 else Path()
-    return Decision(**read_json(path)["decision"]) if path.is_file() else PLAIN
+def _find_decision(folder: Path) -> Decision:
+    """Return the decision that `publish` put into a model folder, or `calibrate` beside it; the plain one if none."""
+    places = [folder / "calibration.json", folder.parent.parent / "calibration" / f"{folder.name}.json"]
+    return next((Decision(**read_json(path)["decision"]) for path in places if path.is_file()), PLAIN)
 
 
 def _import(module: str, package: str) -> ModuleType:

@@ -65,6 +65,8 @@ def collect_publication(task: str, at: ProjectRevision, folder: Path, *, model: 
             raise UsageError(f"{at.name}: no {_MODEL.format(task)}. Run `dvc repro`, and commit dvc.lock.")
         left_out = _copy_rest(copy, task, folder)
     notes = [f"{path} is left out: no name of a model's file" for path in left_out]
+    if not (folder / "README.md").is_file():
+        fault = fault or f"data/cards/{task}.md is not recorded"
     notes += _finish_card(folder / "README.md", task, model)
     for name, path in _KEPT_BY_GIT.items():
         if (content := read_git_file(at, path.format(task))) is not None:

@@ -25,6 +25,7 @@ def send_to_folder(publication: Publication, staged: Path, registry: Path) -> Pa
         if not place.is_dir():
             with publish(place) as partial:
                 shutil.copytree(staged, partial)
+                partial.chmod(place.parent.stat().st_mode)  # only its owner may read a temporary folder like `staged`
         elif compute_content_version(list_contents(place)) != publication.version:
             raise EnvironmentFault(f"{place}: not as it was published. Remove the folder, then publish again.")
         latest = place.with_name(_LATEST)

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.document import json_text
-from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
+from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json, read_utf8
-from pipeline.core.tables import class_indices, read_parquet
+from pipeline.core.tables import class_indices, labels_of, read_parquet
 from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
@@ -67,6 +67,11 @@ def print_watch(task: str, file: Path, *, against: str | None, as_json: bool) ->
     domain, note = _open_domain(sections, examples, most)
     reference = _read_reference(examples, most)
     predictor = load_predictor(find_folder(task))
+    if labels_of(examples) != predictor.labels:
+        raise EnvironmentFault(
+            f"{task}: the model has other classes than the examples, {listed(predictor.labels)} for "
+            f"{listed(labels_of(examples))}. {REPRODUCE}"
+        )
     with _opened_at(against, task, predictor) as old:
         side = _read_side(sample, labels, sections.ingest, predictor)
         watched = compare_file(

@@ -1,5 +1,7 @@
 """Access: a token, the id of a request, and its line of log."""
 
+import socket
+
 import pytest
 
 from pipeline.__main__ import main
@@ -52,3 +54,11 @@ def test_a_request_keeps_its_id_if_that_is_a_harmless_word(served, given, kept):
 def test_no_other_site_may_read_an_answer(served):
     response = served.predict("good", headers={"Origin": "https://elsewhere.example"})
     assert not [name for name in response.headers if name.lower().startswith("access-control")]
+
+
+def test_a_client_that_leaves_before_its_body_is_whole_is_no_fault_of_the_server(served):
+    with socket.create_connection(("127.0.0.1", served.client.base_url.port)) as connection:
+        connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nX-Request-ID: left\r\nContent-Length: 99\r\n\r\n{")
+    until(lambda: [entry for entry in served.named("request") if entry["id"] == "left"])
+    (entry,) = [entry for entry in served.named("request") if entry["id"] == "left"]
+    assert entry["code"] == 499

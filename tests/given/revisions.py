@@ -130,8 +130,14 @@ def name_classes(table: pa.Table) -> pa.Table:
 
 def write_inputs(root: Path, task: str) -> None:
     """Write stand-ins for missing inputs of the recorded stages."""
-    inputs = ("tokens/{}.arrow", "features/{}.arrow", "model/{}/config.json", "baselines/{}.parquet")
-    for path in (*inputs, "projection/{}.json", "plots/{}.csv", "raw/raw/{}.csv"):
+    made = (
+        "tokens/{}.arrow",
+        "features/{}.arrow",
+        "model/{}/config.json",
+        "baselines/{}.parquet",
+        "calibration/{}.json",
+    )
+    for path in (*made, "projection/{}.json", "plots/{}.csv", "raw/raw/{}.csv"):
         file = root / "data" / path.format(task)
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from pipeline.__main__ import main
+from pipeline.core.errors import UsageError
 from pipeline.predict.command import find_folder
 from tests.given.exports import prepare_export
 
@@ -73,7 +74,7 @@ def test_standard_input_is_json_lines_or_text(project, monkeypatch, given, count
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["nothing", "new.csv", "--out", "a.csv"], 2, "there are t"),
+        (["nothing", "new.csv", "--out", "a.csv"], 2, "found t"),
         (["t", "new.csv", "--out", "a.xls"], 2, ".csv"),
         (["t", "new.dat", "--out", "a.csv"], 2, "--format"),
         (["t", "new.csv", "--out", "a.csv", "--format", "xml"], 2, "xml"),
@@ -90,3 +91,12 @@ def test_what_is_wrong_is_named(project, capsys, words, code, message):
 def test_a_task_without_a_bundle_has_its_model(project):
     (project / "data" / "export").unlink()
     assert find_folder("t").parts == ("data", "model", "t")
+
+
+def test_a_task_comes_before_a_folder_of_its_name(project):
+    (project / "t").mkdir()
+    (project / "t" / "config.json").write_text("{}")
+    assert find_folder("t").parts[0] == "data"
+    assert find_folder("./t/../t").parts[-1] == "t"
+    with pytest.raises(UsageError, match=r"^other: "):
+        find_folder("other")

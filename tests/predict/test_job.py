@@ -247,3 +247,17 @@ def test_long_texts_and_many_columns_are_joined_and_cut(predictor, tmp_path):
     expected = predictor.probabilities(predictor.encode(["good film\n" + "bad " * 100_000]))
     assert [*row.values()][5:] == pytest.approx(np.round(expected[0], 6).tolist(), abs=1e-6)
     assert row["id"] == text_id(text_key(normalise("good film\n" + "bad " * 100_000)))
+
+
+@pytest.mark.parametrize("out", ["in.jsonl", "set.parquet", "mine.csv"])
+def test_nothing_of_anybody_else_is_replaced(predictor, tmp_path, out):
+    """The file that is read, a folder with the name of the answers, and a folder that only looks like parts."""
+    path = write_lines(tmp_path / "in.jsonl")
+    (tmp_path / "set.parquet").mkdir()
+    (tmp_path / "set.parquet" / "part-0").write_text("kept")
+    (tmp_path / "mine.csv.parts").mkdir()
+    (tmp_path / "mine.csv.parts" / "notes.txt").write_text("kept")
+    before = {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()}
+    with pytest.raises(UsageError, match="--out: "):
+        predict(predictor, path, tmp_path / out)
+    assert {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()} == before

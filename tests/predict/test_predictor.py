@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -136,6 +137,32 @@ def test_a_model_folder_takes_the_decision_beside_it(exported):
     finally:
         path.unlink()
         path.parent.rmdir()
+
+
+def test_a_published_model_brings_its_decision_and_its_version_counts_it(exported, tmp_path):
+    """Folders in it, as a bundle below `onnx`, change nothing."""
+    folder = tmp_path / "0123"
+    shutil.copytree(exported.model, folder)
+    plain = load_predictor(folder)
+    (folder / "onnx").mkdir()
+    assert load_predictor(folder).version == plain.version
+    decision = {"abstain_below": 0.9, "favoured": None, "threshold": None}
+    (folder / "calibration.json").write_text(json_text({"decision": decision}))
+    published = load_predictor(folder)
+    assert published.decision == Decision(**decision)
+    assert published.version != plain.version
+
+
+@pytest.mark.parametrize(("name", "key", "value"), [
+    ("config.json", "id2label", None), ("tokenizer_config.json", "model_max_length", None),
+    ("tokenizer_config.json", "model_max_length", 10**30),
+])  # fmt: skip
+def test_a_folder_that_is_no_trained_classifier_is_refused(exported, tmp_path, name, key, value):
+    folder = tmp_path / "model"
+    shutil.copytree(exported.model, folder)
+    (folder / name).write_text(json_text({**read_json(folder / name), key: value}))
+    with pytest.raises(EnvironmentFault, match="model: not a model that"):
+        load_predictor(folder)
 
 
 def test_ids_may_be_any_sequences(exported):

@@ -101,6 +101,7 @@ def test_the_provenance_names_commit_code_data_and_pins(project, tmp_path):
 
 def test_a_registry_keeps_each_version_whole(project, tmp_path):
     publication, registry = collect(project, tmp_path / "staged"), tmp_path / "registry"
+    (tmp_path / "staged").chmod(0o700)  # as a temporary folder is
     threads = [Thread(target=send_to_folder, args=(publication, tmp_path / "staged", registry)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -109,6 +110,7 @@ def test_a_registry_keeps_each_version_whole(project, tmp_path):
     place = registry / TASK / publication.version
     assert {path.name for path in place.parent.iterdir()} == {".lock", "latest.json", publication.version}
     assert tuple(list_contents(place)) == publication.files
+    assert place.stat().st_mode == place.parent.stat().st_mode  # whoever may read the registry may read it
     assert json.loads((place.parent / "latest.json").read_text()) == {"task": TASK, "version": publication.version}
     times = {path: path.stat().st_mtime_ns for path in (place, place / "config.json", place.parent / "latest.json")}
     send_to_folder(publication, tmp_path / "staged", registry)

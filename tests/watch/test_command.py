@@ -124,3 +124,18 @@ def test_the_model_of_a_revision_is_compared_row_by_row(watch, project):
     assert document["against"]["alike"] == 1.0
     assert document["against"]["metrics"]["accuracy"]["difference"] == 0.0
     assert watch(write_texts(7), "--against", "nowhere")[0] == 2
+
+
+def test_a_model_of_other_classes_than_the_examples_is_refused(watch, project):
+    path = project / "data" / "model" / TASK / "config.json"
+    kept = path.read_text()
+    document = json.loads(kept)
+    names_of = document["id2label"]
+    document["id2label"] = dict(zip(names_of, reversed(names_of.values()), strict=True))
+    path.write_text(json.dumps(document))
+    try:
+        code, message = watch(write_texts(5))
+    finally:
+        path.write_text(kept)
+    assert code == 4
+    assert "other classes" in message
