@@ -50,7 +50,7 @@ class Access:
                 await self._app(scope, receive, send_named)
             else:
                 await _challenge(scope, receive, send_named)
-        except Exception:
+        except Exception:  # only to count it: the server answers 500 and logs the traceback
             status = HTTPStatus.INTERNAL_SERVER_ERROR.value
             raise
         finally:

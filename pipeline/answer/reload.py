@@ -38,6 +38,7 @@ async def keep_current(service: Service, name: str, folder: Path, seen: Stamp, l
         seen = now
         try:
             batcher = await asyncio.to_thread(load)
+        # A half-written folder fails in any way, and this loop must outlive it: the old model answers on.
         except Exception as error:
             known = isinstance(error, PipelineError | OSError)
             log_event("not reloaded", model=name, error=str(error) if known else repr(error))

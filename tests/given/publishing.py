@@ -6,15 +6,15 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from dvc.repo import Repo
 
 from tests.given.revisions import Project
 from tests.given.settings import dump
+from tests.given.sources import on_loopback
 
 TASK = "reviews"
 PIN = {"kind": "package", "package": "snippets", "version": "1.0", "sha256": "0" * 64}
@@ -155,12 +155,5 @@ class UploadHandler(BaseHTTPRequestHandler):
 def taking_uploads() -> Iterator[UploadHub]:
     """Serve an empty repository acme/films until the block ends; `url` is what HF_ENDPOINT should be."""
     hub = UploadHub()
-    with ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (UploadHandler,), {"hub": hub})) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        hub.url = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield hub
-        finally:
-            server.shutdown()
-            thread.join()
+    with on_loopback(type("Bound", (UploadHandler,), {"hub": hub})) as hub.url:
+        yield hub

@@ -181,14 +181,20 @@ def serving_endlessly(name: str, moved: str | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def serving(hub: Hub) -> Iterator[Hub]:
-    """Serve `hub` on the loopback until the block ends; `hub.url` is what HF_ENDPOINT should be."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), type("HubHandler", (Handler,), {"hub": hub})) as server:
+def on_loopback(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve HTTP by a handler on the loopback until the block ends; yield the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        hub.url = f"http://127.0.0.1:{server.server_port}"
         try:
-            yield hub
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def serving(hub: Hub) -> Iterator[Hub]:
+    """Serve `hub` on the loopback until the block ends; `hub.url` is what HF_ENDPOINT should be."""
+    with on_loopback(type("HubHandler", (Handler,), {"hub": hub})) as hub.url:
+        yield hub
