@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
 
+from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -13,6 +14,7 @@ from pipeline.core.versions import locked_versions
 from pipeline.diff.changes import flatten, sanitize
 from pipeline.diff.document import MOST_ROWS, AffectedStage, Side
 from pipeline.diff.snapshot import Rules, Snapshot, TaskSnapshot
+from pipeline.kinds.text_classification.measures import MEASURES
 from pipeline.repository.durations import read_durations
 from pipeline.repository.freshness import StaleStage, find_stale_stages
 from pipeline.repository.plan import join_reasons
@@ -27,12 +29,13 @@ from pipeline.settings.parse import parse_params
 from pipeline.settings.problems import Problems
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.section import check_name
-from pipeline.settings.task import EvaluateParams, Gates
+from pipeline.settings.task import EvaluateParams, MetricGate
 
 PARAMS_FILE, PROFILES_FILE, CODE_FILE = "params.yaml", "data/profiles.json", "data/code.json"
 LOCK_FILE, PACKAGES_FILE = "dvc.lock", "requirements.lock"
 STAGE = "evaluate@{}"  # the stage that measures a task
 METRICS_FILE, FINDINGS_FILE, HISTORY_FILE = "data/metrics/{}.json", "data/findings/{}.json", "data/history/{}.json"
+_GATES: TypeAdapter[dict[str, MetricGate | None]] = TypeAdapter(dict[str, MetricGate | None])
 PREDICTIONS_FILE, EXAMPLES_FILE = "data/predictions/{}.parquet", "data/examples/{}.parquet"
 
 
@@ -103,8 +106,11 @@ def _read_rules(texts: CommittedTexts) -> dict[str, Rules]:
     resolved = resolve_params(content, _read_json(texts, PROFILES_FILE)[0] or {})
     return {
         task: Rules(
+            MEASURES,
             EvaluateParams.model_validate_json(json.dumps(section)),
-            Gates.model_validate_json(json.dumps(resolved["gates"][task])),
+            _GATES.validate_json(
+                json.dumps({name: gate for name, gate in resolved["gates"][task].items() if name != "task"})
+            ),
         )
         for task, section in resolved["evaluate"].items()
     }

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from pipeline.core.document import Document
 from pipeline.core.format import ABSENT, count, p_phrase, plural, points, share, size_in_points
-from pipeline.evaluate.estimate import Estimate, wilson_interval
-from pipeline.evaluate.outcome import REAL_GAIN, UNMEASURED
+from pipeline.evaluate.estimate import REAL_GAIN, UNMEASURED, Estimate, wilson_interval
 from pipeline.report.verdict import Gain, Quote, Task, accuracy_gain, failed_checks, read_estimate, read_gain
 
 # The models by their cost, the cheapest first.

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from pipeline.core import format as render
 from pipeline.core.document import Document
-from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN
 from pipeline.report import advice, study, verdict
 from pipeline.report.charts.bars import draw_bar, draw_whisker, extent
 from pipeline.report.charts.confusion import draw_confusion

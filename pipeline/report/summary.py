@@ -14,9 +14,8 @@ from pipeline.core.format import (
     share_and_interval,
     size_in_points,
 )
-from pipeline.evaluate.estimate import Estimate
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNPROVEN, Estimate
 from pipeline.evaluate.mcnemar import POWER
-from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNPROVEN
 from pipeline.evaluate.paired import smallest_drop
 from pipeline.report.advice import SHORT_TITLES, advise, choose_model
 from pipeline.report.identity import identify_results

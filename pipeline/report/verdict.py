@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from pipeline.core.document import Document
 from pipeline.core.format import count, p_phrase, percent, plural, share, share_and_interval, size_in_points
-from pipeline.evaluate.estimate import Estimate
-from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN, classify_difference
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN, Estimate, classify_difference
 
 Quote = Callable[[str], str]  # makes free text safe in the format of a sentence
 BASELINE_TITLES = {

@@ -285,7 +285,12 @@ TOLD = [
     ("nometrics", 1, "❌ Metric diff", "the head has no accuracy"),
     ("laxer", 0, "✅ Metric diff: passed", "**The gates changed**"),
     ("older", 0, "❔ Metric diff: not judged", "The head has no usable predictions"),
-    ("bins", 0, "✅ Metric diff: passed", "The base's ECE was recomputed with the head's 20 bins: "),
+    (
+        "bins",
+        0,
+        "✅ Metric diff: passed",
+        "The base's calibration error was recomputed",
+    ),
     ("notrun", 5, "❔ Metric diff: not judged", "evaluate.reviews.resamples 500 -> 600"),
     ("codenotrun", 5, "❔ Metric diff: not judged", "code of evaluate"),
     ("datanotrun", 5, "❔ Metric diff: not judged", "data/raw/raw/reviews.csv modified"),

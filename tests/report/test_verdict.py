@@ -1,7 +1,6 @@
 import pytest
 
-from pipeline.evaluate.estimate import Estimate
-from pipeline.evaluate.outcome import REAL_GAIN, UNMEASURED, UNPROVEN
+from pipeline.evaluate.estimate import REAL_GAIN, UNMEASURED, UNPROVEN, Estimate
 from pipeline.report.verdict import (
     accuracy_gain,
     describe_accuracy,

@@ -1,0 +1,1 @@
+"""The kinds of task: a folder of values each."""
