@@ -1,1 +1,1 @@
-"""What kinds of task share whose examples are each of one class: their measures, their decision and their page."""
+"""Measures, decision and page of every kind of task whose examples are each of one class."""

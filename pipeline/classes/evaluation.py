@@ -1,4 +1,4 @@
-"""What the evaluation of class probabilities says beyond its metrics: confusion, calibration, decision, errors."""
+"""The details of an evaluation of class probabilities: confusion, calibration, decision, errors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,14 +16,14 @@ from pipeline.evaluate.bootstrap import percentile_interval
 from pipeline.evaluate.estimate import share_interval
 from pipeline.evaluate.evaluation import MODEL, describe_difference
 from pipeline.evaluate.kind import Details, Measured
-from pipeline.evaluate.metrics import Scored, calibration, class_table, confusion_matrix
+from pipeline.evaluate.metrics import ScoredClasses, calibration, class_table, confusion_matrix
 from pipeline.examples.records import places_of
 
 _PROBABILISTIC = tuple(metric.name for metric in METRICS if not metric.compared)  # those that a temperature changes
 _LOG_LOSS = [metric.name for metric in METRICS].index("log_loss")
 
 
-def detail_classes(measured: Measured[Scored], predictions: pa.Table, kept: Document, params: Any) -> Details:
+def detail_classes(measured: Measured[ScoredClasses], predictions: pa.Table, kept: Document, params: Any) -> Details:
     """Return confusion, classes and calibration of a model, and how its temperature and its decision do."""
     labels, model = labels_of(predictions), measured.scored[MODEL]
     matrix = confusion_matrix(model.actual, model.predicted, model.classes)
@@ -40,7 +40,7 @@ def detail_classes(measured: Measured[Scored], predictions: pa.Table, kept: Docu
     )
 
 
-def list_surest_errors(scored: Scored, examples: pa.Table, predictions: pa.Table, params: Any) -> list[Document]:
+def list_surest_errors(scored: ScoredClasses, examples: pa.Table, predictions: pa.Table, params: Any) -> list[Document]:
     """Return the errors the model was surest of, the surest first, equals in the order of the rows."""
     labels, places = labels_of(predictions), places_of(examples)
     wrong = np.flatnonzero(~scored.right)
@@ -58,7 +58,7 @@ def list_surest_errors(scored: Scored, examples: pa.Table, predictions: pa.Table
     ]
 
 
-def _evaluate_temperature(measured: Measured[Scored], temperature: float, params: Any) -> Document:
+def _evaluate_temperature(measured: Measured[ScoredClasses], temperature: float, params: Any) -> Document:
     """Return the metrics of probabilities before and after the temperature, and what it does to the loss."""
     change, gaps = (values[MODEL] - values[UNCALIBRATED] for values in (measured.values, measured.draws))
     loss = percentile_interval(change[_LOG_LOSS], gaps[:, _LOG_LOSS], confidence=params.confidence)

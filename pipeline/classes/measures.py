@@ -15,7 +15,7 @@ from pipeline.evaluate.align import to_matrix
 from pipeline.evaluate.kind import Metric, Right
 from pipeline.evaluate.metrics import (
     Floats,
-    Scored,
+    ScoredClasses,
     accuracy,
     calibration,
     confusion_matrix,
@@ -34,7 +34,7 @@ METRICS = (
     Metric("brier", "Brier score", -1, "number", compared=False),
     Metric("ece", "calibration error", -1, "number", compared=False),
 )
-RIGHT = Right("accuracy", lambda scored: scored.right, lambda scored: scored.confidence)
+RIGHT_CLASSES = Right("accuracy", lambda scored: scored.right, lambda scored: scored.confidence)
 UNCALIBRATED = "uncalibrated"
 
 
@@ -57,7 +57,7 @@ def tabulate_classes(examples: pa.Table, answers: pa.Array | pa.ChunkedArray, _:
     return describe(pa.table(columns), task=task_of(examples), labels=labels)
 
 
-def score_classes(truths: pa.Table, answers: pa.Table, params: Any) -> Scored:
+def score_classes(truths: pa.Table, answers: pa.Table, params: Any) -> ScoredClasses:
     """Return the scored examples of predictions; classes that only the answers know come after those of the truths.
 
     Raises:
@@ -70,7 +70,7 @@ def score_classes(truths: pa.Table, answers: pa.Table, params: Any) -> Scored:
     return score_predictions(class_indices(truths), _widen(probabilities, own, labels), bins=params.bins)
 
 
-def compute_class_metrics(scored: Scored, weights: Floats) -> Floats:
+def compute_class_metrics(scored: ScoredClasses, weights: Floats) -> Floats:
     """Return `METRICS`, (5,), of examples that count `weights` times, (N,) >= 0, sum > 0.
 
     accuracy and macro_f1 in [0, 1]; log_loss, mean nats; brier, the mean squared distance over all classes, in [0, 2]
@@ -117,7 +117,7 @@ def undo_temperature(predictions: pa.Table, kept: Document) -> dict[str, pa.Arra
     return {UNCALIBRATED: pa.array(list(before), pa.list_(pa.float64()))}
 
 
-def bin_confidence(scored: Scored, params: Any) -> list[Document]:
+def bin_confidence(scored: ScoredClasses, params: Any) -> list[Document]:
     """Return the calibration bins that hold an example."""
     return [row for row in calibration(scored, bins=params.bins) if row["count"]]
 

@@ -34,7 +34,7 @@ def evaluate(
     comes from the same resamples, except those of the shares of right rows in slices: those are Wilson's, as such rows
     are few and often flawless.
     """
-    own, rivals = predictions[MODEL], measures.rivals
+    own, rivals = predictions[MODEL], measures.baselines
     units = index_units(measures, own)
     measured = _measure(measures, params, predictions, units)
     details = measures.details(measured, own, calibration, params)
@@ -65,8 +65,8 @@ def evaluate(
 
 def probe_key(measures: Measures[Any]) -> str:
     """Return the key under which an evaluation compares the probe with the cheap rival."""
-    probe = measures.rivals.probe
-    return f"{probe.name if probe else ''}_over_{measures.rivals.cheap.name}"
+    probe = measures.baselines.probe
+    return f"{probe.name if probe else ''}_over_{measures.baselines.cheap.name}"
 
 
 def _measure(

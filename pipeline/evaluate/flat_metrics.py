@@ -12,7 +12,7 @@ def flatten_metrics(measures: Measures[Any], evaluation: Mapping[str, Any]) -> d
     `gain` is the headline metric beyond the cheap rival's, `probe_gain` beyond the probe's, each with its p value. Why
     a number is null is in the evaluation alone: in a table of DVC's a sentence would be a column.
     """
-    headline, rivals = measures.headline.name, measures.rivals
+    headline, rivals = measures.headline.name, measures.baselines
     compared = [metric.name for metric in measures.metrics if metric.compared]
     numbers: dict[str, float | None] = {}
     for metric in measures.metrics:

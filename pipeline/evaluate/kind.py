@@ -32,7 +32,7 @@ class Metric(NamedTuple):
     undefined: str = "it has no value on these rows"
 
 
-class Rival(NamedTuple):
+class BaselineName(NamedTuple):
     """A baseline: its column in data/baselines, and its names in sentences and in tables."""
 
     name: str
@@ -40,14 +40,14 @@ class Rival(NamedTuple):
     short: str
 
 
-class Rivals(NamedTuple):
+class BaselineNames(NamedTuple):
     """The baselines of a kind by what they are for; `probe` reads the frozen encoder, None if the kind has none."""
 
-    cheap: Rival
-    probe: Rival | None
-    trivial: Rival
+    cheap: BaselineName
+    probe: BaselineName | None
+    trivial: BaselineName
 
-    def listed(self) -> tuple[Rival, ...]:
+    def listed(self) -> tuple[BaselineName, ...]:
         """Return those that there are, in the order of the documents."""
         return tuple(rival for rival in self if rival is not None)
 
@@ -87,7 +87,7 @@ class Measures(NamedTuple, Generic[Scored]):
     """
 
     metrics: tuple[Metric, ...]  # the headline first: it is what gains, the overview and the advice are about
-    rivals: Rivals
+    baselines: BaselineNames
     # (folder of the model, examples of a split, all tokens) -> answers, one an example in their order
     predict: Callable[[Path, pa.Table, pa.Table], pa.Array]
     # (those examples, their answers, data/calibration of the task) -> predictions

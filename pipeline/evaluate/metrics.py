@@ -19,7 +19,7 @@ Vectors = npt.NDArray[np.float32]
 _SMALLEST = float(np.finfo(np.float64).eps)
 
 
-class Scored(NamedTuple):
+class ScoredClasses(NamedTuple):
     """N scored examples with C classes, all the metrics need: each array is (N,)."""
 
     classes: int
@@ -36,7 +36,7 @@ class Scored(NamedTuple):
         return np.equal(self.actual, self.predicted)
 
 
-def score_predictions(actual: Ints, probabilities: Floats, *, bins: int) -> Scored:
+def score_predictions(actual: Ints, probabilities: Floats, *, bins: int) -> ScoredClasses:
     """Score the predictions of N examples.
 
     `actual` is (N,) class indices, `probabilities` (N, C) with rows that sum to 1. The predicted class is the most
@@ -52,7 +52,7 @@ def score_predictions(actual: Ints, probabilities: Floats, *, bins: int) -> Scor
     _require_distributions(probabilities)
     rows, classes = probabilities.shape
     confidence = probabilities.max(axis=1)
-    return Scored(
+    return ScoredClasses(
         classes=classes,
         actual=actual,
         predicted=probabilities.argmax(axis=1),
@@ -63,7 +63,7 @@ def score_predictions(actual: Ints, probabilities: Floats, *, bins: int) -> Scor
     )
 
 
-def has_one_class(data: Scored) -> bool:
+def has_one_class(data: ScoredClasses) -> bool:
     """Return whether all rows are of the same class."""
     return bool((data.actual == data.actual[0]).all())
 
@@ -107,7 +107,7 @@ def class_table(matrix: npt.NDArray[Any], labels: Sequence[str]) -> list[dict[st
     return table
 
 
-def calibration(data: Scored, *, bins: int) -> list[dict[str, float | int | None]]:
+def calibration(data: ScoredClasses, *, bins: int) -> list[dict[str, float | int | None]]:
     """Return the equal bins (low, high] of confidence over [0, 1]: rows, mean confidence, accuracy; None if empty.
 
     Source: Guo et al. (2017), arXiv 1706.04599, section 2.

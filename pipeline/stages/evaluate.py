@@ -32,7 +32,7 @@ def run(
     slices = MEASURES.slices(test, params)
     others = align(read_parquet(baselines), test["id"].to_pylist(), like=table, what="baselines")
     own = MEASURES.tabulate(test, MEASURES.predict(model, test, read_arrow(tokens)), kept)
-    answers = {rival.name: others[rival.name] for rival in MEASURES.rivals.listed()} | MEASURES.variants(own, kept)
+    answers = {rival.name: others[rival.name] for rival in MEASURES.baselines.listed()} | MEASURES.variants(own, kept)
     predicted = {MODEL: own} | {name: MEASURES.tabulate(test, column, kept) for name, column in answers.items()}
     document = evaluate(MEASURES, params, test, slices, predicted, kept)
     projected = MEASURES.project(table, read_arrow(features), own, params)

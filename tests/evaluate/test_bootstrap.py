@@ -9,11 +9,11 @@ from scipy import stats
 from pipeline.evaluate.bootstrap import bootstrap, estimate_metrics, percentile_interval
 from pipeline.evaluate.estimate import Estimate, wilson_interval
 from pipeline.evaluate.kind import compute_metrics, select_rows
-from pipeline.evaluate.metrics import Floats, Scored, score_predictions
+from pipeline.evaluate.metrics import Floats, ScoredClasses, score_predictions
 from pipeline.kinds.text_classification.measures import MEASURES
 
 
-def sample(rows: int, classes: int, seed: int, *, skill: float = 2.0) -> Scored:
+def sample(rows: int, classes: int, seed: int, *, skill: float = 2.0) -> ScoredClasses:
     """A model that is right more often than not."""
     rng = np.random.default_rng(seed)
     actual = rng.integers(classes, size=rows)
@@ -47,7 +47,7 @@ def test_the_seed_decides() -> None:
     assert (one != other).any()
 
 
-def estimate(data: Scored, draws: Floats) -> dict[str, Estimate]:
+def estimate(data: ScoredClasses, draws: Floats) -> dict[str, Estimate]:
     return estimate_metrics(MEASURES, data, compute_metrics(MEASURES, data), draws, confidence=0.9)
 
 

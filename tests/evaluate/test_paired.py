@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from pipeline.classes.measures import RIGHT
+from pipeline.classes.measures import RIGHT_CLASSES
 from pipeline.evaluate.mcnemar import POWER, detectable_difference, mcnemar
 from pipeline.evaluate.metrics import score_predictions
 from pipeline.evaluate.paired import (
@@ -49,16 +49,16 @@ def drawn(rows: int, shares: tuple[float, float], rng) -> ScoredPair:
 def test_the_one_sided_mid_p_is_half_the_weight_of_the_split_found(broken, fixed, both):
     if not (broken + fixed + both):
         return
-    found = mid_p_worse(RIGHT, pair(broken, fixed, both, 1))
+    found = mid_p_worse(RIGHT_CLASSES, pair(broken, fixed, both, 1))
     lone = broken + fixed
     worse = stats.binom.cdf(fixed, lone, 0.5) - stats.binom.pmf(fixed, lone, 0.5) / 2
     assert found == pytest.approx(worse if lone else 0.5, abs=1e-9)
-    assert found + mid_p_worse(RIGHT, pair(fixed, broken, both, 1)) == pytest.approx(1)
+    assert found + mid_p_worse(RIGHT_CLASSES, pair(fixed, broken, both, 1)) == pytest.approx(1)
 
 
 @given(st.integers(1, 400), st.integers(0, 400))
 def test_no_p_value_is_above_one(broken, fixed):
-    test = flip_test(RIGHT, pair(broken, fixed, 1, 1))
+    test = flip_test(RIGHT_CLASSES, pair(broken, fixed, 1, 1))
     assert 0 <= test.mid_p <= test.p_value <= 1
 
 
@@ -106,7 +106,7 @@ def test_examples_drawn_in_units_are_judged_by_the_bootstrap_alone():
     units = single._replace(units=np.arange(60))
     found = compare_pair(MEASURES, units, rng=np.random.default_rng(0), **options)["accuracy"]
     assert (found.difference, found.low, found.spread) == (own.difference, own.low, own.spread)
-    assert own.p_value == flip_test(RIGHT, single).p_value
+    assert own.p_value == flip_test(RIGHT_CLASSES, single).p_value
     assert found.p_value != own.p_value
 
 
@@ -127,7 +127,7 @@ def test_intervals_cover_the_true_difference_at_the_nominal_rate(trials):
 @pytest.mark.parametrize("rows", [443, 1075])
 def test_equal_models_are_called_worse_at_the_stated_level(rows):
     rng, level = np.random.default_rng(3), 0.05
-    found = [mid_p_worse(RIGHT, drawn(rows, (0.04, 0.04), rng)) < level for _ in range(TRIALS * 5)]
+    found = [mid_p_worse(RIGHT_CLASSES, drawn(rows, (0.04, 0.04), rng)) < level for _ in range(TRIALS * 5)]
     assert sum(found) <= stats.binom.ppf(0.999, len(found), level)
     assert sum(found) >= stats.binom.ppf(0.001, len(found), 0.5 * level)  # nor is it deaf
 

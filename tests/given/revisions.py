@@ -107,7 +107,7 @@ def write_task(
     )  # fmt: skip
     table = describe(table, task=task, labels=tuple(labels))
     other = model(table, labels, skill=0.7, seed=9)
-    rivals = {rival.name: other for rival in MEASURES.rivals.listed()}
+    rivals = {rival.name: other for rival in MEASURES.baselines.listed()}
     test = select_split(table, "test")
     evaluation, predictions = evaluate_probabilities(params, test, {"model": probabilities, **rivals})
     data = root / "data"

@@ -8,7 +8,7 @@ from pipeline.classes.decision import calibrate_classes
 from pipeline.classes.evaluation import detail_classes, list_surest_errors
 from pipeline.classes.measures import (
     METRICS,
-    RIGHT,
+    RIGHT_CLASSES,
     bin_confidence,
     compute_class_metrics,
     group_by_class,
@@ -18,16 +18,16 @@ from pipeline.classes.measures import (
     tabulate_classes,
     undo_temperature,
 )
-from pipeline.evaluate.kind import Measures, Rival, Rivals
-from pipeline.evaluate.metrics import Scored
+from pipeline.evaluate.kind import BaselineName, BaselineNames, Measures
+from pipeline.evaluate.metrics import ScoredClasses
 from pipeline.evaluate.projection import project_examples
 from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
 from pipeline.settings.task import EvaluateParams
 
-RIVALS = Rivals(
-    cheap=Rival("tfidf", "TF-IDF + logistic regression", "TF-IDF"),
-    probe=Rival("probe", "frozen encoder + linear probe", "probe"),
-    trivial=Rival("majority", "majority class", "majority"),
+TEXT_BASELINES = BaselineNames(
+    cheap=BaselineName("tfidf", "TF-IDF + logistic regression", "TF-IDF"),
+    probe=BaselineName("probe", "frozen encoder + linear probe", "probe"),
+    trivial=BaselineName("majority", "majority class", "majority"),
 )
 
 
@@ -47,14 +47,14 @@ def _slice(examples: pa.Table, params: EvaluateParams) -> list[Slice]:
     return [part for part in parts if len(part.rows) >= params.min_slice_rows]
 
 
-MEASURES: Measures[Scored] = Measures(
+MEASURES: Measures[ScoredClasses] = Measures(
     metrics=METRICS,
-    rivals=RIVALS,
+    baselines=TEXT_BASELINES,
     predict=_predict,
     tabulate=tabulate_classes,
     score_rows=score_classes,
     compute=compute_class_metrics,
-    right=RIGHT,
+    right=RIGHT_CLASSES,
     truths=name_actual,
     answers=name_predicted,
     slices=_slice,
