@@ -9,6 +9,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
+from pipeline.core.stage import load_facets
 from pipeline.core.versions import locked_versions
 from pipeline.diff.changes import flatten, sanitize
 from pipeline.diff.document import MOST_ROWS, AffectedStage, Side
@@ -85,7 +86,9 @@ def _read_snapshot(
         tasks=held,
         parameters=_read_parameters(texts),
         packages=locked_versions(texts.read(PACKAGES_FILE) or ""),
-        code={name: own for name, own in code.items() if isinstance(own, str) and check_name(name, Problems())},
+        code={
+            name: str(own) for name, own in code.items() if isinstance(own, str | dict) and check_name(name, Problems())
+        },
         times=next((times for folder in list_worktrees(texts.revision) if (times := read_durations(folder))), {}),
     )
 
@@ -100,7 +103,7 @@ def _read_rules(texts: CommittedTexts) -> dict[str, Rules]:
     content = texts.read(PARAMS_FILE)
     if content is None:
         raise UsageError(f"{texts.revision.name}: {PARAMS_FILE} not found. Name a revision that has it.")
-    resolved = resolve_params(content, _read_json(texts, PROFILES_FILE)[0] or {})
+    resolved = resolve_params(content, load_facets("settings"), _read_json(texts, PROFILES_FILE)[0] or {})
     return {
         task: Rules(
             EvaluateParams.model_validate_json(json.dumps(section)),

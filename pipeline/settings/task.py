@@ -6,8 +6,6 @@ from pydantic import Field, model_validator
 
 from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import Count, Name, Positive, Seed, Share, Text
-from pipeline.settings.ingest import IngestParams
-from pipeline.settings.production import CalibrateParams, WatchParams
 
 
 class Profile(Strict):
@@ -127,18 +125,16 @@ class TrainingParams(Strict):
 
 
 class FinetuneParams(TrainingParams):
-    """The parameters of training the encoder on a task."""
+    """The parameters of training the encoder on a task; those of its loss and metric are its kind's own."""
 
     task: Name
+    kind: Name
     epochs: Annotated[int, Field(ge=1, le=1000)]
     batch_size: Annotated[int, Field(ge=1, le=10**5)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    class_weights: Literal["none", "balanced"]
     freeze_embeddings: bool
     freeze_layers: Annotated[int, Field(ge=0, le=200)]
     lora: Annotated[int, Field(ge=1, le=1024)] | None
-    metric: Literal["accuracy", "macro_f1", "loss"]
     evaluations: Annotated[int, Field(ge=1, le=100)]
 
 
@@ -218,20 +214,11 @@ class TrackParams(Strict):
     tasks: dict[Name, dict[str, Any]]
 
 
-PER_TASK: dict[str, type[Strict]] = {
-    "ingest": IngestParams,
-    "validate": ValidateParams,
-    "tokenize": TokenizeParams,
-    "extract": ExtractParams,
-    "baseline": BaselineParams,
-    "inspect": InspectParams,
-    "finetune": FinetuneParams,
-    "calibrate": CalibrateParams,
-    "evaluate": EvaluateParams,
-    "gates": Gates,
-    "watch": WatchParams,
-    "card": CardParams,
-}
+# The sections of a task; the class of each is its kind's (`Settings.sections`).
+PER_TASK = (
+    "ingest", "validate", "tokenize", "extract", "baseline", "inspect", "finetune", "calibrate", "evaluate", "gates",
+    "watch", "card",
+)  # fmt: skip
 SHOWN = ("ingest", "tokenize", "finetune", "evaluate")  # the sections of a task that a tracker is sent
 
 

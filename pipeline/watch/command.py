@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from pipeline.core.document import json_text
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json, read_utf8
+from pipeline.core.stage import load_facets
 from pipeline.core.tables import class_indices, labels_of, read_parquet
 from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
@@ -98,7 +99,7 @@ def _read_sections(task: str) -> Sections:
         EnvironmentFault: They cannot be read.
     """
     text = read_utf8(_PARAMS)
-    resolved = resolve_params(text, read_json(_PROFILES) if _PROFILES.is_file() else {})
+    resolved = resolve_params(text, load_facets("settings"), read_json(_PROFILES) if _PROFILES.is_file() else {})
     if task not in resolved["watch"]:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
 

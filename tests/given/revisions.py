@@ -36,13 +36,14 @@ def settings(tasks: dict[str, Sequence[str]], **gates: Any) -> str:
     values, _ = parse_params((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["tasks"] = {
         task: {
+            "kind": "text-classification",
             "encoder": "raw/minilm",
             "ingest": {"file": f"raw/{task}.csv", "labels": list(labels), "keep": ["kind"]},
         }
         for task, labels in tasks.items()
     }
     values["evaluate"] |= {"resamples": 500, "slices": ["kind"], "length_edges": [3], "min_slice_rows": 20}
-    values["gates"] |= gates
+    values["kinds"]["text-classification"]["gates"] |= gates
     return dump(values)
 
 
@@ -229,6 +230,6 @@ def new_project(root: Path, remote: Path, params: str) -> Project:
 
 def write_params(root: Path, params: str) -> None:
     """Write data/params.json as the stage `params` does."""
-    from pipeline.settings.resolve import resolve_params
+    from tests.given.settings import resolve_params
 
     write_json(root / "data/params.json", resolve_params(params, {}))
