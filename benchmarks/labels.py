@@ -22,6 +22,7 @@ from pipeline.evaluate.ngrams import count_ngrams
 from pipeline.finetune.classification import Rows, rows_of
 from pipeline.finetune.fit import prepare_training
 from pipeline.inspection.search import Labelled, find_suspects
+from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.models.device import choose_device
 from pipeline.models.folder import build_classifier
 from pipeline.models.inference import predict_probabilities
@@ -151,7 +152,7 @@ def finetune(task: str, class_of: dict[str, int]) -> Floats:
 
     model = build_classifier(ENCODER, labels_of(table), dropout=params.dropout, seed=params.seed)
     train, validation = (relabel(rows_of(table, name)) for name in ("train", "validation"))
-    with prepare_training(model, train, validation, params) as (training, _):
+    with prepare_training(model, train, validation, params, LEARNING) as (training, _):
         while not training.finished:
             training.advance()
         training.result()

@@ -23,7 +23,7 @@ _PROBABILISTIC = tuple(metric.name for metric in METRICS if not metric.compared)
 _LOG_LOSS = [metric.name for metric in METRICS].index("log_loss")
 
 
-def detail_classes(measured: Measured[ScoredClasses], predictions: pa.Table, kept: Document, params: Any) -> Details:
+def detail_classes(measured: Measured, predictions: pa.Table, kept: Document, params: Any) -> Details:
     """Return confusion, classes and calibration of a model, and how its temperature and its decision do."""
     labels, model = labels_of(predictions), measured.scored[MODEL]
     matrix = confusion_matrix(model.actual, model.predicted, model.classes)
@@ -58,7 +58,7 @@ def list_surest_errors(scored: ScoredClasses, examples: pa.Table, predictions: p
     ]
 
 
-def _evaluate_temperature(measured: Measured[ScoredClasses], temperature: float, params: Any) -> Document:
+def _evaluate_temperature(measured: Measured, temperature: float, params: Any) -> Document:
     """Return the metrics of probabilities before and after the temperature, and what it does to the loss."""
     change, gaps = (values[MODEL] - values[UNCALIBRATED] for values in (measured.values, measured.draws))
     loss = percentile_interval(change[_LOG_LOSS], gaps[:, _LOG_LOSS], confidence=params.confidence)

@@ -1,7 +1,7 @@
 """The breakdown of a change: flipped examples, classes, slices, and calibration."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +33,7 @@ class Breakdown(NamedTuple):
     notes: tuple[str, ...]
 
 
-def break_down(measures: Measures[Any], params: EvaluateParams, match: Match, examples: pa.Table | None) -> Breakdown:
+def break_down(measures: Measures, params: EvaluateParams, match: Match, examples: pa.Table | None) -> Breakdown:
     """Return where the change helps and where it hurts; `examples` holds the contents of the examples."""
     bins = _calibration_bins(measures, params, match.base), _calibration_bins(measures, params, match.head)
     common, right = match.common, measures.right
@@ -47,7 +47,7 @@ def break_down(measures: Measures[Any], params: EvaluateParams, match: Match, ex
     return Breakdown(find_flips(measures, right, common, _source_lines(examples)), tuple(groups), bins, notes)
 
 
-def find_flips(measures: Measures[Any], right: Right, common: CommonExamples, lines: Mapping[str, Place]) -> Flips:
+def find_flips(measures: Measures, right: Right, common: CommonExamples, lines: Mapping[str, Place]) -> Flips:
     """Return how many examples the change fixes and breaks, and the most confident errors among them.
 
     `lines` maps ids to their places; an id may be missing.
@@ -67,9 +67,7 @@ def find_flips(measures: Measures[Any], right: Right, common: CommonExamples, li
     )
 
 
-def list_slices(
-    measures: Measures[Any], params: EvaluateParams, common: CommonExamples, table: pa.Table
-) -> list[Slice]:
+def list_slices(measures: Measures, params: EvaluateParams, common: CommonExamples, table: pa.Table) -> list[Slice]:
     """Return the common examples of each slice that has enough; `table` holds the contents of all of them.
 
     Raises:
@@ -82,7 +80,7 @@ def list_slices(
     return measures.slices(test.take([places[key] for key in common.ids]), params)
 
 
-def compare_slices(right: Right, pair: ScoredPair[Any], slices: Sequence[Slice], *, most: int) -> list[Group]:
+def compare_slices(right: Right, pair: ScoredPair, slices: Sequence[Slice], *, most: int) -> list[Group]:
     """Return what changed in each slice of one kind, in order; only the `most` with most flips if there are more.
 
     The p values are adjusted for the number of slices: among many, some differ by chance.
@@ -108,7 +106,7 @@ def compare_slices(right: Right, pair: ScoredPair[Any], slices: Sequence[Slice],
 
 
 def _list_slices(
-    measures: Measures[Any], params: EvaluateParams, common: CommonExamples, examples: pa.Table | None
+    measures: Measures, params: EvaluateParams, common: CommonExamples, examples: pa.Table | None
 ) -> tuple[list[Slice], tuple[str, ...]]:
     """Return the slices, or the note that says why there are none."""
     if examples is None:
@@ -131,7 +129,7 @@ def _source_lines(examples: pa.Table | None) -> dict[str, Place]:
 
 
 def _list_examples(
-    measures: Measures[Any], common: CommonExamples, rows: Ints, lines: Mapping[str, Place]
+    measures: Measures, common: CommonExamples, rows: Ints, lines: Mapping[str, Place]
 ) -> tuple[Example, ...]:
     """Return the examples at the positions `rows`, as the document has them."""
     base, head = common.base.take(rows), common.head.take(rows)
@@ -150,9 +148,7 @@ def _list_examples(
     )
 
 
-def _calibration_bins(
-    measures: Measures[Any], params: EvaluateParams, predictions: Predictions | None
-) -> tuple[Bin, ...]:
+def _calibration_bins(measures: Measures, params: EvaluateParams, predictions: Predictions | None) -> tuple[Bin, ...]:
     """Return the calibration bins that hold an example, empty if the kind has no such curve."""
     if predictions is None or measures.curve is None:
         return ()

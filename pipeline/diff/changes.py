@@ -55,7 +55,7 @@ def _sanitize(text: str | None) -> str | None:
 
 
 # ------------------------------------------------------------------------------------------------ tables of a task
-def parse_rows(measures: Measures[Any], table: pa.Table) -> dict[str, SplitLabel]:
+def parse_rows(measures: Measures, table: pa.Table) -> dict[str, SplitLabel]:
     """Return the split and truth of each example of a table that `ingest` wrote, by its id.
 
     Raises:

@@ -1,7 +1,7 @@
 """The metrics of a task in both revisions, with the evidence that a difference is more than chance."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Measurement(NamedTuple):
 
 
 def measure_change(
-    measures: Measures[Any], params: EvaluateParams, match: Match, base: TaskSnapshot, head: TaskSnapshot
+    measures: Measures, params: EvaluateParams, match: Match, base: TaskSnapshot, head: TaskSnapshot
 ) -> Measurement:
     """Return every metric that a side has: paired on the common examples if enough are left, else as committed."""
     evidence = _pair(measures, params, match)
@@ -83,7 +83,7 @@ def _explain_recomputed(
     return tuple(sentences)
 
 
-def _pair(measures: Measures[Any], params: EvaluateParams, match: Match) -> dict[str, Evidence]:
+def _pair(measures: Measures, params: EvaluateParams, match: Match) -> dict[str, Evidence]:
     """Return the paired comparison on the common examples, empty if too few of the base's examples are left."""
     if match.common is None or match.rows is None or match.rows.common < ENOUGH * match.rows.base:
         return {}
@@ -147,7 +147,7 @@ def _explain_missing(headline: Metric, match: Match, base: TaskSnapshot, *, pair
     return "the test examples may differ, and the predictions that could show it are missing"
 
 
-def _find_doubt(measures: Measures[Any], head: TaskSnapshot, predictions: Predictions | None) -> str | None:
+def _find_doubt(measures: Measures, head: TaskSnapshot, predictions: Predictions | None) -> str | None:
     """Return why the committed metrics of the head cannot be trusted.
 
     If stages have yet to run, the metrics need not be those of the head's parameters.

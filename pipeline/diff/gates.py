@@ -5,7 +5,7 @@ allowed that may be chance passes, but is reported. Without a number to judge, n
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pipeline.core.format import p_phrase, share, size_in_points
 from pipeline.diff.document import Judgement, MetricChange, Outcome, worst_outcome
@@ -25,7 +25,7 @@ class GateVerdict(NamedTuple):
 
 
 def judge_change(
-    measures: Measures[Any], gates: Mapping[str, MetricGate | None] | None, measurement: Measurement
+    measures: Measures, gates: Mapping[str, MetricGate | None] | None, measurement: Measurement
 ) -> GateVerdict:
     """Return the verdict of the gates, `unjudged` without one; None are the gates of a task that the head lacks.
 

@@ -30,7 +30,7 @@ class CommonExamples(NamedTuple):
     and `head` are their predictions.
     """
 
-    pair: ScoredPair[Any]
+    pair: ScoredPair
     ids: list[str]
     relabelled: int
     base: pa.Table
@@ -52,7 +52,7 @@ class Match(NamedTuple):
 
 
 def match_predictions(
-    measures: Measures[Any], params: EvaluateParams, base: pa.Table | None, head: pa.Table | None
+    measures: Measures, params: EvaluateParams, base: pa.Table | None, head: pa.Table | None
 ) -> Match:
     """Return the predictions of both revisions, matched by the ids of the examples."""
     (old, old_fault), (new, new_fault) = (_try_parse(measures, params, table) for table in (base, head))
@@ -68,7 +68,7 @@ def match_predictions(
     return Match(old, new, (None, None), rows, common)
 
 
-def parse_predictions(measures: Measures[Any], params: EvaluateParams, table: pa.Table) -> Predictions:
+def parse_predictions(measures: Measures, params: EvaluateParams, table: pa.Table) -> Predictions:
     """Return the predictions of a table that `evaluate` wrote, scored.
 
     Raises:
@@ -87,7 +87,7 @@ def parse_predictions(measures: Measures[Any], params: EvaluateParams, table: pa
 
 
 def find_common_examples(
-    measures: Measures[Any], params: EvaluateParams, base: Predictions, head: Predictions
+    measures: Measures, params: EvaluateParams, base: Predictions, head: Predictions
 ) -> CommonExamples | None:
     """Return the examples that both predict, found by their ids; None if there is none."""
     places = pc.index_in(head.ids, base.ids)
@@ -105,7 +105,7 @@ def find_common_examples(
 
 
 def _try_parse(
-    measures: Measures[Any], params: EvaluateParams, table: pa.Table | None
+    measures: Measures, params: EvaluateParams, table: pa.Table | None
 ) -> tuple[Predictions | None, str | None]:
     """Return the predictions, or the fault of the table."""
     try:

@@ -1,7 +1,7 @@
 """The state of a project at one revision: parameters, versions, and all that it holds of each task."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -14,7 +14,7 @@ from pipeline.settings.task import EvaluateParams, MetricGate
 class Rules(NamedTuple):
     """The measures of a task and their parameters, and the gate of each metric that judges it, None for no gate."""
 
-    measures: Measures[Any]
+    measures: Measures
     params: EvaluateParams
     gates: Mapping[str, MetricGate | None]
 

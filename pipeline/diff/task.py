@@ -1,7 +1,5 @@
 """The document of one task: its metrics and verdict, the notes to read first, and every detail."""
 
-from typing import Any
-
 from pipeline.core.errors import DataError
 from pipeline.core.format import count, plural, shorten, visible
 from pipeline.diff.breakdown import Breakdown
@@ -87,9 +85,7 @@ def _note_test_set(rows: SharedRows, *, paired: bool) -> list[str]:
     ]
 
 
-def _compare_rows(
-    measures: Measures[Any], base: TaskSnapshot, head: TaskSnapshot
-) -> tuple[list[RowChanges], list[str]]:
+def _compare_rows(measures: Measures, base: TaskSnapshot, head: TaskSnapshot) -> tuple[list[RowChanges], list[str]]:
     """Return how the examples differ, or the notes that say why they cannot be compared."""
     if base.examples is None or head.examples is None:
         return [], []

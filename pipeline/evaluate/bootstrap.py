@@ -10,7 +10,7 @@ from pipeline.evaluate.metrics import Floats, Ints
 
 
 def bootstrap(
-    measures: Measures[Scored],
+    measures: Measures,
     models: Sequence[Scored],
     *,
     resamples: int,
@@ -37,7 +37,7 @@ def bootstrap(
 
 
 def estimate_metrics(
-    measures: Measures[Scored],
+    measures: Measures,
     data: Scored,
     values: Floats,
     draws: Floats,

@@ -1,7 +1,6 @@
 """The evaluation of a model on the test split: one document of metrics, comparisons, slices and errors."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,7 @@ MODEL = "model"
 
 
 def evaluate(
-    measures: Measures[Any],
+    measures: Measures,
     params: EvaluateParams,
     examples: pa.Table,
     slices: Sequence[Slice],
@@ -63,15 +62,15 @@ def evaluate(
     return document
 
 
-def probe_key(measures: Measures[Any]) -> str:
+def probe_key(measures: Measures) -> str:
     """Return the key under which an evaluation compares the probe with the cheap rival."""
     probe = measures.baselines.probe
     return f"{probe.name if probe else ''}_over_{measures.baselines.cheap.name}"
 
 
 def _measure(
-    measures: Measures[Scored], params: EvaluateParams, predictions: Mapping[str, pa.Table], units: Ints | None
-) -> Measured[Scored]:
+    measures: Measures, params: EvaluateParams, predictions: Mapping[str, pa.Table], units: Ints | None
+) -> Measured:
     truth, names = predictions[MODEL], list(predictions)
     scored = [measures.score_rows(truth, predictions[name], params) for name in names]
     rng = np.random.default_rng(params.seed)
@@ -90,9 +89,9 @@ def _measure(
 
 
 def _compare(
-    measures: Measures[Scored],
+    measures: Measures,
     params: EvaluateParams,
-    measured: Measured[Scored],
+    measured: Measured,
     names: tuple[str, str],
     units: Ints | None,
 ) -> Document:
@@ -127,7 +126,7 @@ def describe_difference(estimate: Estimate) -> Document:
 
 
 def _evaluate_slice(
-    measures: Measures[Scored], params: EvaluateParams, whole: Scored, part: Slice, units: Ints | None
+    measures: Measures, params: EvaluateParams, whole: Scored, part: Slice, units: Ints | None
 ) -> Document:
     """Return the compared metrics of a slice; its resamples depend on its own rows alone."""
     data = select_rows(whole, part.rows)

@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.evaluate.kind import Measures
 
 
-def flatten_metrics(measures: Measures[Any], evaluation: Mapping[str, Any]) -> dict[str, float | None]:
+def flatten_metrics(measures: Measures, evaluation: Mapping[str, Any]) -> dict[str, float | None]:
     """Return the flat metrics of an evaluation: 6 significant digits, so that Git shows changes and not noise.
 
     `gain` is the headline metric beyond the cheap rival's, `probe_gain` beyond the probe's, each with its p value. Why

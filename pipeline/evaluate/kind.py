@@ -5,7 +5,7 @@ Every value, interval, test, gate and slice follows from these; no other module 
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from pipeline.evaluate.slices import Slice
 from pipeline.settings.fields import Unit
 
 # A NamedTuple; its arrays have a row an example, (N, ...), and what is no array belongs to all of them.
-Scored = TypeVar("Scored", bound=tuple[Any, ...])
+Scored: TypeAlias = Any
 
 
 class Metric(NamedTuple):
@@ -67,7 +67,7 @@ class Details(NamedTuple):
     whole: Document
 
 
-class Measured(NamedTuple, Generic[Scored]):
+class Measured(NamedTuple):
     """The model and all that it is compared with, by name, on the same N examples and the same R resamples.
 
     `values` are the M metrics of each, (M,), `draws` those of each resample, (R, M).
@@ -79,7 +79,7 @@ class Measured(NamedTuple, Generic[Scored]):
     estimates: Mapping[str, Mapping[str, Estimate]]
 
 
-class Measures(NamedTuple, Generic[Scored]):
+class Measures(NamedTuple):
     """How a kind is measured; `params` below are its parameters of `evaluate`.
 
     An *answer* is what a model says of one example, a value of an Arrow type of the kind's own; the columns of
@@ -102,7 +102,7 @@ class Measures(NamedTuple, Generic[Scored]):
     groups: Callable[[pa.Table], list[Slice]]  # predictions -> parts of them by their truths
     worst: Callable[[Scored, pa.Table, pa.Table, Any], list[Document]]  # (scored, examples, predictions, params)
     variants: Callable[[pa.Table, Document], dict[str, pa.Array]]  # (predictions, calibration) -> other answers
-    details: Callable[[Measured[Any], pa.Table, Document, Any], Details]  # (measured, predictions, calibration, params)
+    details: Callable[[Measured, pa.Table, Document, Any], Details]  # (measured, predictions, calibration, params)
     project: Callable[[pa.Table, pa.Table, pa.Table, Any], Document]  # (examples, features, predictions, params)
     calibrate: Callable[[pa.Table, Path, Any], Document]  # (tokens, model, params) -> what its answers follow
     curve: Callable[[Scored, Any], list[Document]] | None = None  # (scored, params) -> bins of confidence, for `diff`
@@ -116,22 +116,22 @@ class Measures(NamedTuple, Generic[Scored]):
 
 def select_rows(scored: Scored, rows: Ints) -> Scored:
     """Return the scored examples at the positions `rows`, (M,)."""
-    names = scored._fields  # type: ignore[attr-defined]
+    names = scored._fields
     chosen = {name: value[rows] for name, value in zip(names, scored, strict=True) if isinstance(value, np.ndarray)}
-    return scored._replace(**chosen)  # type: ignore[attr-defined, no-any-return]
+    return scored._replace(**chosen)
 
 
-def count_rows(scored: tuple[Any, ...]) -> int:
+def count_rows(scored: Scored) -> int:
     """Return the number of scored examples."""
     return next(len(value) for value in scored if isinstance(value, np.ndarray))
 
 
-def compute_metrics(measures: Measures[Scored], scored: Scored) -> Floats:
+def compute_metrics(measures: Measures, scored: Scored) -> Floats:
     """Return the metrics of scored examples that count once each, (M,)."""
     return measures.compute(scored, np.ones(count_rows(scored)))
 
 
-def index_units(measures: Measures[Any], predictions: pa.Table) -> Ints | None:
+def index_units(measures: Measures, predictions: pa.Table) -> Ints | None:
     """Return the unit of each row of predictions, (N,) from 0 up; None if each row is its own."""
     if measures.unit is None:
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Generic, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from pipeline.evaluate.metrics import Floats, Ints
 P_OF_NO_CHANGE = 0.5  # the one-sided p value of a change that is no worse and no better
 
 
-class ScoredPair(NamedTuple, Generic[Scored]):
+class ScoredPair(NamedTuple):
     """The same N examples, in the same order, scored for two models; `units` (N,) are those drawn together."""
 
     base: Scored
@@ -41,8 +41,8 @@ class Evidence(NamedTuple):
 
 
 def compare_pair(
-    measures: Measures[Scored],
-    pair: ScoredPair[Scored],
+    measures: Measures,
+    pair: ScoredPair,
     *,
     confidence: float,
     resamples: int,
@@ -72,7 +72,7 @@ def compare_pair(
     return evidence
 
 
-def flip_test(right: Right, pair: ScoredPair[Scored]) -> McNemar:
+def flip_test(right: Right, pair: ScoredPair) -> McNemar:
     """Return McNemar's test of a pair, the head being the model."""
     return mcnemar(right.rows(pair.head), right.rows(pair.base))
 
@@ -87,7 +87,7 @@ def share_not_worse(gains: Floats) -> float:
     return float((np.count_nonzero(gains >= 0) + 1) / (len(gains) + 1))
 
 
-def mid_p_worse(right: Right, pair: ScoredPair[Scored]) -> float:
+def mid_p_worse(right: Right, pair: ScoredPair) -> float:
     """Return the one-sided mid-p value of "the head is right as often as the base", small if it is right less often.
 
     Source: Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91.

@@ -13,7 +13,7 @@ from pipeline.core.document import Document
 from pipeline.core.tables import class_indices, labels_of
 from pipeline.evaluate.align import align, to_matrix, to_vectors
 from pipeline.evaluate.metrics import Floats, Ints, Vectors
-from pipeline.settings.task import EvaluateParams
+from pipeline.settings.shared.evaluation import ProjectionParams
 
 _COORDINATE_DIGITS = 4  # the last bits of a coordinate depend on the number of threads
 _SIMILARITY_DIGITS = 6  # for the same reason; neighbours closer than that count as equal and keep their order
@@ -43,7 +43,9 @@ class EmbeddedExamples(NamedTuple):
     predicted: Ints
 
 
-def project_examples(examples: pa.Table, features: pa.Table, predictions: pa.Table, params: EvaluateParams) -> Document:
+def project_examples(
+    examples: pa.Table, features: pa.Table, predictions: pa.Table, params: ProjectionParams
+) -> Document:
     """Return the projection of the test examples with the train neighbours of a few, for strict JSON.
 
     `features` holds the vectors of the `examples`; `predictions` are those of the N test rows, in their order.

@@ -1,1 +1,1 @@
-"""The kinds of task: a folder of values each."""
+"""The kinds of tasks: a folder of values for each, one module a facet."""

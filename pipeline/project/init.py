@@ -12,6 +12,7 @@ from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.core.files import publish
 from pipeline.core.format import count
+from pipeline.core.stage import load_facets
 from pipeline.examples.intake import take_in
 from pipeline.examples.lines import LineCap
 from pipeline.examples.read import Limits, expand_files, read_records
@@ -97,7 +98,7 @@ def fit_task(
     file = name if data.is_dir() else f"{name}/{data.name}"
     encoder = f"raw/{next(iter(sources))}"
     first = add_entry(params, "tasks", render_guess(name, file, guess, encoder=encoder, limits={}))
-    section = resolve_params(first, {})["ingest"][name]
+    section = resolve_params(first, load_facets("settings"), {})["ingest"][name]
     ingest = IngestParams.model_validate_json(json.dumps(section))
     counts = take_in(read_records(data, ingest), ingest).counts
     limits = fit_limits(counts["splits"], values["validate"])

@@ -38,6 +38,7 @@ def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Ma
     """
     lines = [
         _line(f"  {spell(name)}:", f"{plural(sum(guess.counts.values()), 'row')}: {_describe_counts(guess)}"),
+        "    kind: text-classification",
         _line(f"    encoder: {encoder}", "`python -m pipeline pin OWNER/NAME` adds another of the Hub"),
         "    ingest:",
         f"      file: {spell(file)}",

@@ -6,8 +6,6 @@ from pydantic import Field, model_validator
 
 from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import Count, Name, Positive, Seed, Share, Text
-from pipeline.settings.ingest import IngestParams
-from pipeline.settings.production import CalibrateParams, WatchParams
 
 
 class Profile(Strict):
@@ -127,42 +125,29 @@ class TrainingParams(Strict):
 
 
 class FinetuneParams(TrainingParams):
-    """The parameters of training the encoder on a task."""
+    """The parameters of training the encoder on a task; those of its loss and metric are its kind's own."""
 
     task: Name
+    kind: Name
     epochs: Annotated[int, Field(ge=1, le=1000)]
     batch_size: Annotated[int, Field(ge=1, le=10**5)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    class_weights: Literal["none", "balanced"]
     freeze_embeddings: bool
     freeze_layers: Annotated[int, Field(ge=0, le=200)]
     lora: Annotated[int, Field(ge=1, le=1024)] | None
-    metric: Literal["accuracy", "macro_f1", "loss"]
     evaluations: Annotated[int, Field(ge=1, le=100)]
 
 
 class EvaluateParams(Strict):
-    """The parameters of the measurements on the test split."""
+    """The parameters of the measurements on the test split, of any kind of task."""
 
     task: Name
     confidence: Annotated[float, Field(gt=0, lt=1)]
     resamples: Annotated[int, Field(ge=100, le=10**6)]
-    bins: Annotated[int, Field(ge=2, le=100)]
-    length_edges: tuple[Count, ...]
     slices: tuple[Text, ...]
     min_slice_rows: Count
     worst: Annotated[int, Field(ge=0, le=1000)]
-    points: Annotated[int, Field(ge=0, le=10**4)]
-    queries: Annotated[int, Field(ge=0, le=1000)]
-    neighbours: Annotated[int, Field(ge=1, le=100)]
     seed: Seed
-
-    @model_validator(mode="after")
-    def _check_edges(self) -> Self:
-        if any(left >= right for left, right in zip(self.length_edges, self.length_edges[1:], strict=False)):
-            raise ValueError(f"`length_edges` must rise, found {list(self.length_edges)}")
-        return self
 
 
 class MetricGate(Strict):
@@ -171,17 +156,6 @@ class MetricGate(Strict):
     largest_drop: Annotated[float, Field(ge=0, le=100)]
     level: Annotated[float, Field(gt=0, le=0.5)]
     floor: Annotated[float, Field(ge=0, le=100)] | None
-
-
-class Gates(Strict):
-    """The gates of a task, one for each metric; no stage reads them, so an edit of them reruns no model."""
-
-    task: Name
-    accuracy: MetricGate | None
-    macro_f1: MetricGate | None
-    log_loss: MetricGate | None
-    brier: MetricGate | None
-    ece: MetricGate | None
 
 
 class CardParams(Strict):
@@ -200,6 +174,7 @@ class ReportParams(Strict):
     title: Text
     worst: Annotated[int, Field(ge=0, le=1000)]
     tasks: tuple[Name, ...]
+    kinds: dict[Name, Name]
     encoders: tuple[Name, ...]
     cards: dict[Name, CardParams]
 
@@ -218,20 +193,11 @@ class TrackParams(Strict):
     tasks: dict[Name, dict[str, Any]]
 
 
-PER_TASK: dict[str, type[Strict]] = {
-    "ingest": IngestParams,
-    "validate": ValidateParams,
-    "tokenize": TokenizeParams,
-    "extract": ExtractParams,
-    "baseline": BaselineParams,
-    "inspect": InspectParams,
-    "finetune": FinetuneParams,
-    "calibrate": CalibrateParams,
-    "evaluate": EvaluateParams,
-    "gates": Gates,
-    "watch": WatchParams,
-    "card": CardParams,
-}
+# The sections of a task; the class of each is its kind's (`Settings.sections`).
+PER_TASK = (
+    "ingest", "validate", "tokenize", "extract", "baseline", "inspect", "finetune", "calibrate", "evaluate", "gates",
+    "watch", "card",
+)  # fmt: skip
 SHOWN = ("ingest", "tokenize", "finetune", "evaluate")  # the sections of a task that a tracker is sent
 
 

@@ -3,13 +3,13 @@
 from pipeline.core.files import write_json
 from pipeline.core.stage import In, Out
 from pipeline.core.tables import read_arrow
-from pipeline.kinds.text_classification.measures import MEASURES
+from pipeline.evaluate.kind import Measures
 from pipeline.settings.production import CalibrateParams
 
 
-def run(params: CalibrateParams, *, tokens: In, model: In, calibration: Out) -> None:
+def run(params: CalibrateParams, kind: Measures, *, tokens: In, model: In, calibration: Out) -> None:
     """Choose on the validation split what the answers of the model follow."""
-    record = {"task": params.task, **MEASURES.calibrate(read_arrow(tokens), model, params)}
+    record = {"task": params.task, **kind.calibrate(read_arrow(tokens), model, params)}
     numbers = record.get("validation") or {}
     if numbers:
         print(", ".join(f"{key} {value:.4g}" for key, value in numbers.items() if value is not None))

@@ -6,13 +6,14 @@ from pipeline.core.tables import read_arrow, read_parquet, write_parquet
 from pipeline.evaluate.align import align, select_split
 from pipeline.evaluate.evaluation import MODEL, evaluate
 from pipeline.evaluate.flat_metrics import flatten_metrics
+from pipeline.evaluate.kind import Measures
 from pipeline.evaluate.plot import confusion_csv
-from pipeline.kinds.text_classification.measures import MEASURES
 from pipeline.settings.task import EvaluateParams
 
 
 def run(
     params: EvaluateParams,
+    kind: Measures,
     *,
     examples: In,
     tokens: In,
@@ -29,17 +30,17 @@ def run(
     """Measure the model on the test split, beside its baselines."""
     table, kept = read_parquet(examples), read_json(calibration)
     test = select_split(table, "test")
-    slices = MEASURES.slices(test, params)
+    slices = kind.slices(test, params)
     others = align(read_parquet(baselines), test["id"].to_pylist(), like=table, what="baselines")
-    own = MEASURES.tabulate(test, MEASURES.predict(model, test, read_arrow(tokens)), kept)
-    answers = {rival.name: others[rival.name] for rival in MEASURES.baselines.listed()} | MEASURES.variants(own, kept)
-    predicted = {MODEL: own} | {name: MEASURES.tabulate(test, column, kept) for name, column in answers.items()}
-    document = evaluate(MEASURES, params, test, slices, predicted, kept)
-    projected = MEASURES.project(table, read_arrow(features), own, params)
-    write_json(metrics, flatten_metrics(MEASURES, document))
+    own = kind.tabulate(test, kind.predict(model, test, read_arrow(tokens)), kept)
+    answers = {rival.name: others[rival.name] for rival in kind.baselines.listed()} | kind.variants(own, kept)
+    predicted = {MODEL: own} | {name: kind.tabulate(test, column, kept) for name, column in answers.items()}
+    document = evaluate(kind, params, test, slices, predicted, kept)
+    projected = kind.project(table, read_arrow(features), own, params)
+    write_json(metrics, flatten_metrics(kind, document))
     write_json(evaluation, document)
     write_json(projection, projected)
     write_parquet(predictions, own)
     with publish(confusion) as partial:
-        plot = confusion_csv(MEASURES.truths(own), MEASURES.answers(own))
+        plot = confusion_csv(kind.truths(own), kind.answers(own))
         partial.write_text(plot, encoding="utf-8", newline="")

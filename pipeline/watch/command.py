@@ -17,7 +17,9 @@ import pyarrow.compute as pc
 from pipeline.core.document import json_text
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json, read_utf8
+from pipeline.core.stage import load_facets
 from pipeline.core.tables import class_indices, labels_of, read_parquet
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
@@ -26,7 +28,7 @@ from pipeline.settings.ingest import IngestParams
 from pipeline.settings.parse import parse_params
 from pipeline.settings.production import WatchParams
 from pipeline.settings.resolve import resolve_params
-from pipeline.settings.task import EvaluateParams, ExtractParams
+from pipeline.settings.task import ExtractParams
 from pipeline.watch.labelled import index_labels
 from pipeline.watch.sample import Sample, find_class, read_row_labels, read_sample, require_enough
 from pipeline.watch.text import render_watch
@@ -43,7 +45,7 @@ class Sections(NamedTuple):
 
     ingest: IngestParams
     extract: ExtractParams
-    evaluate: EvaluateParams
+    evaluate: TextEvaluateParams
     watch: WatchParams
     encoder: Path
 
@@ -98,7 +100,7 @@ def _read_sections(task: str) -> Sections:
         EnvironmentFault: They cannot be read.
     """
     text = read_utf8(_PARAMS)
-    resolved = resolve_params(text, read_json(_PROFILES) if _PROFILES.is_file() else {})
+    resolved = resolve_params(text, load_facets("settings"), read_json(_PROFILES) if _PROFILES.is_file() else {})
     if task not in resolved["watch"]:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
 
@@ -108,7 +110,7 @@ def _read_sections(task: str) -> Sections:
     return Sections(
         IngestParams.model_validate_json(section("ingest")),
         ExtractParams.model_validate_json(section("extract")),
-        EvaluateParams.model_validate_json(section("evaluate")),
+        TextEvaluateParams.model_validate_json(section("evaluate")),
         WatchParams.model_validate_json(section("watch")),
         Path("data") / parse_params(text)[0]["tasks"][task]["encoder"],
     )

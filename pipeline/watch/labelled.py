@@ -10,12 +10,12 @@ from pipeline.evaluate.kind import compute_metrics
 from pipeline.evaluate.metrics import Floats, Ints, score_predictions
 from pipeline.evaluate.paired import ScoredPair, compare_pair
 from pipeline.kinds.text_classification.measures import MEASURES
-from pipeline.settings.task import EvaluateParams
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 
 FEWEST = 10  # labelled rows; of fewer, no interval says anything
 
 
-def estimate_quality(actual: Ints, probabilities: Floats, params: EvaluateParams) -> Document:
+def estimate_quality(actual: Ints, probabilities: Floats, params: TextEvaluateParams) -> Document:
     """Return the headline metrics of N labelled rows, each with its interval."""
     scored = score_predictions(actual, probabilities, bins=params.bins)
     rng = np.random.default_rng(params.seed)
@@ -25,7 +25,7 @@ def estimate_quality(actual: Ints, probabilities: Floats, params: EvaluateParams
     return {name: estimate._asdict() for name, estimate in estimates.items()}
 
 
-def compare_versions(actual: Ints, old: Floats, new: Floats, params: EvaluateParams) -> Document:
+def compare_versions(actual: Ints, old: Floats, new: Floats, params: TextEvaluateParams) -> Document:
     """Return how the metrics of N labelled rows differ between two models, by the paired tests of `diff`."""
     pair = ScoredPair(
         score_predictions(actual, old, bins=params.bins), score_predictions(actual, new, bins=params.bins)

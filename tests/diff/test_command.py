@@ -25,7 +25,6 @@ from pipeline.diff.comment import MOST_COMMENT_BYTES
 from pipeline.diff.document import read_difference
 from pipeline.repository.durations import record_duration
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
 from tests.given.revisions import (
     LABELS,
     ROOT,
@@ -39,7 +38,7 @@ from tests.given.revisions import (
     write_params,
     write_task,
 )
-from tests.given.settings import dump
+from tests.given.settings import dump, resolve_params
 
 TASK = {"reviews": LABELS}
 HOSTILE = ("<script>alert(1)</script>|x", "](javascript:alert(1)) @octocat #1", "a`b\n| c |\u202edlo")
@@ -516,7 +515,7 @@ def test_the_paths_are_those_of_dvc_yaml():
 def test_editing_a_gate_changes_the_section_of_no_stage():
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     values, _ = parse_params(text)
-    values["gates"]["accuracy"] = {"largest_drop": 0.5, "level": 0.01, "floor": 0.2}
+    values["kinds"]["text-classification"]["gates"]["accuracy"] = {"largest_drop": 0.5, "level": 0.01, "floor": 0.2}
     before, after = resolve_params(text, {}), resolve_params(dump(values), {})
     assert before.pop("gates") != after.pop("gates")
     assert before == after

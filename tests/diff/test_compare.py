@@ -10,10 +10,11 @@ from pipeline.diff.snapshot import Rules, Snapshot, TaskSnapshot
 from pipeline.evaluate.kind import compute_metrics
 from pipeline.evaluate.metrics import Floats, score_predictions
 from pipeline.kinds.text_classification.measures import MEASURES
-from pipeline.settings.task import EvaluateParams, MetricGate
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
+from pipeline.settings.task import MetricGate
 from tests.given.revisions import LABELS, actual_classes, examples, flipped, model, name_classes
 
-PARAMS = EvaluateParams(
+PARAMS = TextEvaluateParams(
     task="reviews", confidence=0.9, resamples=200, bins=10, length_edges=(3,), slices=("kind",), min_slice_rows=20,
     worst=5, points=0, queries=0, neighbours=1, seed=0,
 )  # fmt: skip

@@ -10,10 +10,10 @@ from pipeline.core.tables import describe
 from pipeline.diff.shared_examples import find_common_examples, match_predictions, parse_predictions
 from pipeline.evaluate.kind import compute_metrics
 from pipeline.kinds.text_classification.measures import MEASURES
-from pipeline.settings.task import EvaluateParams
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 
 LABELS = ("a", "b", "c")
-PARAMS = EvaluateParams(
+PARAMS = TextEvaluateParams(
     task="t", confidence=0.9, resamples=100, bins=10, length_edges=(), slices=(), min_slice_rows=1, worst=5, points=0,
     queries=0, neighbours=1, seed=0,
 )  # fmt: skip

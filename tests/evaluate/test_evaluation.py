@@ -16,10 +16,10 @@ from pipeline.evaluate.estimate import NO_SPREAD, wilson_interval
 from pipeline.evaluate.flat_metrics import flatten_metrics
 from pipeline.evaluate.metrics import Floats, Ints
 from pipeline.kinds.text_classification.measures import MEASURES
-from pipeline.settings.task import EvaluateParams
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from tests.given.evaluating import evaluate_probabilities
 
-PARAMS = EvaluateParams(
+PARAMS = TextEvaluateParams(
     task="toy", confidence=0.95, resamples=200, bins=10, length_edges=(2, 4), slices=("kind",), min_slice_rows=5,
     worst=3, points=0, queries=0, neighbours=1, seed=0,
 )  # fmt: skip
@@ -41,7 +41,7 @@ class TestRows(NamedTuple):
 
 
 def evaluate(
-    params: EvaluateParams,
+    params: TextEvaluateParams,
     rows: TestRows,
     probabilities: dict[str, Floats],
     *,

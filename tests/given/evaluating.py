@@ -9,11 +9,11 @@ from pipeline.calibration.decision import PLAIN, Decision
 from pipeline.evaluate.evaluation import MODEL, evaluate
 from pipeline.evaluate.metrics import Floats
 from pipeline.kinds.text_classification.measures import MEASURES
-from pipeline.settings.task import EvaluateParams
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 
 
 def evaluate_probabilities(
-    params: EvaluateParams,
+    params: TextEvaluateParams,
     examples: pa.Table,
     probabilities: Mapping[str, Floats],
     *,

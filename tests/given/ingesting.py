@@ -2,16 +2,15 @@
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline.examples.records import Part, Records
 from pipeline.settings.ingest import IngestParams
-from pipeline.settings.parse import parse_params
+from tests.given.settings import read_section
 
-COMMON = parse_params((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))[0]["ingest"]
+COMMON = read_section("ingest")
 
 
 def ingest_params(**own: Any) -> IngestParams:

@@ -20,8 +20,8 @@ from pipeline.evaluate.flat_metrics import flatten_metrics
 from pipeline.evaluate.metrics import Floats, Ints
 from pipeline.examples.text import text_id, text_key
 from pipeline.kinds.text_classification.measures import MEASURES
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from pipeline.settings.parse import parse_params
-from pipeline.settings.task import EvaluateParams
 from tests.given.evaluating import evaluate_probabilities
 from tests.given.reporting import findings, history, intake
 from tests.given.settings import dump
@@ -36,13 +36,14 @@ def settings(tasks: dict[str, Sequence[str]], **gates: Any) -> str:
     values, _ = parse_params((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["tasks"] = {
         task: {
+            "kind": "text-classification",
             "encoder": "raw/minilm",
             "ingest": {"file": f"raw/{task}.csv", "labels": list(labels), "keep": ["kind"]},
         }
         for task, labels in tasks.items()
     }
     values["evaluate"] |= {"resamples": 500, "slices": ["kind"], "length_edges": [3], "min_slice_rows": 20}
-    values["gates"] |= gates
+    values["kinds"]["text-classification"]["gates"] |= gates
     return dump(values)
 
 
@@ -101,7 +102,7 @@ def write_task(
     root: Path, task: str, table: pa.Table, probabilities: Floats, labels: Sequence[str] = LABELS, *, loss: float = 0.4
 ) -> None:
     """Write all that the stages of a task would have written, as they write it."""
-    params = EvaluateParams(
+    params = TextEvaluateParams(
         task=task, confidence=0.95, resamples=100, bins=10, length_edges=(3,), slices=("kind",), min_slice_rows=20,
         worst=5, points=0, queries=0, neighbours=1, seed=0,
     )  # fmt: skip
@@ -230,6 +231,6 @@ def new_project(root: Path, remote: Path, params: str) -> Project:
 
 def write_params(root: Path, params: str) -> None:
     """Write data/params.json as the stage `params` does."""
-    from pipeline.settings.resolve import resolve_params
+    from tests.given.settings import resolve_params
 
     write_json(root / "data/params.json", resolve_params(params, {}))

@@ -12,12 +12,11 @@ from pipeline.core.tables import describe, write_parquet
 from pipeline.examples.text import text_id, text_key
 from pipeline.finetune.classification import Rows
 from pipeline.models.batches import to_ragged
-from pipeline.models.folder import save_classifier
 from pipeline.models.tokenizer import load_tokenizer
 from pipeline.settings.fields import SPLITS
 from tests.given.encoder import WORDS, make_encoder
 from tests.given.revisions import LABELS, settings
-from tests.given.training import DEVICE, fit, model, with_params
+from tests.given.training import DEVICE, fit, model, save_classifier, with_params
 
 MAX_LENGTH = 16
 SIGNS = ("bad", "good")  # of the classes

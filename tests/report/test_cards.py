@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 
-from pipeline.models.folder import build_classifier, save_classifier
+from pipeline.models.folder import build_classifier
 from pipeline.report.cards import classifier_card, encoder_card
 from pipeline.settings.task import CardParams
 from tests.given.reporting import make_task, metric, pretraining
+from tests.given.training import save_classifier
 
 UNKNOWN = CardParams(task="reviews", license=None, language=None, base_model=None, dataset=None)
 KNOWN = CardParams(task="reviews", license="apache-2.0", language="en", base_model="o/small", dataset="o/reviews")

@@ -8,8 +8,7 @@ from ruamel.yaml import YAML
 from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.settings.overlay import edit_yaml, overlay_params, overlay_project, overlay_stages
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
-from tests.given.settings import read, study_params, study_stages
+from tests.given.settings import read, resolve_params, study_params, study_stages
 
 TEXT = read("params.yaml")
 SMALL = read("profiles/small/params.yaml")

@@ -12,12 +12,13 @@ from transformers import BertConfig, BertForSequenceClassification
 from pipeline.core.errors import DataError
 from pipeline.core.files import read_json, sha256, write_json
 from pipeline.core.tables import describe, labels_of, read_parquet, write_arrow, write_parquet
-from pipeline.settings.task import EvaluateParams
+from pipeline.kinds.text_classification.measures import MEASURES
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from pipeline.stages.evaluate import run
 
 LABELS = ("=ham", "spam")  # a class name that a spreadsheet would run
 OUTPUTS = ("metrics", "evaluation", "predictions", "projection", "confusion")
-PARAMS = EvaluateParams(
+PARAMS = TextEvaluateParams(
     task="toy", confidence=0.9, resamples=100, bins=5, length_edges=(2,), slices=("kind",), min_slice_rows=5, worst=2,
     points=15, queries=4, neighbours=2, seed=0,
 )  # fmt: skip
@@ -94,7 +95,7 @@ def measured(folder: Path, model: Path, *, decision: dict[str, Any] = PLAIN, **c
             write_parquet(inputs[name], table)
     write_json(folder / "calibration", {"temperature": TEMPERATURE, "decision": decision})
     outputs = {name: folder / name for name in OUTPUTS}
-    run(PARAMS, model=model, calibration=folder / "calibration", **inputs, **outputs)
+    run(PARAMS, MEASURES, model=model, calibration=folder / "calibration", **inputs, **outputs)
     return outputs
 
 

@@ -1,1 +1,1 @@
-"""A class for each text."""
+"""Texts of one class each."""

@@ -19,10 +19,9 @@ from pipeline.classes.measures import (
     undo_temperature,
 )
 from pipeline.evaluate.kind import BaselineName, BaselineNames, Measures
-from pipeline.evaluate.metrics import ScoredClasses
 from pipeline.evaluate.projection import project_examples
 from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
-from pipeline.settings.task import EvaluateParams
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 
 TEXT_BASELINES = BaselineNames(
     cheap=BaselineName("tfidf", "TF-IDF + logistic regression", "TF-IDF"),
@@ -38,7 +37,7 @@ def _predict(model: Path, examples: pa.Table, tokens: pa.Table) -> pa.Array:
     return predict_texts(model, examples, tokens)
 
 
-def _slice(examples: pa.Table, params: EvaluateParams) -> list[Slice]:
+def _slice(examples: pa.Table, params: TextEvaluateParams) -> list[Slice]:
     """Return the slices by length, then by each column, that are large enough."""
     parts = [
         *slice_by_length(examples["text"].to_pylist(), params.length_edges),
@@ -47,7 +46,7 @@ def _slice(examples: pa.Table, params: EvaluateParams) -> list[Slice]:
     return [part for part in parts if len(part.rows) >= params.min_slice_rows]
 
 
-MEASURES: Measures[ScoredClasses] = Measures(
+MEASURES = Measures(
     metrics=METRICS,
     baselines=TEXT_BASELINES,
     predict=_predict,

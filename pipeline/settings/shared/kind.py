@@ -1,0 +1,20 @@
+"""The settings of a kind of task: the facet by which params.yaml is checked."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from pipeline.core.document import Document, Strict
+from pipeline.settings.problems import Problems
+
+
+class Settings(NamedTuple):
+    """The sections of params.yaml as a kind reads them.
+
+    Args:
+        sections: The class of each section of a task (`PER_TASK`), and of a cell of the study (`study`, `rival`).
+        check: Adds the errors between the sections of one task, `check(sections by name, problems of the task)`; a
+            section with errors of its own is empty.
+    """
+
+    sections: Mapping[str, type[Strict]]
+    check: Callable[[Mapping[str, Document], Problems], None]
