@@ -14,7 +14,7 @@ from pipeline.core.tables import class_indices, labels_of
 from pipeline.evaluate.align import to_matrix
 from pipeline.evaluate.bootstrap import percentile_interval
 from pipeline.evaluate.estimate import share_interval
-from pipeline.evaluate.evaluation import MODEL, describe_difference
+from pipeline.evaluate.evaluation import MODEL, describe_gap
 from pipeline.evaluate.kind import Details, Measured
 from pipeline.evaluate.metrics import ScoredClasses, calibration, class_table, confusion_matrix
 from pipeline.examples.records import places_of
@@ -65,7 +65,7 @@ def _evaluate_temperature(measured: Measured, temperature: float, params: Any) -
     before, after = (
         {name: measured.estimates[side][name]._asdict() for name in _PROBABILISTIC} for side in (UNCALIBRATED, MODEL)
     )
-    return {"temperature": temperature, "before": before, "after": after, "log_loss": describe_difference(loss)}
+    return {"temperature": temperature, "before": before, "after": after, "log_loss": describe_gap(loss)}
 
 
 def _evaluate_decision(

@@ -105,7 +105,7 @@ def _compare(
         if not metric.compared:
             continue
         gap = percentile_interval(values[at], draws[:, at], confidence=params.confidence, undefined=metric.undefined)
-        document[metric.name] = describe_difference(gap)
+        document[metric.name] = describe_gap(gap)
         if test and right and metric.name == right.metric:
             discordant = test.model_only + test.baseline_only
             smallest = detectable_difference(count_rows(model), discordant, confidence=params.confidence)
@@ -120,7 +120,7 @@ def _test(gap: Estimate, draws: Floats) -> float | None:
     return None if gap.value is None else paired_p_value(draws[~np.isnan(draws)])
 
 
-def describe_difference(estimate: Estimate) -> Document:
+def describe_gap(estimate: Estimate) -> Document:
     """Return an estimate of a difference under the names of the document."""
     return {"difference": estimate.value, "low": estimate.low, "high": estimate.high, "reason": estimate.reason}
 

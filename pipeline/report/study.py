@@ -17,7 +17,7 @@ from pipeline.core.format import (
     share_and_interval,
 )
 from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNPROVEN
-from pipeline.report.verdict import Quote
+from pipeline.report.kind import Quote
 
 Sizes = Mapping[int | str, int]  # the number of labelled training examples by `labels`, a number or "all"
 

@@ -179,7 +179,7 @@ def test_rows_of_other_examples_are_refused(name: str, model: Path, tmp_path: Pa
 def test_tokens_with_other_classes_are_refused(model: Path, tmp_path: Path) -> None:
     tokens = tables()["tokens"]
     turned = tokens.set_column(2, "labels", pa.array([1 - one for one in tokens["labels"].to_pylist()]))
-    with pytest.raises(DataError, match=r"^tokens: 20 of 20 test rows .*class"):
+    with pytest.raises(DataError, match=r"^tokens: 20 of 20 rows .*class"):
         measured(tmp_path, model, tokens=turned)
 
 

@@ -18,16 +18,11 @@ from pipeline.classes.measures import (
     tabulate_classes,
     undo_temperature,
 )
-from pipeline.evaluate.kind import BaselineName, BaselineNames, Measures
+from pipeline.evaluate.kind import Measures
 from pipeline.evaluate.projection import project_examples
 from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
+from pipeline.kinds.text_classification.baseline_names import TEXT_BASELINES
 from pipeline.kinds.text_classification.settings import TextEvaluateParams
-
-TEXT_BASELINES = BaselineNames(
-    cheap=BaselineName("tfidf", "TF-IDF + logistic regression", "TF-IDF"),
-    probe=BaselineName("probe", "frozen encoder + linear probe", "probe"),
-    trivial=BaselineName("majority", "majority class", "majority"),
-)
 
 
 def _predict(model: Path, examples: pa.Table, tokens: pa.Table) -> pa.Array:
