@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.evaluate.metrics import Ints
-from pipeline.examples.words import count_words
+from pipeline.examples.text import count_words
 
 MISSING = "(missing)"
 

@@ -7,7 +7,7 @@ from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import Floats
 from pipeline.models.attention import FLAT
-from pipeline.models.batches import Inputs, Ragged, flatten_rows, pad_rows, to_device
+from pipeline.models.batches import ModelInputs, Ragged, flatten_rows, pad_rows, to_device
 from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.device import Device
 from pipeline.models.layers import find_first_position
@@ -51,14 +51,14 @@ def compute_logits(
     return logits.cpu()
 
 
-def collate(model: PreTrainedModel, tokens: Ragged, rows: Indices, device: Device) -> Inputs:
+def collate(model: PreTrainedModel, tokens: Ragged, rows: Indices, device: Device) -> ModelInputs:
     """Return the rows as inputs of the model, on the device: flat if its attention is, else padded."""
     if model.config._attn_implementation == FLAT:  # the library has no public name for it
         return flatten_rows(tokens, rows, first_position=find_first_position(model), device=device.device)
     return pad_rows(tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
 
 
-def forward(model: PreTrainedModel, inputs: Inputs, device: Device) -> torch.Tensor:
+def forward(model: PreTrainedModel, inputs: ModelInputs, device: Device) -> torch.Tensor:
     """Return the logits of a batch, (B, C) float32, computed in the device's precision."""
     with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):
         logits: torch.Tensor = model(**inputs).logits
