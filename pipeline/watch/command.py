@@ -24,7 +24,7 @@ from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
 from pipeline.settings.parse import parse_params
-from pipeline.settings.production import WatchParams
+from pipeline.settings.production import WatchParams, require_kind
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.shared.texts import LabelledTextParams
 from pipeline.settings.task import EvaluateParams, ExtractParams
@@ -102,6 +102,7 @@ def _read_sections(task: str) -> Sections:
     resolved = resolve_params(text, load_facets("settings"), read_json(_PROFILES) if _PROFILES.is_file() else {})
     if task not in resolved["watch"]:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
+    require_kind(task, resolved["kinds"][task])
 
     def section(name: str) -> str:
         return json.dumps(resolved[name][task])
