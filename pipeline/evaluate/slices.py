@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipeline.core.errors import UsageError, listed
 from pipeline.core.tables import class_names, task_of
 from pipeline.evaluate.metrics import Ints
-from pipeline.examples.words import count_words
+from pipeline.examples.text import count_words
 
 MISSING = "(missing)"
 _NEVER = ("id", "split", "row")  # their values are unique, or equal in all test rows

@@ -18,7 +18,7 @@ from pipeline.core.files import publish, remove
 from pipeline.core.guard import lock_outputs
 from pipeline.core.progress import show_progress
 from pipeline.core.tables import read_arrow, write_arrow
-from pipeline.examples.read import open_file
+from pipeline.examples.files import open_file
 from pipeline.predict.answers import answer_schema, answer_texts
 from pipeline.predict.outputs import find_form, write_answers
 from pipeline.predict.predictor import Predictor

@@ -12,17 +12,18 @@ from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.core.files import publish
 from pipeline.core.format import count
-from pipeline.core.stage import load_facets
+from pipeline.core.stage import load_facet, load_facets
+from pipeline.examples.files import expand_files
 from pipeline.examples.intake import take_in
 from pipeline.examples.lines import LineCap
-from pipeline.examples.read import Limits, expand_files, read_records
+from pipeline.examples.read import Limits, read_records
 from pipeline.project.guess import Ask, Guess, guess_data
 from pipeline.project.params_file import add_entry, set_value
 from pipeline.project.task import fit_limits, list_doubts, name_task, render_guess
 from pipeline.project.vendor import TEMPLATE, Version, commit_version, read_version, write_files
-from pipeline.settings.ingest import IngestParams
 from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.resolve import resolve_params
+from pipeline.settings.shared.texts import LabelledTextParams
 
 CLONE = Path(__file__).parents[2]
 _DVC_CONFIG = "[core]\n    analytics = false\n    autostage = false\n"
@@ -99,8 +100,8 @@ def fit_task(
     encoder = f"raw/{next(iter(sources))}"
     first = add_entry(params, "tasks", render_guess(name, file, guess, encoder=encoder, limits={}))
     section = resolve_params(first, load_facets("settings"), {})["ingest"][name]
-    ingest = IngestParams.model_validate_json(json.dumps(section))
-    counts = take_in(read_records(data, ingest), ingest).counts
+    ingest = LabelledTextParams.model_validate_json(json.dumps(section))
+    counts = take_in(read_records(data, ingest), ingest, load_facet("text-classification", "examples")).counts
     limits = fit_limits(counts["splits"], values["validate"])
     fitted = add_entry(params, "tasks", render_guess(name, file, guess, encoder=encoder, limits=limits))
     return FittedTask(name, fitted, guess, counts, limits)

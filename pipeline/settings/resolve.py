@@ -113,7 +113,7 @@ def _resolve_profile(raw: Document, resolved: Document, kinds: Mapping[str, Sett
     if raw.get("study") is not None:
         sections |= resolve_study(raw, resolved, kinds, problems)
     if raw.get("export") is not None:
-        sections["export"] = resolve_export(raw, tasks, problems)
+        sections["export"] = resolve_export(raw, resolved["kinds"], problems)
     return sections
 
 

@@ -25,40 +25,24 @@ class Profile(Strict):
         return self
 
 
-class ValidateParams(Strict):
-    """The thresholds of the checks of the examples."""
+class TaskParams(Strict):
+    """A section of a task; of a stage that leaves the rest of it to the task's kind, all that the stage knows."""
 
     task: Name
+
+
+class ValidateParams(TaskParams):
+    """The thresholds of the checks of examples of any kind; a kind adds its own, and its `reference` for drift."""
+
     min_rows: Count
-    min_class_rows: Count
-    min_class_share: Share
-    max_majority_share: Annotated[float, Field(gt=0, le=1)]
-    min_chars: Annotated[int, Field(ge=1, le=10**6)]
-    max_chars: Count
-    max_broken_share: Share
     max_conflict_share: Share
     max_duplicate_share: Share
     max_dropped_share: Share
-    max_changed_share: Share
-    max_escaped_share: Share
-    near_similarity: Annotated[float, Field(gt=0, le=1)]
-    near_shingle: Annotated[int, Field(ge=2, le=20)]
-    max_near_share: Share
-    max_label_drift: Share
-    max_length_drift: Share
-    reference: Profile | None
-
-    @model_validator(mode="after")
-    def _check_consistency(self) -> Self:
-        if self.min_chars > self.max_chars:
-            raise ValueError(f"`min_chars` must be at most `max_chars`, found {self.min_chars} and {self.max_chars}")
-        return self
 
 
-class TokenizeParams(Strict):
-    """The parameters that turn examples into token ids."""
+class TokenizeParams(TaskParams):
+    """The parameters that turn texts into token ids."""
 
-    task: Name
     max_length: Annotated[int, Field(ge=4, le=8192)]
     batch_texts: Annotated[int, Field(ge=1, le=10**6)]
     max_unknown_share: Share
@@ -84,10 +68,9 @@ class ProbeParams(Strict):
     max_iter: Annotated[int, Field(ge=1, le=10**6)]
 
 
-class BaselineParams(ProbeParams):
-    """The parameters of the models that a transformer has to beat."""
+class BaselineParams(TaskParams, ProbeParams):
+    """The parameters of the models of texts that a transformer has to beat."""
 
-    task: Name
     ngrams: Annotated[int, Field(ge=1, le=5)]
     characters: Annotated[int, Field(ge=0, le=8)]
     min_df: Annotated[int, Field(ge=1, le=10**6)]

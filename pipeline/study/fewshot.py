@@ -18,6 +18,7 @@ from pipeline.models.features import extract_vectors, require_finite_vectors, re
 from pipeline.models.folder import build_model, build_random_model, load_encoder
 from pipeline.models.heads import classifier_head
 from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, compute_logits
+from pipeline.models.inputs import Inputs
 from pipeline.models.layers import count_positions, require_fit
 from pipeline.models.tokenizer import encode, load_tokenizer
 from pipeline.settings.study import StudyParams
@@ -48,7 +49,9 @@ def finetune_arm(
     return logits.argmax(dim=-1).numpy(), Effort(done, tokens)
 
 
-def probe_arm(params: StudyParams, extract: ExtractParams, probe: ProbeParams, start: Path, budget: Budget) -> Ints:
+def probe_arm(
+    params: StudyParams, extract: ExtractParams, probe: ProbeParams, inputs: Inputs, start: Path, budget: Budget
+) -> Ints:
     """Return the classes that a linear probe on the frozen encoder's features predicts for the test rows, (N,).
 
     The features are computed in fp32, with eager attention and on the threads that `extract` sets: with as many threads
@@ -60,7 +63,7 @@ def probe_arm(params: StudyParams, extract: ExtractParams, probe: ProbeParams, s
     for rows in splits:
         require_fit(rows.tokens, model)
     with with_threads(count_threads(extract.threads)[0]):
-        vectors = [extract_vectors(model, rows.tokens, extract, choose_device("fp32")) for rows in splits]
+        vectors = [extract_vectors(model, rows.tokens, extract, choose_device("fp32"), kind=inputs) for rows in splits]
     for features, rows in zip(vectors, splits, strict=True):
         require_finite_vectors(features, rows.ids)
     train, validation, test = vectors

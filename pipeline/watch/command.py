@@ -24,10 +24,10 @@ from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
-from pipeline.settings.ingest import IngestParams
 from pipeline.settings.parse import parse_params
-from pipeline.settings.production import WatchParams
+from pipeline.settings.production import WatchParams, require_kind
 from pipeline.settings.resolve import resolve_params
+from pipeline.settings.shared.texts import LabelledTextParams
 from pipeline.settings.task import ExtractParams
 from pipeline.watch.labelled import index_labels
 from pipeline.watch.sample import Sample, find_class, read_row_labels, read_sample, require_enough
@@ -43,7 +43,7 @@ _NO_TORCH = "the features are not compared: torch is not installed, so no domain
 class Sections(NamedTuple):
     """What params.yaml says of a task, as far as it matters here."""
 
-    ingest: IngestParams
+    ingest: LabelledTextParams
     extract: ExtractParams
     evaluate: TextEvaluateParams
     watch: WatchParams
@@ -103,12 +103,13 @@ def _read_sections(task: str) -> Sections:
     resolved = resolve_params(text, load_facets("settings"), read_json(_PROFILES) if _PROFILES.is_file() else {})
     if task not in resolved["watch"]:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
+    require_kind(task, resolved["kinds"][task])
 
     def section(name: str) -> str:
         return json.dumps(resolved[name][task])
 
     return Sections(
-        IngestParams.model_validate_json(section("ingest")),
+        LabelledTextParams.model_validate_json(section("ingest")),
         ExtractParams.model_validate_json(section("extract")),
         TextEvaluateParams.model_validate_json(section("evaluate")),
         WatchParams.model_validate_json(section("watch")),
@@ -128,7 +129,9 @@ def _read_reference(examples: pa.Table, most: int) -> LabelledTexts:
     return LabelledTexts(test["text"].to_pylist(), class_indices(test))
 
 
-def _read_side(sample: Sample, labels: dict[int, str], ingest: IngestParams, predictor: Predictor) -> LabelledTexts:
+def _read_side(
+    sample: Sample, labels: dict[int, str], ingest: LabelledTextParams, predictor: Predictor
+) -> LabelledTexts:
     """Return the texts of the file with their classes, as far as it has labels that are classes."""
     classes = [find_class(labels.get(text.row, ""), ingest) for text in sample.texts]
     return LabelledTexts([text.text for text in sample.texts], index_labels(classes, predictor.labels))

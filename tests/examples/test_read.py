@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
+from pipeline.examples.files import open_file
 from pipeline.examples.intake import take_in
 from pipeline.examples.lines import LineCap
-from pipeline.examples.read import Layout, Limits, open_file, open_rows, read_records
+from pipeline.examples.read import Layout, Limits, open_rows, read_records
+from pipeline.kinds.text_classification.examples import EXAMPLES
 from tests.given.ingesting import ingest_params
 
 CSV = b"text,label,topic\ngood,pos,a\nbad,neg,\n"
@@ -325,6 +327,6 @@ def test_the_malformed_corpus(
     path = tmp_path / "raw.csv"
     path.write_bytes(content)
     with pytest.raises(kind) as caught:
-        take_in(read_records(path, ingest_params(**own)), ingest_params(**own))
+        take_in(read_records(path, ingest_params(**own)), ingest_params(**own), EXAMPLES)
     for word in (str(path), *words):
         assert word in str(caught.value)

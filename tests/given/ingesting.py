@@ -7,13 +7,13 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.examples.records import Part, Records
-from pipeline.settings.ingest import IngestParams
+from pipeline.settings.shared.texts import LabelledTextParams
 from tests.given.settings import read_section
 
 COMMON = read_section("ingest")
 
 
-def ingest_params(**own: Any) -> IngestParams:
+def ingest_params(**own: Any) -> LabelledTextParams:
     """Return the params of params.yaml with a small cap on cells, and what a test changes."""
     values = {
         **COMMON,
@@ -24,7 +24,7 @@ def ingest_params(**own: Any) -> IngestParams:
         "corrected": {},
         **own,
     }
-    return IngestParams.model_validate(values, strict=False)
+    return LabelledTextParams.model_validate(values, strict=False)
 
 
 def make_records(columns: Mapping[str, Sequence[str | None]], lines: Sequence[int], file: str = "f.csv") -> Records:

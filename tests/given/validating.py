@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipeline.core.tables import describe
 from pipeline.examples.text import text_id, text_key
-from pipeline.settings.task import ValidateParams
+from pipeline.settings.shared.texts import LabelledTextChecksParams
 from tests.given.settings import read_section
 
 Row = dict[str, Any]
@@ -49,7 +49,7 @@ def make_intake(**changes: object) -> dict[str, Any]:
     }
 
 
-def make_params(**changes: object) -> ValidateParams:
+def make_params(**changes: object) -> LabelledTextChecksParams:
     """Return the section `validate` of params.yaml with `changes`, and no reference."""
     section = read_section("validate")
-    return ValidateParams.model_validate({**section, "task": "reviews", "reference": None, **changes})
+    return LabelledTextChecksParams.model_validate({**section, "task": "reviews", "reference": None, **changes})

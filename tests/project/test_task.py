@@ -12,8 +12,8 @@ from pipeline.project.guess import Guess
 from pipeline.project.params_file import add_entry, list_encoders
 from pipeline.project.task import fit_limits, list_doubts, make_name, name_task, render_guess
 from pipeline.settings.fields import Name
-from pipeline.settings.ingest import Threshold
 from pipeline.settings.parse import parse_params
+from pipeline.settings.shared.classes import Threshold
 
 PLAIN = Guess(
     None, Layout("delimited", "utf-8", ",", '"'), "body", "team", ["a", "b"], None, {"a": 20, "b": 10}, None, 0

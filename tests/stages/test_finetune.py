@@ -9,6 +9,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 from pipeline.core.files import sha256
 from pipeline.core.tables import describe, description, read_arrow, write_arrow, write_parquet
 from pipeline.examples.text import normalise
+from pipeline.kinds.text_classification.inputs import INPUTS
 from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.models.batches import to_ragged
 from pipeline.models.device import choose_device
@@ -120,7 +121,9 @@ def test_raw_text_gets_what_the_evaluation_gives_however_long_it_is(encoder, tmp
     )
     write_parquet(tmp_path / "examples", describe(table, task="t", labels=LABELS))
     params = TokenizeParams(task="t", max_length=MAX_LENGTH, batch_texts=5, max_unknown_share=1.0)
-    tokenize.run(params, examples=tmp_path / "examples", findings=tmp_path, encoder=encoder, tokens=tmp_path / "tokens")
+    tokenize.run(
+        params, INPUTS, examples=tmp_path / "examples", findings=tmp_path, encoder=encoder, tokens=tmp_path / "tokens"
+    )
     run(PARAMS, LEARNING, tokens=tmp_path / "tokens", encoder=encoder, **outputs(tmp_path))
 
     ids = to_ragged(read_arrow(tmp_path / "tokens")["input_ids"])

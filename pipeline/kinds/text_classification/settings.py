@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from pipeline.core.document import Document
-from pipeline.settings.ingest import IngestParams
 from pipeline.settings.problems import Problems
 from pipeline.settings.production import CalibrateParams, WatchParams, check_favoured
 from pipeline.settings.shared.classes import ClassGates, ClassifierParams, check_slices
 from pipeline.settings.shared.evaluation import LengthParams, ProbabilityParams, ProjectionParams
 from pipeline.settings.shared.kind import Settings
+from pipeline.settings.shared.texts import LabelledTextChecksParams, LabelledTextParams
 from pipeline.settings.study import RivalParams, StudyParams
 from pipeline.settings.task import (
     BaselineParams,
@@ -17,7 +17,6 @@ from pipeline.settings.task import (
     ExtractParams,
     InspectParams,
     TokenizeParams,
-    ValidateParams,
 )
 
 
@@ -39,8 +38,8 @@ def _check(sections: Mapping[str, Document], problems: Problems) -> None:
 
 SETTINGS = Settings(
     sections={
-        "ingest": IngestParams,
-        "validate": ValidateParams,
+        "ingest": LabelledTextParams,
+        "validate": LabelledTextChecksParams,
         "tokenize": TokenizeParams,
         "extract": ExtractParams,
         "baseline": BaselineParams,
