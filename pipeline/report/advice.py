@@ -141,7 +141,8 @@ def advise_from_losses(task: Task) -> Advice:
 
 # ------------------------------------------------------------------------------------------------ data
 def _advise_on_suspects(task: Task) -> Advice | None:
-    wrong, rivals = task.inspection["reasons"]["label"], task.inspection["reasons"]["duplicate"]
+    reasons = task.inspection["reasons"]  # empty if the kind has no search for suspicious examples
+    wrong, rivals = reasons.get("label", 0), reasons.get("duplicate", 0)
     kinds = [f"{count(wrong)} of {plural(task.inspection['rows'], 'label')} may be wrong"] if wrong else []
     kinds += [f"{plural(rivals, 'text')} with a near duplicate of another label"] if rivals else []
     file = f"{task.name}.csv"

@@ -126,7 +126,7 @@ def _task_section(task: Task, study: Document | None) -> str:
             f"{escape_markdown(machine)}. "
             f"Checks of the data: {describe_checks(task.findings)}.\n",
             *_list_failed_checks(task),
-            f"{describe_suspects(task.inspection)}\n",
+            *([f"{describe_suspects(task.inspection)}\n"] if task.inspection["reasons"] else []),
         )
     )
 

@@ -135,7 +135,7 @@ def high_floor(project: Project) -> None:
 def finer_bins(project: Project) -> None:
     """The calibration error is measured in other bins; it is the same model."""
     change_params(project, settings(TASK).replace("bins: 10", "bins: 20"))
-    write_task(project.root, "reviews", TABLE, BASE)
+    write_task(project.root, "reviews", TABLE, BASE, bins=20)
 
 
 def parameter_not_run(project: Project) -> None:

@@ -1,5 +1,6 @@
 """The sample of each kind of task: twenty rows, their task, a tiny encoder, and the stages run on them."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from tests.given.settings import ROOT, dump, read, resolve_params
 TASK = "sample"
 # What makes a tiny encoder with random weights for a kind; a kind of texts needs no line here.
 ENCODERS: dict[str, Callable[[Path], Path]] = {}
-# The inputs and outputs of the stages up to the trained model, by the name of their option.
+# The inputs and outputs of the stages up to the evaluation, by the name of their option.
 FILES = {
     "examples": "examples.parquet",
     "intake": "intake.json",
@@ -26,7 +27,16 @@ FILES = {
     "model": "model",
     "validation": "validation.json",
     "history": "history.json",
+    "calibration": "calibration.json",
+    "metrics": "metrics.json",
+    "evaluation": "evaluation.json",
+    "predictions": "predictions.parquet",
+    "projection": "projection.json",
+    "confusion": "confusion.csv",
 }
+# The documents of a task that `report` reads, each in a folder of all tasks.
+REPORTED = ("intake", "findings", "inspection", "history", "evaluation", "projection")
+BACK = ("calibrate", "evaluate")
 FRONT = ("ingest", "validate", "tokenize", "extract", "baseline", "inspect", "finetune")
 
 
@@ -70,3 +80,25 @@ def run_front(folder: Path, kind: str) -> Sample:
     for stage in FRONT:
         sample.run(stage)
     return sample
+
+
+def run_stages(folder: Path, kind: str) -> Sample:
+    """Return the sample of a kind after the stages up to the evaluation."""
+    sample = run_front(folder, kind)
+    for stage in BACK:
+        sample.run(stage)
+    return sample
+
+
+def write_report(sample: Sample, folder: Path) -> Mapping[str, Path]:
+    """Run `report` on the sample, and return its outputs by the name of their option."""
+    run = load("report")
+    declared = read_declaration(run)
+    inputs = {name: folder / name for name in REPORTED}
+    for name, place in inputs.items():
+        place.mkdir()
+        shutil.copyfile(sample.paths[name], place / f"{TASK}.json")
+    outputs = {name: folder / f"out-{name}" for name in declared.outputs}
+    params, kind = stage_params(sample.resolved, "report", None, declared.params)
+    run(params, **bind_facets(declared, kind), **inputs, templates=ROOT / "pipeline/report/templates", **outputs)
+    return outputs

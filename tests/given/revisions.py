@@ -99,11 +99,18 @@ def actual_classes(table: pa.Table) -> Ints:
 
 
 def write_task(
-    root: Path, task: str, table: pa.Table, probabilities: Floats, labels: Sequence[str] = LABELS, *, loss: float = 0.4
+    root: Path,
+    task: str,
+    table: pa.Table,
+    probabilities: Floats,
+    labels: Sequence[str] = LABELS,
+    *,
+    loss: float = 0.4,
+    bins: int = 10,
 ) -> None:
     """Write all that the stages of a task would have written, as they write it."""
     params = TextEvaluateParams(
-        task=task, confidence=0.95, resamples=100, bins=10, length_edges=(3,), slices=("kind",), min_slice_rows=20,
+        task=task, confidence=0.95, resamples=100, bins=bins, length_edges=(3,), slices=("kind",), min_slice_rows=20,
         worst=5, points=0, queries=0, neighbours=1, seed=0,
     )  # fmt: skip
     table = describe(table, task=task, labels=tuple(labels))
