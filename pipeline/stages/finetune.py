@@ -16,6 +16,7 @@ from pipeline.models.processes import join_ranks
 from pipeline.settings.task import FinetuneParams
 from pipeline.train.choice import checkpoint_key, restore_choice
 from pipeline.train.identity import identify_training
+from pipeline.train.live import live_folder
 from pipeline.train.resume import run_to_end
 
 PACKAGES = ("torch", "transformers", "tokenizers")  # whose versions the history names
@@ -34,7 +35,8 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validati
         classifier = build_classifier(encoder, labels, dropout=params.dropout, seed=params.seed)
         choose = partial(restore_choice, path=checkpoints / "choice.json", identity=identity, ranks=ranks)
         with prepare_training(classifier, train, held_out, params, choose=choose, ranks=ranks) as (training, choice):
-            trained = run_to_end(training, checkpoints, key=checkpoint_key(identity, choice, processes=ranks.size))
+            key = checkpoint_key(identity, choice, processes=ranks.size)
+            trained = run_to_end(training, checkpoints, key=key, live=live_folder(history, "finetune"))
             if not ranks.first:
                 return
     calibrated = calibrate_head(classifier, held_out.tokens, held_out.labels)

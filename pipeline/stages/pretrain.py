@@ -12,6 +12,7 @@ from pipeline.report.cards import encoder_card
 from pipeline.settings.pretrain import PretrainParams
 from pipeline.train.choice import checkpoint_key, restore_choice, with_choice
 from pipeline.train.identity import identify_training
+from pipeline.train.live import live_folder
 from pipeline.train.resume import run_to_end
 from pipeline.train.training import Training
 
@@ -34,7 +35,7 @@ def run(params: PretrainParams, *, documents: In, base: In, encoder: Out, histor
         with with_choice(model, choice, params, ranks) as device:
             training = Training(model, train, held_out, params, device, TEXT, ranks)
             key = checkpoint_key(identity, choice, processes=ranks.size)
-            trained = run_to_end(training, work / "steps", key=key)
+            trained = run_to_end(training, work / "steps", key=key, live=live_folder(history, "pretrain"))
             if not ranks.first:
                 return
     record = {

@@ -107,6 +107,11 @@ class Training:
         last = self._losses[-STEPS_BETWEEN_READS:]
         return sum(last) / len(last) if last else None
 
+    @property
+    def read_in_turn(self) -> bool:
+        """Whether this step's losses were due to be read, by their number since the last evaluation."""
+        return (len(self._losses) + len(self._pending)) % STEPS_BETWEEN_READS == 0
+
     def result(self) -> Trained:
         """Give the model the best weights, and return the outcome.
 
@@ -168,7 +173,7 @@ class Training:
             )
             self._pending.append(total)
         self.done = step.number
-        if len(self._pending) == STEPS_BETWEEN_READS:
+        if self.read_in_turn:
             self.read_losses()
 
     def _learning_rate(self, step: Step) -> float:

@@ -1,5 +1,7 @@
 """A small training: rows that can be learned, a tiny classifier and its parameters."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -51,3 +53,8 @@ def fit(model, train: Rows, validation: Rows, params: FinetuneParams, device: De
     while not training.finished:
         training.advance()
     return training.result()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of each file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
