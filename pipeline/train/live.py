@@ -69,23 +69,21 @@ def cut_rows(text: str, step: int) -> str:
 
 
 def read_values(training: Training) -> dict[str, float]:
-    """Return what the last step has brought: the scores of its evaluation, a mean of losses, or nothing.
+    """Return what the last step has brought: the mean of the losses since the last row, scores, or nothing.
 
     It is the same whether or not checkpoints were written, which read the losses too.
     """
     if training.due:
         return {}
     if training.evaluations and training.evaluations[-1].step == training.done:
-        return name_scores(training.evaluations[-1]._asdict())
+        return {"train/loss": training.loss_at_evaluation} | name_scores(training.evaluations[-1]._asdict())
     return {"train/loss": training.loss} if training.read_in_turn and training.loss is not None else {}
 
 
 def name_scores(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of an evaluation by the names of their curves."""
+    """Return the numbers on validation of an evaluation, by the names of their curves."""
     scores = {f"validation/{key}": value for key, value in evaluation.items() if key not in OTHERS}
-    return {"train/loss": evaluation["train_loss"]} | {
-        name: value for name, value in scores.items() if isinstance(value, int | float)
-    }
+    return {name: value for name, value in scores.items() if isinstance(value, int | float)}
 
 
 def _append(path: Path, step: int, value: float) -> None:

@@ -75,6 +75,7 @@ class Training:
         require_steps(self.steps)
         self.done = 0
         self.evaluations: list[Any] = []
+        self.loss_at_evaluation = 0.0  # the mean of the losses due to be read at the last evaluation
         self.best_weights = _copy_learning(model)
         self._losses: list[float] = []
         self._pending: list[torch.Tensor] = []
@@ -191,6 +192,8 @@ class Training:
         evaluation = self.objective.measure(
             self.model, self.validation, moment, self.params, self.device, self.ranks, go_on
         )
+        last = self._losses[-(len(self._losses) % STEPS_BETWEEN_READS or STEPS_BETWEEN_READS) :]
+        self.loss_at_evaluation = sum(last) / len(last)
         self._losses.clear()
         require_finite_loss(evaluation.loss, step.number, self.params.learning_rate)
         self.evaluations.append(evaluation)

@@ -50,6 +50,10 @@ def test_each_evaluation_and_each_read_of_losses_is_a_row(undisturbed):
     assert set(evaluated) < set(steps)
     assert "16" in steps
     assert steps == sorted(set(steps), key=int)
+    first = [row for row in curves["train/loss"] if int(row["step"]) <= trained.evaluations[0].step]
+    widths = [int(row["step"]) - int(before) for before, row in zip(["0", *steps], first, strict=False)]
+    mean = sum(float(row["loss"]) * width for row, width in zip(first, widths, strict=True)) / sum(widths)
+    assert mean == pytest.approx(trained.evaluations[0].train_loss)  # each update is in one row
 
 
 @pytest.mark.parametrize("stops", [(1, 5, 17), (16, 40)])
@@ -106,7 +110,7 @@ def test_a_cut_keeps_the_rows_up_to_its_step_and_drops_an_unfinished_line(steps,
 
 def test_a_score_that_was_not_measured_has_no_curve():
     evaluation = {"step": 1, "epoch": 0.5, "learning_rate": 0.1, "train_loss": 2.0, "loss": 1.5, "pair_loss": None}
-    assert name_scores(evaluation) == {"train/loss": 2.0, "validation/loss": 1.5}
+    assert name_scores(evaluation) == {"validation/loss": 1.5}
 
 
 def test_the_folder_is_beside_those_of_the_outputs():
