@@ -169,8 +169,8 @@ def _drift_checks(params: ValidateParams) -> list[Check]:
     """Return the checks of the distance of train to the reference."""
     accept = f"look for the cause; if the drift is intended, run `python -m pipeline accept {params.task}`"
     return [
-        _at_most("label_drift", "Label shares against the reference", "warning", params.max_label_drift, accept),
-        _at_most("length_drift", "Text lengths against the reference", "warning", params.max_length_drift, accept),
+        _limited(params, "max_label_drift", "label_drift", "Label shares against the reference", accept),
+        _limited(params, "max_length_drift", "length_drift", "Text lengths against the reference", accept),
     ]
 
 

@@ -26,4 +26,4 @@ def run(params: ValidateParams, *, examples: In, intake: In, findings: Out) -> N
     require_passed(checked, suite, task=params.task, file=file)
 
     write_json(findings, {"task": params.task, "checks": checked, "profile": present})
-    print(summarize_findings(checked))
+    print(summarize_findings(checked, [*schema, *suite], task=params.task))
