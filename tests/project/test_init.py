@@ -99,6 +99,25 @@ def test_no_data_no_task(clone, tmp_path):
     assert "params.yaml" in describe_project(tmp_path / "own", None)
 
 
+def test_what_intake_drops_and_what_is_not_committed_is_told(clone, tmp_path):
+    texts = [(f"text number {n}", "ab"[n % 2]) for n in range(200)]
+    rows = [*texts, *texts[:7], ("text number 20", "b"), ("", "a")]
+    path = tmp_path / "mail.csv"
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    task = init_project(tmp_path / "own", path, name="tickets", clone=clone)
+    assert (task.name, task.counts["file"]) == ("tickets", "tickets/mail.csv")
+    assert {name: rows for name, rows in task.counts["dropped"].items() if rows} == {
+        "empty": 1, "duplicates": 7, "conflicts": 2,
+    }  # fmt: skip
+    told = describe_project(tmp_path / "own", task, ["params.yaml"])
+    assert "repeats of a text 7" in told
+    assert "texts with several labels 2" in told
+    assert "'params.yaml'" in told
+    for name in ("Tickets", "minilm"):
+        with pytest.raises(UsageError, match="--name"):
+            init_project(tmp_path / "other", path, name=name, clone=clone)
+
+
 def test_what_is_there_stays(clone, tickets, tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own/notes.txt").write_text("mine")
