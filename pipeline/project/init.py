@@ -27,6 +27,8 @@ from pipeline.settings.resolve import resolve_params
 CLONE = Path(__file__).parents[2]
 _DVC_CONFIG = "[core]\n    analytics = false\n    autostage = false\n"
 _CELLS_OF_A_LINE = 16
+# The profiles that name tasks, and where.
+_OF_TASKS = {"profiles/pretraining/params.yaml": "corpus.tasks", "profiles/study/params.yaml": "study.tasks"}
 _REASONS = {
     "empty": "without a text",
     "duplicates": "repeats of a text",
@@ -79,6 +81,10 @@ def init_project(
         names = {"project": folder.resolve().name, "version": version.number, "task": task.name if task else "NAME"}
         own = {"README.md": readme.safe_substitute(names), "data/profiles.json": "{}\n"}
         own["params.yaml"] = task.params if task else params
+        if task:
+            own |= {
+                name: set_value(version.files[name].decode(), path, [task.name]) for name, path in _OF_TASKS.items()
+            }
         write_files(partial, {name: content.encode() for name, content in own.items()})
         if data is not None and task is not None:
             _add_data(partial, data, task)

@@ -15,7 +15,9 @@ from pipeline.core.errors import DataError, EnvironmentFault, UsageError
 from pipeline.project.init import describe_project, init_project
 from pipeline.project.update import update_project
 from pipeline.project.vendor import find_version
+from pipeline.settings.overlay import overlay_project
 from pipeline.settings.parse import parse_params
+from pipeline.settings.resolve import resolve_params
 from tests.given.owned import IDENTITY, commit_all, edit, git, make_clone
 
 TEAMS = {
@@ -75,6 +77,13 @@ def test_a_project_plans_and_keeps_its_edits_in_an_update(clone, tickets, tmp_pa
         "label": "Team", "labels": sorted(TEAMS),
     }  # fmt: skip
     assert find_version(root) == git(root, "rev-parse", "HEAD^")
+    laid = shutil.copytree(root, tmp_path / "laid")
+    for profile in ("pretraining", "study"):
+        overlay_project(laid, root / "profiles" / profile, lambda text: resolve_params(text, {}))
+    resolved = resolve_params((laid / "params.yaml").read_text(encoding="utf-8"), {})
+    assert list(resolved["pretrain"]) == ["scratch", "adapted"]
+    assert {cell.partition("-")[0] for cell in resolved["rival"]} == {"tickets"}
+    shutil.rmtree(laid)
     edit(root, "params.yaml", "  epochs: 2 ", "  epochs: 5 ")
     edit(root, "pipeline/stages/ingest.py", "rows read", "rows in")
     commit_all(root)
