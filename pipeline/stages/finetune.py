@@ -16,10 +16,7 @@ from pipeline.models.processes import join_ranks
 from pipeline.settings.task import FinetuneParams
 from pipeline.train.choice import checkpoint_key, restore_choice
 from pipeline.train.identity import identify_training
-from pipeline.train.live import live_folder
 from pipeline.train.resume import run_to_end
-
-PACKAGES = ("torch", "transformers", "tokenizers")  # whose versions the history names
 
 
 def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validation: Out, history: Out) -> None:
@@ -28,6 +25,7 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validati
     Under torchrun each process computes its share of every batch, and the first one publishes.
     """
     checkpoints = model.with_name(f"{model.name}.checkpoints")  # not a DVC output: DVC removes those before a run
+    live = history.parents[1] / "live/finetune" / params.task
     table = read_arrow(tokens)
     labels, train, held_out = labels_of(table), rows_of(table, "train"), rows_of(table, "validation")
     identity = identify_training(params, (tokens, encoder), stage="finetune")
@@ -35,8 +33,7 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validati
         classifier = build_classifier(encoder, labels, dropout=params.dropout, seed=params.seed)
         choose = partial(restore_choice, path=checkpoints / "choice.json", identity=identity, ranks=ranks)
         with prepare_training(classifier, train, held_out, params, choose=choose, ranks=ranks) as (training, choice):
-            key = checkpoint_key(identity, choice, processes=ranks.size)
-            trained = run_to_end(training, checkpoints, key=key, live=live_folder(history, "finetune"))
+            trained = run_to_end(training, checkpoints, key=checkpoint_key(identity, choice, ranks.size), live=live)
             if not ranks.first:
                 return
     calibrated = calibrate_head(classifier, held_out.tokens, held_out.labels)
@@ -54,7 +51,7 @@ def run(params: FinetuneParams, *, tokens: In, encoder: In, model: Out, validati
         "stopped": trained.stopped,
         "evaluations": [scores._asdict() for scores in trained.evaluations],
         "params": params.model_dump(),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": {package: version(package) for package in ("torch", "transformers", "tokenizers")},
     }
     write_json(validation, describe_scores(trained.best, calibrated))
     write_json(history, record)

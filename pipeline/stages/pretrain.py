@@ -12,7 +12,6 @@ from pipeline.report.cards import encoder_card
 from pipeline.settings.pretrain import PretrainParams
 from pipeline.train.choice import checkpoint_key, restore_choice, with_choice
 from pipeline.train.identity import identify_training
-from pipeline.train.live import live_folder
 from pipeline.train.resume import run_to_end
 from pipeline.train.training import Training
 
@@ -24,6 +23,7 @@ def run(params: PretrainParams, *, documents: In, base: In, encoder: Out, histor
     """
     require_pair_head(params)
     work = encoder.with_name(f"{encoder.name}.checkpoints")  # not a DVC output: DVC removes those before a run
+    live = history.parents[1] / "live/pretrain" / params.encoder
     identity = identify_training(params, (documents, base), stage="pretrain")
     with join_ranks() as ranks:
         with first_then_others(ranks):
@@ -35,7 +35,7 @@ def run(params: PretrainParams, *, documents: In, base: In, encoder: Out, histor
         with with_choice(model, choice, params, ranks) as device:
             training = Training(model, train, held_out, params, device, TEXT, ranks)
             key = checkpoint_key(identity, choice, processes=ranks.size)
-            trained = run_to_end(training, work / "steps", key=key, live=live_folder(history, "pretrain"))
+            trained = run_to_end(training, work / "steps", key=key, live=live)
             if not ranks.first:
                 return
     record = {

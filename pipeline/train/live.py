@@ -53,11 +53,6 @@ class LiveCurves:
         return message
 
 
-def live_folder(history: Path, stage: str) -> Path:
-    """Return the folder of a training's curves, by the path of its history, which is an output: `live/STAGE/NAME`."""
-    return history.parents[1] / "live" / stage / history.stem
-
-
 def cut_rows(text: str, step: int) -> str:
     """Return a curve's header and its rows up to `step`; a line without its end was not written whole and goes.
 

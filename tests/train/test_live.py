@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import Stopped
 from pipeline.finetune.classification import CLASSES
-from pipeline.train.live import cut_rows, live_folder, name_scores
+from pipeline.train.live import cut_rows, name_scores
 from pipeline.train.resume import run_to_end
 from pipeline.train.training import Training
 from tests.given.training import DEVICE, contents, model, rows, with_params
@@ -111,7 +111,3 @@ def test_a_cut_keeps_the_rows_up_to_its_step_and_drops_an_unfinished_line(steps,
 def test_a_score_that_was_not_measured_has_no_curve():
     evaluation = {"step": 1, "epoch": 0.5, "learning_rate": 0.1, "train_loss": 2.0, "loss": 1.5, "pair_loss": None}
     assert name_scores(evaluation) == {"validation/loss": 1.5}
-
-
-def test_the_folder_is_beside_those_of_the_outputs():
-    assert live_folder(Path("data/history/spam.json"), "finetune") == Path("data/live/finetune/spam")
