@@ -199,8 +199,8 @@ def list_drift_checks(params: LabelledTextChecksParams) -> list[Check]:
     """Return the checks of the distance of train to the reference."""
     accept = f"look for the cause; if the drift is intended, run `python -m pipeline accept {params.task}`"
     return [
-        bound_measure("label_drift", "Label shares against the reference", "warning", params.max_label_drift, accept),
-        bound_measure("length_drift", "Text lengths against the reference", "warning", params.max_length_drift, accept),
+        limit_measure(params, "max_label_drift", "label_drift", "Label shares against the reference", accept),
+        limit_measure(params, "max_length_drift", "length_drift", "Text lengths against the reference", accept),
     ]
 
 

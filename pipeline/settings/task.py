@@ -165,13 +165,13 @@ class ReportParams(Strict):
 class Trackers(Strict):
     """The trackers of experiments that are sent each run."""
 
-    track: tuple[Literal["mlflow"], ...]
+    track: tuple[Literal["mlflow", "wandb"], ...]
 
 
 class TrackParams(Strict):
     """The parameters of a tracker; `tasks` are the settings to show of each task, by stage."""
 
-    tracker: Literal["mlflow"]
+    tracker: Literal["mlflow", "wandb"]
     title: Text
     tasks: dict[Name, dict[str, Any]]
 

@@ -15,8 +15,6 @@ from pipeline.train.choice import checkpoint_key, restore_choice
 from pipeline.train.identity import identify_training
 from pipeline.train.resume import run_to_end
 
-PACKAGES = ("torch", "transformers", "tokenizers")  # whose versions the history names
-
 
 def run(
     params: FinetuneParams, kind: Learning, *, tokens: In, encoder: In, model: Out, validation: Out, history: Out
@@ -26,6 +24,7 @@ def run(
     Under torchrun each process computes its share of every batch, and the first one publishes.
     """
     checkpoints = model.with_name(f"{model.name}.checkpoints")  # not a DVC output: DVC removes those before a run
+    live = history.parents[1] / "live/finetune" / params.task
     table = read_arrow(tokens)
     train, held_out = kind.rows(table, "train"), kind.rows(table, "validation")
     identity = identify_training(params, (tokens, encoder), stage="finetune", kind=params.kind)
@@ -33,7 +32,7 @@ def run(
         learner = build_model(encoder, kind.head(table), dropout=params.dropout, seed=params.seed)
         choose = partial(restore_choice, path=checkpoints / "choice.json", identity=identity, ranks=ranks)
         with prepare_training(learner, train, held_out, params, kind, choose=choose, ranks=ranks) as (training, choice):
-            trained = run_to_end(training, checkpoints, key=checkpoint_key(identity, choice, processes=ranks.size))
+            trained = run_to_end(training, checkpoints, key=checkpoint_key(identity, choice, ranks.size), live=live)
             if not ranks.first:
                 return
     finish = kind.finish(learner, held_out, trained.best)
@@ -48,7 +47,7 @@ def run(
         "stopped": trained.stopped,
         "evaluations": [scores._asdict() for scores in trained.evaluations],
         "params": params.model_dump(),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": {package: version(package) for package in ("torch", "transformers", "tokenizers")},
     }
     write_json(validation, finish.scores)
     write_json(history, record)

@@ -26,4 +26,4 @@ def run(params: ValidateParams, kind: Checks, *, examples: In, intake: In, findi
     require_passed(checked, suite, task=params.task, file=file)
 
     write_json(findings, {"task": params.task, "checks": checked, "profile": present})
-    print(summarize_findings(checked))
+    print(summarize_findings(checked, [*schema, *suite], task=params.task))

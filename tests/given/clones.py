@@ -30,6 +30,7 @@ PARTS = (
     "data/.gitignore",
     "data/profiles.json",
     "data/corrections",
+    "data/live/.gitignore",
 )
 PER_TASK = ("ingest", "validate", "tokenize", "extract", "baseline", "inspect", "finetune", "calibrate", "evaluate")
 SAMPLE = ROOT / "data" / "sample"

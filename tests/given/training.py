@@ -59,3 +59,8 @@ def fit(model, train: Rows, validation: Rows, params: ClassifierParams, device: 
     while not training.finished:
         training.advance()
     return training.result()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of each file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

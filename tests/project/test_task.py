@@ -53,6 +53,12 @@ def test_a_name_that_yaml_takes_for_something_else(name):
     assert list(parse_params(f"tasks:\n{block}")[0]["tasks"]) == [name]
 
 
+def test_a_validation_that_stands_for_the_test_is_told():
+    stands = PLAIN._replace(files={"train": ["train.csv"], "test": ["data/dev-*.csv"]})
+    assert len(list_doubts(stands, {})) == 1
+    assert list_doubts(PLAIN._replace(files={"train": ["train.csv"], "test": ["test.csv"]}), {}) == []
+
+
 def test_an_encoder_of_its_own():
     block = render_guess("own", "own/x.csv", PLAIN, encoder="raw/e5", limits={})
     assert list_encoders(parse_params(f"tasks:\n{block}")[0]) == ["raw/e5"]

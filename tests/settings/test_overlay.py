@@ -141,6 +141,7 @@ def test_new_keys_bring_their_comments():
 
 
 def test_stages_are_merged():
+    assert YAML(typ="safe").load(study_stages())["plots"] == YAML(typ="safe").load(read("dvc.yaml"))["plots"]
     before, after = (YAML(typ="safe").load(text)["stages"] for text in (read("dvc.yaml"), study_stages()))
     assert {name: after[name] for name in before if name != "report"} == {
         name: of for name, of in before.items() if name != "report"

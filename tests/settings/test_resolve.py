@@ -441,11 +441,12 @@ def test_any_other_map_is_refused_without_a_crash(values):
         resolve_params(dump(values), {})
 
 
-def test_a_tracker_is_told_what_each_task_is_known_by_and_none_is_the_default():
+@pytest.mark.parametrize("tracker", ["mlflow", "wandb"])
+def test_a_tracker_is_told_what_each_task_is_known_by_and_none_is_the_default(tracker):
     assert resolve_params(TEXT, {})["track"] == {}
-    resolved = resolve_params(TEXT.replace("track: []", "track: [mlflow]"), {})
-    section = resolved["track"]["mlflow"]
-    assert section["tracker"] == "mlflow"
+    resolved = resolve_params(TEXT.replace("track: []", f"track: [{tracker}]"), {})
+    section = resolved["track"][tracker]
+    assert section["tracker"] == tracker
     assert section["title"] == resolved["report"]["title"]
     assert list(section["tasks"]) == list(resolved["finetune"])
     spam = section["tasks"]["spam"]
