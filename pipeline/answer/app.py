@@ -28,7 +28,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such model."},
     408: {"description": "The body came too slowly."},
     413: {"description": f"The body is too large, or holds more than {MAX_TEXTS} texts."},
-    503: {"description": "Too much waits, or the server is stopping; `Retry-After` says when to try again."},
+    503: {"description": "Too much waits, or too many requests are open; `Retry-After` says when to try again."},
     504: {"description": "The time of the request is over."},
 }
 ROUTES = APIRouter()

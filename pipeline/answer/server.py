@@ -25,7 +25,6 @@ from pipeline.core.errors import EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_utf8
 from pipeline.predict.predictor import Backend, load_predictor
 
-MOST_CONNECTIONS = 512  # each may hold a body; more are answered with 503
 SHORTEST_TOKEN = 16
 
 Watch = Callable[[], Coroutine[Any, Any, None]]
@@ -65,8 +64,7 @@ def answer_requests(
         ]
         app = Access(RequestLimits(make_app(service, _live_with(service, watches))), metrics, token)
         config = uvicorn.Config(
-            app, http=Connection, ws="none", lifespan="on", access_log=False, log_config=None, server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
+            app, http=Connection, ws="none", lifespan="on", access_log=False, log_config=None, server_header=False
         )  # fmt: skip
         log_as_json()
         host, port, *_ = bound.getsockname()
