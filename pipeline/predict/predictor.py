@@ -140,10 +140,21 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
     )
 
 
+def list_decision_files(folder: Path) -> tuple[Path, ...]:
+    """Return where the decision of a model folder may stand: put into it by `publish`, or beside it by `calibrate`.
+
+    The first that is there counts. A bundle has its decision in model.json, and none of these files.
+    """
+    if (folder / MANIFEST).is_file():
+        return ()
+    folder = folder.resolve()
+    return folder / "calibration.json", folder.parent.parent / "calibration" / f"{folder.name}.json"
+
+
 def _find_decision(folder: Path) -> Decision:
-    """Return the decision that `publish` put into a model folder, or `calibrate` beside it; the plain one if none."""
-    places = [folder / "calibration.json", folder.parent.parent / "calibration" / f"{folder.name}.json"]
-    return next((Decision(**read_json(path)["decision"]) for path in places if path.is_file()), PLAIN)
+    """Return the decision of a model folder; the plain one if there is none."""
+    files = (path for path in list_decision_files(folder) if path.is_file())
+    return next((Decision(**read_json(path)["decision"]) for path in files), PLAIN)
 
 
 def _import(module: str, package: str) -> ModuleType:

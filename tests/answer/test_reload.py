@@ -7,8 +7,11 @@ from threading import Event
 import pytest
 
 from pipeline.answer.reload import stamp
+from pipeline.calibration.decision import PLAIN
+from pipeline.core.files import write_json
 from tests.given.answering import answering
 from tests.given.bundles import expected_probability, make_bundle
+from tests.given.exports import prepare_export
 from tests.given.projects import until
 
 
@@ -18,6 +21,20 @@ def test_a_stamp_is_that_of_all_files(tmp_path):
     first = stamp(tmp_path)
     (tmp_path / "b").write_text("1")
     assert first < stamp(tmp_path)
+
+
+def test_a_new_decision_beside_a_model_of_torch_takes_over(shared, tmp_path):
+    model = tmp_path / "model" / "t"
+    shutil.copytree(prepare_export(shared).model, model)
+    first = stamp(model)
+    with answering(model, "--reload") as server:
+        before = server.predict("good film").json()
+        write_json(tmp_path / "calibration" / "t.json", {"decision": PLAIN._replace(abstain_below=1.0)._asdict()})
+        assert first < stamp(model)
+        until(lambda: server.named("reloaded"))
+        after = server.predict("good film").json()
+    assert [before["answers"][0]["unsure"], after["answers"][0]["unsure"]] == [False, True]
+    assert before["version"] != after["version"]
 
 
 def test_a_new_model_takes_over_under_load_and_a_broken_one_does_not(tmp_path):
