@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.errors import DataError, UsageError
+from pipeline.core.errors import Busy, DataError, UsageError
 from pipeline.examples.text import normalise, text_id, text_key
 from pipeline.predict.job import predict_file
 from pipeline.predict.predictor import load_predictor
@@ -229,6 +229,8 @@ def test_a_killed_process_leaves_parts_that_the_next_one_takes_over(exported, tm
     while len([*tmp_path.glob("out.parquet.parts/*/*.arrow")]) < 3:
         assert process.poll() is None
         time.sleep(0.01)
+    with pytest.raises(Busy, match=r"out\.parquet"):
+        predict(load_predictor(exported.bundle), path, out)
     process.send_signal(signal.SIGKILL)
     process.wait()
     first = {part: part.stat().st_mtime_ns for part in tmp_path.glob("out.parquet.parts/*/*.arrow")}
