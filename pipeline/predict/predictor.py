@@ -97,7 +97,7 @@ def _load_bundle(folder: Path, backend: Backend, threads: int) -> Predictor:
     name = manifest.default if backend == "auto" else backend
     if name == "torch" or name not in manifest.backends:
         raise UsageError(f"{folder}: no backend {name}. Choose one of {', '.join(manifest.backends)}.")
-    compute: Compute = _import("onnx_model", "onnxruntime").open_onnx(folder / FILES[name], threads=threads)
+    compute: Compute = import_backend("onnx_model", "onnxruntime").open_onnx(folder / FILES[name], threads=threads)
     check_probe(folder, manifest, name, compute)
     return Predictor(
         task=manifest.task,
@@ -125,7 +125,7 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
         )
     labels = tuple(name for _, name in sorted(config["id2label"].items(), key=lambda item: int(item[0])))
     decision = _find_decision(folder)
-    compute, batch_tokens = _import("torch_model", "torch").open_torch(folder, labels=labels, threads=threads)
+    compute, batch_tokens = import_backend("torch_model", "torch").open_torch(folder, labels=labels, threads=threads)
     return Predictor(
         task=folder.name,
         version=hashlib.sha256(f"{hash_files(folder)}\n{list(decision)}".encode()).hexdigest(),
@@ -157,7 +157,7 @@ def _find_decision(folder: Path) -> Decision:
     return next((Decision(**read_json(path)["decision"]) for path in files), PLAIN)
 
 
-def _import(module: str, package: str) -> ModuleType:
+def import_backend(module: str, package: str) -> ModuleType:
     """Return the module that computes by a package, imported only if it is used.
 
     Raises:
