@@ -37,9 +37,9 @@ server share the cores. Overload is 200 clients with eight reviews a request aga
 longer than half a second; who is refused waits for 0.2 s. Memory is measured over requests of five words by 16 clients,
 and a thousand hostile bodies are broken, deep, huge, of wrong types or too long.
 
-A processor computes one text in int8 as fast as many: the second table is ONNX Runtime alone, the same reviews sorted by
-length, without a server. What it gains from batches bounds what a server can. So 64 clients get four times what one gets on no
-server of this model; what `answer` brings is its bounds."""
+A processor computes one text in int8 as fast as many: the second table is ONNX Runtime alone, on 512 of the reviews
+sorted by length. What it gains from batches bounds what any server of this model can gain from 64 clients: not four
+times what one client gets. What `answer` brings are its bounds."""
 ONE_BY_ONE = """
 import sys
 from pathlib import Path
