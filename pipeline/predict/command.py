@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from pipeline.core.errors import REPRODUCE, DataError, UsageError
+from pipeline.core.errors import REPRODUCE, DataError, PipelineError, UsageError
 from pipeline.core.files import read_json
 from pipeline.predict.bundle import MANIFEST
 from pipeline.predict.job import JobOutcome, predict_file
@@ -48,7 +48,8 @@ def answer_file(
         outcome = predict_file(predictor, path, source, out, every=every)
     if strict and outcome.rejected:
         raise DataError(
-            f"{name}: {outcome.rejected} row(s) cannot be predicted. Correct them; {out.name}.rejected.jsonl says why."
+            f"{_name(file)}: {outcome.rejected} row(s) cannot be predicted. Correct them; "
+            f"{out.name}.rejected.jsonl says why."
         )
     return describe_outcome(outcome, out)
 
@@ -91,9 +92,13 @@ def _read_ingest(task: str) -> LabelledTextParams | None:
     return LabelledTextParams.model_validate_json(json.dumps(resolved["ingest"][task]))
 
 
+def _name(file: str) -> str:
+    return "standard input" if file == _STDIN else file
+
+
 @contextmanager
 def _as_file(file: str) -> Iterator[tuple[Path, str]]:
-    """Yield the path of a file and its name; standard input is copied to a temporary one, since it is read twice."""
+    """Yield the path of a file and a name that tells its format; standard input is copied, since it is read twice."""
     if file != _STDIN:
         yield Path(file), file
         return
@@ -102,4 +107,8 @@ def _as_file(file: str) -> Iterator[tuple[Path, str]]:
         copy.flush()
         copy.seek(0)
         first = next((line.strip() for line in copy if line.strip()), b"")
-        yield Path(copy.name), "standard input.jsonl" if first.startswith(b"{") else "standard input.txt"
+        try:
+            yield Path(copy.name), f"{_name(file)}.jsonl" if first.startswith(b"{") else f"{_name(file)}.txt"
+        except PipelineError as error:  # it names the copy, which nobody knows
+            error.args = (str(error).replace(copy.name, _name(file)),)
+            raise

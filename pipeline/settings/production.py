@@ -1,7 +1,7 @@
 """The sections of production: `calibrate`, `watch`, and `export`, which only its profile brings along."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -15,31 +15,33 @@ EXPORTED = "text-classification"  # the kind of which there are bundles
 _Goal = Annotated[float, Field(gt=0, le=1)]
 
 
-class Abstain(Strict):
+class _OneGoal(Strict):
+    """Two goals, of which exactly one is given."""
+
+    _goals: ClassVar[tuple[str, str]]
+
+    @model_validator(mode="after")
+    def _check_goal(self) -> Self:
+        if sum(getattr(self, goal) is not None for goal in self._goals) != 1:
+            raise ValueError("give either `{}` or `{}`".format(*self._goals))
+        return self
+
+
+class Abstain(_OneGoal):
     """What is wanted of the answers that are sure: their accuracy, or their share of all rows."""
 
+    _goals = ("accuracy", "coverage")
     accuracy: _Goal | None = None
     coverage: _Goal | None = None
 
-    @model_validator(mode="after")
-    def _check_goal(self) -> Self:
-        if (self.accuracy is None) == (self.coverage is None):
-            raise ValueError("give either `accuracy` or `coverage`")
-        return self
 
-
-class Favoured(Strict):
+class Favoured(_OneGoal):
     """A class that matters, and the precision or the recall that is wanted of it."""
 
+    _goals = ("precision", "recall")
     label: Annotated[Text, Field(alias="class")]
     precision: _Goal | None = None
     recall: _Goal | None = None
-
-    @model_validator(mode="after")
-    def _check_goal(self) -> Self:
-        if (self.precision is None) == (self.recall is None):
-            raise ValueError("give either `precision` or `recall`")
-        return self
 
 
 class CalibrateParams(Strict):

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -144,8 +143,8 @@ def _open_domain(sections: Sections, examples: pa.Table, most: int) -> tuple[Dom
     if importlib.util.find_spec("torch") is None:
         return None, _NO_TORCH
     train = examples.filter(pc.equal(examples["split"], "train")).sort_by("id").slice(0, most)
-    extract = importlib.import_module("pipeline.watch.features").extract_features
-    return Domain(train["text"].to_pylist(), partial(extract, sections.encoder, params=sections.extract)), ""
+    extract = importlib.import_module("pipeline.predict.torch_model").open_encoder(sections.encoder, sections.extract)
+    return Domain(train["text"].to_pylist(), extract), ""
 
 
 @contextmanager
