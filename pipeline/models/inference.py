@@ -1,21 +1,39 @@
 """Logits and class probabilities of token ids."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import pyarrow as pa
 import torch
 from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import Floats
 from pipeline.models.attention import FLAT
-from pipeline.models.batches import ModelInputs, Ragged, flatten_rows, pad_rows, to_device
+from pipeline.models.batches import ModelInputs, Ragged, flatten_rows, pad_rows, to_device, to_ragged
 from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.device import Device
-from pipeline.models.layers import find_first_position
+from pipeline.models.layers import find_first_position, require_fit
 from pipeline.models.processes import ALONE, Ranks, share_batches, sum_over_ranks
 
 # They decide the memory and speed of a batch, not the result.
 BATCH_TOKENS = 4096
 BATCH_SIZE = 128
+
+
+class Feed(NamedTuple):
+    """How inputs of one kind are given to a model.
+
+    Args:
+        rows: `rows(table)` are the rows of a table or a record batch of inputs, ready for the others.
+        lengths: `lengths(rows)` are what the rows cost in tokens, (N,), as `plan_batches` takes them.
+        collate: `collate(model, rows, indices, device)` are some of the rows as keyword arguments of the model.
+        require_fit: `require_fit(rows, model)` raises DataError if the model cannot read the rows.
+    """
+
+    rows: Callable[[pa.Table | pa.RecordBatch], Any]
+    lengths: Callable[[Any], Indices]
+    collate: Callable[[PreTrainedModel, Any, Indices, Device], ModelInputs]
+    require_fit: Callable[[Any, PreTrainedModel], None]
 
 
 def predict_probabilities(model: PreTrainedModel, tokens: Ragged, device: Device) -> Floats:
@@ -97,6 +115,14 @@ def collate(model: PreTrainedModel, tokens: Ragged, rows: Indices, device: Devic
     if model.config._attn_implementation == FLAT:  # the library has no public name for it
         return flatten_rows(tokens, rows, first_position=find_first_position(model), device=device.device)
     return pad_rows(tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
+
+
+TOKEN_FEED = Feed(
+    rows=lambda table: to_ragged(table["input_ids"]),
+    lengths=lambda tokens: tokens.lengths,
+    collate=collate,
+    require_fit=require_fit,
+)
 
 
 def forward(model: PreTrainedModel, inputs: ModelInputs, device: Device) -> torch.Tensor:

@@ -14,7 +14,7 @@ from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.features import choose_for_extraction, extract_vectors
 from pipeline.models.folder import load_classifier, load_encoder
-from pipeline.models.inference import forward
+from pipeline.models.inference import TOKEN_FEED, forward
 from pipeline.models.layers import shorten_last_layer
 from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Compute, Ids
 from pipeline.settings.task import ExtractParams
@@ -59,8 +59,8 @@ def open_encoder(folder: Path, params: ExtractParams) -> Callable[[Ids], Vectors
 
     def extract(ids: Ids) -> Vectors:
         tokens = to_ragged(pa.array(ids, pa.list_(pa.int32())))
-        choice = choose_for_extraction(model, tokens, params)
+        choice = choose_for_extraction(model, tokens, params, TOKEN_FEED)
         with with_attention(model, choice.attention):
-            return np.asarray(extract_vectors(model, tokens, params, choose_device(choice.precision)))
+            return np.asarray(extract_vectors(model, tokens, params, choose_device(choice.precision), kind=TOKEN_FEED))
 
     return extract
