@@ -25,7 +25,7 @@ class CharacterSpan(NamedTuple):
     type: str
 
 
-class Word(NamedTuple):
+class TextWord(NamedTuple):
     """A word of a text and the place of its first character."""
 
     start: int
@@ -45,9 +45,9 @@ class MarkedText(NamedTuple):
     widened: bool
 
 
-def find_words(text: str) -> list[Word]:
+def find_words(text: str) -> list[TextWord]:
     """Return the words of a text: runs of letters, digits and marks, and each other visible character alone."""
-    return [Word(match.start(), match.group()) for match in _WORD.finditer(text)]
+    return [TextWord(match.start(), match.group()) for match in _WORD.finditer(text)]
 
 
 def parse_spans(cell: str) -> list[CharacterSpan]:

@@ -15,13 +15,13 @@ from pipeline.kinds.token_classification.settings import TaggedParams
 from pipeline.kinds.token_classification.tags import TagReader
 from pipeline.tagging.spans import find_fault, mark_words, parse_spans
 
-Sentence = tuple[list[str], list[str] | None]  # words, and their tags as the file has them
+_Sentence = tuple[list[str], list[str] | None]  # words, and their tags as the file has them
 
 
 class _Sentences(NamedTuple):
     """The sentences of N rows, and those whose spans took in the rest of a word."""
 
-    rows: list[Sentence]
+    rows: list[_Sentence]
     widened: list[int]
 
 
@@ -50,7 +50,9 @@ def _parse(records: Records, params: TaggedParams, faults: Faults) -> Parsed:
 
 def _pair_lists(records: Records, params: TaggedParams) -> _Sentences:
     words, tags = records.lists(params.words or ""), records.columns[params.tags or ""].to_pylist()
-    rows: list[Sentence] = [([word or "" for word in sentence], own) for sentence, own in zip(words, tags, strict=True)]
+    rows: list[_Sentence] = [
+        ([word or "" for word in sentence], own) for sentence, own in zip(words, tags, strict=True)
+    ]
     unequal = [
         (row, f"{len(sentence)} words, {len(own)} tags")
         for row, (sentence, own) in enumerate(rows)
@@ -63,7 +65,7 @@ def _pair_lists(records: Records, params: TaggedParams) -> _Sentences:
 
 
 def _split_words(records: Records, params: TaggedParams) -> _Sentences:
-    rows: list[Sentence] = []
+    rows: list[_Sentence] = []
     bare: list[tuple[int, object]] = []
     for row, cells in enumerate(records.lists(params.words or "")):
         parts = [cell.rpartition(params.joint or "") for cell in cells if cell]
@@ -76,7 +78,7 @@ def _split_words(records: Records, params: TaggedParams) -> _Sentences:
 
 
 def _mark_texts(records: Records, params: TaggedParams) -> _Sentences:
-    rows: list[Sentence] = []
+    rows: list[_Sentence] = []
     widened, bad = list[int](), list[tuple[int, object]]()
     texts, cells = records.texts(params.text or ""), records.columns[params.spans or ""].to_pylist()
     for row, (text, cell) in enumerate(zip(texts, cells, strict=True)):

@@ -15,10 +15,10 @@ from pipeline.models.inputs import Encoded, Inputs
 from pipeline.models.tokenizer import load_tokenizer, set_prefix_space
 from pipeline.tagging.schemes import is_bio
 
-RECORD_TOKENS = 2**23
+_RECORD_TOKENS = 2**23
 UNTAGGED = -100  # of a token that no word begins with: the index that the library's losses leave out
 NO_WORD = -1
-TOKEN_COLUMNS = {
+_TAG_COLUMNS = {
     "id": pa.string(),
     "split": pa.string(),
     "tags": pa.list_(pa.int64()),  # of each token, or UNTAGGED
@@ -99,7 +99,7 @@ def _encode(params: TagTokenizeParams, examples: Path, encoder: Path) -> Encoded
         for batch in batches:
             words, tags = batch["words"].to_pylist(), batch["tags"].to_pylist()
             encodings = tokenizer.encode_batch(words, is_pretokenized=True, add_special_tokens=False)
-            values: list[list[object]] = [[] for _ in TOKEN_COLUMNS]
+            values: list[list[object]] = [[] for _ in _TAG_COLUMNS]
             for example, split, own, encoding in zip(batch["id"], batch["split"], tags, encodings, strict=True):
                 coverage = coverage.add(_measure(encoding, unknown, example.as_py()))
                 for pieces in split_at_words(encoding.ids, [word or 0 for word in encoding.word_ids], room=room):
@@ -112,14 +112,14 @@ def _encode(params: TagTokenizeParams, examples: Path, encoder: Path) -> Encoded
                     )
                     for column, value in zip(values, row, strict=True):
                         column.append(value)
-            arrays = [pa.array(column, kind) for column, kind in zip(values, TOKEN_COLUMNS.values(), strict=True)]
-            yield pa.record_batch(arrays, list(TOKEN_COLUMNS))
+            arrays = [pa.array(column, kind) for column, kind in zip(values, _TAG_COLUMNS.values(), strict=True)]
+            yield pa.record_batch(arrays, list(_TAG_COLUMNS))
         if unknown is not None:
             require_coverage(coverage, task=params.task, most=params.max_unknown_share)
             print(coverage.describe())
 
     metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
-    return Encoded(pa.schema(TOKEN_COLUMNS.items(), metadata), rows(), RECORD_TOKENS // params.max_length)
+    return Encoded(pa.schema(_TAG_COLUMNS.items(), metadata), rows(), _RECORD_TOKENS // params.max_length)
 
 
 def _wrap(values: Sequence[int], before: Sequence[int], after: Sequence[int], fill: int) -> list[int]:

@@ -21,7 +21,7 @@ from pipeline.settings.production import CalibrateParams
 from pipeline.tagging.schemes import OUTSIDE, is_bio, list_types
 from pipeline.tagging.scores import ScoredTags, compute_tag_metrics, count_tags, find_flawless, tabulate_types
 
-METRICS = (
+TAG_METRICS = (
     Metric("span_f1", "span F1", 1, "share", undefined="no span is there and none is predicted"),
     Metric("tag_accuracy", "tag accuracy", 1, "share"),
     Metric("sentence_accuracy", "sentence accuracy", 1, "share"),
@@ -137,7 +137,7 @@ def _project(_examples: pa.Table, _features: pa.Table, _own: pa.Table, _params: 
 
 
 MEASURES = Measures(
-    metrics=METRICS,
+    metrics=TAG_METRICS,
     baselines=TAG_BASELINES,
     predict=_predict,
     tabulate=_tabulate,

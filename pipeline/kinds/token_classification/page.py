@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pipeline.core.document import Document
 from pipeline.core.format import count, escape_markdown, markdown_table, share
 from pipeline.kinds.token_classification.baseline_names import TAG_BASELINES
-from pipeline.kinds.token_classification.measures import METRICS
+from pipeline.kinds.token_classification.measures import TAG_METRICS
 from pipeline.report.charts.confusion import draw_confusion
 from pipeline.report.kind import Advice, CardParts, Page, Quote, Task
 from pipeline.tagging.schemes import OUTSIDE, is_bio
@@ -116,7 +116,7 @@ It has learned from words as its file has them; text that is divided into words 
 
 
 PAGE = Page(
-    metrics=METRICS,
+    metrics=TAG_METRICS,
     baselines=TAG_BASELINES,
     sections={
         "results": "Models",

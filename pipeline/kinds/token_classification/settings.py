@@ -28,7 +28,7 @@ from pipeline.settings.task import (
 )
 from pipeline.tagging.schemes import OUTSIDE, Scheme, name_tags, parse_tag
 
-Metric = Literal["span_f1", "tag_accuracy", "loss"]
+TagMetric = Literal["span_f1", "tag_accuracy", "loss"]
 
 
 class TaggedParams(IngestParams):
@@ -45,7 +45,7 @@ class TaggedParams(IngestParams):
     joint: Annotated[str, StringConstraints(min_length=1, max_length=10)] | None
     text: Text | None
     spans: Text | None
-    labels: Labels
+    labels: Labels | None
     strip: Text | None
     scheme: Scheme
     illegal: Literal["fail", "begin"]
@@ -57,6 +57,9 @@ class TaggedParams(IngestParams):
         given = tuple(value is not None for value in columns)
         if given not in _LAYOUTS:
             yield "give `words` and `tags`, or `words` and `joint`, or `text` and `spans`, and null for the others"
+            return
+        if self.labels is None:
+            yield "give `labels`: the types of span or, with `scheme: none`, the tags"
             return
         yield from super().list_errors()
         if self.spans and self.scheme != "bio":
@@ -79,7 +82,7 @@ class TaggedParams(IngestParams):
 
     def list_classes(self) -> tuple[str, ...]:
         """Return the classes of a word, in order."""
-        return name_tags(list_named_types(self.labels, self.scheme), self.scheme)
+        return name_tags(list_named_types(self.labels or (), self.scheme), self.scheme)
 
 
 # Which of `words`, `tags`, `joint`, `text` and `spans` are given.
@@ -132,7 +135,7 @@ class TaggerParams(FinetuneParams):
     """The parameters of training an encoder to tag words."""
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    metric: Metric
+    metric: TagMetric
 
 
 class TagEvaluateParams(EvaluateParams, LengthParams):

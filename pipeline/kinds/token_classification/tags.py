@@ -20,7 +20,7 @@ class TagReader:
         """Take the params and the records that messages are about."""
         self._params, self._records = params, records
         self._column = params.tags or params.spans or params.words or ""
-        self._types = list_named_types(params.labels, params.scheme)
+        self._types = list_named_types(params.labels or (), params.scheme)
         self._strip = re.compile(params.strip) if params.strip else None
         self._known: dict[str, Tag | None] = {}
 
