@@ -3,11 +3,12 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+from dvc.repo import Repo
 
 from tests.given.projects import Project, free_port, tree, until
 
@@ -81,21 +82,22 @@ def dask_cluster(folder: Path, workers: int, environment: dict[str, str]) -> Ite
             parent.wait()
 
 
-def make_project(root: Path, remote: str, dvc: str = GRAPH, *options: tuple[str, str]) -> Project:
-    """Return a committed project with a remote; `options` are more of its settings."""
-    files = {
-        "dvc.yaml": dvc,
-        "in.txt": "one\n",
-        ".gitignore": IGNORED,
-        "data/added.txt": "added\n",
-    }
+def make_project(root: Path, remote: str, dvc: str = GRAPH, **settings: str) -> Project:
+    """Return a committed project with a remote of these settings."""
+    files = {"dvc.yaml": dvc, "in.txt": "one\n", ".gitignore": IGNORED, "data/added.txt": "added\n"}
     project = Project(root, files, git=True)
-    project.run("dvc", "remote", "add", "--default", "kept", remote)
-    for name, value in options:
-        project.run("dvc", "remote", "modify", "kept", name, value)
-    project.run("dvc", "add", "data/added.txt")
+    set_remote(project, url=remote, **settings)
+    with chdir(root), Repo() as repo:
+        repo.add("data/added.txt")
     commit(project)
     return project
+
+
+def set_remote(project: Project, **settings: str) -> None:
+    """Make a remote of these settings the default, or have none."""
+    lines = [f"    {name} = {value}\n" for name, value in settings.items()]
+    text = "[core]\n    remote = kept\n['remote \"kept\"']\n" + "".join(lines) if settings else ""
+    project.write(".dvc/config", text)
 
 
 def commit(project: Project) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Collection
 from pathlib import Path
 
 from dvc.repo import lock_repo
-from dvc.stage import Stage
-from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.loader import StageLoader
 
 from pipeline.core.errors import EnvironmentFault
@@ -21,6 +19,8 @@ from pipeline.repository.delegation.exchange import (
 )
 from pipeline.repository.delegation.order import StageDelivery, StageOrder
 from pipeline.repository.durations import record_duration
+from pipeline.repository.forecast import Future
+from pipeline.repository.known_outputs import find_restorable
 from pipeline.repository.lock_file import read_entries
 
 
@@ -57,9 +57,9 @@ def place_order(name: str, shared: Collection[str]) -> StageOrder | None:
     """
     with open_repository() as repo, lock_repo(repo):
         stage = find_stage(repo, name)
-        stage.save_deps()
-        if _is_restorable(stage):
+        if find_restorable(stage, Future({}, {})) is not None:
             return None
+        stage.save_deps()
         needs = list_needs(repo, stage)
         pulls = [str(need.addressing) for need in needs if has_cached_outs(need)]
         if missing := [need for need in pulls if need not in shared]:
@@ -97,11 +97,3 @@ def accept_delivery(name: str, delivery: StageDelivery, machine: str) -> None:
             repo.stage_cache.save(stage)
         stage.dump(update_pipeline=False)
     record_duration(Path(), name, delivery.seconds, machine)
-
-
-def _is_restorable(stage: Stage) -> bool:
-    try:
-        stage.repo.stage_cache.restore(stage, dry=True)
-    except RunCacheNotFoundError:
-        return False
-    return True

@@ -5,20 +5,21 @@ run/places/worker.py, run/places/reproduction.py and repository/delegate.py are 
 
 import json
 import re
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 
 from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.repository.durations import DURATIONS_FILE
+from pipeline.repository.lock_file import list_locked_stages
 from pipeline.repository.planner import plan_stages
 from pipeline.run.ending import StageEnd
 from pipeline.run.places.cluster import Cluster, open_cluster
-from tests.given.clusters import GRAPH, commit, dask_cluster, make_project
+from tests.given.clusters import GRAPH, commit, dask_cluster, make_project, set_remote
 from tests.given.projects import (
     COVERAGE,
     ENVIRONMENT,
@@ -93,17 +94,28 @@ stages:
 """
 
 
+@pytest.fixture(scope="module")
+def struck(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slow")
+    return make_project(folder / "project", str(folder / "remote"), SLOW.replace("BEGUN", str(folder / "begun")))
+
+
 @pytest.fixture
-def slow(tmp_path, monkeypatch):
-    made = make_project(tmp_path / "project", str(tmp_path / "remote"), SLOW.replace("BEGUN", str(tmp_path / "begun")))
-    monkeypatch.chdir(made.root)
-    return made
+def slow(struck, monkeypatch):
+    monkeypatch.chdir(struck.root)
+    begun(struck).unlink(missing_ok=True)
+    return struck
 
 
-def test_a_stage_of_a_killed_worker_runs_again_in_its_clone_and_nothing_else_is_left_of_it(tmp_path, dask, slow):
+def begun(project: Project) -> Path:
+    """Return the file that a stage makes when it has begun."""
+    return project.root.parent / "begun"
+
+
+def test_a_stage_of_a_killed_worker_runs_again_in_its_clone_and_nothing_else_is_left_of_it(dask, slow):
     with open_cluster(dask.address) as cluster, ThreadPoolExecutor() as pool:
         running = pool.submit(reproduce, cluster, "mark")
-        until((tmp_path / "begun").exists)
+        until(begun(slow).exists)
         before = dask.stages
         for worker in dask.workers:
             worker.kill()
@@ -125,18 +137,37 @@ def test_a_stage_that_fails_ends_as_it_does_here(dask, slow):
         assert (end.state, end.code) == ("Failed", EnvironmentFault.exit_code)
         assert "data/read" in end.why
     until(lambda: not dask.stages, seconds=SECONDS_TO_END)
-    assert not (slow.root / "dvc.lock").exists()
+    assert not {"bad", "late", "folder"} & {*list_locked_stages()}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "sigkill"])
-def test_a_cancelled_run_leaves_nothing_running_on_a_worker(tmp_path, dask, server, slow, number):
-    words = (*PIPELINE, "run", "long", "--on", dask.address)
-    driver = slow.start(*words, env={**server, **COVERAGE}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until((tmp_path / "begun").exists)
-        driver.send_signal(number)
+def test_a_cancelled_stage_leaves_nothing_running_on_its_worker(dask, slow):
+    (stage,) = [stage for stage in plan_stages(["long"]) if stage.name == "long"]
+    with open_cluster(dask.address) as cluster, ThreadPoolExecutor() as pool:
+        job = cluster.start(stage, {})
+        end = pool.submit(job.follow, lambda _: None)
+        until(begun(slow).exists)
+        job.stop()
+        job.stop("again")
+        assert end.result(PATIENCE) == StageEnd("Cancelled", why="stopped")
         until(lambda: not dask.stages, seconds=SECONDS_TO_END)
-        assert driver.wait(30) in (143, -signal.SIGKILL)
+
+
+DRIVER = """
+import sys
+from pipeline.repository.planner import plan_stages
+from pipeline.run.places.cluster import open_cluster
+
+with open_cluster(sys.argv[1]) as cluster:
+    cluster.start(plan_stages(["long"])[-1], {}).follow(print)
+"""
+
+
+def test_a_stage_ends_with_the_process_that_drives_it(dask, slow):
+    driver = slow.start(sys.executable, "-c", DRIVER, dask.address, stdout=subprocess.DEVNULL)
+    try:
+        until(begun(slow).exists)
+        driver.kill()
+        until(lambda: not dask.stages, seconds=SECONDS_TO_END)
     finally:
         driver.kill()
         driver.wait()
@@ -149,10 +180,10 @@ def test_a_cluster_that_cannot_give_the_same_result_is_refused(dask, project):
     commit(project)
     with pytest.raises(UsageError, match="nothing://here"), open_cluster("nothing://here"):
         pass
-    project.run("dvc", "remote", "add", "--force", "--default", "kept", "../remote")
+    set_remote(project, url="../../remote")
     with pytest.raises(EnvironmentFault, match="kept"), open_cluster(dask.address):
         pass
-    project.run("dvc", "remote", "remove", "kept")
+    set_remote(project)
     with pytest.raises(EnvironmentFault, match="dvc remote add"), open_cluster(dask.address):
         pass
 
@@ -183,11 +214,13 @@ def answers(url: str) -> bool:
 
 
 def test_a_bucket_may_be_between_the_machines(tmp_path, dask, bucket, monkeypatch):
-    made = make_project(tmp_path / "project", "s3://bucket/kept", GRAPH, ("endpointurl", bucket))
+    made = make_project(tmp_path / "project", "s3://bucket/kept", GRAPH, endpointurl=bucket)
+    made.write("in.txt", "bucket\n")
+    commit(made)
     made.run("dvc", "repro", "code")
     monkeypatch.chdir(made.root)
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     with open_cluster(dask.address) as cluster:
         assert reproduce(cluster, "prep")[0].state == "Ran"
-    assert made.read("data/prep") == "one\nadded\n"
+    assert made.read("data/prep") == "bucket\nadded\n"
