@@ -26,7 +26,9 @@ stages:
   prep: {{cmd: cp in.txt prep, deps: [in.txt], outs: [prep]}}
   cell:
     matrix: {{number: {[*range(CELLS)]}}}
-    cmd: sleep {SECONDS} && head -c 1000000 /dev/zero > cells/${{item.number}} && echo ${{item.number}} >> cells/${{item.number}}
+    cmd: >-
+      sleep {SECONDS} && head -c 1000000 /dev/zero > cells/${{item.number}} &&
+      echo ${{item.number}} >> cells/${{item.number}}
     deps: [prep]
     outs: ["cells/${{item.number}}"]
   join: {{cmd: cat cells/* > join, deps: [cells], outs: [join]}}
@@ -107,9 +109,9 @@ def format_figures(figures: dict[str, object]) -> str:
 
 ABOUT = f"""# Stages on several machines
 
-`make bench-places`: {CELLS} stages that sleep for {SECONDS} s and write 1 MB, one before and one after them, on one machine: {SLOTS} local slots, then
-{SLOTS} Dask workers with clones of their own and a folder as DVC's remote. Processor time is that of all processes but the servers of
-Prefect and Dask."""
+`make bench-places`: {CELLS} stages that sleep for {SECONDS} s and write 1 MB, one before and one after them, on one
+machine: {SLOTS} local slots, then {SLOTS} Dask workers with clones of their own and a folder as DVC's remote. Processor
+time is that of all processes but the servers of Prefect and Dask."""
 
 
 def main() -> None:
