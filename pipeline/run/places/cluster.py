@@ -87,11 +87,13 @@ class Cluster:
         """Start a stage on a worker, or here if it takes no time: DVC restores it, or it is none that computes.
 
         Raises:
-            EnvironmentFault: The remote cannot be reached.
+            EnvironmentFault: The remote or the scheduler cannot be reached.
             UsageError: DVC cannot read the project, or a dependency is missing.
         """
         if not stage.portable or stage.verdict == "restore":
             return start_here(stage, environment)
+        if self.client.status != "running":
+            raise EnvironmentFault(f"{self.address}: the scheduler does not answer any more. Start it, then run again.")
         with self._dvc:
             order = place_order(stage.name, self._shared)
             if order is None:
