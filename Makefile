@@ -48,7 +48,7 @@ down: setup  ## stop them
 
 WORKERS := 2
 workers: setup  ## start WORKERS=2 workers on this machine until Ctrl-C, for `python -m pipeline run --on tcp://127.0.0.1:8786`
-	dask scheduler --host 127.0.0.1 --port 8786 --no-dashboard & trap "kill $$!" EXIT; \
+	dask scheduler --host 127.0.0.1 --port 8786 --no-dashboard & trap "kill $$! 2> /dev/null || true" EXIT; \
 	dask worker tcp://127.0.0.1:8786 --nworkers $(WORKERS) --nthreads 1 --no-dashboard
 
 results: setup  ## print the results of the last run

@@ -58,10 +58,11 @@ class DaskCluster(NamedTuple):
 @contextmanager
 def dask_cluster(folder: Path, workers: int, environment: dict[str, str]) -> Iterator[DaskCluster]:
     """Run a scheduler and workers of one thread each, as their users start them."""
+    environment = {**environment, "DASK_TEMPORARY_DIRECTORY": str(folder)}
     address = f"tcp://127.0.0.1:{free_port()}"
     words = {
         "scheduler": ["--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"],
-        "worker": [address, "--nworkers", str(workers), "--nthreads", "1", "--local-directory", str(folder)],
+        "worker": [address, "--nworkers", str(workers), "--nthreads", "1", "--resources", "GPU=1"],
     }
     with (folder / "dask.log").open("w") as log:
         started = [

@@ -113,7 +113,7 @@ class Cluster:
 
     def has_gpus(self) -> bool:
         """Return whether a worker offers the resource GPU."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        workers = self.client.scheduler_info()["workers"].values()
         return any("GPU" in worker["resources"] for worker in workers)
 
     def _hear(self, event: tuple[float, dict[str, str]]) -> None:

@@ -87,6 +87,7 @@ stages:
       { touch mark.checkpoint; touch BEGUN; sleep 600; }
     deps: [in.txt]
     outs: [out-mark]
+    meta: {resource: gpu}
   long: {cmd: touch BEGUN; sleep 600, deps: [in.txt], outs: [out-long]}
   bad: {cmd: "cat in.txt; exit 3", deps: [in.txt], outs: [out-bad]}
   late: {cmd: sleep 600, deps: [in.txt], outs: [out-late], meta: {timeout: 1}}
