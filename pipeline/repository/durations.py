@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import platform
 import statistics
 from collections import defaultdict
 from contextlib import suppress
@@ -12,11 +13,12 @@ DURATIONS_FILE = Path(".dvc/tmp/durations.jsonl")
 RECENT_RUNS = 5
 
 
-def record_duration(root: Path, stage: str, seconds: float) -> None:
-    """Append the duration of a run; the line is written in one piece, whoever else writes."""
+def record_duration(root: Path, stage: str, seconds: float, machine: str = "") -> None:
+    """Append the duration of a run on `machine` (this one); the line is written in one piece, whoever else writes."""
     path = root / DURATIONS_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps({"stage": stage, "seconds": round(seconds, 3)}) + "\n"
+    run = {"stage": stage, "seconds": round(seconds, 3), "machine": machine or platform.node()}
+    line = json.dumps(run) + "\n"
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(handle, line.encode())
