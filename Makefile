@@ -51,7 +51,7 @@ results: setup  ## print the results of the last run
 
 lock: setup  ## resolve pyproject.toml again into requirements.lock
 	pip install --quiet --disable-pip-version-check pip-tools
-	pip-compile pyproject.toml --extra dev --extra docs --extra export --extra serve --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
+	pip-compile pyproject.toml --extra dev --extra docs --extra export --extra search --extra serve --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet
 	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
 

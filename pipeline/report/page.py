@@ -83,8 +83,8 @@ def page_html(
     )
 
 
-@cache
-def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
+def build_environment(templates: Mapping[str, str]) -> Environment:
+    """Return the environment of a page: everything printed is escaped, and a name without a value is an error."""
     environment = Environment(
         loader=DictLoader(dict(templates)),
         autoescape=True,
@@ -93,6 +93,14 @@ def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(FILTERS)
+    policy = Markup(POLICY)  # noqa: S704 - a constant of this module, quotes and all
+    environment.globals.update(policy=policy, outcome_classes=OUTCOME_CLASSES)
+    return environment
+
+
+@cache
+def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
+    environment = build_environment(dict(templates))
     environment.globals.update(
         draw_bar=draw_bar,
         draw_whisker=draw_whisker,
@@ -127,9 +135,7 @@ def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
         sections=SECTIONS,
         short_titles=advice.SHORT_TITLES,
         unproven=UNPROVEN,
-        outcome_classes=OUTCOME_CLASSES,
         endings=render.ENDINGS,
-        policy=Markup(POLICY),  # noqa: S704 - a constant of this module, quotes and all
     )
     return environment.get_template("page.html")
 

@@ -10,6 +10,7 @@ from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.production import check_favoured, resolve_export
+from pipeline.settings.search.sections import resolve_search
 from pipeline.settings.section import (
     check_encoder,
     check_keys,
@@ -36,6 +37,7 @@ TOP_LEVEL = (
     "pretrain",
     "study",
     "export",
+    "search",
     "report",
     "track",
     "sources",
@@ -99,7 +101,7 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
 
 
 def _resolve_profile(raw: Document, resolved: Document, tasks: tuple[str, ...], problems: Problems) -> Document:
-    """Return the sections of pretraining, of the study and of production, each if params.yaml has it."""
+    """Return the sections of pretraining, the study, production and a search, each if params.yaml has it."""
     sections: Document = {}
     if raw.get("corpus") is not None or raw.get("encoders"):
         sections["corpus"] = _resolve_corpus(raw, tasks, problems)
@@ -109,6 +111,8 @@ def _resolve_profile(raw: Document, resolved: Document, tasks: tuple[str, ...], 
         sections |= resolve_study(raw, resolved, problems)
     if raw.get("export") is not None:
         sections["export"] = resolve_export(raw, tasks, problems)
+    if raw.get("search") is not None:
+        sections |= resolve_search(raw, resolved, problems)
     return sections
 
 
