@@ -18,9 +18,10 @@ RESOLVED = Path("data/params.json")
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Trials of each task.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), metavar="N", help="Minutes of the whole search.")
 def budget_command(trials: int | None, minutes: float | None) -> None:
-    """Write as many rounds of the search into params.yaml as a budget allows.
+    """Write the rounds of the search that fit a budget.
 
-    Minutes are of one stage at a time, by the durations of trainings on this machine; several workers take less.
+    They go into params.yaml. Minutes are of one stage at a time, by the durations of trainings on this machine; several
+    workers take less.
 
     Raises:
         UsageError: There is no search, or no round fits.
@@ -32,7 +33,9 @@ def budget_command(trials: int | None, minutes: float | None) -> None:
 @SEARCH.command()
 @click.argument("task")
 def adopt_command(task: str) -> None:
-    """Write the values that the search of TASK has chosen into params.yaml.
+    """Write the values that a search has chosen into params.yaml.
+
+    Those of TASK become keys of `tasks.TASK.finetune`; comments stay.
 
     Raises:
         UsageError: The new params.yaml is not valid.

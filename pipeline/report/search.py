@@ -9,6 +9,7 @@ from pipeline.report.charts.search import draw_importance, draw_search_history, 
 from pipeline.report.page import build_environment
 
 SEARCH_TEMPLATES = ("search.html", "colours.css", "page.css", "charts.css")
+PLACES = {"first": "best", "second": "second best", "third": "third best"}
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "loss": "loss"}
 
 
@@ -40,7 +41,7 @@ def describe_choice(results: Document) -> str:
     how = f"by its mean on validation over {len(results['seeds'])} fresh seeds, after {cost['trials']} trials"
     if chosen == "default":
         return f"The search found nothing better: the default values were chosen {how}."
-    return f"The {chosen} best trial was chosen {how}."
+    return f"The {PLACES[chosen]} trial was chosen {how}."
 
 
 def describe_optimism(results: Document) -> str:

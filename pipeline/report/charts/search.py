@@ -30,6 +30,7 @@ _TOP, _FLOOR, _RIGHT = 12.0, 152.0, CHART_WIDTH - 12
 _ROOM = 0.08  # beyond the lowest and the highest score, as a share of the range
 BAR_HEIGHT, BAR_STEP = 12.0, 24.0
 _ENDS = 3  # ticks of an axis of numbers
+_FEW = 8  # whole numbers, each of which is a tick
 
 
 def draw_search_history(trials: Sequence[Document], *, metric: str, lower: bool) -> Markup:
@@ -154,7 +155,8 @@ def _place_values(
     low, high = bounds["low"], bounds["high"]
     warp = math.log if bounds["log"] else float
     x = scale((warp(low), warp(high)), edges)
-    names = [low, high] if bounds["log"] else ticks(low, high, most=_ENDS)
+    whole = isinstance(low, int) and high - low <= _FEW
+    names = [low, high] if bounds["log"] else [*range(low, high + 1)] if whole else ticks(low, high, most=_ENDS)
     return [x(warp(min(max(value, low), high))) for value in values], [(x(warp(at)), f"{at:g}") for at in names]
 
 

@@ -137,7 +137,8 @@ def _sections_of(
     if finetune["seed"] in search.seeds:
         problems.add("search.seeds", f"must not hold the seed of the trials of {task}, found {finetune['seed']}")
     lower = finetune["metric"] == "loss"
-    proposed = {"task": task, "space": space, "lower": lower, "slots": list(search.slots), "seed": search.seed}
+    bounds = {key: values.model_dump(mode="json") for key, values in space.items()}
+    proposed = {"task": task, "space": bounds, "lower": lower, "slots": list(search.slots), "seed": search.seed}
     trained = {"task": task, "finetune": {key: value for key, value in finetune.items() if _is_kept(key, space)}}
     concluded = {**proposed, "rounds": len(search.rounds), "default": _default_values(space, finetune)}
     yield "withhold", task, {"task": task}
@@ -152,35 +153,27 @@ def _sections_of(
     yield "search", task, {**concluded, **shown}
 
 
-def _is_kept(key: str, space: Document) -> bool:
+def _is_kept(key: str, space: Space) -> bool:
     """Return whether a trial may train with the task's own value of a key.
 
     The others are left out, so that a trial is not made again if the task adopts what the search has chosen.
     """
-    return key not in space or space[key]["when"] is not None
+    return key not in space or space[key].when is not None
 
 
-def _default_values(space: Document, finetune: Document) -> Document:
+def _default_values(space: Space, finetune: Document) -> Document:
     """Return the task's own values of the keys that are searched beside them."""
     values: Document = {}
-    for key in active_keys(_Space.model_validate_json(json.dumps({"space": space})).space, values):
+    for key in active_keys(space, values):
         values[key] = finetune[key]
     return values
 
 
-class _Space(Strict):
-    space: Annotated[Space, Field(min_length=1)]
-
-
-def _resolve_space(task: str, search: Search, finetune: Document, problems: Problems) -> Document:
+def _resolve_space(task: str, search: Search, finetune: Document, problems: Problems) -> Space:
     """Return the space of a task: its own keys in place of the common ones, and without those it has null for."""
     own = search.tasks[task].space
     values = {key: value for key, value in {**search.space, **own}.items() if value is not None}
-    places = {key: f"search.tasks.{task}.space.{key}" for key in own}
-    section = check_section(
-        _Space, {"space": values}, problems.within("search", {f"space.{k}": v for k, v in places.items()})
-    )
-    if not section:
-        return {}
-    space = _Space.model_validate_json(json.dumps(section)).space
-    return check_space(space, finetune, problems.within("search.space", places))
+    within = problems.within("search.space", {key: f"search.tasks.{task}.space.{key}" for key in own})
+    if not values:
+        within.add("", "must have at least one key, found none")
+    return check_space(values, finetune, within)

@@ -1,11 +1,11 @@
 """The space of a search: for each key of `finetune` the values that may be tried, and under which condition."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
-from pipeline.core.document import Document, Strict
+from pipeline.core.document import Document, Strict, json_text
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import check_section, refuse_derived
 from pipeline.settings.task import FinetuneParams
@@ -47,19 +47,11 @@ class Options(Strict):
         return self
 
 
-def _form(value: object) -> str:
-    """Return the tag of a range of values, so that pydantic reports the errors of that form alone."""
-    listed = "choices" in value if isinstance(value, dict) else isinstance(value, Options)
-    return "<options>" if listed else "<interval>"
-
-
-Range = Annotated[
-    Annotated[Interval, Tag("<interval>")] | Annotated[Options, Tag("<options>")], Discriminator(_form)
-]  # fmt: skip
+Range = Interval | Options
 Space = dict[str, Range]
 
 
-def active_keys(space: Mapping[str, Interval | Options], values: Mapping[str, Any]) -> Iterator[str]:
+def active_keys(space: Mapping[str, Range], values: Mapping[str, Any]) -> Iterator[str]:
     """Yield the keys of the space that are searched, given the `values` of those before; the caller adds each value."""
     for key, bounds in space.items():
         conditions = (bounds.when or {}).items()
@@ -67,58 +59,65 @@ def active_keys(space: Mapping[str, Interval | Options], values: Mapping[str, An
             yield key
 
 
-def contains(bounds: Interval | Options, value: Any) -> bool:
+def contains(bounds: Range, value: Any) -> bool:
     """Return whether a value may be tried."""
     if isinstance(bounds, Options):
         return value in bounds.choices
     return isinstance(value, int | float) and bounds.low <= value <= bounds.high
 
 
-def check_space(space: Mapping[str, Interval | Options], finetune: Document, problems: Problems) -> Document:
+def check_space(written: Mapping[str, Any], finetune: Document, problems: Problems) -> Space:
     """Return the space with its numbers as `finetune` reads them; add an error for each value that this cannot be.
 
-    `finetune` is a valid section of the task, whose other values stay.
+    `finetune` is a valid section of the task, whose other values stay. A key with an error is left out.
     """
-    refuse_derived(space, FIXED, problems)
-    checked = {}
-    for key, bounds in space.items():
-        within = problems.within(key)
+    refuse_derived(written, FIXED, problems)
+    allowed = [name for name in FinetuneParams.model_fields if name not in FIXED]
+    space: Space = {}
+    for key, values in written.items():
         if key in FIXED:
             continue
-        if key not in FinetuneParams.model_fields:
-            allowed = [name for name in FinetuneParams.model_fields if name not in FIXED]
+        if key not in allowed:
             problems.add(key, describe_unknown(key, allowed))
-            continue
-        _check_condition(key, bounds, space, within)
-        if isinstance(bounds, Options):
-            read = [_read(finetune, key, value, "choices", within) for value in bounds.choices]
-            ends: Document = {"choices": [value for value in read if value is not _WRONG]}
-        else:
-            ends = {name: _read(finetune, key, getattr(bounds, name), name, within) for name in ("low", "high")}
-        checked[key] = {**bounds.model_dump(mode="json"), **ends}
+        elif not isinstance(values, dict):
+            problems.add(key, f"must be a map with `low` and `high`, or with `choices`, found {values!r}")
+        elif (checked := _check_range(key, values, finetune, problems.within(key))) is not None:
+            space[key] = checked
+            _check_condition(key, space, list(written), problems.within(key))
+    return space
+
+
+def _check_range(key: str, values: Document, finetune: Document, problems: Problems) -> Range | None:
+    """Return the range of a key; None if there are errors, which are added."""
+    model = Options if "choices" in values else Interval
+    section = check_section(model, values, problems)
+    if not section:
+        return None
+    ends = section["choices"] if "choices" in section else [section["low"], section["high"]]
+    places = ["choices"] * len(ends) if "choices" in section else ["low", "high"]
+    read = [_read(finetune, key, end, place, problems) for end, place in zip(ends, places, strict=True)]
+    if not all(read):
+        return None
+    kept = [end[0] for end in read if end]
+    numbers = {"choices": kept} if "choices" in section else dict(zip(places, kept, strict=True))
+    checked: Range = model.model_validate_json(json_text({**section, **numbers}))
     return checked
 
 
-_WRONG = object()
+def _read(finetune: Document, key: str, value: Scalar, place: str, problems: Problems) -> tuple[Any, ...]:
+    """Return a value of a key as its section reads it, alone; if it may not have it, nothing, and add an error."""
+    own = problems.within("", {key: problems.locate(place)})
+    section = check_section(FinetuneParams, {**finetune, key: value}, own)
+    return (section[key],) if section else ()
 
 
-def _read(finetune: Document, key: str, value: Scalar, place: str, problems: Problems) -> Any:
-    """Return a value of a key as its section reads it; if it may not have it, add that under `place`."""
-    section = check_section(
-        FinetuneParams, {**finetune, key: value}, problems.within("", {key: problems.locate(place)})
-    )
-    return section[key] if section else _WRONG
-
-
-def _check_condition(
-    key: str, bounds: Interval | Options, space: Mapping[str, Interval | Options], problems: Problems
-) -> None:
+def _check_condition(key: str, space: Space, written: Sequence[str], problems: Problems) -> None:
     """Add an error for a condition that names no key before this one, or a value that it cannot have."""
-    before = list(space)[: list(space).index(key)]
-    for other, accepted in (bounds.when or {}).items():
+    before = written[: written.index(key)]
+    for other, accepted in (space[key].when or {}).items():
         if other not in before:
             problems.add(f"when.{other}", describe_unknown(other, before, kind="key of the space above this one"))
             continue
-        wrong = [value for value in accepted if not contains(space[other], value)]
+        wrong = [value for value in accepted if other in space and not contains(space[other], value)]
         if wrong:
             problems.add(f"when.{other}", f"must be values that the space has for it, found {wrong[0]!r}")
