@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from pipeline.core.document import Document
+from pipeline.core.errors import UsageError
 from pipeline.core.files import publish, read_json, read_utf8
 from pipeline.settings.overlay import edit_yaml
 from pipeline.settings.parse import parse_params, submap
+from pipeline.settings.problems import describe_unknown
 from pipeline.settings.resolve import resolve_params
 
 SEARCHED = Path("data/searched")  # the results of each search, as dvc.yaml has it
@@ -17,7 +19,7 @@ def adopt_values(task: str, *, root: Path = Path()) -> str:
     Values that the task has already are not written, comments stay, and the whole file is checked before.
 
     Raises:
-        UsageError: The new params.yaml is not valid.
+        UsageError: There is no such task, or the new params.yaml is not valid.
         EnvironmentFault: The task has no results of a search, or params.yaml cannot be read or written.
     """
     file = root / "params.yaml"
@@ -44,9 +46,15 @@ def read_results(task: str, *, root: Path = Path()) -> Document:
 
 
 def _find_changes(text: str, task: str, values: Document) -> Document:
-    """Return the chosen values that differ from those of params.yaml."""
+    """Return the chosen values that differ from those of params.yaml.
+
+    Raises:
+        UsageError: params.yaml is not valid, or has no such task.
+    """
     raw, _ = parse_params(text)
-    present = {**submap(raw, "finetune"), **submap(submap(raw["tasks"], task), "finetune")}
+    if task not in (tasks := submap(raw, "tasks")):
+        raise UsageError(f"params.yaml: {describe_unknown(task, tuple(tasks), kind='task')}. Name one of its tasks.")
+    present = {**submap(raw, "finetune"), **submap(submap(tasks, task), "finetune")}
     return {key: value for key, value in values.items() if key not in present or present[key] != value}
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def search_text(shas: dict[str, str], **changes: Any) -> str:
     return dump(values)
 
 
-def build_search(root: Path, shared: Path, **changes: Any) -> Clone:
+def build_search(root: Path, shared: Path, python: Path = Path(sys.executable).parent, **changes: Any) -> Clone:
+    """Return a clone in which nothing has run; `python` is the folder of the one that runs its stages."""
     wheels, shas = pack(shared)
     for part in PARTS:
         source, target = ROOT / part, root / part
@@ -66,7 +68,7 @@ def build_search(root: Path, shared: Path, **changes: Any) -> Clone:
     (root / "dvc.yaml").write_text(with_profiles("dvc.yaml", "search"), encoding="utf-8")
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     Repo.init(str(root)).close()
-    return Clone(root, wheels)
+    return Clone(root, wheels, python)
 
 
 def resolve_small(**changes: Any) -> dict[str, Any]:
