@@ -58,7 +58,10 @@ def test_numbers_in_the_confusion_matrix_are_readable(scheme: int, cell: str) ->
 
 
 def test_every_file_of_the_folder_is_used() -> None:
-    assert {path.name for path in TEMPLATE_FOLDER.iterdir() if path.name != "__pycache__"} == {*TEMPLATE_TEXTS, *SEARCH_TEMPLATES}
+    assert {path.name for path in TEMPLATE_FOLDER.iterdir() if path.name != "__pycache__"} == {
+        *TEMPLATE_TEXTS,
+        *SEARCH_TEMPLATES,
+    }
 
 
 def test_the_style_sheets_hold_no_jinja() -> None:
