@@ -20,12 +20,13 @@ from transformers import (
 from benchmarks.flops import wait_for
 from pipeline.finetune.classification import Rows
 from pipeline.finetune.fit import prepare_training
+from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.models.attention import FLAT
 from pipeline.models.device import Device
 from pipeline.models.folder import build_classifier
 from pipeline.models.inference import compute_logits
 from pipeline.models.layers import freeze
-from pipeline.settings.task import FinetuneParams
+from pipeline.settings.shared.classes import ClassifierParams
 
 TUTORIAL_STEPS, DEFAULT_STEPS = 3, 150
 ABOUT = {
@@ -45,7 +46,7 @@ class Data(NamedTuple):
     validation: Rows
     test: Rows
     labels: tuple[str, ...]
-    params: FinetuneParams
+    params: ClassifierParams
 
 
 class Run(NamedTuple):
@@ -150,7 +151,7 @@ def run_tuned(data: Data, device: Device, *, recipe: bool = False) -> Run:
 def choose_stock_attention(data: Data) -> str:
     """Return the attention that ours chooses here, or the library's own choice if it does not have that one."""
     model = build_classifier(data.encoder, data.labels, dropout=data.params.dropout, seed=data.params.seed)
-    with prepare_training(model, data.train, data.validation, data.params) as (_, choice):
+    with prepare_training(model, data.train, data.validation, data.params, LEARNING) as (_, choice):
         if choice.attention != FLAT:
             return choice.attention
     return "sdpa" if torch.cuda.is_available() else "eager"
@@ -160,7 +161,7 @@ def run_ours(data: Data, device: Device) -> Run:
     """Train as the stage does, weights selected on validation; the time of the evaluations is not counted."""
     params = data.params
     model = build_classifier(data.encoder, data.labels, dropout=params.dropout, seed=params.seed)
-    with prepare_training(model, data.train, data.validation, params) as (training, _):
+    with prepare_training(model, data.train, data.validation, params, LEARNING) as (training, _):
         seconds, rows = 0.0, []
         while not training.finished:
             start = time.perf_counter()

@@ -22,10 +22,12 @@ from pipeline.evaluate.ngrams import count_ngrams
 from pipeline.finetune.classification import Rows, rows_of
 from pipeline.finetune.fit import prepare_training
 from pipeline.inspection.search import Labelled, find_suspects
+from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.models.device import choose_device
 from pipeline.models.folder import build_classifier
 from pipeline.models.inference import predict_probabilities
-from pipeline.settings.task import FinetuneParams, InspectParams
+from pipeline.settings.shared.classes import ClassifierParams
+from pipeline.settings.task import InspectParams
 
 TASKS = ("questions", "spam")
 SEEDS = (0, 1, 2)
@@ -143,7 +145,7 @@ def predict_test(
 
 def finetune(task: str, class_of: dict[str, int]) -> Floats:
     """Return the probabilities of the test rows by the encoder, fine-tuned on these labels as the stage does."""
-    params = read_params(FinetuneParams, "finetune", task)
+    params = read_params(ClassifierParams, "finetune", task)
     table = read_arrow(Path(f"data/tokens/{task}.arrow"))
 
     def relabel(rows: Rows) -> Rows:
@@ -151,7 +153,7 @@ def finetune(task: str, class_of: dict[str, int]) -> Floats:
 
     model = build_classifier(ENCODER, labels_of(table), dropout=params.dropout, seed=params.seed)
     train, validation = (relabel(rows_of(table, name)) for name in ("train", "validation"))
-    with prepare_training(model, train, validation, params) as (training, _):
+    with prepare_training(model, train, validation, params, LEARNING) as (training, _):
         while not training.finished:
             training.advance()
         training.result()

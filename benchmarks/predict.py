@@ -21,11 +21,7 @@ import psutil
 from pipeline.core.format import markdown_table
 from pipeline.core.tables import class_indices, read_parquet
 
-MODEL, EXAMPLES, TOKENS = (
-    Path("data/model/reviews"),
-    Path("data/examples/reviews.parquet"),
-    Path("data/tokens/reviews.arrow"),
-)
+MODEL, EXAMPLES = Path("data/model/reviews"), Path("data/examples/reviews.parquet")
 BUNDLE = Path(".bench/predict/reviews")
 TEXTS, ONE_AT_A_TIME = 512, 128
 ABOUT = {
@@ -135,21 +131,6 @@ def run_arm(threads: int, arm: str) -> dict[str, float]:
     }
 
 
-def make_bundle() -> None:
-    """Export the model, unless that has been done."""
-    from pipeline.core.files import read_json, sha256
-
-    if (BUNDLE / "model.json").is_file():
-        made = read_json(BUNDLE / "model.json")["sources"]["model.safetensors"]
-        if made == sha256(MODEL / "model.safetensors"):
-            return
-    from pipeline.settings.production import ExportParams
-    from pipeline.stages.export import run
-
-    params = ExportParams(task="reviews", largest_drop=0.005, level=0.05)
-    run(params, tokens=TOKENS, model=MODEL, bundle=BUNDLE, exported=BUNDLE.with_suffix(".json"))
-
-
 def summarize(measured: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, float]]:
     """Return the table of a case and its ratios to the pipeline in batches: medians of the rounds."""
     names = ("texts", "texts_cpu", "ready", "ready_cpu", "memory", "accuracy")
@@ -218,15 +199,19 @@ def _tenths(done: Sequence[tuple[float, int]], count: int) -> Iterator[float]:
 
 def main() -> None:
     """Run all arms; print and publish the tables."""
+    from benchmarks.int8 import compare_tasks, make_bundle
     from benchmarks.table import publish
     from benchmarks.turns import take_turns
 
-    make_bundle()
+    make_bundle("reviews")
     shown, figures = [], {}
     for case, title in CASES.items():
         text, ratios = summarize(take_turns("benchmarks.predict", case, ARMS, ROUNDS))
         shown.append(f"## {title.capitalize()}\n\n{text}")
         figures |= {f"{arm}/{'1' if case == '1' else 'all'}": ratio for arm, ratio in ratios.items()}
+    text, points = compare_tasks()
+    shown.append(f"## int8 beside fp32, all test rows\n\n{INT8}\n\n{text}")
+    figures |= points
     publish("predict", PAGE, "\n".join(shown), figures, ("torch", "transformers", "onnxruntime", "numpy"))
 
 
@@ -238,11 +223,16 @@ that is what other work on the machine changes least. The start is from the proc
 the probe of 100 rows. Ours sorts by length under a budget of 512 tokens a batch; the others take texts as they come."""
 
 
+INT8 = """Rows that are answered rightly, with McNemar's exact test of those that only one of both has right."""
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         print(json.dumps(run_arm(int(sys.argv[1]), sys.argv[2])))
     elif len(sys.argv) == 3:
-        make_bundle()
+        from benchmarks.int8 import make_bundle
+
+        make_bundle("reviews")
         print(json.dumps(measure_rows(int(sys.argv[2]))))
     else:
         main()

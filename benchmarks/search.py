@@ -29,15 +29,16 @@ from benchmarks.table import publish
 from pipeline.core.document import Document
 from pipeline.core.files import read_json, sha256, write_json
 from pipeline.core.format import markdown_table, points_and_interval, share
-from pipeline.core.tables import labels_of, read_arrow
+from pipeline.core.tables import read_arrow
 from pipeline.finetune.classification import Rows, rows_of
 from pipeline.finetune.fit import prepare_training
 from pipeline.models.batches import Ragged
-from pipeline.models.folder import build_classifier
+from pipeline.kinds.text_classification.learning import LEARNING
+from pipeline.models.folder import build_model
 from pipeline.search.sampler import propose_values
 from pipeline.search.trials import Trial
 from pipeline.settings.search.sections import ProposeParams
-from pipeline.settings.task import FinetuneParams
+from pipeline.settings.shared.classes import ClassifierParams
 from tests.given.clones import Clone
 from tests.given.searches import build_search
 from tests.given.warm import warm_python
@@ -189,7 +190,7 @@ def measure_table() -> Document:
 def train(task: str, values: Mapping[str, Any]) -> float:
     """Return the validation accuracy of a training on the first `TRAIN_ROWS` rows."""
     table = read_arrow(Path(f"data/tokens/{task}.arrow"))
-    params = read_params(FinetuneParams, "finetune", task, **values)
+    params = read_params(ClassifierParams, "finetune", task, **values)
     rows = rows_of(table, "train")
     end = rows.tokens.offsets[TRAIN_ROWS]
     few = Rows(
@@ -197,8 +198,8 @@ def train(task: str, values: Mapping[str, Any]) -> float:
         rows.labels[:TRAIN_ROWS],
         rows.ids[:TRAIN_ROWS],
     )
-    model = build_classifier(Path("data/raw/minilm"), labels_of(table), dropout=params.dropout, seed=params.seed)
-    with prepare_training(model, few, rows_of(table, "validation"), params) as (training, _):
+    model = build_model(Path("data/raw/minilm"), LEARNING.head(table), dropout=params.dropout, seed=params.seed)
+    with prepare_training(model, few, rows_of(table, "validation"), params, LEARNING) as (training, _):
         while not training.finished:
             training.advance()
         return float(training.result().best.accuracy)

@@ -16,6 +16,7 @@ from pipeline.core.command import read_output
 from pipeline.core.document import Document
 from pipeline.core.files import publish, read_json, write_json
 from pipeline.core.format import count, escape_markdown, markdown_table
+from pipeline.core.stage import load_facets
 from pipeline.flow.workspace import check_out_commit
 from pipeline.report.charts.curves import draw_pretraining_curve
 from pipeline.report.charts.study import draw_study
@@ -61,7 +62,7 @@ def lay_profiles(clone: Path, *profiles: Path) -> None:
     """
     references = read_json(clone / "data/profiles.json")
     for folder in dict.fromkeys(profiles):
-        overlay_project(clone, folder, lambda text: resolve_params(text, references))
+        overlay_project(clone, folder, lambda text: resolve_params(text, load_facets("settings"), references))
 
 
 def reproduce(clone: Path) -> None:

@@ -12,14 +12,13 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from ruamel.yaml import YAML
 
-from pipeline.core.stage import STAGES, WHOLE, Gate, In, load, read_declaration
+from pipeline.core.stage import STAGES, WHOLE, Gate, In, load, load_facets, read_declaration
 from pipeline.settings.parse import parse_params
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
-from pipeline.settings.resolve import resolve_params
 from pipeline.settings.search.sections import CANDIDATES, SEARCH_STAGES, Search
 from pipeline.settings.study import Arm, Rival, Study
 from pipeline.settings.task import PER_TASK, BaselineParams
-from tests.given.settings import read, with_profiles
+from tests.given.settings import read, resolve_params, with_profiles
 
 PROFILES = ("pretraining", "study", "production", "search")
 TEXT = with_profiles("params.yaml", *PROFILES)
@@ -126,7 +125,11 @@ def test_a_stage_depends_on_its_own_section_and_its_own_code(key):
     per_name = bool({"foreach", "matrix"} & set(whole))
     name = "item" if stage == "track" else "key"  # the others are for each key of a map
     section = f"{stage}.${{{name}}}" if per_name else stage
-    assert entry(key)["params"] == [{"data/params.json": [section]}, {"data/code.json": [stage]}]
+    declared = read_declaration(load(stage))
+    of_profiles = {"study": "study.kind", "rival": "study.kind", "trial": "search.kind", "confirm": "search.kind"}
+    kind = of_profiles.get(stage, "item.kind")
+    code = f"{stage}.${{{kind}}}" if any(not facet.every for _, facet in declared.facets) else stage
+    assert entry(key)["params"] == [{"data/params.json": [section]}, {"data/code.json": [code]}]
     assert per_name == (stage not in WHOLE)
 
 
@@ -162,11 +165,21 @@ def test_each_task_is_evaluated_before_the_next_begins_and_inspected_last():
 
 def test_every_section_is_a_stages_and_every_key_is_commented():
     plain, lines = parse_params(TEXT)
-    assert list(parse_params(read("params.yaml"))[0]) == ["fetch", *PER_TASK, "report", "track", "sources", "tasks"]
-    assert set(plain) == {"fetch", *PER_TASK, *BESIDES, "track", "sources", "encoders", "tasks"}
+    assert list(parse_params(read("params.yaml"))[0]) == [
+        "fetch",
+        *(stage for stage in PER_TASK if stage != "gates"),
+        "report",
+        "track",
+        "kinds",
+        "sources",
+        "tasks",
+    ]
+    assert set(plain) == {"fetch", *PER_TASK, *BESIDES, "track", "kinds", "sources", "encoders", "tasks"} - {"gates"}
     source = TEXT.splitlines()
     for path, number in lines.items():
         stage, _, key = path.partition(".")
+        if stage == "kinds":
+            stage, _, key = key.partition(".")[2].partition(".")
         if key and "." not in key and stage in (*PER_TASK, *BESIDES, "fetch"):
             assert " # " in source[number - 1], f"{path} has no comment"
 
@@ -174,8 +187,11 @@ def test_every_section_is_a_stages_and_every_key_is_commented():
 def test_every_numeric_key_has_its_range_in_the_comment():
     plain, lines = parse_params(TEXT)
     source = TEXT.splitlines()
-    for stage in (*PER_TASK, *BESIDES, "fetch"):
-        for key, value in plain[stage].items():
+    sections = {stage: plain[stage] for stage in (*PER_TASK, *BESIDES, "fetch") if stage in plain}
+    for kind, own in plain["kinds"].items():
+        sections |= {f"kinds.{kind}.{stage}": section for stage, section in own.items()}
+    for stage, section in sections.items():
+        for key, value in section.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 comment = source[lines[f"{stage}.{key}"] - 1].partition(" # ")[2]
                 assert re.search(r"\d to \S|[\[(]\d\S*, \S+[\])]", comment), f"{stage}.{key}: {comment!r}"
@@ -186,10 +202,17 @@ INSPECT_TAKES_OVER = {*BaselineParams.model_fields, "near_similarity", "near_shi
 
 def test_a_section_holds_the_keys_its_class_reads():
     plain, _ = parse_params(TEXT)
-    given_elsewhere = {"task", "file", "reference", "corrected"}
-    for stage, model in PER_TASK.items():
-        elsewhere = given_elsewhere | (INSPECT_TAKES_OVER if stage == "inspect" else set())
-        assert set(plain[stage]) == set(model.model_fields) - elsewhere, stage
+    given_elsewhere = {"task", "kind", "file", "reference", "corrected"}
+    everything = dict.fromkeys(PER_TASK, frozenset[str]())
+    for kind, settings in load_facets("settings").items():
+        for stage in PER_TASK:
+            elsewhere = given_elsewhere | (INSPECT_TAKES_OVER if stage == "inspect" else set())
+            wanted = set(settings.sections[stage].model_fields) - elsewhere
+            common, own = set(plain.get(stage, ())), set(plain["kinds"][kind].get(stage, ()))
+            assert wanted <= common | own, stage
+            assert own <= wanted, stage
+            everything[stage] |= wanted
+    assert all(set(plain.get(stage, ())) <= keys for stage, keys in everything.items())
     assert set(plain["pretrain"]) == set(PretrainParams.model_fields) - {"encoder", "base"}
     texts = (set(CorpusParams.model_fields) - {"protected"}) | (set(TextParams.model_fields) - {"file"})
     assert set(plain["corpus"]) == texts

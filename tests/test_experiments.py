@@ -8,9 +8,8 @@ from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import parse_yaml
 
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
 from tests.given.clones import Clone, prepare
-from tests.given.settings import with_profiles
+from tests.given.settings import resolve_params, with_profiles
 
 
 @pytest.mark.parametrize("profiles", [(), ("pretraining",), ("pretraining", "study"), ("pretraining", "study", "full")])

@@ -29,6 +29,9 @@ def test_everything_is_there_and_reads_back(clone):
     plots = clone.dvc("plots", "show", "--json")
     assert '"predicted"' in plots
     assert '"train_loss"' in plots
+    for live in ("finetune/reviews/train/loss", "pretrain/own/validation/perplexity"):
+        assert f"data/live/{live}.tsv" in json.loads(plots)["data"]
+    assert "errors" not in json.loads(plots)
     assert not list(clone.root.rglob("*.partial"))
 
 

@@ -9,11 +9,10 @@ from ruamel.yaml import YAML
 
 from pipeline.repository.durations import record_duration
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
 from pipeline.settings.search.sections import SEARCH_STAGES
 from tests.given.projects import Project
 from tests.given.searches import SPACE, list_rounds
-from tests.given.settings import dump, with_profiles
+from tests.given.settings import dump, resolve_params, with_profiles
 
 FOLDER = "data/search/${item.task}"
 COPIES = {

@@ -8,9 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
 from tests.given.projects import Project
-from tests.given.settings import dump, study_params, study_stages
+from tests.given.settings import dump, resolve_params, study_params, study_stages
 
 STAGES = ("rival", "start", "study", "transfer")
 COPIES = {

@@ -17,7 +17,17 @@ from pipeline.answer.metrics import Metrics
 GONE = 499  # nginx's code: the client has left before anything was sent
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 GUARDED = ("/v1/", "/metrics")
-PATHS = ("/", "/v1/predict", "/v1/models", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs")
+PATHS = (
+    "/",
+    "/v1/predict",
+    "/v1/neighbours",
+    "/v1/models",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+)
 
 
 class Access:

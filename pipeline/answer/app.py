@@ -15,9 +15,18 @@ from starlette.responses import Response
 from pipeline.answer.access import GONE
 from pipeline.answer.batcher import Batcher, Overloaded
 from pipeline.answer.page import PAGE_ROUTES
-from pipeline.answer.question import MAX_TEXTS, AnswerList, Question, Score, to_answers, to_scores
+from pipeline.answer.question import (
+    MAX_TEXTS,
+    AnswerList,
+    Neighbour,
+    NeighbourQuestion,
+    Question,
+    Score,
+    to_answers,
+    to_scores,
+)
 from pipeline.answer.service import Service
-from pipeline.answer.waiting import BadText, ClientGone, DeadlinePassed, ask
+from pipeline.answer.waiting import BadText, ClientGone, DeadlinePassed, ask, encode_texts
 from pipeline.core.errors import listed
 
 MOST_SECONDS = 600.0  # a client may ask to wait
@@ -28,7 +37,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such model."},
     408: {"description": "The body came too slowly."},
     413: {"description": f"The body is too large, or holds more than {MAX_TEXTS} texts."},
-    503: {"description": "Too much waits, or the server is stopping; `Retry-After` says when to try again."},
+    503: {"description": "Too much waits, or too many requests are open; `Retry-After` says when to try again."},
     504: {"description": "The time of the request is over."},
 }
 ROUTES = APIRouter()
@@ -82,9 +91,29 @@ async def answer_question(
     return _json(content, headers={"X-Model-Version": predictor.version})
 
 
+@ROUTES.post("/v1/neighbours", response_model=list[Neighbour], responses=REFUSALS)
+async def find_neighbours_of_text(question: NeighbourQuestion, request: Request) -> Response:
+    """Return the training texts nearest to a text, the nearest first, if the server may show them (`--neighbours`)."""
+    service = _service(request)
+    name, batcher = _choose(service, question.model)
+    if name not in service.neighbours:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"{listed([name])} shows no training texts.")
+    if service.finding.locked():  # for a person, not for a load
+        return _refuse_load(service, name, 1)
+    async with service.finding:
+        try:
+            ids = await asyncio.to_thread(encode_texts, batcher, [question.text])
+        except BadText as error:
+            fault = _fault(("body", "text"), str(error))
+            return _json({"detail": [fault]}, HTTPStatus.UNPROCESSABLE_ENTITY)
+        near = await asyncio.to_thread(service.neighbours[name], ids)
+    return _json(near)
+
+
 @ROUTES.get("/v1/models")
 async def list_models(request: Request) -> list[dict[str, Any]]:
     """Return the models with their versions and labels."""
+    service = _service(request)
     return [
         {
             "model": name,
@@ -92,8 +121,9 @@ async def list_models(request: Request) -> list[dict[str, Any]]:
             "backend": batcher.predictor.backend,
             "labels": list(batcher.predictor.labels),
             "max_length": batcher.predictor.max_length,
+            "neighbours": name in service.neighbours,
         }
-        for name, batcher in _service(request).models.items()
+        for name, batcher in service.models.items()
     ]
 
 
@@ -149,12 +179,7 @@ def _refuse_texts(service: Service, name: str, error: Exception) -> Response:
         fault = _fault(("body", "texts", error.place), str(error))
         return _json({"detail": [fault]}, HTTPStatus.UNPROCESSABLE_ENTITY)
     if isinstance(error, Overloaded):
-        service.metrics.dropped.labels(name, "overload").inc()
-        seconds = math.ceil(error.seconds)
-        return _json(
-            {"detail": f"Too much waits. Try again in {seconds} s."}, HTTPStatus.SERVICE_UNAVAILABLE,
-            headers={"Retry-After": str(seconds)},
-        )  # fmt: skip
+        return _refuse_load(service, name, math.ceil(error.seconds))
     if isinstance(error, DeadlinePassed):
         service.metrics.dropped.labels(name, "deadline").inc()
         return _json(
@@ -162,6 +187,14 @@ def _refuse_texts(service: Service, name: str, error: Exception) -> Response:
         )
     service.metrics.dropped.labels(name, "gone").inc()
     return Response(status_code=GONE)
+
+
+def _refuse_load(service: Service, name: str, seconds: int) -> Response:
+    service.metrics.dropped.labels(name, "overload").inc()
+    return _json(
+        {"detail": f"Too much waits. Try again in {seconds} s."}, HTTPStatus.SERVICE_UNAVAILABLE,
+        headers={"Retry-After": str(seconds)},
+    )  # fmt: skip
 
 
 async def _say_what_is_wrong(_request: Request, error: RequestValidationError) -> Response:

@@ -1,4 +1,4 @@
-"""Limits of a request while it is read: its bytes and its time, whatever its headers claim."""
+"""Limits of requests: how many at once, and of each its bytes and its time, whatever its headers claim."""
 
 import asyncio
 from http import HTTPStatus
@@ -6,6 +6,8 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+MOST_REQUESTS = 512  # at once; each may hold a body
+HEALTH = "/health/"  # begins the paths that hold none: a server must not be restarted because it has much to do
 MAX_BODY = 2 * 1024**2  # bytes
 SECONDS_TO_READ = 10.0  # of a whole body
 SECONDS_TO_SEND = 30.0  # of each part of an answer, to a client that reads slowly
@@ -13,17 +15,31 @@ SECONDS_TO_DRAIN = 1.0  # a connection closed on unread bytes is reset, and the 
 
 
 class RequestLimits:
-    """An application that sees only bodies that are small and come in time; others are answered with 413 and 408."""
+    """An application that sees only bodies that are small and come in time; others are answered with 413 and 408.
+
+    While it works on as many requests as it may, others are answered with 503.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         """Stand before `app`."""
-        self._app = app
+        self._app, self._open = app, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body of an HTTP request, then hand the request on."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith(HEALTH):
             await self._app(scope, receive, send)
             return
+        if self._open >= MOST_REQUESTS:
+            detail = f"{MOST_REQUESTS} requests are open. Try again in 1 s."
+            await _refuse(scope, receive, send, HTTPStatus.SERVICE_UNAVAILABLE, detail, **{"Retry-After": "1"})
+            return
+        self._open += 1
+        try:
+            await self._read_and_hand_on(scope, receive, send)
+        finally:
+            self._open -= 1
+
+    async def _read_and_hand_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with asyncio.timeout(SECONDS_TO_READ):
                 body = await _read(scope, receive)
@@ -66,8 +82,8 @@ async def _drain(receive: Receive) -> None:
         pass
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, status: HTTPStatus, detail: str) -> None:
-    response = JSONResponse({"detail": detail}, status, headers={"Connection": "close"})
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: HTTPStatus, detail: str, **headers: str) -> None:
+    response = JSONResponse({"detail": detail}, status, headers={"Connection": "close", **headers})
     await response(scope, receive, _in_time(send))
 
 

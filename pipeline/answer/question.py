@@ -31,6 +31,23 @@ class Question(BaseModel):
     )
 
 
+class NeighbourQuestion(BaseModel):
+    """What `POST /v1/neighbours` takes."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "A gripping film."}]})
+
+    text: StrictStr
+    model: StrictStr | None = Field(None, description="The name of the model; may be left out if there is only one.")
+
+
+class Neighbour(BaseModel):
+    """A training example."""
+
+    text: str = Field(description="Cut if it is long.")
+    label: str
+    similarity: float = Field(description="The cosine of the features of both texts by the frozen encoder, -1 to 1.")
+
+
 class Answer(BaseModel):
     """The class of one text."""
 

@@ -1,4 +1,4 @@
-"""Reloading: a folder whose content changes is loaded beside the model that answers, and takes its place."""
+"""Reloading: a model whose files change is loaded beside the model that answers, and takes its place."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from pipeline.answer.batcher import Batcher
 from pipeline.answer.log import log_event
 from pipeline.answer.service import Service
 from pipeline.core.errors import PipelineError
+from pipeline.predict.predictor import list_decision_files
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -15,9 +16,13 @@ Stamp = frozenset[tuple[str, int, int]]
 
 
 def stamp(folder: Path) -> Stamp:
-    """Return what changes if a file of a folder does: names, times and sizes; empty if it is just being replaced."""
+    """Return what changes if a model does: names, times and sizes of its files; empty if it is just being replaced.
+
+    The decision of a model folder may stand beside it, and counts too.
+    """
     try:
-        stats = [(path.name, path.stat()) for path in folder.iterdir()]
+        decisions = [path for path in list_decision_files(folder) if path.is_file()]
+        stats = [(path.name, path.stat()) for path in (*folder.iterdir(), *decisions)]
     except OSError:
         return frozenset()
     return frozenset((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)

@@ -1,6 +1,7 @@
 """The server as a process: models loaded, a port bound, requests answered until a signal, then an orderly end."""
 
 import asyncio
+import importlib
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -20,12 +21,11 @@ from pipeline.answer.limits import RequestLimits
 from pipeline.answer.log import log_as_json, log_event
 from pipeline.answer.metrics import Metrics
 from pipeline.answer.reload import keep_current, retire, stamp
-from pipeline.answer.service import Patience, Service
+from pipeline.answer.service import FindNearTexts, Patience, Service
 from pipeline.core.errors import EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_utf8
 from pipeline.predict.predictor import Backend, load_predictor
 
-MOST_CONNECTIONS = 512  # each may hold a body; more are answered with 503
 SHORTEST_TOKEN = 16
 
 Watch = Callable[[], Coroutine[Any, Any, None]]
@@ -40,9 +40,17 @@ class Endpoint(NamedTuple):
 
 
 def answer_requests(
-    folders: Sequence[Path], backend: Backend, endpoint: Endpoint, patience: Patience, *, reload: bool
+    folders: Sequence[Path],
+    backend: Backend,
+    endpoint: Endpoint,
+    patience: Patience,
+    *,
+    reload: bool,
+    neighbours: bool,
 ) -> None:
     """Answer requests to the models in some folders until a signal asks to stop.
+
+    `neighbours` shows the training texts nearest to one, of tasks of the project in the working folder.
 
     Raises:
         UsageError: The token or the backend cannot be used, or two models have one name.
@@ -57,7 +65,8 @@ def answer_requests(
         names = [batcher.name for batcher in batchers]
         if len(set(names)) < len(names):
             raise UsageError(f"models: two have the same name, {listed(names)}. Name each once.")
-        service = Service(dict(zip(names, batchers, strict=True)), metrics, patience)
+        near = _open_neighbours(names) if neighbours else {}
+        service = Service(dict(zip(names, batchers, strict=True)), metrics, patience, near)
         watches = [
             partial(keep_current, service, *watched)
             for watched in zip(names, folders, stamps, loaders, strict=True)
@@ -65,8 +74,7 @@ def answer_requests(
         ]
         app = Access(RequestLimits(make_app(service, _live_with(service, watches))), metrics, token)
         config = uvicorn.Config(
-            app, http=Connection, ws="none", lifespan="on", access_log=False, log_config=None, server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
+            app, http=Connection, ws="none", lifespan="on", access_log=False, log_config=None, server_header=False
         )  # fmt: skip
         log_as_json()
         host, port, *_ = bound.getsockname()
@@ -93,6 +101,12 @@ def read_token(path: Path) -> str:
 def _load(folder: Path, backend: Backend, metrics: Metrics, patience: Patience) -> Batcher:
     predictor = load_predictor(folder, backend=backend)
     return Batcher(predictor.task, predictor, metrics, max_wait=patience.wait)
+
+
+def _open_neighbours(tasks: Sequence[str]) -> dict[str, FindNearTexts]:
+    """Return what finds training texts; only now is torch imported."""
+    opener = importlib.import_module("pipeline.predict.neighbours").open_neighbours
+    return {task: opener(task) for task in tasks}
 
 
 @contextmanager

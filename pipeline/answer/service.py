@@ -1,9 +1,16 @@
 """The service: the models that answer now, and what each of their requests may take."""
 
+import asyncio
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pipeline.answer.batcher import Batcher
 from pipeline.answer.metrics import Metrics
+from pipeline.core.document import Document
+from pipeline.predict.logits import Ids
+
+FindNearTexts = Callable[[Ids], list[Document]]  # the training texts near one; importing its maker imports torch
 
 
 class Patience(NamedTuple):
@@ -23,9 +30,16 @@ class Patience(NamedTuple):
 class Service:
     """What the parts of the server share; only the event loop changes it."""
 
-    def __init__(self, models: dict[str, Batcher], metrics: Metrics, patience: Patience) -> None:
-        """Begin with the models by their names."""
+    def __init__(
+        self,
+        models: dict[str, Batcher],
+        metrics: Metrics,
+        patience: Patience,
+        neighbours: Mapping[str, FindNearTexts] = MappingProxyType({}),
+    ) -> None:
+        """Begin with the models, and what finds the training texts near a text, by their names."""
         self.models, self.metrics, self.patience = models, metrics, patience
+        self.neighbours, self.finding = neighbours, asyncio.Lock()
         self.draining = False
         for name, batcher in models.items():
             metrics.show_version(name, batcher.predictor.version, batcher.predictor.backend, answers=True)

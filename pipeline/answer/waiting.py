@@ -43,7 +43,7 @@ async def ask(
     batcher.require_room()  # before any work
     batcher.users += 1
     try:
-        ids = await asyncio.to_thread(_encode, batcher, texts)
+        ids = await asyncio.to_thread(encode_texts, batcher, texts)
         job = Job(ids, deadline=deadline)
         batcher.submit(job)
         try:
@@ -55,7 +55,12 @@ async def ask(
         batcher.users -= 1
 
 
-def _encode(batcher: Batcher, texts: Sequence[str]) -> list[list[int]]:
+def encode_texts(batcher: Batcher, texts: Sequence[str]) -> list[list[int]]:
+    """Return the token ids of texts.
+
+    Raises:
+        BadText: A text is no Unicode, or holds nothing to read.
+    """
     for place, text in enumerate(texts):
         if SURROGATES.search(text):  # as JSON may spell them
             raise BadText(place, "Send Unicode, without lone surrogates.")

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
-from pipeline.examples.words import count_words
+from pipeline.examples.text import count_words
 from pipeline.settings.task import Profile
 
 # Bins of the length of a text in words, right-open: bin 0 is below 1, the last is 1024 and above. Half octaves, so

@@ -1,6 +1,6 @@
 """The findings of the suite: in its order, without any text of the data, with a gate and a table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypedDict
 
 import pyarrow as pa
@@ -96,11 +96,10 @@ def require_passed(findings: Sequence[Finding], checks: Sequence[Check], *, task
     failed = [finding for finding in findings if finding["outcome"] == "failed"]
     critical = {finding["check"] for finding in failed if finding["severity"] == "critical"}
     if critical:
-        remedies = "\n".join(f"  {check.check}: {check.remedy}" for check in checks if check.check in critical)
         raise DataError(
             f"{task}: {len(critical)} of {len(findings)} checks failed with severity critical; the later stages "
             f"would be unreliable. Lines are those of {file}.\n\n{format_findings(failed)}\n\n"
-            f"Correct this, then run `dvc repro`:\n{remedies}"
+            f"Correct this, then run `dvc repro`. {_list_remedies(checks, critical, task)}"
         )
 
 
@@ -116,11 +115,20 @@ def format_findings(findings: Sequence[Finding]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def summarize_findings(findings: Sequence[Finding]) -> str:
-    """Return how many checks passed and, if some warn, their table."""
+def summarize_findings(findings: Sequence[Finding], checks: Sequence[Check], *, task: str) -> str:
+    """Return how many checks passed and, if some warn, their table and the remedies."""
     warnings = [finding for finding in findings if finding["outcome"] != "passed"]
     text = f"{len(findings) - len(warnings)} of {len(findings)} checks passed"
-    return f"{text}; warnings:\n{format_findings(warnings)}" if warnings else text
+    if not warnings:
+        return text
+    remedies = _list_remedies(checks, {finding["check"] for finding in warnings}, task)
+    return f"{text}; warnings:\n{format_findings(warnings)}\n{remedies}"
+
+
+def _list_remedies(checks: Sequence[Check], failed: Collection[str], task: str) -> str:
+    """Return the remedies of the failed checks, a line each, under where in params.yaml their keys are."""
+    remedies = "".join(f"\n  {check.check}: {check.remedy}" for check in checks if check.check in failed)
+    return f"Keys are of params.yaml; below `tasks.{task}` they hold for {task} alone:{remedies}"
 
 
 def _with_reason(finding: Finding) -> str:

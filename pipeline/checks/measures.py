@@ -1,6 +1,6 @@
 """The input of the suite: the frames of the examples, and the measures that no single row shows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -9,14 +9,14 @@ import pyarrow.compute as pc
 
 from pipeline.checks.drift import label_drift, length_drift, profile_split
 from pipeline.checks.duplicates import find_near_duplicates, mark_shared
-from pipeline.checks.suite import BROKEN, ESCAPED, EXAMPLE_COLUMNS
+from pipeline.checks.suite import BROKEN, ESCAPED, EXAMPLE_COLUMNS, Check
 from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.tables import labels_of
 from pipeline.examples.records import Place, places_of
 from pipeline.examples.text import text_key
 from pipeline.settings.fields import SPLITS
-from pipeline.settings.task import ValidateParams
+from pipeline.settings.shared.texts import LabelledTextChecksParams, TextChecksParams
 
 MOST_LINES = 5
 NO_REFERENCE = "no reference yet"
@@ -34,27 +34,55 @@ class Measure(NamedTuple):
     reason: str | None = None
 
 
-def build_schema_frames(table: pa.Table) -> dict[str, pa.Table]:
+class Checks(NamedTuple):
+    """The checks of the examples of one kind; the suite and the frames are those of `checks.suite`.
+
+    Args:
+        columns: The columns of the examples, in order, with their types as Arrow names them.
+        profile: `profile(table)` is the profile of the train split, a reference of drift once it is accepted.
+        measure: `measure(table, intake, params, profile)` are the numbers of the frame `measures`, by name.
+        frames: `frames(table, profile, measures)` are the frames.
+        suite: `suite(params, classes)` are the checks of examples whose schema is right, the most telling first.
+    """
+
+    columns: Mapping[str, str]
+    profile: Callable[[pa.Table], Document]
+    measure: Callable[[pa.Table, Mapping[str, Any], Any, Document], dict[str, Measure]]
+    frames: Callable[[pa.Table, Document, Mapping[str, Measure]], dict[str, pa.Table]]
+    suite: Callable[[Any, tuple[str, ...]], list[Check]]
+
+
+def build_schema_frames(table: pa.Table, own: Mapping[str, str]) -> dict[str, pa.Table]:
     """Return the frames `header` (no rows) and `schema` (name, type and expected type of each column)."""
     names = table.column_names
     types = [str(kind) for kind in table.schema.types]
-    expected = ["int64" if name in ("label", "row") else "string" for name in names]
+    expected = [own.get(name, "string") for name in names]
     return {"header": table.slice(0, 0), "schema": pa.table({"name": names, "type": types, "expected": expected})}
 
 
 def build_frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[str, Measure]) -> dict[str, pa.Table]:
     """Return the frames `examples`, `splits`, `classes` and `measures`; `present` is the profile of train."""
     shares = present["label_shares"]
-    rows = [pc.sum(_equal(table, "split", split)).as_py() or 0 for split in SPLITS]
     train = table.filter(_equal(table, "split", "train"))
     columns = [name for name in (*EXAMPLE_COLUMNS, "file") if name in table.column_names]
     counts = [pc.sum(_equal(train, "label", index)).as_py() or 0 for index in range(len(shares))]
     return {
         "examples": table.select(columns).append_column("leaked", pa.array(_leaked(table), pa.bool_())),
-        "splits": pa.table({"name": SPLITS, "rows": pa.array(rows, pa.int64())}),
+        "splits": count_split_rows(table),
         "classes": pa.table({"name": [*shares], "rows": pa.array(counts, pa.int64()), "share": [*shares.values()]}),
-        "measures": pa.table({name: pa.array([measure.value], pa.float64()) for name, measure in measures.items()}),
+        "measures": tabulate_measures(measures),
     }
+
+
+def count_split_rows(table: pa.Table) -> pa.Table:
+    """Return the frame `splits`."""
+    rows = [pc.sum(_equal(table, "split", split)).as_py() or 0 for split in SPLITS]
+    return pa.table({"name": SPLITS, "rows": pa.array(rows, pa.int64())})
+
+
+def tabulate_measures(measures: Mapping[str, Measure]) -> pa.Table:
+    """Return the frame `measures`."""
+    return pa.table({name: pa.array([measure.value], pa.float64()) for name, measure in measures.items()})
 
 
 def profile_train(table: pa.Table) -> Document:
@@ -64,7 +92,7 @@ def profile_train(table: pa.Table) -> Document:
 
 
 def measure_examples(
-    table: pa.Table, intake: Mapping[str, Any], params: ValidateParams, present: Mapping[str, Any]
+    table: pa.Table, intake: Mapping[str, Any], params: LabelledTextChecksParams, present: Mapping[str, Any]
 ) -> dict[str, Measure]:
     """Return every number of the frame `measures` by name.
 
@@ -73,10 +101,10 @@ def measure_examples(
         UsageError: The reference profile is of another version.
     """
     return {
-        **_measure_patterns(table),
-        **_measure_intake(intake),
-        "near_share": _measure_near_duplicates(table, params),
-        **_measure_drift(params, present),
+        **measure_patterns(table),
+        **measure_intake(intake),
+        "near_share": measure_near_duplicates(table, params),
+        **measure_drift(params, present),
     }
 
 
@@ -85,7 +113,7 @@ def ratio(part: int, whole: int) -> float:
     return part / whole if whole else 1.0
 
 
-def _measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
+def measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
     """Return the shares of rows that ingest has removed from the examples, and of texts that it has changed."""
     try:
         rows, dropped, changed = intake["rows"], intake["dropped"], intake["changed"]
@@ -111,7 +139,7 @@ def _measure_listed(part: Mapping[str, Any], rows: int) -> Measure:
     return Measure(ratio(part["rows"], rows), part["rows"], tuple(part["lines"][:MOST_LINES]))
 
 
-def _measure_patterns(table: pa.Table) -> dict[str, Measure]:
+def measure_patterns(table: pa.Table) -> dict[str, Measure]:
     """Return the shares of texts with broken characters, and of those that a former tool has escaped."""
     return {
         name: _measure_rows(
@@ -122,7 +150,7 @@ def _measure_patterns(table: pa.Table) -> dict[str, Measure]:
     }
 
 
-def _measure_near_duplicates(table: pa.Table, params: ValidateParams) -> Measure:
+def measure_near_duplicates(table: pa.Table, params: TextChecksParams) -> Measure:
     """Return the share of held-out rows, those of validation and test, that have a near duplicate in train."""
     rows = table.filter(pc.is_valid(table["text"]))
     in_train = _equal(rows, "split", "train")
@@ -139,7 +167,7 @@ def _measure_near_duplicates(table: pa.Table, params: ValidateParams) -> Measure
     return measure._replace(reason=f"{duplicates.cut} train texts have too many like them to compare with all")
 
 
-def _measure_drift(params: ValidateParams, present: Mapping[str, Any]) -> dict[str, Measure]:
+def measure_drift(params: LabelledTextChecksParams, present: Mapping[str, Any]) -> dict[str, Measure]:
     """Return the distances to the reference, or why there are none."""
     if params.reference is None:
         return dict.fromkeys(("label_drift", "length_drift"), Measure(None, reason=NO_REFERENCE))

@@ -4,14 +4,18 @@ A check judges one frame: `header` (the columns of the examples, no rows), `sche
 an example), `splits` and `classes` (a row each, with counts), `measures` (one row, a column a number).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pipeline.core.errors import listed
 from pipeline.settings.fields import SPLITS
+from pipeline.settings.shared.classes import ClassChecksParams
+from pipeline.settings.shared.texts import LabelledTextChecksParams, TextChecksParams
 from pipeline.settings.task import ValidateParams
 
-EXAMPLE_COLUMNS = ("id", "split", "text", "label", "row")
+# The columns of labelled texts, in order, with their types; those kept from the file follow, as strings.
+EXAMPLE_COLUMNS = {"id": "string", "split": "string", "text": "string", "label": "int64", "row": "int64"}
+_BETWEEN = "expect_column_values_to_be_between"
 _RERUN = "run `dvc repro` to create the examples again"
 
 # U+FFFD, and UTF-8 that was read as Latin-1 or Windows-1252: the first bytes of what Western European letters,
@@ -47,43 +51,63 @@ class Check(NamedTuple):
     kwargs: Mapping[str, Any]
 
 
-def list_schema_checks(columns: Sequence[str]) -> list[Check]:
-    """Return the checks that all others rely on: the `columns` present start with ours, and the types are right."""
-    wanted = [*EXAMPLE_COLUMNS, *columns[len(EXAMPLE_COLUMNS) :]]
+def list_schema_checks(columns: Sequence[str], own: Mapping[str, str]) -> list[Check]:
+    """Return the checks that all others rely on: the `columns` present start with our `own`, of their types."""
+    wanted = [*own, *columns[len(own) :]]
+    types = [
+        f"{' and '.join(name for name, kind in own.items() if kind == other)} {other}"
+        for other in dict.fromkeys(own.values())
+        if other != "string"
+    ]
     return [
-        Check("columns", "Columns in order", "critical", "header", f"{listed(EXAMPLE_COLUMNS)}, then those kept",
+        Check("columns", "Columns in order", "critical", "header", f"{listed(own)}, then those kept",
               _RERUN, "expect_table_columns_to_match_ordered_list", {"column_list": wanted}),
-        Check("types", "Types of the columns", "critical", "schema", "label and row int64, all others string", _RERUN,
+        Check("types", "Types of the columns", "critical", "schema", ", ".join([*types, "all others string"]), _RERUN,
               "expect_column_pair_values_to_be_equal", {"column_A": "type", "column_B": "expected"}),
     ]  # fmt: skip
 
 
-def list_checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
+def list_checks(params: LabelledTextChecksParams, labels: Sequence[str]) -> list[Check]:
     """Return the checks of examples whose schema is right, the most telling first; `labels` are the classes."""
     return [
-        *_row_checks(params, labels),
-        *_count_checks(params),
-        *_share_checks(params),
-        *_change_checks(params),
-        *_drift_checks(params),
+        *list_row_checks(EXAMPLE_COLUMNS),
+        Check(
+            "label_known",
+            "Labels known",
+            "critical",
+            "examples",
+            f"a class index from 0 to {len(labels) - 1}",
+            _RERUN,
+            "expect_column_values_to_be_in_set",
+            {"column": "label", "value_set": list(range(len(labels)))},
+        ),
+        *list_text_checks(params),
+        *list_split_checks(params),
+        *list_class_checks(params),
+        *list_share_checks(params),
+        *list_change_checks(params),
+        *list_drift_checks(params),
     ]
 
 
-def _row_checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
-    """Return the checks of each example."""
+def list_row_checks(own: Iterable[str]) -> list[Check]:
+    """Return the checks of each example of any kind, whose `own` columns are never empty."""
     return [
         *(
             Check(f"{column}_given", f"Every example has its {column}", "critical", "examples", "no missing value",
                   _RERUN, "expect_column_values_to_not_be_null", {"column": column})
-            for column in EXAMPLE_COLUMNS
+            for column in own
         ),
         Check("id_unique", "No id twice", "critical", "examples", "each id once", _RERUN,
               "expect_column_values_to_be_unique", {"column": "id"}),
         Check("split_known", "Split names known", "critical", "examples", f"one of {listed(SPLITS)}", _RERUN,
               "expect_column_values_to_be_in_set", {"column": "split", "value_set": list(SPLITS)}),
-        Check("label_known", "Labels known", "critical", "examples",
-              f"a class index from 0 to {len(labels) - 1}", _RERUN,
-              "expect_column_values_to_be_in_set", {"column": "label", "value_set": list(range(len(labels)))}),
+    ]  # fmt: skip
+
+
+def list_text_checks(params: TextChecksParams) -> list[Check]:
+    """Return the checks of the text of each example."""
+    return [
         Check("no_leak", "No text in two splits", "critical", "examples", "each text in one split",
               "remove the rows from one of the splits, or let `ingest.shares` deal them",
               "expect_column_values_to_be_in_set", {"column": "leaked", "value_set": [False]}),
@@ -99,89 +123,95 @@ def _row_checks(params: ValidateParams, labels: Sequence[str]) -> list[Check]:
     ]  # fmt: skip
 
 
-def _count_checks(params: ValidateParams) -> list[Check]:
-    """Return the checks of the rows of each split and each class."""
-    between = "expect_column_values_to_be_between"
+def list_split_checks(params: ValidateParams) -> list[Check]:
+    """Return the checks of the rows of each split."""
     return [
         Check("split_rows", "Rows of each split", "critical", "splits", f"at least {params.min_rows}",
               "add rows, change `ingest.shares`, or lower `validate.min_rows`",
-              between, {"column": "rows", "min_value": params.min_rows}),
-        Check("class_rows", "Rows of each class in train", "critical", "classes", f"at least {params.min_class_rows}",
-              "add rows of these classes, or lower `validate.min_class_rows`",
-              between, {"column": "rows", "min_value": params.min_class_rows}),
-        Check("class_share", "Share of each class in train", "warning", "classes",
-              f"at least {params.min_class_share:g}",
-              "add rows of these classes, set `finetune.class_weights`, or lower `validate.min_class_share`",
-              between, {"column": "share", "min_value": params.min_class_share}),
-        Check("majority_share", "Share of the largest class in train", "warning", "classes",
-              f"at most {params.max_majority_share:g}",
-              "add rows of the other classes, or raise `validate.max_majority_share`",
-              between, {"column": "share", "max_value": params.max_majority_share}),
+              _BETWEEN, {"column": "rows", "min_value": params.min_rows}),
     ]  # fmt: skip
 
 
-def _share_checks(params: ValidateParams) -> list[Check]:
+def list_class_checks(params: ClassChecksParams) -> list[Check]:
+    """Return the checks of the rows of each class."""
+    return [
+        Check("class_rows", "Rows of each class in train", "critical", "classes", f"at least {params.min_class_rows}",
+              "add rows of these classes, or lower `validate.min_class_rows`",
+              _BETWEEN, {"column": "rows", "min_value": params.min_class_rows}),
+        Check("class_share", "Share of each class in train", "warning", "classes",
+              f"at least {params.min_class_share:g}",
+              "add rows of these classes, set `finetune.class_weights`, or lower `validate.min_class_share`",
+              _BETWEEN, {"column": "share", "min_value": params.min_class_share}),
+        Check("majority_share", "Share of the largest class in train", "warning", "classes",
+              f"at most {params.max_majority_share:g}",
+              "add rows of the other classes, or raise `validate.max_majority_share`",
+              _BETWEEN, {"column": "share", "max_value": params.max_majority_share}),
+    ]  # fmt: skip
+
+
+def list_share_checks(params: TextChecksParams) -> list[Check]:
     """Return the checks of the shares of rows with a fault."""
     return [
-        _limited(params, "max_broken_share", "broken_share", "Share of texts with broken characters",
+        limit_measure(params, "max_broken_share", "broken_share", "Share of texts with broken characters",
                  "read the file with the `ingest.encoding` it was written in", severity="critical"),
-        _limited(params, "max_conflict_share", "conflict_share", "Share of rows whose text has several labels",
+        limit_measure(params, "max_conflict_share", "conflict_share", "Share of rows whose text has several labels",
                  "correct the labels", severity="critical"),
-        _limited(params, "max_duplicate_share", "duplicate_share", "Share of rows that repeat another",
+        limit_measure(params, "max_duplicate_share", "duplicate_share", "Share of rows that repeat another",
                  "look for the cause in the source"),
-        _limited(params, "max_near_share", "near_share", "Share of held-out rows with a near duplicate in train",
+        limit_measure(params, "max_near_share", "near_share", "Share of held-out rows with a near duplicate in train",
                  "keep such rows together with `ingest.group`"),
     ]  # fmt: skip
 
 
-def _change_checks(params: ValidateParams) -> list[Check]:
+def list_change_checks(params: TextChecksParams) -> list[Check]:
     """Return the checks of what intake changed and dropped, and of what a former tool has escaped."""
     encoding = (
         "these are the quotes, dashes and the euro of Windows-1252, read as Latin-1, and are lost: set "
         "`ingest.encoding: cp1252`; if the file is UTF-8, write it anew from its source"
     )
     return [
-        _limited(params, "max_broken_share", "misread_share", "Share of texts with C1 controls", encoding,
+        limit_measure(params, "max_broken_share", "misread_share", "Share of texts with C1 controls", encoding,
                  severity="critical"),
-        _at_most("misread_any", "No text with C1 controls", "warning", 0.0, encoding),
-        _limited(params, "max_changed_share", "control_share", "Share of texts with control characters made blanks",
+        bound_measure("misread_any", "No text with C1 controls", "warning", 0.0, encoding),
+        limit_measure(params, "max_changed_share", "control_share",
+                 "Share of texts with control characters made blanks",
                  "look for the program that writes them"),
-        _limited(params, "max_changed_share", "normalised_share", "Share of texts put into NFC",
+        limit_measure(params, "max_changed_share", "normalised_share", "Share of texts put into NFC",
                  "write the texts in NFC, in use as in the file"),
-        _limited(params, "max_changed_share", "trimmed_share", "Share of texts with white space at their ends",
+        limit_measure(params, "max_changed_share", "trimmed_share", "Share of texts with white space at their ends",
                  "look for it after the delimiters of the file"),
-        _limited(params, "max_dropped_share", "empty_share", "Share of rows dropped without a text",
+        limit_measure(params, "max_dropped_share", "empty_share", "Share of rows dropped without a text",
                  "look for the cause in the source"),
-        _limited(params, "max_dropped_share", "unlabelled_share", "Share of rows dropped without a label",
+        limit_measure(params, "max_dropped_share", "unlabelled_share", "Share of rows dropped without a label",
                  "label them"),
-        _at_most("stale_share", "Share of corrections that no longer fit", "warning", 0.0,
+        bound_measure("stale_share", "Share of corrections that no longer fit", "warning", 0.0,
                  "take them out of the file of `ingest.corrections`; their text or its label has changed"),
-        _limited(params, "max_escaped_share", "html_share", "Share of texts with HTML references or tags",
+        limit_measure(params, "max_escaped_share", "html_share", "Share of texts with HTML references or tags",
                  "unescape them (`html.unescape`) and remove the tags"),
-        _limited(params, "max_escaped_share", "percent_share", "Share of texts with %20 and the like",
+        limit_measure(params, "max_escaped_share", "percent_share", "Share of texts with %20 and the like",
                  "decode them (`urllib.parse.unquote`)"),
-        _limited(params, "max_escaped_share", "backslash_share", "Share of texts with \\u0041, \\n and the like",
+        limit_measure(params, "max_escaped_share", "backslash_share", "Share of texts with \\u0041, \\n and the like",
                  "decode them (`json.loads`)"),
     ]  # fmt: skip
 
 
-def _drift_checks(params: ValidateParams) -> list[Check]:
+def list_drift_checks(params: LabelledTextChecksParams) -> list[Check]:
     """Return the checks of the distance of train to the reference."""
     accept = f"look for the cause; if the drift is intended, run `python -m pipeline accept {params.task}`"
     return [
-        _at_most("label_drift", "Label shares against the reference", "warning", params.max_label_drift, accept),
-        _at_most("length_drift", "Text lengths against the reference", "warning", params.max_length_drift, accept),
+        limit_measure(params, "max_label_drift", "label_drift", "Label shares against the reference", accept),
+        limit_measure(params, "max_length_drift", "length_drift", "Text lengths against the reference", accept),
     ]
 
 
-def _limited(
+def limit_measure(
     params: ValidateParams, key: str, name: str, title: str, fix: str, *, severity: Severity = "warning"
 ) -> Check:
     """Return the check that the measure `name` is at most the parameter `key`, which may be raised instead."""
-    return _at_most(name, title, severity, getattr(params, key), f"{fix}, or raise `validate.{key}`")
+    return bound_measure(name, title, severity, getattr(params, key), f"{fix}, or raise `validate.{key}`")
 
 
-def _at_most(name: str, title: str, severity: Severity, limit: float, remedy: str) -> Check:
+def bound_measure(name: str, title: str, severity: Severity, limit: float, remedy: str) -> Check:
     """Return the check that the measure `name` is at most `limit`."""
-    expectation, kwargs = "expect_column_values_to_be_between", {"column": name, "max_value": limit}
+    expectation, kwargs = _BETWEEN, {"column": name, "max_value": limit}
     return Check(name, title, severity, "measures", f"at most {limit:g}", remedy, expectation, kwargs)

@@ -53,7 +53,8 @@ def overlay_command(profile: Path, against: Path | None) -> None:
     overlay_project = importlib.import_module("pipeline.settings.overlay").overlay_project
     resolve_params = importlib.import_module("pipeline.settings.resolve").resolve_params
     profiles = read_json(PROFILES, fix=RESTORE)
-    changed = overlay_project(Path(), profile, lambda text: resolve_params(text, profiles), against)
+    kinds = importlib.import_module("pipeline.core.stage").load_facets("settings")
+    changed = overlay_project(Path(), profile, lambda text: resolve_params(text, kinds, profiles), against)
     print(f"laid {profile} over {' and '.join(map(str, changed))}; `git diff` shows it")
 
 

@@ -76,9 +76,10 @@ def predict_command(
     help="Seconds after SIGTERM in which requests still come, until balancers know.",
 )  # fmt: skip
 @click.option("--reload", is_flag=True, help="Load a model anew when its folder changes.")
+@click.option("--neighbours", is_flag=True, help="Show the nearest training texts on the page, to all who can open it.")
 def answer_command(
     models: tuple[str, ...], host: str, port: int, token_file: Path | None, backend: str, max_wait: float,
-    timeout: float, linger: float, reload: bool,
+    timeout: float, linger: float, reload: bool, neighbours: bool,
 ) -> None:  # fmt: skip
     """Answer HTTP requests with the labels of texts.
 
@@ -91,8 +92,9 @@ def answer_command(
     endpoint = server.Endpoint(host, port, token_file)
     patience = service.Patience(max_wait, timeout, linger)
     server.answer_requests(
-        [find_folder(model, backend=backend) for model in models], backend, endpoint, patience, reload=reload
-    )
+        [find_folder(model, backend=backend) for model in models], backend, endpoint, patience, reload=reload,
+        neighbours=neighbours,
+    )  # fmt: skip
 
 
 @PRODUCTION.command()

@@ -20,7 +20,8 @@ RESTORE = f"Run `git checkout -- {PROFILES}` to restore it."
 @click.option("--file", type=PATH, help="CSV, TSV, JSON Lines or Parquet, or a folder like a dataset of the Hub.")
 @click.option("--text", metavar="COLUMN", help="Column of the texts, if it is not clear.")
 @click.option("--label", metavar="COLUMN", help="Column of the labels, if it is not clear.")
-def init_command(folder: Path, file: Path | None, text: str | None, label: str | None) -> None:
+@click.option("--name", metavar="TASK", help="Name of the task, else that of the file.")
+def init_command(folder: Path, file: Path | None, text: str | None, label: str | None, name: str | None) -> None:
     """Make a project of your own that holds the pipeline.
 
     FOLDER is new or empty. With --file, params.yaml is written for these data, and `make repro` runs them.
@@ -32,7 +33,10 @@ def init_command(folder: Path, file: Path | None, text: str | None, label: str |
     """
     init = importlib.import_module("pipeline.project.init")
     ask = importlib.import_module("pipeline.project.question").ask_terminal if sys.stdin.isatty() else None
-    print(init.describe_project(folder, init.init_project(folder, file, text=text, label=label, ask=ask)))
+    task = init.init_project(folder, file, text=text, label=label, name=name, ask=ask)
+    print(
+        init.describe_project(folder, task, importlib.import_module("pipeline.project.vendor").list_edits(init.CLONE))
+    )
 
 
 @PROJECT.command()

@@ -59,7 +59,7 @@ def export_study_command(task: str, file: Path) -> None:
     trial = importlib.import_module("pipeline.search.trials").Trial
     read_results = importlib.import_module("pipeline.project.adopt").read_results
     sections = importlib.import_module("pipeline.settings.search.sections")
-    params = stage_params(read_json(RESOLVED), "search", task, sections.SearchParams)
+    params, _ = stage_params(read_json(RESOLVED), "search", task, sections.SearchParams)
     trials = [trial(**document) for document in read_results(task)["trials"]]
     importlib.import_module("pipeline.search.study_file").write_study(file, params, trials)
     print(f"{len(trials)} trials are in {file}; `optuna-dashboard {file}` shows them")

@@ -10,7 +10,7 @@ import click
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
 from pipeline.core.files import read_json
 from pipeline.core.guard import end_with_parent, lock_outputs
-from pipeline.core.stage import Declaration, load, read_declaration, stage_params
+from pipeline.core.stage import Declaration, bind_facets, load, read_declaration, stage_params
 
 PATH = click.Path(path_type=Path)
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -73,10 +73,11 @@ def _make_command(stage: str, run: Callable[..., None], declaration: Declaration
         for name in declaration.inputs:
             if paths[name] is not None and not paths[name].exists():
                 raise EnvironmentFault(f"input --{name} not found: {paths[name]}. {REPRODUCE}")
-        values = {}
+        values, kind = {}, None
         if declaration.params is not None:
-            values = {"params": stage_params(read_json(words["params"]), stage, words["name"], declaration.params)}
+            params, kind = stage_params(read_json(words["params"]), stage, words["name"], declaration.params)
+            values = {"params": params}
         with lock_outputs(paths[name] for name in declaration.outputs):
-            run(**values, **paths)
+            run(**values, **bind_facets(declaration, kind), **paths)
 
     return Command(stage, params=params, callback=run_declared, help=inspect.getdoc(run), context_settings=HELP)

@@ -30,6 +30,7 @@ from pipeline.core.modules import (
     outside_body,
     resolve,
 )
+from pipeline.core.stage import FACETS, locate_facet
 from pipeline.core.versions import distributions
 
 # Statements whose text says which of their names is which: the name itself stands in it as a reference.
@@ -60,6 +61,23 @@ def fingerprint(modules: Modules, starts: Sequence[Definition], versions: Mappin
     for distribution in distributions(reached.packages, versions):
         digest.update(f"{distribution}=={versions[distribution]}\n".encode())
     return digest.hexdigest()
+
+
+def find_facets(modules: Modules, stage: str, package: str = "pipeline") -> tuple[str, ...]:
+    """Return the facets of a kind that the `run` of a stage asks for, by its source alone."""
+    (function,) = modules[f"{package}.stages.{stage}"].statements("run")
+    assert isinstance(function, ast.FunctionDef)  # noqa: S101 - a contract test holds it
+    hints = [part for part in outside_body(function) if isinstance(part, ast.Name)]
+    return tuple(hint.id.lower() for hint in hints if hint.id.lower() in FACETS)
+
+
+def list_starts(modules: Modules, stage: str, kind: str | None, package: str = "pipeline") -> list[Definition]:
+    """Return where the code of a stage starts: its `run`, and the facets of a kind that this asks for."""
+    facets = find_facets(modules, stage, package) if kind else ()
+    return [
+        Definition(f"{package}.stages.{stage}", "run"),
+        *(locate_facet(str(kind), facet, package) for facet in facets),
+    ]
 
 
 def closure(modules: Modules, starts: Sequence[Definition]) -> Closure:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +68,21 @@ def task_of(table: pa.Table | pa.Schema) -> str:
 def max_length_of(tokens: pa.Table) -> int:
     """Return the number of tokens at which the texts of a table of tokens were cut."""
     return int(_metadata(tokens)[b"max_length"])
+
+
+def describe_inputs(inputs: pa.Table) -> dict[str, Any]:
+    """Return what a table of a model's inputs says of itself: its classes, where texts were cut, and counts.
+
+    `max_length` and `truncated` are None if nothing is ever cut. An example may have several rows.
+    """
+    ids = {split: inputs.filter(pc.equal(inputs["split"], split))["id"] for split in ("train", "validation")}
+    cuts = b"max_length" in _metadata(inputs)
+    return {
+        "labels": labels_of(inputs),
+        "max_length": max_length_of(inputs) if cuts else None,
+        "examples": {split: pc.count_distinct(column).as_py() for split, column in ids.items()},
+        "truncated": pc.sum(inputs["truncated"]).as_py() if cuts else None,
+    }
 
 
 def _metadata(table: pa.Table | pa.Schema) -> dict[bytes, bytes]:

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from pipeline.core.document import Document
 from pipeline.core.errors import DataError, UsageError
 from pipeline.core.tables import class_indices, describe, labels_of, task_of
 from pipeline.evaluate.align import select_split
@@ -19,6 +20,21 @@ from pipeline.settings.task import BaselineParams, ProbeParams
 
 Features: TypeAlias = csr_matrix | Floats
 Transform: TypeAlias = Callable[[Any], Features]
+
+
+class Baselines(NamedTuple):
+    """The models of one kind that a transformer has to beat, and the search for labels that they contradict.
+
+    Args:
+        predict: `predict(params, examples, features)` are what each says of every row outside train, a table with `id`,
+            `split` and a column a baseline, and the choices made for them, a line each. `features` are the vectors of
+            the rows of the inputs, as `extract` wrote them.
+        inspect: `inspect(params, examples, features, done)` are the suspicious examples, their summary and the list of
+            them for people; None if the kind has no such search.
+    """
+
+    predict: Callable[[Any, pa.Table, pa.Table], tuple[pa.Table, list[str]]]
+    inspect: Callable[[Any, pa.Table, pa.Table, Callable[[int], None]], tuple[Document, list[Document]]] | None
 
 
 class Fit(NamedTuple):

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from pipeline.core.errors import DataError
 from pipeline.evaluate.metrics import Ints
-from pipeline.examples.words import word_pattern
+from pipeline.examples.text import word_pattern
 from pipeline.settings.task import BaselineParams
 
 Weigh: TypeAlias = Callable[[Ints], csr_matrix]  # rows (n,) -> their features (n, F)

@@ -1,14 +1,15 @@
 """Rows of comma- or tab-separated text: every row as long as the header, every quote closed."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
 from pipeline.core.errors import DataError
-from pipeline.examples.faults import Faults, RowFault
+from pipeline.examples.faults import Faults, RowFault, find_columns
 from pipeline.examples.lines import LineEnds
-from pipeline.examples.records import Oversized, RawRow, find_columns
+from pipeline.examples.records import Oversized, RawRow
+from pipeline.settings.ingest import HOLDINGS, Holds
 
 _ENDS = r"\r\n|\r|\n|\Z"
 _CANDIDATES = (",", ";", "\t", "|")
@@ -159,3 +160,24 @@ def _suggest_delimiter(header: Sequence[str], columns: Sequence[str], delimiter:
         if other != delimiter and len(cells) > 1 and (len(header) == 1 or set(columns) <= set(cells)):
             return f" The delimiter is {delimiter!r}, and the file looks like {other!r}: set `delimiter`."
     return ""
+
+
+def split_lists(
+    rows: Iterable[RawRow], *, file: str, columns: Sequence[str], lists: Mapping[str, Holds], separator: str | None
+) -> Iterator[RawRow]:
+    """Yield rows of text in which the cells of some columns are lists: their parts between `separator`, [] if empty.
+
+    Raises:
+        DataError: There is no separator, or a column holds bytes, which text cannot.
+    """
+    for name, holds in lists.items():
+        if holds == "bytes" or not separator:
+            fix = "Use Parquet" if holds == "bytes" else "Set `ingest.separator`, or use JSON Lines or Parquet"
+            raise DataError(f"{file}: column {name!r}: a cell of text holds no {HOLDINGS[holds]}. {fix}.")
+    places = [place for place, name in enumerate(columns) if name in lists]
+    for number, values in rows:
+        cells = list(values)
+        for place in places:
+            if isinstance(cells[place], str):
+                cells[place] = cells[place].split(separator) if cells[place] else []
+        yield number, cells

@@ -1,5 +1,6 @@
 """Faults of rows: counted over a whole file, and reported together with those of other kinds."""
 
+import difflib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -104,3 +105,23 @@ class RowFault:
         """
         if self.count:
             raise self.error(remedy)
+
+
+def find_columns(file: str, wanted: Sequence[str], names: Sequence[str], *, hint: str = "") -> list[int]:
+    """Return the position in `names` of each wanted column.
+
+    Raises:
+        DataError: A wanted column is missing or there twice.
+    """
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        near = {name: difflib.get_close_matches(name, names, n=1, cutoff=0.6) for name in missing}
+        asked = "".join(f" Did you mean {close[0]!r} for {name!r}?" for name, close in near.items() if close)
+        raise DataError(
+            f"{file}: column {listed(missing)} is not there; found {len(names)} column(s): "
+            f"{listed(names, most=20)}.{asked}{hint} Name the file's columns in params.yaml or correct the file."
+        )
+    twice = [name for name in wanted if list(names).count(name) > 1]
+    if twice:
+        raise DataError(f"{file}: column {listed(twice)} is there more than once. Rename or remove one of them.")
+    return [list(names).index(name) for name in wanted]

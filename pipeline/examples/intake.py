@@ -1,27 +1,69 @@
 """The examples of a task out of the rows of its file, and the count of all that changed on the way."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.core.document import Document
 from pipeline.core.errors import DataError
 from pipeline.core.tables import describe
-from pipeline.examples.corrections import apply_corrections
 from pipeline.examples.faults import Faults
-from pipeline.examples.labels import list_classes, read_labels
+from pipeline.examples.labels import apply_corrections
 from pipeline.examples.records import Records
 from pipeline.examples.repeats import Repeats, resolve_repeats
 from pipeline.examples.splits import check_complete, deal_validation, read_groups, split_by_column, split_by_hash
-from pipeline.examples.text import CHANGES, CONTROLS, is_empty, normalise, text_id, text_key
+from pipeline.examples.text import text_id
 from pipeline.settings.fields import SPLITS, Split
 from pipeline.settings.ingest import IngestParams
 
-# A text on several sides of a given split stays where its loss would hurt most: in test, then in validation.
+# An example on several sides of a given split stays where its loss would hurt most: in test, then in validation.
 _RANK: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}
 _EQUAL: dict[Split, int] = dict.fromkeys(SPLITS, 0)
+
+
+class Parsed(NamedTuple):
+    """The rows of a file as a kind understands them, N each.
+
+    Args:
+        values: What an example is made of beside its label, by the kind's own names.
+        keys: What equal examples share: their id and their split follow from it.
+        labels: What was said of an example, None if nothing; equal if the same was said, in any hashable form.
+        empty: Rows that hold no example.
+        changed: Counts of what was changed on reading.
+        target: The column of the labels, for messages.
+    """
+
+    values: Mapping[str, Sequence[Any]]
+    keys: Sequence[str]
+    labels: Sequence[Any]
+    empty: set[int]
+    changed: Document
+    target: str
+
+
+class Examples(NamedTuple):
+    """How rows of a raw file become examples of one kind.
+
+    Args:
+        classes: `classes(params)` are the names of the classes, in order; none if the kind has no classes.
+        parse: `parse(records, params, faults)` reads the rows, and gathers what is wrong with them in `faults`; what
+            it then returns is not used.
+        tabulate: `tabulate(params, values, labels)` are the columns of the examples between `split` and `row`, of the
+            rows that are left.
+        parse_label: `parse_label(params, words)` is the label that a person has written as a correction, None if it is
+            none.
+        name_classes: `name_classes(label)` are the classes that a label names, for the counts; one empty name if the
+            kind has no classes.
+    """
+
+    classes: Callable[[Any], tuple[str, ...]]
+    parse: Callable[[Records, Any, Faults], Parsed]
+    tabulate: Callable[[Any, Mapping[str, Sequence[Any]], Sequence[Any]], Mapping[str, pa.Array]]
+    parse_label: Callable[[Any, str], Any]
+    name_classes: Callable[[Any], Iterable[str]]
 
 
 class Intake(NamedTuple):
@@ -31,43 +73,46 @@ class Intake(NamedTuple):
     counts: Document
 
 
-def take_in(records: Records, params: IngestParams) -> Intake:
+def take_in(records: Records, params: IngestParams, kind: Examples) -> Intake:
     """Return a task's examples in the order of the file, and their counts.
 
-    Columns: `id`, `split`, `text` strings, `label` int64 (index among the classes in the schema), `row` int64 (line
-    of its file where the row starts, from 1), of several files `file` (string, the name of the row's), then
-    `params.keep`, strings or null.
+    Columns: `id`, `split` strings, those of the kind, `row` int64 (line of its file where the row starts, from 1), of
+    several files `file` (string, the name of the row's), then `params.keep`, strings or null.
 
     Raises:
-        DataError: Rows have faults, or break the rules of `params` for labels, texts, groups and splits (all of these
-            at once); or a correction is no class, conflicts may not be, or no rows are left.
+        DataError: Rows have faults, or break the rules of `params` for examples, groups and splits (all of these at
+            once); or a correction is no class, conflicts may not be, or no rows are left.
     """
-    classes = list_classes(params.labels, params.threshold)
-    rows = _read_rows(records, params)
-    ids, sides = [text_id(key) for key in rows.keys], rows.sides
+    classes = kind.classes(params)
+    rows, sides = _parse_rows(records, params, kind)
+    ids = [text_id(key) for key in rows.keys]
     corrected = apply_corrections(
-        params.corrected, file=params.corrections or "corrections", ids=ids, labels=rows.labels, classes=classes
+        params.corrected,
+        file=params.corrections or "corrections",
+        ids=ids,
+        labels=rows.labels,
+        classes=classes,
+        parse=partial(kind.parse_label, params),
     )
     labels = corrected.labels
     left_out = rows.empty | corrected.removed
-    filled = [row for row, label in enumerate(labels) if label and row not in left_out]
+    filled = [row for row, label in enumerate(labels) if label is not None and row not in left_out]
     is_given = params.split is not None or isinstance(params.files, dict)
     rank = _RANK if is_given else _EQUAL
     repeats = resolve_repeats(filled, ids=ids, labels=labels, sides=sides, policy=params.conflicts, rank=rank)
-    kept = _find_kept(records, filled, repeats, params)
+    kept = _find_kept(records, filled, repeats, params, target=rows.target)
     if is_given:
         check_complete([sides[row] for row in kept], file=records.file)
-    indices = {name: index for index, name in enumerate(classes)}
+    values = {name: [column[row] for row in kept] for name, column in rows.values.items()}
     columns = {
         "id": pa.array([ids[row] for row in kept], pa.string()),
         "split": pa.array([sides[row] for row in kept], pa.string()),
-        "text": pa.array([rows.texts[row] for row in kept], pa.string()),
-        "label": pa.array([indices[labels[row]] for row in kept], pa.int64()),
+        **kind.tabulate(params, values, [labels[row] for row in kept]),
         "row": records.lines.take(kept),
         **({"file": pa.array(records.files_of(kept), pa.string())} if params.files else {}),
         **{name: records.columns[name].take(kept).cast(pa.string()) for name in params.keep},
     }
-    unlabelled = sum(not label for row, label in enumerate(labels) if row not in left_out)
+    unlabelled = sum(label is None for row, label in enumerate(labels) if row not in left_out)
     counts = {
         "task": params.task,
         "file": params.file,
@@ -82,73 +127,27 @@ def take_in(records: Records, params: IngestParams) -> Intake:
         },
         "corrections": corrected.counts,
         "conflicts": _describe_conflicts(records, repeats),
-        "changed": _count_changes(records, rows.raw),
-        "splits": _count_splits([(sides[row], labels[row]) for row in kept], classes),
+        "changed": rows.changed,
+        "splits": _count_splits(
+            [(sides[row], name) for row in kept for name in kind.name_classes(labels[row])], classes or ("",)
+        ),
     }
     # One piece a column: how a table is cut into pieces shows in the bytes of its Parquet file.
     return Intake(describe(pa.table(columns).combine_chunks(), task=params.task, labels=classes), counts)
 
 
-class _Rows(NamedTuple):
-    """The rows of a file, lists (N,): texts as in the file and normalised, their keys, classes ("" for none), splits.
-
-    `empty` are the rows whose text has no visible character.
-    """
-
-    raw: list[str]
-    texts: list[str]
-    keys: list[str]
-    labels: list[str]
-    sides: list[Split]
-    empty: set[int]
-
-
-def _read_rows(records: Records, params: IngestParams) -> _Rows:
-    """Return the rows, each checked on its own; all kinds of faults are raised together.
+def _parse_rows(records: Records, params: IngestParams, kind: Examples) -> tuple[Parsed, list[Split]]:
+    """Return the rows and their splits, each row checked on its own; all kinds of faults are raised together.
 
     Raises:
-        RowErrors: Rows have faults, or break the rules for labels, texts, groups and splits.
+        RowErrors: Rows have faults, or break the rules for examples, groups and splits.
     """
     faults = Faults(records.faults)
-    raw = _join_texts(records, params.text)
-    texts = [normalise(text) for text in raw]
-    rows = _Rows(raw, texts, [text_key(text) for text in texts], [], [], set())
+    rows, sides = kind.parse(records, params, faults), list[Split]()
     with faults.gather():
-        may_lack = params.unlabelled == "drop"
-        labels = read_labels(records, params.label, labels=params.labels, threshold=params.threshold, may_lack=may_lack)
-        rows = rows._replace(labels=labels)
-    with faults.gather():
-        _check_controls(records, raw, params)
-    with faults.gather():
-        rows = rows._replace(empty=_find_empty(records, texts, params))
-    with faults.gather():
-        rows = rows._replace(sides=_choose_sides(records, rows.keys, params))
+        sides = _choose_sides(records, rows.keys, params)
     faults.check()
-    return rows
-
-
-def _join_texts(records: Records, columns: Sequence[str]) -> list[str]:
-    """Return the text of each row: that of its column or, if there are several, those that are not blank, by lines."""
-    cells = [records.texts(column) for column in columns]
-    if len(cells) == 1:
-        return cells[0]
-    return ["\n".join(cell for cell in row if cell.strip()) for row in zip(*cells, strict=True)]
-
-
-def _check_controls(records: Records, raw: Sequence[str], params: IngestParams) -> None:
-    if params.controls == "fail":
-        controls = [(row, found.group()) for row, text in enumerate(raw) if (found := CONTROLS.search(text))]
-        if controls:
-            what, remedy = "with control or zero-width characters", "Remove them, or set `controls: space`."
-            raise records.fault(what, controls, remedy, column=" + ".join(params.text))
-
-
-def _find_empty(records: Records, texts: Sequence[str], params: IngestParams) -> set[int]:
-    empty = {row for row, text in enumerate(texts) if is_empty(text)}
-    if empty and params.empty == "fail":
-        rows, remedy = [(row, None) for row in sorted(empty)], "Fill or remove them, or set `empty: drop`."
-        raise records.fault("without a visible character", rows, remedy, column=" + ".join(params.text))
-    return empty
+    return rows, sides
 
 
 def _choose_sides(records: Records, keys: Sequence[str], params: IngestParams) -> list[Split]:
@@ -161,11 +160,13 @@ def _choose_sides(records: Records, keys: Sequence[str], params: IngestParams) -
     return deal_validation(sides, keys, salt=params.salt, shares=params.shares)
 
 
-def _find_kept(records: Records, filled: Sequence[int], repeats: Repeats, params: IngestParams) -> list[int]:
+def _find_kept(
+    records: Records, filled: Sequence[int], repeats: Repeats, params: IngestParams, *, target: str
+) -> list[int]:
     if repeats.conflicts and params.conflicts == "fail":
         rows = [(row, None) for row in sorted(row for same in repeats.conflicts for row in same)]
         what, remedy = f"of {len(repeats.conflicts)} text(s) with several labels", "Correct them, or set `conflicts`."
-        raise records.fault(what, rows, remedy, column=params.label)
+        raise records.fault(what, rows, remedy, column=target)
     kept = [row for row in filled if row not in repeats.dropped]
     if not kept:
         count = len(records.lines)
@@ -175,12 +176,6 @@ def _find_kept(records: Records, filled: Sequence[int], repeats: Repeats, params
             "or look at `conflicts`."
         )
     return kept
-
-
-def _count_changes(records: Records, raw: Sequence[str]) -> Document:
-    """Return how many texts each change of `normalise` touched, and the lines of the first; none shows a text."""
-    changed = {name: [row for row, text in enumerate(raw) if touches(text)] for name, touches in CHANGES.items()}
-    return {name: {"rows": len(rows), "lines": records.places_of(rows[:5])} for name, rows in changed.items()}
 
 
 def _count_reasons(repeats: Repeats) -> dict[str, int]:

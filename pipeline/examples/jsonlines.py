@@ -2,14 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.core.errors import listed
-from pipeline.examples.faults import Faults, RowFault
+from pipeline.examples.faults import Faults, RowFault, find_columns
 from pipeline.examples.lines import number_lines
-from pipeline.examples.records import SEVERAL_VALUES, RawRow, find_columns
+from pipeline.examples.records import SEVERAL_VALUES, RawRow
+from pipeline.settings.ingest import HOLDINGS, Holds
 
 _MOST_NAMES = 1000  # of columns, for a message
 
@@ -75,34 +77,65 @@ def read_json_lines(
     faults.check()
 
 
-def as_texts(rows: Iterable[RawRow], *, file: str, columns: Sequence[str], texts: Sequence[str]) -> Iterator[RawRow]:
+def as_texts(
+    rows: Iterable[RawRow],
+    *,
+    file: str,
+    columns: Sequence[str],
+    texts: Sequence[str],
+    lists: Mapping[str, Holds] = MappingProxyType({}),
+) -> Iterator[RawRow]:
     """Yield the rows of `read_json_lines` with booleans and numbers as the file spells them, null as None.
 
     Raises:
-        RowErrors: Lists or objects in a column, or one of `texts` that is neither a string nor null.
+        RowErrors: Lists or objects in a column, or one of `texts` that is neither a string nor null; in a column of
+            `lists`, what is neither such a list nor null.
     """
-    nested = {name: RowFault(file, "with a list or an object", column=name) for name in columns}
-    odd = {name: RowFault(file, "whose text is not a string", column=name) for name in texts}
+    nested = {name: RowFault(file, "with a list or an object", column=name) for name in columns if name not in lists}
+    odd = {
+        **{name: RowFault(file, "whose text is not a string", column=name) for name in texts},
+        **{name: RowFault(file, f"without {HOLDINGS[holds]}", column=name) for name, holds in lists.items()},
+    }
     faults = Faults()
     with faults.gather():
         for number, values in rows:
             bad = False
             for name, cell in zip(columns, values, strict=True):
-                if isinstance(cell, list | dict):
+                if name in nested and isinstance(cell, list | dict):
                     nested[name].add(number, cell)
                     bad = True
-                elif name in odd and isinstance(cell, bool | _Number):
+                elif name in odd and cell is not None and not _fits(cell, lists.get(name, "text")):
                     odd[name].add(number, cell)
                     bad = True
             if not bad:
-                yield number, [str(cell).lower() if isinstance(cell, bool) else cell for cell in values]
+                yield number, [_spell(cell) for cell in values]
     for name, fault in nested.items():
         with faults.gather():
             fault.check("A column holds strings, numbers, booleans or null." if name in odd else SEVERAL_VALUES)
-    for fault in odd.values():
+    for name, fault in odd.items():
         with faults.gather():
-            fault.check("Write it as a JSON string or remove it.")
+            fault.check(
+                f"Write {HOLDINGS[lists[name]]}." if name in lists else "Write it as a JSON string or remove it."
+            )
     faults.check()
+
+
+def _fits(cell: object, holds: Holds) -> bool:
+    """Return whether a value of JSON is what its column holds."""
+    if holds == "text":
+        return not isinstance(cell, bool | _Number)
+    parts = cell if isinstance(cell, list) else [None]
+    plain = (str, bool) if holds == "cells" else str
+    return holds != "bytes" and all(
+        isinstance(part, plain) and (holds == "cells" or not isinstance(part, _Number)) for part in parts
+    )
+
+
+def _spell(cell: Any) -> Any:
+    """Return a value of JSON with its booleans as JSON spells them."""
+    if isinstance(cell, list):
+        return [_spell(part) for part in cell]
+    return str(cell).lower() if isinstance(cell, bool) else cell
 
 
 def _object(line: str) -> dict[str, Any]:

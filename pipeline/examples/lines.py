@@ -8,8 +8,8 @@ from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from pipeline.core.errors import DataError, listed
-from pipeline.examples.faults import Faults, RowFault
-from pipeline.examples.records import RawRow, find_columns
+from pipeline.examples.faults import Faults, RowFault, find_columns
+from pipeline.examples.records import RawRow
 
 # The longer mark comes first: UTF-32's begins with UTF-16's.
 _MARKS = {

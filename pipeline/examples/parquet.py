@@ -1,7 +1,8 @@
 """Rows of a Parquet file that somebody else wrote: the wanted columns, as they are or as text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -10,23 +11,33 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import DataError
-from pipeline.examples.records import SEVERAL_VALUES, RawRow, find_columns
+from pipeline.examples.faults import find_columns
+from pipeline.examples.records import ARROW_TYPES, SEVERAL_VALUES, RawRow
+from pipeline.settings.ingest import HOLDINGS, Holds
 
 _BATCH_ROWS = 1024
 _SLICE_BYTES = 1 << 24  # of decoded rows in memory at a time; a single row may have more
 
 
 def read_parquet_rows(
-    source: Path, *, file: str, columns: Sequence[str], texts: Sequence[str] | None = None, max_bytes: int | None = None
+    source: Path,
+    *,
+    file: str,
+    columns: Sequence[str],
+    texts: Sequence[str] | None = None,
+    lists: Mapping[str, Holds] = MappingProxyType({}),
+    max_bytes: int | None = None,
 ) -> Iterator[RawRow]:
     """Yield the wanted values of each row, numbered from 1; the bytes come from `source`, messages name `file`.
 
     If `texts` names columns, all values are text or null: numbers, dates and booleans as Arrow spells them. In memory
     are the different texts of a row group and 16 MiB of decoded rows (or one row), however often a text is repeated.
+    `lists` says of the other columns what they hold: lists of text, or bytes.
 
     Raises:
         DataError: Not a whole Parquet file, a wanted column missing or twice, broken UTF-8, more than `max_bytes` once
-            decoded; or, with `texts`, lists or structs in a column, or one of `texts` that does not hold strings.
+            decoded; or, with `texts`, lists or structs in a column, one of `texts` that does not hold strings, or one
+            of `lists` that holds something else.
     """
     size, first = 0, 1
     try:
@@ -40,7 +51,12 @@ def read_parquet_rows(
             if max_bytes is not None and size > max_bytes:
                 raise DataError(f"{file}: has more than {max_bytes} bytes unpacked. Raise `max_file_bytes` if it may.")
             for rows in _slice(batch, sizes):
-                values = [_values(rows[name], name, file=file, as_text=texts is not None) for name in columns]
+                values = [
+                    _nested_values(rows[name], name, lists[name], file=file)
+                    if name in lists
+                    else _values(rows[name], name, file=file, as_text=texts is not None)
+                    for name in columns
+                ]
                 yield from enumerate(zip(*values, strict=True), start=first)
                 first += rows.num_rows
     except (pa.ArrowException, OSError) as error:
@@ -59,6 +75,8 @@ def _open(source: Path) -> pq.ParquetFile:
 def _decoded_sizes(column: pa.Array) -> npt.NDArray[np.int64]:
     """Return the bytes of each row of a column, (N,) int64, with texts that stand in a dictionary counted in full."""
     kind = column.type
+    if pa.types.is_struct(kind):
+        return sum((_decoded_sizes(part) for part in column.flatten()), np.zeros(len(column), np.int64))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         rows = pc.list_parent_indices(column).to_numpy()
         inner = _decoded_sizes(pc.list_flatten(column))
@@ -108,6 +126,25 @@ def _values(column: pa.Array, name: str, *, file: str, as_text: bool) -> list[ob
         raise DataError(
             f"{file}: column {name!r} holds {kind}, and cannot be read as text: {error}. Write it as UTF-8 strings."
         ) from error
+    values: list[object] = cells.to_pylist()
+    return values
+
+
+def _nested_values(column: pa.Array, name: str, holds: Holds, *, file: str) -> list[object]:
+    """Return the values of a column of lists or of bytes; an image of the Hub is a struct with its `bytes`."""
+    if holds == "bytes" and pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+        column = pc.struct_field(column, "bytes")
+    kind = _plain_type(column.type)
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    inner = kind.value_type if is_list else kind
+    fits = is_list and (holds == "cells" or pa.types.is_string(inner) or pa.types.is_large_string(inner))
+    if not ((pa.types.is_binary(kind) or pa.types.is_large_binary(kind)) if holds == "bytes" else fits):
+        raise DataError(f"{file}: column {name!r} holds {kind}, not {HOLDINGS[holds]}. Name another column.")
+    try:
+        cells = column.cast(kind).cast(ARROW_TYPES[holds])
+        cells.validate(full=True)
+    except pa.ArrowException as error:
+        raise DataError(f"{file}: column {name!r} holds {kind}, not {HOLDINGS[holds]}: {error}. Correct it.") from error
     values: list[object] = cells.to_pylist()
     return values
 

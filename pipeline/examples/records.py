@@ -1,23 +1,30 @@
 """The rows of raw files: their wanted columns as text, with the place of each row."""
 
-import difflib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.errors import DataError, listed
+from pipeline.core.errors import DataError
 from pipeline.examples.faults import Faults, RowErrors, RowFault
 from pipeline.examples.text import SURROGATES
 from pipeline.settings.fields import Split
+from pipeline.settings.ingest import Holds
 
 # The line a row starts in (from 1; in Parquet, which has no lines, the number of the row), and its wanted cells.
 RawRow = tuple[int, Sequence[Any]]
 
 SEVERAL_VALUES = "It looks like several labels in a row, and a text has one class here: keep one of them."
+ARROW_TYPES: dict[Holds, pa.DataType] = {
+    "cell": pa.large_string(),
+    "text": pa.large_string(),
+    "cells": pa.large_list(pa.large_string()),
+    "texts": pa.large_list(pa.large_string()),
+    "bytes": pa.large_binary(),
+}
 _BATCH_ROWS = 4096
 _BATCH_CHARACTERS = 1 << 24
 
@@ -46,7 +53,7 @@ class Records(NamedTuple):
     Args:
         file: The path of the file, or of the folder of several.
         lines: Line of its file where each row starts, from 1, (N,) int64.
-        columns: The cells by column, each (N,) large_string; null if a row has none.
+        columns: The cells by column, each (N,) of the type of what it holds (`ARROW_TYPES`); null if a row has none.
         parts: The files.
         faults: Faults of rows, which are left out; the rows that are here are whole.
     """
@@ -56,6 +63,10 @@ class Records(NamedTuple):
     columns: dict[str, pa.ChunkedArray]
     parts: tuple[Part, ...]
     faults: tuple[str, ...] = ()
+
+    def lists(self, column: str) -> list[list[str]]:
+        """Return the cells of a column of lists, an empty list for null."""
+        return [cell or [] for cell in self.columns[column].to_pylist()]
 
     def texts(self, column: str) -> list[str]:
         """Return the cells of a column, "" for null."""
@@ -91,8 +102,8 @@ class Records(NamedTuple):
         return fault.error(remedy)
 
 
-def collect_records(rows: Iterable[RawRow], *, file: str, columns: Sequence[str], max_cell_bytes: int) -> Records:
-    """Return `rows`, whose cells are strings, None or `Oversized`, as columns; a batch of rows is held beside them.
+def collect_records(rows: Iterable[RawRow], *, file: str, columns: Mapping[str, Holds], max_cell_bytes: int) -> Records:
+    """Return `rows`, whose cells are as their columns hold, None or `Oversized`; a batch of rows is held beside them.
 
     The faults of rows that `rows` ends with are kept in the records. After a cell that cannot be kept, no more cells of
     its column are: the others are only checked.
@@ -101,7 +112,7 @@ def collect_records(rows: Iterable[RawRow], *, file: str, columns: Sequence[str]
         DataError: There are no rows.
         RowErrors: There are lone surrogates, or cells of more than `max_cell_bytes` bytes of UTF-8.
     """
-    checked = {name: _Cells(file, name, max_cell_bytes) for name in columns}
+    checked = {name: _Cells(file, name, holds, max_cell_bytes) for name, holds in columns.items()}
     lines: list[pa.Array] = []
     faults = Faults()
     with faults.gather():
@@ -128,10 +139,8 @@ def join_records(file: str, records: Sequence[tuple[str, Split | None, Records]]
     """Return the records of several files, each after its name and split, as those of the folder `file`."""
     lines = pa.chunked_array([chunk for _, _, part in records for chunk in part.lines.chunks], pa.int64())
     columns = {
-        name: pa.chunked_array(
-            [chunk for _, _, part in records for chunk in part.columns[name].chunks], pa.large_string()
-        )
-        for name in records[0][2].columns
+        name: pa.chunked_array([chunk for _, _, part in records for chunk in part.columns[name].chunks], column.type)
+        for name, column in records[0][2].columns.items()
     }
     parts = tuple(Part(name, len(part.lines), split) for name, split, part in records)
     return Records(file, lines, columns, parts, tuple(fault for _, _, part in records for fault in part.faults))
@@ -152,7 +161,7 @@ def _batch(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
     characters = 0
     for row in rows:
         batch.append(row)
-        characters += sum(len(cell) for cell in row[1] if isinstance(cell, str))
+        characters += sum(_size(cell) for cell in row[1])
         if len(batch) == _BATCH_ROWS or characters >= _BATCH_CHARACTERS:
             yield batch
             batch, characters = [], 0
@@ -160,33 +169,56 @@ def _batch(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
         yield batch
 
 
+def _size(cell: object) -> int:
+    """Return the characters or bytes of a cell, those of a list together."""
+    return sum(map(_size, cell)) if isinstance(cell, list) else len(cell) if isinstance(cell, str | bytes) else 0
+
+
+def _weigh(cell: Any) -> int:
+    """Return the bytes of a cell in UTF-8, those of a list together."""
+    if isinstance(cell, list):
+        return sum(map(_weigh, cell))
+    return cell.size if isinstance(cell, Oversized) else len(cell if isinstance(cell, bytes) else (cell or "").encode())
+
+
+def _find_surrogates(cell: Any) -> bool:
+    parts = cell if isinstance(cell, list) else [cell]
+    return any(isinstance(part, str) and SURROGATES.search(part) for part in parts)
+
+
 class _Cells:
     """The cells of one column, and those that cannot be kept."""
 
-    def __init__(self, file: str, name: str, max_bytes: int) -> None:
+    def __init__(self, file: str, name: str, holds: Holds, max_bytes: int) -> None:
         self._chunks: list[pa.Array] = []
+        self._type = ARROW_TYPES[holds]
         self._max_bytes = max_bytes
         self._broken = RowFault(file, "with a lone surrogate (half a character)", column=name)
         self._huge = RowFault(file, f"with more than {max_bytes} bytes", column=name)
 
-    def append(self, lines: Sequence[int], cells: Sequence[str | Oversized | None]) -> None:
+    def append(self, lines: Sequence[int], cells: Sequence[Any]) -> None:
         try:
-            chunk = pa.array(cells, pa.large_string())
-        except (UnicodeEncodeError, pa.ArrowTypeError):
+            chunk = pa.array(cells, self._type)
+        except (UnicodeEncodeError, pa.ArrowTypeError, pa.ArrowInvalid):
             self._count_faults(lines, cells)
             return
-        if (pc.max(pc.binary_length(chunk)).as_py() or 0) > self._max_bytes:
+        if self._longest(chunk, cells) > self._max_bytes:
             self._count_faults(lines, cells)
         elif not self._broken.count and not self._huge.count:
             self._chunks.append(chunk)
 
-    def _count_faults(self, lines: Sequence[int], cells: Sequence[str | Oversized | None]) -> None:
+    def _longest(self, chunk: pa.Array, cells: Sequence[Any]) -> int:
+        if pa.types.is_large_list(self._type):
+            return max(map(_weigh, cells), default=0)
+        return pc.max(pc.binary_length(chunk)).as_py() or 0
+
+    def _count_faults(self, lines: Sequence[int], cells: Sequence[Any]) -> None:
         self._chunks.clear()
         for line, cell in zip(lines, cells, strict=True):
-            if isinstance(cell, str) and SURROGATES.search(cell):
+            if _find_surrogates(cell):
                 self._broken.add(line, cell)
                 continue
-            size = cell.size if isinstance(cell, Oversized) else len((cell or "").encode())
+            size = _weigh(cell)
             if size > self._max_bytes:
                 self._huge.add(line, f"{size} bytes")
 
@@ -199,24 +231,4 @@ class _Cells:
         faults.check()
 
     def finish(self) -> pa.ChunkedArray:
-        return pa.chunked_array(self._chunks, pa.large_string())
-
-
-def find_columns(file: str, wanted: Sequence[str], names: Sequence[str], *, hint: str = "") -> list[int]:
-    """Return the position in `names` of each wanted column.
-
-    Raises:
-        DataError: A wanted column is missing or there twice.
-    """
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        near = {name: difflib.get_close_matches(name, names, n=1, cutoff=0.6) for name in missing}
-        asked = "".join(f" Did you mean {close[0]!r} for {name!r}?" for name, close in near.items() if close)
-        raise DataError(
-            f"{file}: column {listed(missing)} is not there; found {len(names)} column(s): "
-            f"{listed(names, most=20)}.{asked}{hint} Name the file's columns in params.yaml or correct the file."
-        )
-    twice = [name for name in wanted if list(names).count(name) > 1]
-    if twice:
-        raise DataError(f"{file}: column {listed(twice)} is there more than once. Rename or remove one of them.")
-    return [list(names).index(name) for name in wanted]
+        return pa.chunked_array(self._chunks, self._type)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pipeline.settings.fields import Split
 
@@ -26,7 +26,7 @@ def resolve_repeats(
     rows: Iterable[int],
     *,
     ids: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[Any],
     sides: Sequence[Split],
     policy: Policy,
     rank: Mapping[Split, int],
@@ -57,7 +57,7 @@ def resolve_repeats(
     return Repeats(dropped, conflicts)
 
 
-def _label(labels: list[str], policy: Policy) -> str | None:
+def _label(labels: list[Any], policy: Policy) -> Any:
     """Return the label a text keeps: its only one, or, under `majority`, the commonest if there is one."""
     commonest = Counter(labels).most_common(2)
     if len(commonest) == 1 or (policy == "majority" and commonest[0][1] > commonest[1][1]):

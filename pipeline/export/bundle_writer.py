@@ -1,7 +1,7 @@
 """The making of a bundle: ONNX files, the gate of each, the tokenizer and model.json."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel
 
+from pipeline.calibration.decision import PLAIN, Decision
 from pipeline.core.document import Document
 from pipeline.core.files import sha256, write_json
 from pipeline.export.onnx_files import write_fp32, write_int8
@@ -53,7 +54,8 @@ def write_bundle(
     write_int8(folder / FILES["fp32"], folder / FILES["int8"])
     shutil.copyfile(model / "tokenizer.json", folder / "tokenizer.json")
     pad_token_id = classifier.config.pad_token_id or 0
-    compared, probe = _compare_backends(folder, classifier, _spread(validation, _ROWS_COMPARED), pad_token_id)
+    compare = partial(compare_logits, labels=labels, decision=Decision(**decision) if decision else PLAIN)
+    compared, probe = _compare_backends(folder, classifier, _spread(validation, _ROWS_COMPARED), pad_token_id, compare)
     require_equal(compared["fp32"])
     refused = judge_int8(compared["int8"], params)
     if refused:
@@ -83,7 +85,7 @@ def write_bundle(
 
 
 def _compare_backends(
-    folder: Path, classifier: PreTrainedModel, rows: Rows, pad_token_id: int
+    folder: Path, classifier: PreTrainedModel, rows: Rows, pad_token_id: int, compare: Callable[..., Parity]
 ) -> tuple[dict[str, Parity], Document]:
     """Return each backend beside the trained model on the rows, and the probe: dealt rows with their logits."""
     ids = [part.tolist() for part in np.split(rows.tokens.values, rows.tokens.offsets[1:-1])]
@@ -94,7 +96,7 @@ def _compare_backends(
         compute = partial(
             compute_in_batches, open_onnx(folder / name, threads=0), classes=trained.shape[1], pad_token_id=pad_token_id
         )
-        compared[backend] = compare_logits(trained, compute(ids), rows.labels)
+        compared[backend] = compare(trained, compute(ids), rows.labels)
         probe["logits"][backend] = _rounded(compute(probe["input_ids"]))
     return compared, probe
 

@@ -1,7 +1,6 @@
 """The objective of single-label classification: its updates, its loss, and its evaluation on validation."""
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +11,15 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import macro_f1
+from pipeline.finetune.updates import plan_epochs, share_losses
 from pipeline.models.batches import Ragged, to_device, to_ragged
-from pipeline.models.batching import Indices, plan_batches
+from pipeline.models.batching import Indices
 from pipeline.models.device import Device
 from pipeline.models.inference import collate, compute_logits, forward
 from pipeline.models.layers import scale_layer_rates
 from pipeline.models.processes import ALONE, Ranks
-from pipeline.settings.task import FinetuneParams
-from pipeline.train.objective import Moment, Objective, Plan, Step
+from pipeline.settings.shared.classes import ClassifierParams
+from pipeline.train.objective import Moment, Objective, Step
 
 
 class Rows(NamedTuple):
@@ -60,31 +60,9 @@ def balanced_weights(labels: torch.Tensor, classes: int) -> torch.Tensor:
     return torch.where(counts > 0, counts.sum() / (present * counts.clamp(min=1)), 0.0)
 
 
-def _plan(train: Rows, params: FinetuneParams) -> Sequence[Step]:
-    """Return every update of the training: batches of near-equal length, in a new random order each epoch.
-
-    The order of an epoch depends on (seed, epoch) alone. Evaluations are spread evenly over each epoch, one at its end.
-    """
-
-    def draw(epoch: int, done: int) -> list[Step]:
-        batches = plan_batches(
-            train.tokens.lengths,
-            batch_tokens=params.batch_tokens,
-            batch_size=params.batch_size,
-            rng=np.random.default_rng([params.seed, epoch]),
-        )
-        starts = range(0, len(batches), params.accumulate)
-        updates = [tuple(batches[start : start + params.accumulate]) for start in starts]
-        marks = {math.ceil(len(updates) * part / params.evaluations) for part in range(1, params.evaluations + 1)}
-        return [
-            Step(done + index, parts, epoch + index / len(updates), index in marks)
-            for index, parts in enumerate(updates, start=1)
-        ]
-
-    return Plan(draw, epochs=params.epochs)
-
-
-def _class_weights(model: PreTrainedModel, train: Rows, params: FinetuneParams, _device: Device) -> torch.Tensor | None:
+def _class_weights(
+    model: PreTrainedModel, train: Rows, params: ClassifierParams, _device: Device
+) -> torch.Tensor | None:
     """Return the weight of each class in the loss, (C,) float32 on the CPU; None if all weigh the same."""
     if params.class_weights == "none":
         return None
@@ -96,24 +74,19 @@ def _losses(
     train: Rows,
     weights: torch.Tensor | None,
     step: Step,
-    params: FinetuneParams,
+    params: ClassifierParams,
     device: Device,
     ranks: Ranks = ALONE,
 ) -> Iterator[torch.Tensor]:
-    """Yield the loss of each micro-batch; they add up to the loss of one batch of all their rows.
-
-    That loss is a mean weighted by class, and each micro-batch adds its share of it.
-    """
+    """Yield the cross-entropy of each micro-batch, a mean weighted by class."""
     class_weights = None if weights is None else to_device(weights, device.device)
-    whole = _total_weight(train.labels[step.rows], weights)
-    for rows in step.parts:
-        own = rows[ranks.rank :: ranks.size]
-        # With more ranks than rows, this one adds zeros to the gradients of the same weights as the others.
-        share = _total_weight(train.labels[own], weights) / whole if len(own) else 0.0
-        own = own if len(own) else rows[:1]
-        labels = to_device(torch.from_numpy(train.labels[own]), device.device)
-        logits = forward(model, collate(model, train.tokens, own, device), device)
-        yield cross_entropy(logits, labels, class_weights, label_smoothing=params.label_smoothing) * share
+
+    def compute(rows: Indices) -> torch.Tensor:
+        labels = to_device(torch.from_numpy(train.labels[rows]), device.device)
+        logits = forward(model, collate(model, train.tokens, rows, device), device)
+        return cross_entropy(logits, labels, class_weights, label_smoothing=params.label_smoothing)
+
+    return share_losses(step, compute, weigh=lambda rows: _total_weight(train.labels[rows], weights), ranks=ranks)
 
 
 def _total_weight(labels: Indices, weights: torch.Tensor | None) -> float | torch.Tensor:
@@ -128,7 +101,7 @@ def _measure(
     model: PreTrainedModel,
     validation: Rows,
     moment: Moment,
-    params: FinetuneParams,
+    params: ClassifierParams,
     device: Device,
     ranks: Ranks = ALONE,
     go_on: Callable[[], None] = lambda: None,
@@ -150,7 +123,7 @@ def _measure(
     )
 
 
-def _better(scores: ValidationScores, best: ValidationScores, params: FinetuneParams) -> bool:
+def _better(scores: ValidationScores, best: ValidationScores, params: ClassifierParams) -> bool:
     """Return whether the scores beat the best before them, by the metric that selects the weights."""
     if params.metric == "loss":
         return scores.loss < best.loss
@@ -162,7 +135,7 @@ def _describe(scores: ValidationScores) -> str:
 
 
 CLASSES = Objective(
-    plan=_plan,
+    plan=lambda train, params: plan_epochs(train.tokens.lengths, params),
     prepare=_class_weights,
     losses=_losses,
     measure=_measure,

@@ -73,7 +73,7 @@ class StageLog:
         description = f"{self._stage}: {words}"
         with warn_of_client("the progress could not be shown"):
             if self._artifact is None:
-                key = _artifact_key(self._stage)
+                key = artifact_key(self._stage)
                 self._artifact = cast(UUID, create_progress_artifact(percent, key=key, description=description))
             else:
                 update_progress_artifact(self._artifact, percent, description=description)
@@ -94,6 +94,6 @@ def _show_unchanged(stages: Sequence[PlannedStage]) -> None:
     create_table_artifact(rows, key="unchanged", description=why)
 
 
-def _artifact_key(stage: str) -> str:
+def artifact_key(stage: str) -> str:
     """Return a stage's name as a key that Prefect accepts."""
     return "".join(letter if letter.isalnum() else "-" for letter in stage.lower()).strip("-")

@@ -11,7 +11,7 @@ import torch
 from pipeline.models.batching import Indices
 
 # The keyword arguments of a model's forward.
-Inputs = dict[str, Any]
+ModelInputs = dict[str, Any]
 
 
 class Ragged(NamedTuple):
@@ -54,7 +54,7 @@ def to_ragged(column: pa.ChunkedArray | pa.Array) -> Ragged:
     return Ragged(array.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
 
 
-def pad_rows(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, device: torch.device) -> Inputs:
+def pad_rows(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, device: torch.device) -> ModelInputs:
     """Return the rows padded on the right to the longest of them.
 
     `input_ids` (B, T) int64; `attention_mask` (B, T) int64, None if nothing is padded; `token_type_ids` (B, T) int64
@@ -68,7 +68,9 @@ def pad_rows(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int
     return {name: _tensor(values, device) for name, values in inputs.items()} | {"attention_mask": mask}
 
 
-def flatten_rows(tokens: Ragged, rows: Sequence[int] | Indices, *, first_position: int, device: torch.device) -> Inputs:
+def flatten_rows(
+    tokens: Ragged, rows: Sequence[int] | Indices, *, first_position: int, device: torch.device
+) -> ModelInputs:
     """Return the rows end to end as one sequence of N tokens, without any padding.
 
     `input_ids` and `position_ids` (1, N) int64, positions counted from `first_position` in each row; `token_type_ids`

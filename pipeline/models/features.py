@@ -1,6 +1,7 @@
 """Feature vectors by a frozen encoder: the hidden states of one layer, pooled over the tokens of each example."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,11 +9,10 @@ from transformers import PreTrainedModel
 
 from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
 from pipeline.evaluate.metrics import Vectors
-from pipeline.models.batches import Ragged
 from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute
 from pipeline.models.device import Device
-from pipeline.models.inference import collate
+from pipeline.models.inference import Feed
 from pipeline.settings.task import ExtractParams
 
 
@@ -38,13 +38,14 @@ POOLINGS = {"cls": _pool_first, "mean": _pool_mean, "max": _pool_max}
 # ------------------------------------------------------------------------------------------------ extraction
 def extract_vectors(
     model: PreTrainedModel,
-    tokens: Ragged,
+    rows: Any,
     params: ExtractParams,
     device: Device,
     *,
+    kind: Feed,
     done: Callable[[int], None] = lambda _: None,
 ) -> Vectors:
-    """Return one vector for each example, (N, H) float32 in their order; `done` receives the size of each batch.
+    """Return one vector for each of N rows of a `kind`, (N, H) float32; `done` receives the size of each batch.
 
     Examples of near-equal length share a batch. The other examples of a batch move a vector by no more than the order
     of summation does (1e-6 of its size in fp32), since padding is neither attended to nor pooled.
@@ -52,45 +53,45 @@ def extract_vectors(
     model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
     vectors: Vectors | None = None
     with torch.inference_mode():
-        for rows in plan_batches(
-            tokens.lengths, batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None
+        for batch in plan_batches(
+            kind.lengths(rows), batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None
         ):
-            part = pool_batch(model, tokens, rows, params, device).cpu().numpy()
-            vectors = np.empty((len(tokens.lengths), part.shape[1]), np.float32) if vectors is None else vectors
-            vectors[rows] = part
-            done(len(rows))
+            part = pool_batch(model, rows, batch, params, device, kind).cpu().numpy()
+            vectors = np.empty((len(kind.lengths(rows)), part.shape[1]), np.float32) if vectors is None else vectors
+            vectors[batch] = part
+            done(len(batch))
     return np.empty((0, 0), np.float32) if vectors is None else vectors
 
 
 def pool_batch(
-    model: PreTrainedModel, tokens: Ragged, rows: Indices, params: ExtractParams, device: Device
+    model: PreTrainedModel, rows: Any, batch: Indices, params: ExtractParams, device: Device, kind: Feed
 ) -> torch.Tensor:
     """Return the vectors of one batch, (B, H) float32 on the device."""
-    inputs = collate(model, tokens, rows, device)
+    inputs = kind.collate(model, rows, batch, device)
     inner = params.layer not in (-1, model.config.num_hidden_layers)
     with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):
         output = model(**inputs, output_hidden_states=inner)
     hidden = (output.hidden_states[params.layer] if inner else output.last_hidden_state).float()
     if "segments" in inputs:
         hidden = hidden[0, inputs["segments"].unpack]
-    mask = inputs["attention_mask"]
+    mask = inputs.get("attention_mask")
     real = torch.ones(hidden.shape[:2], dtype=torch.bool, device=hidden.device) if mask is None else mask.bool()
     return POOLINGS[params.pooling](hidden, real)
 
 
-def choose_for_extraction(model: PreTrainedModel, tokens: Ragged, params: ExtractParams) -> Choice:
-    """Return the compute choice of an extraction, compared on some of its rows, `tokens`; see `choose_compute`.
+def choose_for_extraction(model: PreTrainedModel, rows: Any, params: ExtractParams, kind: Feed) -> Choice:
+    """Return the compute choice of an extraction, compared on some of its rows; see `choose_compute`.
 
     Raises:
         DataError: There are no rows.
         UsageError: The model cannot compute with the attention that `params` sets.
     """
-    batches = plan_batches(tokens.lengths, batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None)
+    batches = plan_batches(kind.lengths(rows), batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None)
     if not batches:
         raise DataError(f"extract: no example in the tokens, 0 rows. {REPRODUCE}")
-    rows = batches[len(batches) // 2][:ROWS_COMPARED]
+    compared = batches[len(batches) // 2][:ROWS_COMPARED]
 
-    return choose_compute(model, params, lambda device: pool_batch(model, tokens, rows, params, device))
+    return choose_compute(model, params, lambda device: pool_batch(model, rows, compared, params, device, kind))
 
 
 def require_layer(model: PreTrainedModel, layer: int) -> None:

@@ -2,19 +2,20 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from pipeline.core.errors import REPRODUCE, DataError, EnvironmentFault, listed
 from pipeline.core.files import publish
 from pipeline.models.device import seeded
-from pipeline.models.tokenizer import TOKENIZER_FILES, save_tokenizer
+from pipeline.models.heads import Head, classifier_head, describe_difference
+from pipeline.models.tokenizer import TOKENIZER_FILES
 
 # Every name under which a family keeps a dropout rate that works on hidden states, attention or the head.
 DROPOUTS = (
@@ -24,8 +25,8 @@ DROPOUTS = (
 
 
 # ------------------------------------------------------------------------------------------------ open
-def build_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed: int) -> PreTrainedModel:
-    """Return the encoder of a local folder under a new head for `labels`, in fp32 on the CPU, with eager attention.
+def build_model(encoder: Path, head: Head, *, dropout: float, seed: int) -> PreTrainedModel:
+    """Return the encoder of a local folder under a new head, in fp32 on the CPU, with eager attention.
 
     The head's weights depend on `seed` alone; no global random state is left changed.
 
@@ -33,43 +34,50 @@ def build_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, se
         EnvironmentFault: The folder holds no encoder that is whole and in safetensors.
     """
     require_files(encoder)
-    config = _classifier_config(encoder, labels, dropout)
+    config = _configure(encoder, head, dropout)
     with seeded(seed):
-        return load_whole(encoder, config, kind=AutoModelForSequenceClassification)
+        return load_whole(encoder, config, kind=head.model)
 
 
-def build_random_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed: int) -> PreTrainedModel:
-    """Return a classifier of the encoder's shape with random weights, in fp32 on the CPU, with eager attention.
+def build_random_model(encoder: Path, head: Head, *, dropout: float, seed: int) -> PreTrainedModel:
+    """Return a model of the encoder's shape with random weights under a head, in fp32 on the CPU, with eager attention.
 
     The weights depend on `seed` alone; no global random state is left changed.
 
     Raises:
         EnvironmentFault: The folder has no configuration of a model.
     """
-    config = _classifier_config(encoder, labels, dropout)
+    config = _configure(encoder, head, dropout)
     with seeded(seed), _library_errors_as_faults(encoder):
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(
+        model: PreTrainedModel = head.model.from_config(
             config, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False
         )
     return model
 
 
-def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
+def load_model(folder: Path, head: Head) -> PreTrainedModel:
     """Return the fine-tuned model of a folder, in fp32 on the CPU, with eager attention.
 
     Raises:
         EnvironmentFault: A file is missing or damaged, or does not hold all of the weights.
-        DataError: The model's classes are not `labels`, in this order.
+        DataError: The model has another head, say other classes.
     """
     require_files(folder)
-    model, missing = _load(folder, None, kind=AutoModelForSequenceClassification)
+    model, missing = _load(folder, None, kind=head.model)
     _require_whole(folder, missing)
-    names = [name for _, name in sorted((model.config.id2label or {}).items())]
-    if names != list(labels):
-        raise DataError(
-            f"{folder}: the model has other classes than the tokens, {listed(names)} for {listed(labels)}. {REPRODUCE}"
-        )
+    if difference := describe_difference(head, model.config):
+        raise DataError(f"{folder}: {difference}. {REPRODUCE}")
     return model
+
+
+def build_classifier(encoder: Path, labels: Sequence[str], *, dropout: float, seed: int) -> PreTrainedModel:
+    """Return `build_model` under the head of a text classifier."""
+    return build_model(encoder, classifier_head(labels), dropout=dropout, seed=seed)
+
+
+def load_classifier(folder: Path, labels: Sequence[str]) -> PreTrainedModel:
+    """Return `load_model` with the head of a text classifier."""
+    return load_model(folder, classifier_head(labels))
 
 
 def load_encoder(folder: Path) -> PreTrainedModel:
@@ -130,12 +138,12 @@ def require_files(folder: Path) -> None:
         raise EnvironmentFault(f"{folder}: no weights of the only kind that is loaded, no *.safetensors. {REPRODUCE}")
 
 
-def _classifier_config(encoder: Path, labels: Sequence[str], dropout: float) -> PretrainedConfig:
-    """Return the encoder's configuration with these classes and this dropout."""
+def _configure(encoder: Path, head: Head, dropout: float) -> PretrainedConfig:
+    """Return the encoder's configuration with what the head says, and with this dropout."""
     config = load_config(encoder)
     set_dropout(config, dropout)
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: index for index, label in enumerate(labels)}
+    for key, value in head.config.items():
+        setattr(config, key, value)
     return config
 
 
@@ -166,14 +174,14 @@ def _require_whole(folder: Path, missing: Sequence[str]) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ save
-def save_classifier(model: PreTrainedModel, encoder: Path, out: Path, *, max_length: int) -> None:
-    """Publish weights (safetensors), configuration, class names and the tokenizer as trained with, as one folder.
+def save_model(model: PreTrainedModel, save_inputs: Callable[[Path], None], out: Path) -> None:
+    """Publish weights (safetensors), configuration, and the files of its inputs, say a tokenizer, as one folder.
 
     `from_pretrained` opens it without any code of ours.
     """
     with publish(out) as partial:
         _save_weights(model, partial)
-        save_tokenizer(encoder, partial, max_length=max_length)
+        save_inputs(partial)
 
 
 def save_encoder(model: PreTrainedModel, tokenizer: Path, card: str, out: Path) -> None:

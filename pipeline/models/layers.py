@@ -14,7 +14,7 @@ from transformers.models.roberta.modeling_roberta import RobertaLayer
 
 from pipeline.core.errors import DataError, UsageError, listed
 from pipeline.models.attention import attend
-from pipeline.models.batches import Inputs, Ragged, Segments
+from pipeline.models.batches import ModelInputs, Ragged, Segments
 
 # Layers of one layout under heads that read the first token alone; the last layer's other tokens are never used.
 FIRST_TOKEN_LAYERS = (BertLayer, RobertaLayer, ElectraLayer)
@@ -86,7 +86,7 @@ def shorten_last_layer(model: PreTrainedModel) -> Iterator[None]:
         hook.remove()
 
 
-def _unpack(_layer: nn.Module, _args: object, kwargs: Inputs, output: torch.Tensor) -> torch.Tensor:
+def _unpack(_layer: nn.Module, _args: object, kwargs: ModelInputs, output: torch.Tensor) -> torch.Tensor:
     """Return the tokens of a flat batch, (1, N, H), as a padded one, (B, T, H); the mask hides the padding."""
     segments: Segments | None = kwargs.get("segments")
     return output if segments is None else output[0, segments.unpack]

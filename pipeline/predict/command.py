@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from pipeline.core.errors import REPRODUCE, DataError, UsageError
+from pipeline.core.errors import REPRODUCE, DataError, PipelineError, UsageError
 from pipeline.core.files import read_json
 from pipeline.predict.bundle import MANIFEST
 from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.predictor import Backend, load_predictor
 from pipeline.predict.texts import choose_source
-from pipeline.settings.ingest import IngestParams
+from pipeline.settings.production import EXPORTED, require_kind
+from pipeline.settings.shared.texts import LabelledTextParams
 
 BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
 _STDIN = "-"
@@ -47,7 +48,8 @@ def answer_file(
         outcome = predict_file(predictor, path, source, out, every=every)
     if strict and outcome.rejected:
         raise DataError(
-            f"{name}: {outcome.rejected} row(s) cannot be predicted. Correct them; {out.name}.rejected.jsonl says why."
+            f"{_name(file)}: {outcome.rejected} row(s) cannot be predicted. Correct them; "
+            f"{out.name}.rejected.jsonl says why."
         )
     return describe_outcome(outcome, out)
 
@@ -81,15 +83,22 @@ def describe_outcome(outcome: JobOutcome, out: Path) -> str:
     return "\n".join([f"{outcome.answered} answers in {out}", *lines])
 
 
-def _read_ingest(task: str) -> IngestParams | None:
+def _read_ingest(task: str) -> LabelledTextParams | None:
     """Return how the task's own file is read, None outside a project that has it."""
-    sections = read_json(_PARAMS)["ingest"] if _PARAMS.is_file() else {}
-    return IngestParams.model_validate_json(json.dumps(sections[task])) if task in sections else None
+    resolved = read_json(_PARAMS) if _PARAMS.is_file() else {"ingest": {}}
+    if task not in resolved["ingest"]:
+        return None
+    require_kind(task, resolved.get("kinds", {}).get(task, EXPORTED))
+    return LabelledTextParams.model_validate_json(json.dumps(resolved["ingest"][task]))
+
+
+def _name(file: str) -> str:
+    return "standard input" if file == _STDIN else file
 
 
 @contextmanager
 def _as_file(file: str) -> Iterator[tuple[Path, str]]:
-    """Yield the path of a file and its name; standard input is copied to a temporary one, since it is read twice."""
+    """Yield the path of a file and a name that tells its format; standard input is copied, since it is read twice."""
     if file != _STDIN:
         yield Path(file), file
         return
@@ -98,4 +107,8 @@ def _as_file(file: str) -> Iterator[tuple[Path, str]]:
         copy.flush()
         copy.seek(0)
         first = next((line.strip() for line in copy if line.strip()), b"")
-        yield Path(copy.name), "standard input.jsonl" if first.startswith(b"{") else "standard input.txt"
+        try:
+            yield Path(copy.name), f"{_name(file)}.jsonl" if first.startswith(b"{") else f"{_name(file)}.txt"
+        except PipelineError as error:  # it names the copy, which nobody knows
+            error.args = (str(error).replace(copy.name, _name(file)),)
+            raise

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -13,14 +12,14 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.errors import UsageError, listed
+from pipeline.core.errors import UsageError
 from pipeline.core.files import publish, remove
-from pipeline.core.guard import lock_outputs
 from pipeline.core.progress import show_progress
 from pipeline.core.tables import read_arrow, write_arrow
-from pipeline.examples.read import open_file
+from pipeline.examples.files import open_file
 from pipeline.predict.answers import answer_schema, answer_texts
 from pipeline.predict.outputs import find_form, write_answers
+from pipeline.predict.parts import hold_parts, list_others
 from pipeline.predict.predictor import Predictor
 from pipeline.predict.texts import InputSource, InputText, read_texts
 
@@ -29,7 +28,6 @@ PART_ROWS = 50_000
 _PART_TOKENS = 2**23  # rows times `max_length`: a third of a gigabyte as Python holds ids
 _SECONDS_BETWEEN_LINES = 10.0
 _PIECE = 1 << 20
-_PART_FOLDER = re.compile("[0-9a-f]{32}.*")  # a key, perhaps of a folder that is being written
 
 
 class JobOutcome(NamedTuple):
@@ -59,10 +57,10 @@ def predict_file(
     parts, rejects = out.with_name(f"{out.name}.parts"), out.with_name(f"{out.name}.rejected.jsonl")
     _require_replaceable(path, out, parts, rejects)
     rows = min(part_rows, _PART_TOKENS // predictor.max_length)
-    with lock_outputs([out]):
+    with hold_parts(parts):
         digest, total = _survey(path, source)
         folder = parts / _key(predictor, source, digest, rows)
-        for other in parts.iterdir() if parts.is_dir() else ():
+        for other in parts.iterdir():
             if other != folder:
                 remove(other)
         with publish(rejects) as unpublished:
@@ -86,9 +84,8 @@ def _require_replaceable(path: Path, out: Path, parts: Path, rejects: Path) -> N
         if place.is_dir() or place.resolve() == path.resolve():
             what = "a folder" if place.is_dir() else "the file to read"
             raise UsageError(f"--out: {place} would be replaced, and is {what}. Give another name.")
-    others = [path.name for path in parts.iterdir() if not _PART_FOLDER.fullmatch(path.name)] if parts.is_dir() else []
-    if others or parts.is_file():
-        raise UsageError(f"--out: {parts} is for parts, and holds {listed(others) or 'a file'}. Give another name.")
+    if others := list_others(parts):
+        raise UsageError(f"--out: {parts} is for parts, and holds {others}. Give another name.")
 
 
 def _make_parts(

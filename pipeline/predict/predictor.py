@@ -97,7 +97,7 @@ def _load_bundle(folder: Path, backend: Backend, threads: int) -> Predictor:
     name = manifest.default if backend == "auto" else backend
     if name == "torch" or name not in manifest.backends:
         raise UsageError(f"{folder}: no backend {name}. Choose one of {', '.join(manifest.backends)}.")
-    compute: Compute = _import("onnx_model", "onnxruntime").open_onnx(folder / FILES[name], threads=threads)
+    compute: Compute = import_backend("onnx_model", "onnxruntime").open_onnx(folder / FILES[name], threads=threads)
     check_probe(folder, manifest, name, compute)
     return Predictor(
         task=manifest.task,
@@ -125,7 +125,7 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
         )
     labels = tuple(name for _, name in sorted(config["id2label"].items(), key=lambda item: int(item[0])))
     decision = _find_decision(folder)
-    compute, batch_tokens = _import("torch_model", "torch").open_torch(folder, labels=labels, threads=threads)
+    compute, batch_tokens = import_backend("torch_model", "torch").open_torch(folder, labels=labels, threads=threads)
     return Predictor(
         task=folder.name,
         version=hashlib.sha256(f"{hash_files(folder)}\n{list(decision)}".encode()).hexdigest(),
@@ -140,13 +140,24 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
     )
 
 
+def list_decision_files(folder: Path) -> tuple[Path, ...]:
+    """Return where the decision of a model folder may stand: put into it by `publish`, or beside it by `calibrate`.
+
+    The first that is there counts. A bundle has its decision in model.json, and none of these files.
+    """
+    if (folder / MANIFEST).is_file():
+        return ()
+    folder = folder.resolve()
+    return folder / "calibration.json", folder.parent.parent / "calibration" / f"{folder.name}.json"
+
+
 def _find_decision(folder: Path) -> Decision:
-    """Return the decision that `publish` put into a model folder, or `calibrate` beside it; the plain one if none."""
-    places = [folder / "calibration.json", folder.parent.parent / "calibration" / f"{folder.name}.json"]
-    return next((Decision(**read_json(path)["decision"]) for path in places if path.is_file()), PLAIN)
+    """Return the decision of a model folder; the plain one if there is none."""
+    files = (path for path in list_decision_files(folder) if path.is_file())
+    return next((Decision(**read_json(path)["decision"]) for path in files), PLAIN)
 
 
-def _import(module: str, package: str) -> ModuleType:
+def import_backend(module: str, package: str) -> ModuleType:
     """Return the module that computes by a package, imported only if it is used.
 
     Raises:

@@ -10,7 +10,7 @@ from pipeline.examples.lines import LineCap
 from pipeline.examples.read import CELLS_OF_A_LINE, Layout, Limits, open_rows
 from pipeline.examples.records import Oversized
 from pipeline.examples.text import SURROGATES, is_empty, normalise, text_id, text_key
-from pipeline.settings.ingest import IngestParams
+from pipeline.settings.shared.texts import LabelledTextParams
 
 _MAX_CELL_BYTES = 1_000_000
 _LAYOUTS = {
@@ -41,7 +41,9 @@ class InputText(NamedTuple):
     text: str
 
 
-def choose_source(name: str, ingest: IngestParams | None, *, form: str | None, columns: Sequence[str]) -> InputSource:
+def choose_source(
+    name: str, ingest: LabelledTextParams | None, *, form: str | None, columns: Sequence[str]
+) -> InputSource:
     """Return how to read a file: as the task's own if it has the same suffix, else by its suffix, or as `form` says.
 
     Texts stand in `columns` or, if there are none, in those of the task, or in `text`.

@@ -1,16 +1,23 @@
-"""A model in torch, on the GPU if there is one: the logits of a padded batch."""
+"""Models in torch, on the GPU if there is one: the logits of a padded batch, and the features of an encoder."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 
+from pipeline.evaluate.metrics import Vectors
+from pipeline.models.batches import to_ragged
+from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
-from pipeline.models.folder import load_classifier
-from pipeline.models.inference import forward
+from pipeline.models.features import choose_for_extraction, extract_vectors
+from pipeline.models.folder import load_classifier, load_encoder
+from pipeline.models.inference import TOKEN_FEED, forward
 from pipeline.models.layers import shorten_last_layer
-from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Compute
+from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Compute, Ids
+from pipeline.settings.task import ExtractParams
 
 
 def open_torch(folder: Path, *, labels: tuple[str, ...], threads: int) -> tuple[Compute, int]:
@@ -40,3 +47,20 @@ def open_torch(folder: Path, *, labels: tuple[str, ...], threads: int) -> tuple[
         return logits
 
     return compute, GPU_BATCH_TOKENS if device.device.type == "cuda" else CPU_BATCH_TOKENS
+
+
+def open_encoder(folder: Path, params: ExtractParams) -> Callable[[Ids], Vectors]:
+    """Return what gives each row of token ids its vector, (N, H), as the stage `extract` does.
+
+    Raises:
+        EnvironmentFault: The encoder is missing or damaged.
+    """
+    model = load_encoder(folder)
+
+    def extract(ids: Ids) -> Vectors:
+        tokens = to_ragged(pa.array(ids, pa.list_(pa.int32())))
+        choice = choose_for_extraction(model, tokens, params, TOKEN_FEED)
+        with with_attention(model, choice.attention):
+            return np.asarray(extract_vectors(model, tokens, params, choose_device(choice.precision), kind=TOKEN_FEED))
+
+    return extract

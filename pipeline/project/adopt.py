@@ -5,6 +5,7 @@ from pathlib import Path
 from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.core.files import publish, read_json, read_utf8
+from pipeline.core.stage import load_facets
 from pipeline.settings.overlay import edit_yaml
 from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.problems import describe_unknown
@@ -28,7 +29,7 @@ def adopt_values(task: str, *, root: Path = Path()) -> str:
     if not changed:
         return f"{task}: params.yaml has the chosen values already."
     new = edit_yaml(text, lambda values: _set_values(values, task, changed))
-    resolve_params(new, {})
+    resolve_params(new, load_facets("settings"), {})
     with publish(file) as partial:
         partial.write_text(new, encoding="utf-8")
     lines = "".join(f"\n  {key}: {value}" for key, value in changed.items())
@@ -54,7 +55,9 @@ def _find_changes(text: str, task: str, values: Document) -> Document:
     raw, _ = parse_params(text)
     if task not in (tasks := submap(raw, "tasks")):
         raise UsageError(f"params.yaml: {describe_unknown(task, tuple(tasks), kind='task')}. Name one of its tasks.")
-    present = {**submap(raw, "finetune"), **submap(submap(tasks, task), "finetune")}
+    own = submap(tasks, task)
+    kind = submap(submap(raw, "kinds"), str(own.get("kind")))
+    present = {**submap(raw, "finetune"), **submap(kind, "finetune"), **submap(own, "finetune")}
     return {key: value for key, value in values.items() if key not in present or present[key] != value}
 
 

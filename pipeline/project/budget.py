@@ -8,6 +8,7 @@ from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.core.files import publish, read_utf8
 from pipeline.core.format import count, plural
+from pipeline.core.stage import load_facets
 from pipeline.project.params_file import set_block
 from pipeline.repository.durations import estimate_seconds, read_durations
 from pipeline.settings.parse import parse_params
@@ -63,7 +64,7 @@ def _read_costs(text: str, root: Path) -> Costs:
     Raises:
         UsageError: There is no search, or params.yaml is not valid.
     """
-    if "search" not in resolve_params(text, {}):
+    if "search" not in resolve_params(text, load_facets("settings"), {}):
         raise UsageError("params.yaml: there is no search. Run `python -m pipeline overlay profiles/search`.")
     search: Document = parse_params(text)[0]["search"]
     durations, seconds = read_durations(root), []

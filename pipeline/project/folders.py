@@ -42,7 +42,7 @@ def group_files(names: Sequence[str]) -> FileGlobs:
 
     Validation stands for a test that is not there. The parts of a file are named by one glob.
     """
-    splits = {name: _tell_split(name) for name in names}
+    splits = {name: tell_split(name) for name in names}
     groups: dict[Split, list[str]] = {
         split: _join_parts([name for name in names if splits[name] == split])
         for split in SPLITS
@@ -55,7 +55,7 @@ def group_files(names: Sequence[str]) -> FileGlobs:
     return groups
 
 
-def _tell_split(name: str) -> Split | None:
+def tell_split(name: str) -> Split | None:
     """Return the split that a path names, in its last part that does."""
     for part in reversed(name.lower().split("/")):
         told = {_WORDS[word] for word in _WORD.findall(part) if word in _WORDS}

@@ -21,7 +21,7 @@ from pipeline.project.columns import (
 )
 from pipeline.project.folders import FileGlobs, group_files, list_data
 from pipeline.project.layout import Row, guess_layout, read_columns, read_schema
-from pipeline.settings.ingest import Threshold
+from pipeline.settings.shared.classes import Threshold
 
 Ask = Callable[[str, Sequence[str]], str]  # a question and its possible answers -> the answer
 

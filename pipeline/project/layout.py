@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import DataError, UsageError
 from pipeline.examples.delimited import Dialect, split_rows
+from pipeline.examples.files import open_file
 from pipeline.examples.jsonlines import read_json_lines
 from pipeline.examples.lines import decode_lines, number_lines
-from pipeline.examples.read import Layout, Limits, open_file, open_rows
+from pipeline.examples.read import Layout, Limits, open_rows
 
 _DELIMITERS = (",", ";", "\t", "|")
 _OBJECTS = 1000  # of a JSONL file, whose keys are its columns

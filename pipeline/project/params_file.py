@@ -61,8 +61,8 @@ def add_entry(text: str, section: str, block: str) -> str:
     return "".join([*lines[: end - 1], lines[end - 1].rstrip("\n"), "\n", block, *lines[end:]])
 
 
-def set_value(text: str, path: str, value: str) -> str:
-    """Return params.yaml with another text under a dotted key that stands in one line; its comment stays."""
+def set_value(text: str, path: str, value: object) -> str:
+    """Return params.yaml with another value under a dotted key that stands in one line; its comment stays."""
     lines, start = _find_key(text, path)
     key, _, comment = lines[start].partition(" #")
     key = f"{key[: key.index(':')]}: {spell(value)}"

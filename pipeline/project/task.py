@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.document import Document
+from pipeline.core.errors import UsageError
 from pipeline.core.format import count, plural, visible
 from pipeline.project.columns import is_finite_number
+from pipeline.project.folders import tell_split
 from pipeline.project.guess import Guess
 from pipeline.project.params_file import spell
 
@@ -22,6 +24,19 @@ def name_task(path: Path, taken: Mapping[str, object]) -> str:
     """Return the name of a file as one that a task may have, and that no source has taken."""
     name = make_name(path.name.partition(".")[0])
     return f"{name}-texts" if name in taken else name
+
+
+def require_name(name: str, taken: Mapping[str, object]) -> str:
+    """Return a name that was given for a task.
+
+    Raises:
+        UsageError: It is not one, or a source has taken it.
+    """
+    if name != make_name(name):
+        raise UsageError(f"--name: letters a to z, digits, `_` and `-`, found {name!r}. Take {make_name(name)!r}.")
+    if name in taken:
+        raise UsageError(f"--name: a source is called {name!r}. Name the task otherwise.")
+    return name
 
 
 def make_name(words: str) -> str:
@@ -38,6 +53,7 @@ def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Ma
     """
     lines = [
         _line(f"  {spell(name)}:", f"{plural(sum(guess.counts.values()), 'row')}: {_describe_counts(guess)}"),
+        "    kind: text-classification",
         _line(f"    encoder: {encoder}", "`python -m pipeline pin OWNER/NAME` adds another of the Hub"),
         "    ingest:",
         f"      file: {spell(file)}",
@@ -64,6 +80,8 @@ def list_doubts(guess: Guess, limits: Mapping[str, int]) -> list[str]:
         doubts.append(
             f"The labels are numbers, cut at their median, {guess.threshold.at:g}: name the sides in `threshold`."
         )
+    if isinstance(guess.files, dict) and any(tell_split(name) != "test" for name in guess.files.get("test", ())):
+        doubts.append("No file is named test: that of validation stands for it, and validation is dealt from train.")
     if guess.unlabelled:
         doubts.append(f"Dropped for want of a label: {plural(guess.unlabelled, 'row')}.")
     return doubts

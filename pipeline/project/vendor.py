@@ -63,13 +63,21 @@ def read_version(source: str, revision: str = "HEAD") -> Version:
     return Version(number, commit, select_vendored(files))
 
 
+def list_edits(clone: Path) -> list[str]:
+    """Return the files of a project that differ in the clone from its last commit, which alone is vendored."""
+    listed = _read_list((clone / _LIST).read_bytes())
+    words = ["git", "status", "--porcelain", "-z", "--no-renames", "--", *listed]
+    entries = run_program(words, cwd=clone).stdout.decode("utf-8", "replace").split("\0")
+    return [entry[len("XY ") :] for entry in entries if entry]
+
+
 def select_vendored(files: dict[str, bytes]) -> dict[str, bytes]:
     """Return the files of a project out of those of a repository: the listed ones, without demos and our targets.
 
     Raises:
         UsageError: params.yaml is not valid YAML.
     """
-    listed = [line for line in files[_LIST].decode().splitlines() if line and not line.startswith("#")]
+    listed = _read_list(files[_LIST])
     chosen = {path: content for path, content in files.items() if _is_listed(path, listed)}
     chosen["params.yaml"] = drop_demos(chosen["params.yaml"].decode()).encode()
     if "Makefile" in chosen:
@@ -128,6 +136,10 @@ def _unpack(archive: bytes) -> dict[str, bytes]:
             return {member.name: opened.extractfile(member).read() for member in members}  # type: ignore[union-attr]
     except tarfile.TarError as error:
         raise EnvironmentFault(f"git archive: no whole archive, {error}. Free space, then run again.") from error
+
+
+def _read_list(content: bytes) -> list[str]:
+    return [line for line in content.decode().splitlines() if line and not line.startswith("#")]
 
 
 def _is_listed(path: str, listed: Iterable[str]) -> bool:

@@ -12,6 +12,7 @@ from pipeline.predict.bundle import FILES, MANIFEST
 
 BUNDLE = "onnx"  # the folder of the bundle
 PROVENANCE = "provenance.json"
+NUMBERS = {"metrics.json": "data/metrics/{}.json", "calibration.json": "data/calibration/{}.json"}  # kept by Git
 # Whatever else a folder holds stays: a checkpoint or an optimizer's state may be a pickle, which runs code when read.
 _MODEL_NAMES = frozenset({"config.json", "model.safetensors", "model.safetensors.index.json", *TOKENIZER_FILES})
 _BUNDLE_NAMES = frozenset({*FILES.values(), MANIFEST, "tokenizer.json"})

@@ -16,6 +16,7 @@ from pipeline.core.format import plural
 from pipeline.core.versions import locked_versions
 from pipeline.publish.contents import (
     BUNDLE,
+    NUMBERS,
     PROVENANCE,
     PublishedFile,
     compute_content_version,
@@ -28,7 +29,6 @@ from pipeline.repository.plan import join_reasons
 from pipeline.repository.revisions import ProjectRevision, copy_dvc_files, open_revision, read_git_file
 
 _MODEL, _CARD, _EXPORT = "data/model/{}", "data/cards/{}.md", "data/export/{}"  # kept by DVC
-_KEPT_BY_GIT = {"metrics.json": "data/metrics/{}.json", "calibration.json": "data/calibration/{}.json"}
 _PAGE = "report"  # makes the card; it comes from all tasks
 _TARGETS = ("evaluate@{}", "calibrate@{}", "export@{}", _PAGE)  # the stages that make all of them
 _MOST_SHOWN = 5  # stages that have yet to run
@@ -68,7 +68,7 @@ def collect_publication(task: str, at: ProjectRevision, folder: Path, *, model: 
     if not (folder / "README.md").is_file():
         fault = fault or f"data/cards/{task}.md is not recorded"
     notes += _finish_card(folder / "README.md", task, model)
-    for name, path in _KEPT_BY_GIT.items():
+    for name, path in NUMBERS.items():
         if (content := read_git_file(at, path.format(task))) is not None:
             if not is_recorded(stages, path.format(task), content):
                 fault = fault or f"{path.format(task)} is not as its stage left it"
@@ -76,7 +76,9 @@ def collect_publication(task: str, at: ProjectRevision, folder: Path, *, model: 
     origins = [target for target in targets if target != _PAGE]
     packages = locked_versions(read_git_file(at, "requirements.lock") or "")
     commit = str(at.commit)
-    write_json(folder / PROVENANCE, describe_provenance(task, commit, stages, origins, packages))
+    provenance = describe_provenance(task, commit, stages, origins, packages)
+    sums = {file.path: file.sha256 for file in list_contents(folder)}
+    write_json(folder / PROVENANCE, {**provenance, "files": sums})
     files = tuple(list_contents(folder))
     return Publication(task, commit, compute_content_version(files), files, fault, tuple(notes))
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pipeline.core.document import Document, json_text
 from pipeline.core.format import ABSENT, p_phrase, points_and_interval, share
-from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS
 from pipeline.report.charts.search import draw_importance, draw_search_history, draw_slice
 from pipeline.report.page import build_environment
 

@@ -22,7 +22,7 @@ from dvc_data.hashfile.build import build
 from dvc_data.index import DataIndexDirError
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.stage import load
+from pipeline.core.stage import bind_facets, load, read_declaration
 from pipeline.repository.forecast import overlap
 from pipeline.repository.plan import StageReason
 from pipeline.repository.reasons import compare_parameter_values, never_ran, read_parameters
@@ -133,7 +133,8 @@ class _Record:
         made = {out.def_path: self._place(out.def_path) for out in stage.outs}
         try:
             paths = {name[2:]: made.get(path) or self._find(stage, path) for name, path in arguments.items()}
-            load(words[3])(**paths)
+            run = load(words[3])
+            run(**bind_facets(read_declaration(run), None), **paths)
         except _FAULTS:
             return {}
         return {out.fs_path: made[out.def_path] for out in stage.outs}

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from pipeline.core.errors import UsageError
 from pipeline.core.format import escape_markdown, markdown_table, shorten
+from pipeline.core.stage import KINDS
 
 StageVerdict = Literal["unchanged", "restore", "run", "maybe"]
 Resource = Literal["cpu", "gpu", "network"]
@@ -124,7 +125,8 @@ def describe_reason(reason: StageReason) -> str:
     if reason.what == "parameter" and not all(_is_digest(value) for value in (reason.old, reason.new)):
         return f"{reason.name} {_format_value(reason.old)} -> {_format_value(reason.new)}"
     if reason.what == "parameter":
-        return f"code of {reason.name}" if reason.name.isidentifier() else f"{reason.name} changed"
+        stage, _, kind = reason.name.partition(".")
+        return f"code of {stage}" if stage.isidentifier() and kind in ("", *KINDS) else f"{reason.name} changed"
     if reason.what == "command":
         return "command changed" if reason.old else "never ran"
     if reason.what == NOT_THERE:

@@ -2,33 +2,44 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, DataError
 from pipeline.core.tables import class_indices, describe, labels_of, read_arrow, task_of
-from pipeline.evaluate.estimate import Estimate
-from pipeline.evaluate.outcome import classify_difference
-from pipeline.finetune.classification import rows_of
+from pipeline.evaluate.estimate import Estimate, classify_difference
+from pipeline.evaluate.metrics import Ints
+from pipeline.finetune.learning import Learning
 from pipeline.models.device import choose_device
-from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, compute_logits
+from pipeline.models.inference import BATCH_SIZE
 from pipeline.study.seed_means import crossed_mean, mean_macro_f1
 
 
-def predict_test(model: PreTrainedModel | None, tokens: Path) -> pa.Table:
+def predict_test(model: PreTrainedModel | None, learning: Learning, tokens: Path) -> pa.Table:
     """Return id, label and predicted class index of each test row; of no row without a model."""
     table = read_arrow(tokens)
-    rows = rows_of(table.slice(0, 0) if model is None else table, "test")
+    test = table.filter(pc.equal(table["split"], "test")).slice(0, None if model else 0)
     predicted = np.empty(0, np.int64)
-    if model is not None:
-        exact = choose_device("fp32")  # as `evaluate` predicts
-        logits = compute_logits(model, rows.tokens, exact, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
-        predicted = logits.argmax(dim=-1).numpy()
-    columns = {"id": pa.array(rows.ids, pa.string()), "label": rows.labels, "predicted": predicted}
+    if model is not None and test.num_rows:
+        predicted = _predict(model, learning, learning.rows(table, "test"), test.num_rows)
+    columns = {"id": test["id"], "label": test["labels"], "predicted": predicted}
     return describe(pa.table(columns), task=task_of(table), labels=labels_of(table))
+
+
+def _predict(model: PreTrainedModel, learning: Learning, rows: Any, count: int) -> Ints:
+    """Return the class of each row, (N,), in fp32, as `evaluate` predicts."""
+    device = choose_device("fp32")
+    model.eval()
+    batches = np.array_split(np.arange(count), range(BATCH_SIZE, count, BATCH_SIZE))
+    with torch.no_grad():
+        logits = [learning.objective.outputs(model, rows, batch, device).float().cpu() for batch in batches]
+    return torch.cat(logits).argmax(dim=-1).numpy()
 
 
 def compare_on_test(default: Sequence[pa.Table], chosen: Sequence[pa.Table], *, confidence: float) -> Document:

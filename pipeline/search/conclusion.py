@@ -106,7 +106,7 @@ def conclude_search(
             "trainings": len(trials) + len(candidates) * len(params.seeds),
             "diverged": sum(trial.score is None for trial in trials),
             "steps": sum(trial.steps for trial in trials),
-            "tokens": sum(trial.tokens for trial in trials),
+            "examples": sum(trial.examples for trial in trials),
         },
         "space": {key: bounds.model_dump(mode="json") for key, bounds in params.space.items()},
         "trials": [trial._asdict() for trial in trials],

@@ -85,7 +85,7 @@ def _freeze_trial(params: SpaceParams, trial: Trial, worst: float) -> FrozenTria
         params=trial.values,
         distributions={key: _distribution(params.space[key]) for key in trial.values},
         value=worst if trial.score is None else trial.score,
-        user_attrs={"name": trial.name, "stopped": trial.stopped, "steps": trial.steps, "tokens": trial.tokens},
+        user_attrs={"name": trial.name, "stopped": trial.stopped, "steps": trial.steps, "examples": trial.examples},
     )
 
 

@@ -10,11 +10,12 @@ from transformers import PreTrainedModel
 from pipeline.core.document import Document, json_text
 from pipeline.core.errors import UsageError
 from pipeline.core.files import remove
-from pipeline.core.tables import labels_of, read_arrow
-from pipeline.finetune.classification import rows_of
+from pipeline.core.tables import read_arrow
 from pipeline.finetune.fit import prepare_training
-from pipeline.models.folder import build_classifier
-from pipeline.settings.task import FinetuneParams
+from pipeline.finetune.learning import Learning
+from pipeline.models.folder import build_model
+from pipeline.settings.shared.classes import ClassifierParams
+from pipeline.settings.shared.kind import Settings
 from pipeline.train.choice import checkpoint_key, restore_choice
 from pipeline.train.identity import identify_training
 from pipeline.train.resume import run_to_end
@@ -39,7 +40,9 @@ def place_checkpoints(result: Path) -> Path:
     return result.parents[1] / f"{result.parent.name}-{result.stem}.checkpoints"
 
 
-def train_values(finetune: Document, values: Document, files: TrainingFiles) -> tuple[PreTrainedModel, Document]:
+def train_values(
+    finetune: Document, values: Document, files: TrainingFiles, learning: Learning, settings: Settings
+) -> tuple[PreTrainedModel, Document]:
     """Return the trained model, and the document of its score on validation and its cost.
 
     The values are set in `finetune`, the section. If a loss is not finite, `score` is None and `stopped` is "diverged".
@@ -49,33 +52,35 @@ def train_values(finetune: Document, values: Document, files: TrainingFiles) -> 
         UsageError: `finetune` or the encoder cannot have these values.
         Stopped: The process was asked to stop.
     """
-    params = _with_values(finetune, values)
+    params = _with_values(finetune, values, settings)
     table = read_arrow(files.tokens)
-    train, held_out = rows_of(table, "train"), rows_of(table, "validation")
-    identity = identify_training(params, (files.tokens, files.encoder), stage=files.stage)
-    model = build_classifier(files.encoder, labels_of(table), dropout=params.dropout, seed=params.seed)
+    train, held_out = learning.rows(table, "train"), learning.rows(table, "validation")
+    identity = identify_training(params, (files.tokens, files.encoder), stage=files.stage, kind=params.kind)
+    model = build_model(files.encoder, learning.head(table), dropout=params.dropout, seed=params.seed)
     choose = partial(restore_choice, path=files.checkpoints / "choice.json", identity=identity)
-    with prepare_training(model, train, held_out, params, choose=choose) as (training, choice):
+    with prepare_training(model, train, held_out, params, learning, choose=choose) as (training, choice):
         score, stopped = _run(training, files.checkpoints, checkpoint_key(identity, choice), params.metric)
-        tokens = sum(int(train.tokens.lengths[step.rows].sum()) for step in training.steps[: training.done])
+        examples = sum(len(step.rows) for step in training.steps[: training.done])
         steps = training.done
     remove(files.checkpoints)
-    return model, {"values": values, "score": score, "steps": steps, "tokens": tokens, "stopped": stopped}
+    return model, {"values": values, "score": score, "steps": steps, "examples": examples, "stopped": stopped}
 
 
-def _with_values(finetune: Document, values: Document) -> FinetuneParams:
+def _with_values(finetune: Document, values: Document, settings: Settings) -> ClassifierParams:
     """Return the section with the values.
 
     Raises:
         UsageError: The section cannot have these values together.
     """
     try:
-        return FinetuneParams.model_validate_json(json_text({**finetune, **values}))
+        params = settings.sections["finetune"].model_validate_json(json_text({**finetune, **values}))
     except ValidationError as error:
         problems = "; ".join(item["msg"] for item in error.errors())
         raise UsageError(
             f"search: {values}: `finetune` cannot have them, {problems}. Narrow `search.space`."
         ) from error
+    assert isinstance(params, ClassifierParams)  # noqa: S101 - `resolve_search` has checked the kind
+    return params
 
 
 def _run(training: Training, checkpoints: Path, key: str, metric: str) -> tuple[float | None, str]:

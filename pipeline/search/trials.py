@@ -12,7 +12,7 @@ HISTORY = "history.json"  # beside the proposals of a round: all trials of the r
 
 
 class Trial(NamedTuple):
-    """A trial `ROUND-SLOT`, its score on validation, and its cost: updates, and tokens of all their batches.
+    """A trial `ROUND-SLOT`, its score on validation, and its cost: updates, and examples of all their batches.
 
     `stopped` is "finished", "early" or "diverged"; a trial that diverged has no score and counts as the worst.
     """
@@ -21,7 +21,7 @@ class Trial(NamedTuple):
     values: Document
     score: float | None
     steps: int
-    tokens: int
+    examples: int
     stopped: str
 
 

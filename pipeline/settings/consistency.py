@@ -2,26 +2,21 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-
-_OWN_COLUMNS = ("id", "split", "text", "label", "row", "file")  # of the examples
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 def check_columns(
-    *, text: Sequence[str], label: str, group: str | None, split: str | None, keep: Sequence[str]
+    own: Iterable[str], *, group: str | None, split: str | None, keep: Sequence[str], made: Sequence[str]
 ) -> Iterator[str]:
-    """Yield the conflicts between the names of columns."""
-    if label in text:
-        yield f"`text` and `label` must be two columns, both are {label!r}"
-    if len(set(text)) < len(text):
-        yield f"`text` must name each column once, found {list(text)}"
+    """Yield the conflicts between the names of columns: those that a kind reads, and those that its examples have."""
+    read = tuple(own)
     for name, value in (("group", group), ("split", split)):
-        if value is not None and value in (*text, label):
-            yield f"`{name}` must be a column other than the text and the label, found {value!r}"
+        if value is not None and value in read:
+            yield f"`{name}` must be a column other than {', '.join(map(repr, read))}, found {value!r}"
     for value, count in Counter(keep).items():
         if count > 1:
             yield f"`keep` names {value!r} {count} times; name it once"
-        if value in _OWN_COLUMNS:
+        if value in made:
             yield f"`keep` names {value!r}, a column of the examples; rename the column of the file"
 
 

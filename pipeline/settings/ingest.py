@@ -1,45 +1,20 @@
-"""The section `ingest` of params.yaml: reading, labelling and splitting a file."""
+"""The section `ingest` of params.yaml: reading, labelling and splitting a file, whatever kind of examples it has."""
 
-import json
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from pipeline.core.document import Strict
 from pipeline.settings import consistency
 from pipeline.settings.corrections import Correction
-from pipeline.settings.fields import LIST, MAP, Count, FilePath, Files, Name, RawPath, Text, shape
+from pipeline.settings.fields import Count, FilePath, Files, Name, RawPath, Text
 
-
-def _require_labels(labels: object) -> object:
-    """Return `labels` if every label and class is text.
-
-    Raises:
-        ValueError: Some are numbers, truth values or null, or the map is turned round.
-    """
-    values = list(labels.values()) if isinstance(labels, dict) else labels if isinstance(labels, list) else []
-    odd = [value for value in values if value is None or isinstance(value, bool | int | float)]
-    if not odd:
-        return tuple(labels) if isinstance(labels, list) else labels
-    if isinstance(labels, dict) and len(odd) == len(labels):
-        turned = {json.dumps(value): str(key) for key, value in labels.items()}
-        raise ValueError(
-            f"`labels` maps the text in the file to the class; turn it round: {json.dumps(turned, ensure_ascii=False)}"
-        )
-    spelled = json.dumps(odd[0])
-    raise ValueError(f'labels and classes are text, found {spelled}; write "{spelled}" in quotes')
-
-
-def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
-class Threshold(Strict):
-    """Classes from numeric labels: `above` if the label is above `at`, else `otherwise`."""
-
-    at: float
-    above: Text
-    otherwise: Text
+# What the cells of a column are: one value of any plain type, read as text; strings alone; lists of either; bytes.
+Holds = Literal["cell", "text", "cells", "texts", "bytes"]
+HOLDINGS: dict[Holds, str] = {
+    "cell": "values", "text": "strings", "cells": "lists of values", "texts": "lists of strings", "bytes": "bytes",
+}  # fmt: skip
 
 
 class Shares(Strict):
@@ -57,15 +32,13 @@ class Shares(Strict):
         return self
 
 
-_Labels = Annotated[
-    Annotated[dict[str, Text], Field(min_length=1), Tag(MAP)]
-    | Annotated[tuple[Text, ...], Field(min_length=1), Tag(LIST)],
-    Discriminator(shape),
-]
-
-
 class IngestParams(Strict):
-    """The parameters that turn a task's file into examples."""
+    """The parameters that turn a task's file into examples; each kind of task adds the columns that it reads.
+
+    `made` are the columns that the kind's examples have beside `id`, `split`, `row` and `file`.
+    """
+
+    made: ClassVar[tuple[str, ...]] = ()
 
     task: Name
     file: RawPath
@@ -75,46 +48,50 @@ class IngestParams(Strict):
     quote: Annotated[str, StringConstraints(max_length=1)]
     pattern: Text | None
     encoding: Text
-    text: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_as_tuple)]
-    label: Text
-    labels: Annotated[_Labels, BeforeValidator(_require_labels)] | None
-    threshold: Threshold | None
     group: Text | None
     split: Text | None
     shares: Shares
     salt: str
     keep: tuple[Text, ...]
-    empty: Literal["drop", "fail"]
     unlabelled: Literal["drop", "fail"]
     conflicts: Literal["drop", "majority", "fail"]
     corrections: FilePath | None
     corrected: dict[str, Correction]
-    controls: Literal["space", "fail"]
     max_cell_bytes: Count
     max_file_bytes: Annotated[int, Field(ge=1, le=10**12)]
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
-        if (self.labels is None) == (self.threshold is None):
-            raise ValueError("give either `labels` (the classes) or `threshold` (for numeric labels)")
-        if (self.format == "pattern") != (self.pattern is not None):
-            raise ValueError("`pattern` belongs to `format: pattern` alone; give both or neither")
-        sides = (self.threshold.otherwise, self.threshold.above) if self.threshold else None
-        errors = [
-            *consistency.check_columns(
-                text=self.text, label=self.label, group=self.group, split=self.split, keep=self.keep
-            ),
-            *consistency.check_splits(group=self.group, split=self.split, mapped=isinstance(self.files, dict)),
-            *consistency.check_classes(self.labels, sides),
-            *consistency.check_characters(delimiter=self.delimiter, quote=self.quote),
-            *consistency.check_codec(self.encoding),
-            *consistency.check_pattern(self.pattern, wanted=self.columns()),
-        ]
-        if errors:
+        if errors := list(self.list_errors()):
             raise ValueError("; ".join(errors))
         return self
 
-    def columns(self) -> tuple[str, ...]:
-        """Return the names of the columns to read, each once."""
-        named = (*self.text, self.label, self.group, self.split, *self.keep)
-        return tuple(dict.fromkeys(name for name in named if name is not None))
+    def list_errors(self) -> Iterator[str]:
+        """Yield what contradicts itself; a kind adds its own."""
+        if (self.format == "pattern") != (self.pattern is not None):
+            yield "`pattern` belongs to `format: pattern` alone; give both or neither"
+            return
+        made = ("id", "split", "row", "file", *self.made)
+        columns = self.own_columns()
+        yield from consistency.check_columns(columns, group=self.group, split=self.split, keep=self.keep, made=made)
+        yield from consistency.check_splits(group=self.group, split=self.split, mapped=isinstance(self.files, dict))
+        yield from consistency.check_characters(delimiter=self.delimiter, quote=self.quote)
+        yield from consistency.check_codec(self.encoding)
+        yield from consistency.check_pattern(self.pattern, wanted=tuple(self.columns()))
+
+    def own_columns(self) -> dict[str, Holds]:
+        """Return the columns that the kind reads, and what each holds."""
+        return {}
+
+    def columns(self) -> dict[str, Holds]:
+        """Return the columns to read, and what each holds."""
+        further = (self.group, self.split, *self.keep)
+        cells: dict[str, Holds] = {name: "cell" for name in further if name is not None}
+        return {
+            **self.own_columns(),
+            **{name: holds for name, holds in cells.items() if name not in self.own_columns()},
+        }
+
+    def list_separator(self) -> str | None:
+        """Return what stands between the parts of a list in one cell of text; None if this kind reads no lists."""
+        return None

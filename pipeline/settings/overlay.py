@@ -49,8 +49,8 @@ def overlay_params(text: str, profile: str, other: str | None = None) -> str:
     """Return a params.yaml with the values of a profile: maps are merged, all else is replaced, comments stay.
 
     A map for which the profile has null is removed. But keys of a task's stage are replaced as they are, and for every
-    task: the tasks' own values are removed. What `other`, the params.yaml of the revision compared with, has otherwise
-    both revisions keep, since the overlay must not hide what a change changes. Values are not checked.
+    task: the kinds' and the tasks' own values are removed. What `other`, the params.yaml of the revision compared with,
+    has otherwise both revisions keep, since the overlay must not hide what a change changes. Values are not checked.
 
     Raises:
         UsageError: A text is not YAML, or not a map.
@@ -119,15 +119,18 @@ def _load(text: str) -> Any:
 
 
 def _values_of(values: Document, other: Document, section: str, key: str) -> list[Any]:
-    """Return the values of a key in its section and in each task that `other` has too."""
-    tasks = submap(values, "tasks")
-    shared = sorted(tasks.keys() & submap(other, "tasks").keys())
-    return [submap(values, section).get(key), *(submap(tasks[task], section).get(key) for task in shared)]
+    """Return the values of a key in its section, and in each kind and task that `other` has too."""
+    found = [submap(values, section).get(key)]
+    for owners in ("kinds", "tasks"):
+        own = submap(values, owners)
+        shared = sorted(own.keys() & submap(other, owners).keys())
+        found += [submap(own[name], section).get(key) for name in shared]
+    return found
 
 
 def _replace(values: Document, stage: str, key: str, value: Any) -> None:
-    """Set a key of a stage, without the tasks' own; a map may be several tasks' at once, by an alias or `<<`."""
-    for own in submap(values, "tasks").values():
+    """Set a key of a stage, without kinds' and tasks' own; a map may be several tasks' at once, by an alias or `<<`."""
+    for own in (*submap(values, "kinds").values(), *submap(values, "tasks").values()):
         submap(own, stage).pop(key, None)
     if not values.get(stage):  # missing, or nothing stands under it
         values[stage] = {}

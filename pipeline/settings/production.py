@@ -1,42 +1,47 @@
 """The sections of production: `calibrate`, `watch`, and `export`, which only its profile brings along."""
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from pipeline.core.document import Document, Strict
+from pipeline.core.errors import UsageError
 from pipeline.settings.fields import Count, Name, Seed, Share, Text
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import check_section, refuse_derived, require_map
 
+EXPORTED = "text-classification"  # the kind of which there are bundles
 _Goal = Annotated[float, Field(gt=0, le=1)]
 
 
-class Abstain(Strict):
+class _OneGoal(Strict):
+    """Two goals, of which exactly one is given."""
+
+    _goals: ClassVar[tuple[str, str]]
+
+    @model_validator(mode="after")
+    def _check_goal(self) -> Self:
+        if sum(getattr(self, goal) is not None for goal in self._goals) != 1:
+            raise ValueError("give either `{}` or `{}`".format(*self._goals))
+        return self
+
+
+class Abstain(_OneGoal):
     """What is wanted of the answers that are sure: their accuracy, or their share of all rows."""
 
+    _goals = ("accuracy", "coverage")
     accuracy: _Goal | None = None
     coverage: _Goal | None = None
 
-    @model_validator(mode="after")
-    def _check_goal(self) -> Self:
-        if (self.accuracy is None) == (self.coverage is None):
-            raise ValueError("give either `accuracy` or `coverage`")
-        return self
 
-
-class Favoured(Strict):
+class Favoured(_OneGoal):
     """A class that matters, and the precision or the recall that is wanted of it."""
 
+    _goals = ("precision", "recall")
     label: Annotated[Text, Field(alias="class")]
     precision: _Goal | None = None
     recall: _Goal | None = None
-
-    @model_validator(mode="after")
-    def _check_goal(self) -> Self:
-        if (self.precision is None) == (self.recall is None):
-            raise ValueError("give either `precision` or `recall`")
-        return self
 
 
 class CalibrateParams(Strict):
@@ -88,8 +93,21 @@ class WatchParams(Strict):
     seed: Seed
 
 
-def resolve_export(raw: Document, tasks: tuple[str, ...], problems: Problems) -> Document:
-    """Return the section of the export of each task: the same values for all."""
+def require_kind(task: str, kind: str) -> None:
+    """Refuse a task whose model is not of the kind that production knows.
+
+    Raises:
+        UsageError: It is of another kind.
+    """
+    if kind != EXPORTED:
+        raise UsageError(f"{task}: is of the kind {kind}, and this knows {EXPORTED} alone. Name a task of that kind.")
+
+
+def resolve_export(raw: Document, kinds: Mapping[str, str], problems: Problems) -> Document:
+    """Return the section of the export of each task, the same values for all; `kinds` are theirs, by task."""
     values, within = require_map(raw, "export", problems), problems.within("export")
+    for task, kind in kinds.items():
+        if kind != EXPORTED:
+            within.add("", f"exports tasks of the kind {EXPORTED} alone, found {task!r} of the kind {kind}; remove it")
     refuse_derived(values, ("task",), within)
-    return {task: check_section(ExportParams, {**values, "task": task}, within) for task in tasks}
+    return {task: check_section(ExportParams, {**values, "task": task}, within) for task in kinds}

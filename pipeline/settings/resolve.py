@@ -1,6 +1,6 @@
 """All of params.yaml, checked and resolved to the section that each stage of each task reads."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from pipeline.core.document import Document
@@ -9,7 +9,7 @@ from pipeline.settings.corrections import Correction
 from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.problems import Problems, describe_unknown
-from pipeline.settings.production import check_favoured, resolve_export
+from pipeline.settings.production import resolve_export
 from pipeline.settings.search.sections import resolve_search
 from pipeline.settings.section import (
     check_encoder,
@@ -21,18 +21,16 @@ from pipeline.settings.section import (
     refuse_derived,
     require_map,
 )
+from pipeline.settings.shared.kind import Settings, has_texts
+from pipeline.settings.shared.tasks import check_kinds, check_tasks, resolve_task
 from pipeline.settings.sources import resolve_sources
 from pipeline.settings.study import resolve_study
-from pipeline.settings.task import PER_TASK, BaselineParams, ReportParams, Trackers, describe_tasks
+from pipeline.settings.task import PER_TASK, ReportParams, Trackers, describe_tasks
 
-# The keys of `inspect` that are those of other sections, with these sections.
-_TAKEN_OVER = {
-    **{key: "baseline" for key in BaselineParams.model_fields if key != "task"},
-    **dict.fromkeys(("near_similarity", "near_shingle"), "validate"),
-}
 TOP_LEVEL = (
     "fetch",
     *PER_TASK,
+    "kinds",
     "corpus",
     "pretrain",
     "study",
@@ -49,17 +47,24 @@ TOP_LEVEL = (
 Corrections: TypeAlias = Mapping[str, Mapping[str, Correction]]
 
 
-def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Corrections | None = None) -> Document:
+def resolve_params(
+    text: str,
+    kinds: Mapping[str, Settings],
+    profiles: Mapping[str, Document],
+    corrections: Corrections | None = None,
+) -> Document:
     """Return the sections of a whole params.yaml as the stages read them.
 
     `{stage: {name: section}}` for stages that run once for each source, task, encoder, arm, cell or tracker: `fetch`,
     the stages of a task, `pretrain`, `start`, `rival`, `study` and `track`; `{stage: section}` for `corpus`, `transfer`
-    and `report`. The sections of pretraining and of the study are there only if `corpus`, `encoders` and `study` are.
+    and `report`; `kinds` has the kind of each task. The sections of pretraining and of the study are there only if
+    `corpus`, `encoders` and `study` are.
 
-    A task's section is the stage's section, with the task's own keys in place of the common ones, `task` with its
-    name, and what comes from elsewhere: for `ingest`, `corrected` with the corrections of its file (`corrections` is by
-    file and by id; None leaves them out), for `validate`, `reference` with its profile (None if `profiles` has none),
-    for `inspect` the keys of its `baseline` and how `validate` tells near duplicates.
+    A task's section has the keys of the stage's section that its kind knows, in their place those of `kinds.KIND`, in
+    the place of both the task's own; `task` with its name, and what comes from elsewhere: for `ingest`, `corrected`
+    with the corrections of its file (`corrections` is by file and by id; None leaves them out), for `validate`,
+    `reference` with its profile (None if `profiles` has none), for `finetune` its `kind`, for `inspect` the keys of its
+    `baseline` and how `validate` tells near duplicates. `kinds` are the settings of each kind by name.
 
     Raises:
         UsageError: Anything is wrong; the message lists every error with its line and the nearest valid key.
@@ -68,97 +73,52 @@ def resolve_params(text: str, profiles: Mapping[str, Document], corrections: Cor
     problems = Problems()
     check_text_keys(raw, problems)
     check_keys([key for key in raw if key != "encoder"], TOP_LEVEL, problems)
+    check_kinds(raw, kinds, problems)
     resolved: Document = {"fetch": resolve_sources(raw, problems)}
-    tasks = dict(_check_tasks(raw, problems))
-    for stage in PER_TASK:
-        resolved[stage] = {}
+    tasks = dict(check_tasks(raw, tuple(kinds), problems))
+    resolved["kinds"] = {task: str(own.get("kind")) for task, own in tasks.items()}
+    resolved |= {stage: {task: {} for task in tasks} for stage in PER_TASK}
     for task, own in tasks.items():
-        further: dict[str, Document] = {"ingest": {"corrected": {}}, "validate": {"reference": profiles.get(task)}}
+        if resolved["kinds"][task] not in kinds:  # that is the error
+            continue
+        sections = resolve_task(raw, task, own, kinds, profiles.get(task), problems)
         for stage in PER_TASK:
-            if stage == "inspect":
-                further[stage] = _take_over(resolved, task)
-            faulty = stage == "inspect" and not further[stage]  # their errors are reported already
-            section = {} if faulty else _resolve_task(raw, stage, task, own, further.get(stage, {}), problems)
-            resolved[stage][task] = section
+            resolved[stage][task] = sections[stage]
         if corrections is not None:
             _add_corrections(resolved["ingest"][task], corrections, problems.within(f"tasks.{task}.ingest"))
-    resolved |= _resolve_profile(raw, resolved, tuple(tasks), problems)
-    covered = {"tasks": [*tasks], "encoders": [*resolved.get("pretrain", ())], "cards": resolved["card"]}
+    resolved |= _resolve_profile(raw, resolved, kinds, problems)
+    covered = {
+        "tasks": [*tasks],
+        "kinds": resolved["kinds"],
+        "encoders": [*resolved.get("pretrain", ())],
+        "cards": {task: card for task, card in resolved["card"].items() if card},
+    }
     report = require_map(raw, "report", problems)
     refuse_derived(report, covered, problems.within("report"))
     resolved["report"] = check_section(ReportParams, {**report, **covered}, problems.within("report"))
     encoders = {task: own.get("encoder") for task, own in tasks.items()}
     trackers = check_section(Trackers, {"track": raw.get("track")}, problems).get("track", ())
     resolved["track"] = {tracker: describe_tasks(tracker, resolved, encoders) for tracker in trackers}
-    for task in tasks:
-        slices = problems.within(f"tasks.{task}.evaluate.slices")
-        _check_slices(resolved["ingest"][task], resolved["evaluate"][task], slices)
-        favoured = problems.within(f"tasks.{task}.calibrate.favoured")
-        check_favoured(resolved["ingest"][task], resolved["calibrate"][task], favoured)
     if problems.errors:
         raise UsageError(f"params.yaml has {len(problems.errors)} error(s):\n{problems.listing(lines)}")
     return resolved
 
 
-def _resolve_profile(raw: Document, resolved: Document, tasks: tuple[str, ...], problems: Problems) -> Document:
+def _resolve_profile(raw: Document, resolved: Document, kinds: Mapping[str, Settings], problems: Problems) -> Document:
     """Return the sections of pretraining, the study, production and a search, each if params.yaml has it."""
     sections: Document = {}
     if raw.get("corpus") is not None or raw.get("encoders"):
-        sections["corpus"] = _resolve_corpus(raw, tasks, problems)
+        texts = tuple(task for task, kind in resolved["kinds"].items() if kind not in kinds or has_texts(kinds[kind]))
+        sections["corpus"] = _resolve_corpus(raw, texts, problems)
     if raw.get("encoders") is not None:
         sections["pretrain"] = _resolve_encoders(raw, problems)
     if raw.get("study") is not None:
-        sections |= resolve_study(raw, resolved, problems)
+        sections |= resolve_study(raw, resolved, kinds, problems)
     if raw.get("export") is not None:
-        sections["export"] = resolve_export(raw, tasks, problems)
+        sections["export"] = resolve_export(raw, resolved["kinds"], problems)
     if raw.get("search") is not None:
-        sections |= resolve_search(raw, resolved, problems)
+        sections |= resolve_search(raw, resolved, kinds, problems)
     return sections
-
-
-def _check_tasks(raw: Document, problems: Problems) -> Iterator[tuple[str, Document]]:
-    """Yield the tasks of valid name with their own keys."""
-    if "encoder" in raw:
-        problems.add("encoder", _describe_move(raw["encoder"], submap(raw, "tasks")))
-    for task, own in require_map(raw, "tasks", problems).items():
-        within = problems.within(f"tasks.{task}")
-        if not isinstance(own, dict):
-            within.add("", f"must be a map from stages to parameters, found {own!r}")
-        elif check_name(task, within):
-            check_keys(own, ("encoder", *PER_TASK), within)
-            if "encoder" not in raw:  # else that is the error
-                check_encoder(own.get("encoder"), f"tasks.{task}.encoder", raw, problems)
-            yield task, own
-
-
-def _describe_move(encoder: object, tasks: Document) -> str:
-    """Return the error of an encoder of all tasks, as params.yaml once had it, with the lines to write."""
-    lines = ["tasks:", *(line for task in tasks for line in (f"  {task}:", f"    encoder: {encoder}"))]
-    return "\n    ".join(["each task names its own; remove this line, and write instead:", *lines])
-
-
-def _resolve_task(
-    raw: Document, stage: str, task: str, task_values: Document, further: Document, problems: Problems
-) -> Document:
-    """Return the section of a stage and a task: the task's own keys in place of the stage's, and `further` ones."""
-    at = f"tasks.{task}.{stage}"
-    own = task_values.get(stage, {})
-    if not isinstance(own, dict):
-        problems.add(at, f"must be a map of {stage} parameters, found {own!r}")
-        own = {}
-    values, places = merge((stage, require_map(raw, stage, problems)), (at, own))
-    model = PER_TASK[stage]
-    missing = {key: f"{stage}.{key}" for key in model.model_fields if key != "file"}  # from the section for all tasks
-    within = problems.within(at, {**missing, **places})
-    refuse_derived(values, ("task", *further), within, _TAKEN_OVER if stage == "inspect" else None)
-    return check_section(model, {**values, "task": task, **further}, within)
-
-
-def _take_over(resolved: Document, task: str) -> Document:
-    """Return the keys of other sections that `inspect` reads; none if one of those has errors."""
-    if not resolved["baseline"][task] or not resolved["validate"][task]:
-        return {}
-    return {key: resolved[section][task][key] for key, section in _TAKEN_OVER.items()}
 
 
 def _add_corrections(ingest: Document, corrections: Corrections, problems: Problems) -> None:
@@ -232,11 +192,3 @@ def _check_bases(bases: Mapping[str, str], problems: Problems) -> None:
             name = f"encoders.{folder.removeprefix('encoder/')}.base"
             problems.add(name, f"an encoder cannot start from itself, found {circle}; name another")
         checked |= {*trail}
-
-
-def _check_slices(ingest: Document, evaluate: Document, problems: Problems) -> None:
-    """Add an error for a slice by a column that the examples will not have: now, and not after hours of training."""
-    kept = (*ingest.get("keep", ()), "label")
-    for column in evaluate.get("slices", ()):
-        if ingest and column not in kept:
-            problems.add("", f"must be columns of `ingest.keep` ({', '.join(kept)}), found {column!r}")

@@ -15,6 +15,8 @@ from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import Count, FilePath, Name, Seed, Text
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import check_encoder, check_section, merge, refuse_derived, require_map
+from pipeline.settings.shared.kind import Settings
+from pipeline.settings.shared.tasks import list_layers
 from pipeline.settings.task import BaselineParams, ExtractParams, FinetuneParams, ProbeParams
 
 LabelCount = Annotated[int, Field(ge=2, le=10**9)] | Literal["all"]
@@ -52,8 +54,9 @@ class Arm(Strict):
 
 
 class Study(Strict):
-    """The whole section, as written."""
+    """The whole section, as written; all its tasks are of one kind."""
 
+    kind: Name
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
     labels: Annotated[tuple[LabelCount, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
@@ -156,7 +159,7 @@ def _check_unique(key: str, values: Sequence[Any]) -> list[str]:
     return [f"`{key}` must not repeat, found {repeated[0]} twice"] if repeated else []
 
 
-def resolve_study(raw: Document, resolved: Document, problems: Problems) -> Document:
+def resolve_study(raw: Document, resolved: Document, kinds: Mapping[str, Settings], problems: Problems) -> Document:
     """Return the sections of the study's stages: `rival` and `study` by cell, `start` by arm, `transfer` as a whole."""
     section = check_section(Study, require_map(raw, "study", problems), problems.within("study"))
     if not section:
@@ -165,20 +168,29 @@ def resolve_study(raw: Document, resolved: Document, problems: Problems) -> Docu
     if unknown := [task for task in study.tasks if task not in resolved["ingest"]]:
         problems.add("study.tasks", describe_unknown(unknown[0], tuple(resolved["ingest"]), kind="task"))
         return {}
-    refuse_derived(study.finetune, ("task", "seed"), problems.within("study.finetune"))
+    if study.kind not in kinds:
+        problems.add("study.kind", describe_unknown(study.kind, tuple(kinds), kind="kind of task"))
+        return {}
+    if other := [task for task in study.tasks if resolved["kinds"][task] in {*kinds} - {study.kind}]:
+        problems.add("study.tasks", f"must be of the kind {study.kind}, found {other[0]!r}")
+        return {}
+    settings = kinds[study.kind]
+    layers = list_layers(raw, "finetune", study.kind, kinds, problems)
+    common, _ = merge(*layers)
+    refuse_derived(study.finetune, ("task", "kind", "seed"), problems.within("study.finetune"))
     for name, rival in study.rivals.items():
         refuse_derived(rival.baseline, ("task",), problems.within(f"study.rivals.{name}.baseline"))
     for name, arm in study.arms.items():
-        refuse_derived(arm.finetune, ("task", "seed"), problems.within(f"study.arms.{name}.finetune"))
+        refuse_derived(arm.finetune, ("task", "kind", "seed"), problems.within(f"study.arms.{name}.finetune"))
         check_encoder(arm.encoder, f"study.arms.{name}.encoder", raw, problems)
         if arm.initial == "random":
-            finetune = {**require_map(raw, "finetune", problems), **study.finetune, **arm.finetune}
+            finetune = {**common, **study.finetune, **arm.finetune}
             _check_random(finetune, problems.within(f"study.arms.{name}.finetune"))
     rivals, arms = list_cells(study, study.rivals), list_cells(study, study.arms)
     return {
-        "rival": {name: _resolve_rival(study, cell, resolved, problems) for name, cell in rivals},
+        "rival": {name: _resolve_rival(study, cell, resolved, settings, problems) for name, cell in rivals},
         "start": {name: {"arm": name, "initial": arm.initial} for name, arm in study.arms.items()},
-        "study": {name: _resolve_arm(study, cell, raw, resolved, problems) for name, cell in arms},
+        "study": {name: _resolve_arm(study, cell, layers, resolved, settings, problems) for name, cell in arms},
         "transfer": {
             **{key: section[key] for key in TransferParams.model_fields if key in section},
             "arms": {name: arm["title"] for name, arm in {**section["rivals"], **section["arms"]}.items()},
@@ -187,7 +199,7 @@ def resolve_study(raw: Document, resolved: Document, problems: Problems) -> Docu
     }
 
 
-def _resolve_rival(study: Study, cell: Cell, resolved: Document, problems: Problems) -> Document:
+def _resolve_rival(study: Study, cell: Cell, resolved: Document, settings: Settings, problems: Problems) -> Document:
     """Return the section of a cell without an encoder; the largest class has no parameters.
 
     Errors of the task's own sections are reported there, and not once more for each cell.
@@ -196,18 +208,22 @@ def _resolve_rival(study: Study, cell: Cell, resolved: Document, problems: Probl
         return {}
     baseline = {**resolved["baseline"][cell.task], **study.rivals[cell.arm].baseline}
     values = {**cell._asdict(), "baseline": baseline if cell.arm == "tfidf" else None}
-    return check_section(RivalParams, values, problems.within(f"study.rivals.{cell.arm}"))
+    return check_section(settings.sections["rival"], values, problems.within(f"study.rivals.{cell.arm}"))
 
 
-def _resolve_arm(study: Study, cell: Cell, raw: Document, resolved: Document, problems: Problems) -> Document:
+def _resolve_arm(
+    study: Study,
+    cell: Cell,
+    layers: tuple[tuple[str, Document], tuple[str, Document]],
+    resolved: Document,
+    settings: Settings,
+    problems: Problems,
+) -> Document:
     """Return the section of a cell with an encoder; errors of the task's own sections are reported there alone."""
     if not all(resolved[stage][cell.task] for stage in ("tokenize", "extract", "baseline", "finetune")):
         return {}
     arm, at = study.arms[cell.arm], f"study.arms.{cell.arm}"
-    common = require_map(raw, "finetune", problems)
-    finetune, places = merge(
-        ("finetune", common), ("study.finetune", study.finetune), (f"{at}.finetune", arm.finetune)
-    )  # fmt: skip
+    finetune, places = merge(*layers, ("study.finetune", study.finetune), (f"{at}.finetune", arm.finetune))
     strengths = {key: resolved["baseline"][cell.task][key] for key in ProbeParams.model_fields}
     is_probe = arm.kind == "probe"
     values = {
@@ -217,10 +233,10 @@ def _resolve_arm(study: Study, cell: Cell, raw: Document, resolved: Document, pr
         "min_steps": arm.min_steps,
         "extract": resolved["extract"][cell.task] if is_probe else None,
         "probe": strengths if is_probe else None,
-        "finetune": None if is_probe else {**finetune, "task": cell.task, "seed": cell.seed},
+        "finetune": None if is_probe else {**finetune, "task": cell.task, "kind": study.kind, "seed": cell.seed},
     }
     within = problems.within(at, {f"finetune.{key}": place for key, place in places.items()})
-    return check_section(StudyParams, values, within)
+    return check_section(settings.sections["study"], values, within)
 
 
 def _check_random(finetune: Document, problems: Problems) -> None:

@@ -6,8 +6,6 @@ from pydantic import Field, model_validator
 
 from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import Count, Name, Positive, Seed, Share, Text
-from pipeline.settings.ingest import IngestParams
-from pipeline.settings.production import CalibrateParams, WatchParams
 
 
 class Profile(Strict):
@@ -27,40 +25,24 @@ class Profile(Strict):
         return self
 
 
-class ValidateParams(Strict):
-    """The thresholds of the checks of the examples."""
+class TaskParams(Strict):
+    """A section of a task; of a stage that leaves the rest of it to the task's kind, all that the stage knows."""
 
     task: Name
+
+
+class ValidateParams(TaskParams):
+    """The thresholds of the checks of examples of any kind; a kind adds its own, and its `reference` for drift."""
+
     min_rows: Count
-    min_class_rows: Count
-    min_class_share: Share
-    max_majority_share: Annotated[float, Field(gt=0, le=1)]
-    min_chars: Annotated[int, Field(ge=1, le=10**6)]
-    max_chars: Count
-    max_broken_share: Share
     max_conflict_share: Share
     max_duplicate_share: Share
     max_dropped_share: Share
-    max_changed_share: Share
-    max_escaped_share: Share
-    near_similarity: Annotated[float, Field(gt=0, le=1)]
-    near_shingle: Annotated[int, Field(ge=2, le=20)]
-    max_near_share: Share
-    max_label_drift: Share
-    max_length_drift: Share
-    reference: Profile | None
-
-    @model_validator(mode="after")
-    def _check_consistency(self) -> Self:
-        if self.min_chars > self.max_chars:
-            raise ValueError(f"`min_chars` must be at most `max_chars`, found {self.min_chars} and {self.max_chars}")
-        return self
 
 
-class TokenizeParams(Strict):
-    """The parameters that turn examples into token ids."""
+class TokenizeParams(TaskParams):
+    """The parameters that turn texts into token ids."""
 
-    task: Name
     max_length: Annotated[int, Field(ge=4, le=8192)]
     batch_texts: Annotated[int, Field(ge=1, le=10**6)]
     max_unknown_share: Share
@@ -86,10 +68,9 @@ class ProbeParams(Strict):
     max_iter: Annotated[int, Field(ge=1, le=10**6)]
 
 
-class BaselineParams(ProbeParams):
-    """The parameters of the models that a transformer has to beat."""
+class BaselineParams(TaskParams, ProbeParams):
+    """The parameters of the models of texts that a transformer has to beat."""
 
-    task: Name
     ngrams: Annotated[int, Field(ge=1, le=5)]
     characters: Annotated[int, Field(ge=0, le=8)]
     min_df: Annotated[int, Field(ge=1, le=10**6)]
@@ -127,42 +108,29 @@ class TrainingParams(Strict):
 
 
 class FinetuneParams(TrainingParams):
-    """The parameters of training the encoder on a task."""
+    """The parameters of training the encoder on a task; those of its loss and metric are its kind's own."""
 
     task: Name
+    kind: Name
     epochs: Annotated[int, Field(ge=1, le=1000)]
     batch_size: Annotated[int, Field(ge=1, le=10**5)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    class_weights: Literal["none", "balanced"]
     freeze_embeddings: bool
     freeze_layers: Annotated[int, Field(ge=0, le=200)]
     lora: Annotated[int, Field(ge=1, le=1024)] | None
-    metric: Literal["accuracy", "macro_f1", "loss"]
     evaluations: Annotated[int, Field(ge=1, le=100)]
 
 
 class EvaluateParams(Strict):
-    """The parameters of the measurements on the test split."""
+    """The parameters of the measurements on the test split, of any kind of task."""
 
     task: Name
     confidence: Annotated[float, Field(gt=0, lt=1)]
     resamples: Annotated[int, Field(ge=100, le=10**6)]
-    bins: Annotated[int, Field(ge=2, le=100)]
-    length_edges: tuple[Count, ...]
     slices: tuple[Text, ...]
     min_slice_rows: Count
     worst: Annotated[int, Field(ge=0, le=1000)]
-    points: Annotated[int, Field(ge=0, le=10**4)]
-    queries: Annotated[int, Field(ge=0, le=1000)]
-    neighbours: Annotated[int, Field(ge=1, le=100)]
     seed: Seed
-
-    @model_validator(mode="after")
-    def _check_edges(self) -> Self:
-        if any(left >= right for left, right in zip(self.length_edges, self.length_edges[1:], strict=False)):
-            raise ValueError(f"`length_edges` must rise, found {list(self.length_edges)}")
-        return self
 
 
 class MetricGate(Strict):
@@ -171,17 +139,6 @@ class MetricGate(Strict):
     largest_drop: Annotated[float, Field(ge=0, le=100)]
     level: Annotated[float, Field(gt=0, le=0.5)]
     floor: Annotated[float, Field(ge=0, le=100)] | None
-
-
-class Gates(Strict):
-    """The gates of a task, one for each metric; no stage reads them, so an edit of them reruns no model."""
-
-    task: Name
-    accuracy: MetricGate | None
-    macro_f1: MetricGate | None
-    log_loss: MetricGate | None
-    brier: MetricGate | None
-    ece: MetricGate | None
 
 
 class CardParams(Strict):
@@ -200,6 +157,7 @@ class ReportParams(Strict):
     title: Text
     worst: Annotated[int, Field(ge=0, le=1000)]
     tasks: tuple[Name, ...]
+    kinds: dict[Name, Name]
     encoders: tuple[Name, ...]
     cards: dict[Name, CardParams]
 
@@ -207,31 +165,22 @@ class ReportParams(Strict):
 class Trackers(Strict):
     """The trackers of experiments that are sent each run."""
 
-    track: tuple[Literal["mlflow"], ...]
+    track: tuple[Literal["mlflow", "wandb"], ...]
 
 
 class TrackParams(Strict):
     """The parameters of a tracker; `tasks` are the settings to show of each task, by stage."""
 
-    tracker: Literal["mlflow"]
+    tracker: Literal["mlflow", "wandb"]
     title: Text
     tasks: dict[Name, dict[str, Any]]
 
 
-PER_TASK: dict[str, type[Strict]] = {
-    "ingest": IngestParams,
-    "validate": ValidateParams,
-    "tokenize": TokenizeParams,
-    "extract": ExtractParams,
-    "baseline": BaselineParams,
-    "inspect": InspectParams,
-    "finetune": FinetuneParams,
-    "calibrate": CalibrateParams,
-    "evaluate": EvaluateParams,
-    "gates": Gates,
-    "watch": WatchParams,
-    "card": CardParams,
-}
+# The sections of a task; the class of each is its kind's (`Settings.sections`).
+PER_TASK = (
+    "ingest", "validate", "tokenize", "extract", "baseline", "inspect", "finetune", "calibrate", "evaluate", "gates",
+    "watch", "card",
+)  # fmt: skip
 SHOWN = ("ingest", "tokenize", "finetune", "evaluate")  # the sections of a task that a tracker is sent
 
 

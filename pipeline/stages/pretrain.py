@@ -23,6 +23,7 @@ def run(params: PretrainParams, *, documents: In, base: In, encoder: Out, histor
     """
     require_pair_head(params)
     work = encoder.with_name(f"{encoder.name}.checkpoints")  # not a DVC output: DVC removes those before a run
+    live = history.parents[1] / "live/pretrain" / params.encoder
     identity = identify_training(params, (documents, base), stage="pretrain")
     with join_ranks() as ranks:
         with first_then_others(ranks):
@@ -34,7 +35,7 @@ def run(params: PretrainParams, *, documents: In, base: In, encoder: Out, histor
         with with_choice(model, choice, params, ranks) as device:
             training = Training(model, train, held_out, params, device, TEXT, ranks)
             key = checkpoint_key(identity, choice, processes=ranks.size)
-            trained = run_to_end(training, work / "steps", key=key)
+            trained = run_to_end(training, work / "steps", key=key, live=live)
             if not ranks.first:
                 return
     record = {

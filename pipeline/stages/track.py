@@ -5,8 +5,9 @@ from pipeline.core.stage import In, Out
 from pipeline.settings.task import TrackParams
 from pipeline.track.mlflow_runs import send_to_mlflow
 from pipeline.track.task_record import make_record
+from pipeline.track.wandb_runs import send_to_wandb
 
-_SEND = {"mlflow": send_to_mlflow}
+_SEND = {"mlflow": send_to_mlflow, "wandb": send_to_wandb}
 
 
 def run(params: TrackParams, *, metrics: In, history: In, model: In, page: In, summary: In, tracking: Out) -> None:

@@ -11,11 +11,13 @@ from pipeline.evaluate.baselines import predict_probe
 from pipeline.evaluate.metrics import Ints
 from pipeline.finetune.classification import Rows
 from pipeline.finetune.fit import prepare_training
+from pipeline.finetune.learning import Learning
 from pipeline.models.batches import to_ragged
 from pipeline.models.device import choose_device, count_threads, with_threads
 from pipeline.models.features import extract_vectors, require_finite_vectors, require_layer
-from pipeline.models.folder import build_classifier, build_random_classifier, load_encoder
-from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, compute_logits
+from pipeline.models.folder import build_model, build_random_model, load_encoder
+from pipeline.models.heads import classifier_head
+from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, Feed, compute_logits
 from pipeline.models.layers import count_positions, require_fit
 from pipeline.models.tokenizer import encode, load_tokenizer
 from pipeline.settings.study import StudyParams
@@ -24,15 +26,17 @@ from pipeline.study.budget import Budget, Texts
 from pipeline.study.cell import Effort
 
 
-def finetune_arm(params: StudyParams, finetune: FinetuneParams, start: Path, budget: Budget) -> tuple[Ints, Effort]:
+def finetune_arm(
+    params: StudyParams, finetune: FinetuneParams, learning: Learning, start: Path, budget: Budget
+) -> tuple[Ints, Effort]:
     """Return the classes that the fine-tuned encoder predicts for the test rows, (N,), and the cost of its training."""
-    build = build_random_classifier if params.initial == "random" else build_classifier
-    model = build(start, budget.class_names, dropout=finetune.dropout, seed=params.seed)
+    build = build_random_model if params.initial == "random" else build_model
+    model = build(start, classifier_head(budget.class_names), dropout=finetune.dropout, seed=params.seed)
     train, validation, test = tokenize_budget(start, budget, max_length=limit_length(model, params))
     require_fit(test.tokens, model)
     epochs = count_epochs(finetune, len(train.ids), min_steps=params.min_steps)
     finetune = finetune.model_copy(update={"epochs": epochs})
-    with prepare_training(model, train, validation, finetune) as (training, _):
+    with prepare_training(model, train, validation, finetune, learning) as (training, _):
         while not training.finished:
             training.advance()
         done, trained = training.done, training.result()
@@ -44,7 +48,9 @@ def finetune_arm(params: StudyParams, finetune: FinetuneParams, start: Path, bud
     return logits.argmax(dim=-1).numpy(), Effort(done, tokens)
 
 
-def probe_arm(params: StudyParams, extract: ExtractParams, probe: ProbeParams, start: Path, budget: Budget) -> Ints:
+def probe_arm(
+    params: StudyParams, extract: ExtractParams, probe: ProbeParams, feed: Feed, start: Path, budget: Budget
+) -> Ints:
     """Return the classes that a linear probe on the frozen encoder's features predicts for the test rows, (N,).
 
     The features are computed in fp32, with eager attention and on the threads that `extract` sets: with as many threads
@@ -56,7 +62,7 @@ def probe_arm(params: StudyParams, extract: ExtractParams, probe: ProbeParams, s
     for rows in splits:
         require_fit(rows.tokens, model)
     with with_threads(count_threads(extract.threads)[0]):
-        vectors = [extract_vectors(model, rows.tokens, extract, choose_device("fp32")) for rows in splits]
+        vectors = [extract_vectors(model, rows.tokens, extract, choose_device("fp32"), kind=feed) for rows in splits]
     for features, rows in zip(vectors, splits, strict=True):
         require_finite_vectors(features, rows.ids)
     train, validation, test = vectors

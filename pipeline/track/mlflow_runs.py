@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pipeline.core.document import Document
 from pipeline.core.errors import EnvironmentFault
-from pipeline.track.task_record import TaskRecord
+from pipeline.track.task_record import TaskRecord, to_text
 
 EXPERIMENT = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")
 
@@ -57,7 +57,7 @@ def _load_mlflow() -> ModuleType:
 
 def _send_record(mlflow: ModuleType, record: TaskRecord, model: Mapping[str, str]) -> Document:
     with mlflow.start_run(run_name=record.name, nested=True, tags={"task": record.name, **model}) as run:
-        mlflow.log_params(record.params)
+        mlflow.log_params({key: to_text(value) for key, value in record.params.items()})
         mlflow.log_metrics(record.metrics)
         for step, scores in record.curves.items():
             mlflow.log_metrics(scores, step=step)

@@ -69,7 +69,7 @@ def load_or_choose(path: Path, identity: str, choose: Callable[[], Choice]) -> C
     return choice
 
 
-def checkpoint_key(identity: str, choice: Choice, *, processes: int = 1) -> str:
+def checkpoint_key(identity: str, choice: Choice, processes: int = 1) -> str:
     """Return 64 hexadecimal digits of a training, its compute choice, and the number of processes that share it."""
     deciding = [choice.threads, choice.precision, choice.attention, processes]
     return hashlib.sha256(json_text([identity, deciding]).encode()).hexdigest()

@@ -11,14 +11,16 @@ import torch
 import pipeline
 from pipeline.core.document import json_text
 from pipeline.core.files import sha256
-from pipeline.core.fingerprint import fingerprint
-from pipeline.core.modules import Definition, parse_package
+from pipeline.core.fingerprint import fingerprint, list_starts
+from pipeline.core.modules import parse_package
 from pipeline.core.versions import normalise_distribution
 from pipeline.settings.task import TrainingParams
 
 
-def identify_training(params: TrainingParams, inputs: Sequence[Path], *, stage: str) -> str:
+def identify_training(params: TrainingParams, inputs: Sequence[Path], *, stage: str, kind: str | None = None) -> str:
     """Return 64 hexadecimal digits of the inputs' bytes, the params, the code that `stage` reaches, and the machine.
+
+    `kind` is that of the task, if the stage asks for a facet of it.
 
     An input is a file or a folder. The versions are those installed, of Python and of every package the code reaches.
     The compute choice (threads, precision, attention) is not included: see `choice.checkpoint_key`.
@@ -29,7 +31,7 @@ def identify_training(params: TrainingParams, inputs: Sequence[Path], *, stage: 
     record = {
         "inputs": [[(path.name, sha256(path)) for path in paths if path.is_file()] for paths in files],
         "params": params.model_dump(mode="json"),
-        "code": fingerprint(modules, [Definition(f"pipeline.stages.{stage}", "run")], versions),
+        "code": fingerprint(modules, list_starts(modules, stage, kind), versions),
         "machine": [
             platform.python_version(),
             platform.machine(),

@@ -12,6 +12,7 @@ from pipeline.core.files import remove
 from pipeline.core.progress import Progress
 from pipeline.models.processes import any_rank, first_then_others, ranks_agree
 from pipeline.train.checkpoints import Checkpoint, read_checkpoints, remove_partial, write_checkpoint
+from pipeline.train.live import LiveCurves, read_values
 from pipeline.train.training import Trained, Training
 
 # One of the default encoder takes about a second and 165 MB, so at this interval checkpoints cost about a percent.
@@ -24,12 +25,19 @@ class StopRequest:
     made = False
 
 
-def run_to_end(training: Training, folder: Path, *, key: str, seconds: float = SECONDS_BETWEEN_CHECKPOINTS) -> Trained:
+def run_to_end(
+    training: Training,
+    folder: Path,
+    *,
+    key: str,
+    live: Path | None = None,
+    seconds: float = SECONDS_BETWEEN_CHECKPOINTS,
+) -> Trained:
     """Train to the end, from the newest checkpoint below `folder` that is whole and has this `key`.
 
     A checkpoint is written every `seconds`, and when SIGTERM or SIGINT asks to stop. If one cannot be written, a
     message reports it and the training continues. `key` stands for all that the result depends on; checkpoints with
-    another key are removed.
+    another key are removed. Live curves grow in the folder `live`, without those of an earlier training.
 
     Raises:
         Stopped: The process was asked to stop; a checkpoint of the last step is there if it could be written.
@@ -40,11 +48,14 @@ def run_to_end(training: Training, folder: Path, *, key: str, seconds: float = S
     _resume(training, own)
     written = time.monotonic()
     shown = training.ranks.first
+    curves = LiveCurves(live if shown else None)
     with _stop_request() as request, Progress(len(training.steps), done=training.done, shown=shown) as progress:
         training.stop_asked = lambda: any_rank(request.made, training.ranks)
+        _say(progress, curves.cut(training.done))
         while not training.finished:
             training.advance()
             _report(training, progress)
+            _say(progress, curves.add(training.done, read_values(training)))
             stop = any_rank(request.made, training.ranks)
             kept = True
             if stop or time.monotonic() - written >= seconds:
@@ -127,6 +138,11 @@ def _report(training: Training, progress: Progress) -> None:
             f"step {evaluation.step}/{len(training.steps)}, epoch {evaluation.epoch:.2f}: "
             f"train loss {evaluation.train_loss:.4f}, {training.objective.describe(evaluation)}"
         )
+
+
+def _say(progress: Progress, message: str | None) -> None:
+    if message is not None:
+        progress.say(message)
 
 
 @contextmanager

@@ -75,6 +75,7 @@ class Training:
         require_steps(self.steps)
         self.done = 0
         self.evaluations: list[Any] = []
+        self.loss_at_evaluation = 0.0  # the mean of the losses due to be read at the last evaluation
         self.best_weights = _copy_learning(model)
         self._losses: list[float] = []
         self._pending: list[torch.Tensor] = []
@@ -106,6 +107,11 @@ class Training:
         """The mean of the last losses read since the last evaluation; None if there are none."""
         last = self._losses[-STEPS_BETWEEN_READS:]
         return sum(last) / len(last) if last else None
+
+    @property
+    def read_in_turn(self) -> bool:
+        """Whether this step's losses were due to be read, by their number since the last evaluation."""
+        return (len(self._losses) + len(self._pending)) % STEPS_BETWEEN_READS == 0
 
     def result(self) -> Trained:
         """Give the model the best weights, and return the outcome.
@@ -168,7 +174,7 @@ class Training:
             )
             self._pending.append(total)
         self.done = step.number
-        if len(self._pending) == STEPS_BETWEEN_READS:
+        if self.read_in_turn:
             self.read_losses()
 
     def _learning_rate(self, step: Step) -> float:
@@ -186,6 +192,8 @@ class Training:
         evaluation = self.objective.measure(
             self.model, self.validation, moment, self.params, self.device, self.ranks, go_on
         )
+        last = self._losses[-(len(self._losses) % STEPS_BETWEEN_READS or STEPS_BETWEEN_READS) :]
+        self.loss_at_evaluation = sum(last) / len(last)
         self._losses.clear()
         require_finite_loss(evaluation.loss, step.number, self.params.learning_rate)
         self.evaluations.append(evaluation)

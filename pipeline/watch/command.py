@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -17,16 +16,18 @@ import pyarrow.compute as pc
 from pipeline.core.document import json_text
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json, read_utf8
+from pipeline.core.stage import load_facets
 from pipeline.core.tables import class_indices, labels_of, read_parquet
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
-from pipeline.settings.ingest import IngestParams
 from pipeline.settings.parse import parse_params
-from pipeline.settings.production import WatchParams
+from pipeline.settings.production import WatchParams, require_kind
 from pipeline.settings.resolve import resolve_params
-from pipeline.settings.task import EvaluateParams, ExtractParams
+from pipeline.settings.shared.texts import LabelledTextParams
+from pipeline.settings.task import ExtractParams
 from pipeline.watch.labelled import index_labels
 from pipeline.watch.sample import Sample, find_class, read_row_labels, read_sample, require_enough
 from pipeline.watch.text import render_watch
@@ -41,9 +42,9 @@ _NO_TORCH = "the features are not compared: torch is not installed, so no domain
 class Sections(NamedTuple):
     """What params.yaml says of a task, as far as it matters here."""
 
-    ingest: IngestParams
+    ingest: LabelledTextParams
     extract: ExtractParams
-    evaluate: EvaluateParams
+    evaluate: TextEvaluateParams
     watch: WatchParams
     encoder: Path
 
@@ -98,17 +99,18 @@ def _read_sections(task: str) -> Sections:
         EnvironmentFault: They cannot be read.
     """
     text = read_utf8(_PARAMS)
-    resolved = resolve_params(text, read_json(_PROFILES) if _PROFILES.is_file() else {})
+    resolved = resolve_params(text, load_facets("settings"), read_json(_PROFILES) if _PROFILES.is_file() else {})
     if task not in resolved["watch"]:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
+    require_kind(task, resolved["kinds"][task])
 
     def section(name: str) -> str:
         return json.dumps(resolved[name][task])
 
     return Sections(
-        IngestParams.model_validate_json(section("ingest")),
+        LabelledTextParams.model_validate_json(section("ingest")),
         ExtractParams.model_validate_json(section("extract")),
-        EvaluateParams.model_validate_json(section("evaluate")),
+        TextEvaluateParams.model_validate_json(section("evaluate")),
         WatchParams.model_validate_json(section("watch")),
         Path("data") / parse_params(text)[0]["tasks"][task]["encoder"],
     )
@@ -126,7 +128,9 @@ def _read_reference(examples: pa.Table, most: int) -> LabelledTexts:
     return LabelledTexts(test["text"].to_pylist(), class_indices(test))
 
 
-def _read_side(sample: Sample, labels: dict[int, str], ingest: IngestParams, predictor: Predictor) -> LabelledTexts:
+def _read_side(
+    sample: Sample, labels: dict[int, str], ingest: LabelledTextParams, predictor: Predictor
+) -> LabelledTexts:
     """Return the texts of the file with their classes, as far as it has labels that are classes."""
     classes = [find_class(labels.get(text.row, ""), ingest) for text in sample.texts]
     return LabelledTexts([text.text for text in sample.texts], index_labels(classes, predictor.labels))
@@ -139,8 +143,8 @@ def _open_domain(sections: Sections, examples: pa.Table, most: int) -> tuple[Dom
     if importlib.util.find_spec("torch") is None:
         return None, _NO_TORCH
     train = examples.filter(pc.equal(examples["split"], "train")).sort_by("id").slice(0, most)
-    extract = importlib.import_module("pipeline.watch.features").extract_features
-    return Domain(train["text"].to_pylist(), partial(extract, sections.encoder, params=sections.extract)), ""
+    extract = importlib.import_module("pipeline.predict.torch_model").open_encoder(sections.encoder, sections.extract)
+    return Domain(train["text"].to_pylist(), extract), ""
 
 
 @contextmanager

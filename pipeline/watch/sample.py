@@ -13,7 +13,7 @@ from pipeline.examples.labels import LabelMap
 from pipeline.examples.lines import LineCap
 from pipeline.examples.read import CELLS_OF_A_LINE, Limits, open_rows
 from pipeline.predict.texts import InputSource, InputText, read_texts
-from pipeline.settings.ingest import IngestParams
+from pipeline.settings.shared.texts import LabelledTextParams
 
 
 class Sample(NamedTuple):
@@ -83,7 +83,7 @@ def require_enough(sample: Sample, path: Path, *, least: int) -> None:
         )
 
 
-def read_row_labels(path: Path, source: InputSource, ingest: IngestParams) -> dict[int, str]:
+def read_row_labels(path: Path, source: InputSource, ingest: LabelledTextParams) -> dict[int, str]:
     """Return the label of each row as the file has it, by its line; {} if the file has no column of labels.
 
     Raises:
@@ -103,7 +103,7 @@ def read_row_labels(path: Path, source: InputSource, ingest: IngestParams) -> di
     return labels
 
 
-def find_class(label: str, ingest: IngestParams) -> str | None:
+def find_class(label: str, ingest: LabelledTextParams) -> str | None:
     """Return the class that a label of the file is, None if it is none."""
     if ingest.threshold is not None:
         number = _read_number(label)

@@ -87,7 +87,9 @@ def test_several_models_are_told_apart_by_their_names(films, slow):
 
 def test_the_interface_has_its_paths_examples_and_refusals(served):
     document = served.client.get("/openapi.json").json()
-    assert set(document["paths"]) == {"/v1/predict", "/v1/models", "/health/live", "/health/ready", "/metrics"}
+    assert set(document["paths"]) == {
+        "/v1/predict", "/v1/neighbours", "/v1/models", "/health/live", "/health/ready", "/metrics",
+    }  # fmt: skip
     responses = document["paths"]["/v1/predict"]["post"]["responses"]
     assert {"200", "401", "404", "408", "413", "422", "503", "504"} == set(responses)
     example = document["components"]["schemas"]["Question"]["examples"][0]

@@ -5,11 +5,11 @@ import random
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
-from pipeline.answer.limits import MAX_BODY
+from pipeline.answer.limits import MAX_BODY, MOST_REQUESTS
 from tests.given.answering import receive_all
 from tests.given.projects import PATIENCE, until
 
@@ -106,3 +106,16 @@ def test_a_client_that_leaves_does_no_harm(served):
             connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n{")
     until(lambda: served.metric("requests_total") >= before + 20)
     assert served.predict("good").status_code == 200
+
+
+def test_more_requests_at_once_than_the_server_holds_are_told_when_to_come_again(served):
+    with ExitStack() as opened:
+        for _ in range(MOST_REQUESTS):
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+            connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n{")
+        until(lambda: served.predict("good").status_code == 503)
+        refused = served.predict("good")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert served.client.get("/health/live").status_code == 200
+        until(lambda: 503 in [entry["code"] for entry in served.named("request")])
+    until(lambda: served.predict("good").status_code == 200)

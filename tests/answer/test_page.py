@@ -1,15 +1,13 @@
 """The page: it loads nothing from elsewhere, takes no text for markup, and works in a browser."""
 
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 
 import pytest
 
 from pipeline.answer.page import FILES_OF_PAGE, PAGE_FOLDER
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from tests.given.browser import CHROMIUM
 
 
 class Links(HTMLParser):

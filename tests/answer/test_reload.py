@@ -7,6 +7,9 @@ from threading import Event
 import pytest
 
 from pipeline.answer.reload import stamp
+from pipeline.calibration.decision import PLAIN
+from pipeline.core.files import write_json
+from pipeline.predict.bundle import MANIFEST
 from tests.given.answering import answering
 from tests.given.bundles import expected_probability, make_bundle
 from tests.given.projects import until
@@ -18,6 +21,19 @@ def test_a_stamp_is_that_of_all_files(tmp_path):
     first = stamp(tmp_path)
     (tmp_path / "b").write_text("1")
     assert first < stamp(tmp_path)
+
+
+def test_a_stamp_is_that_of_a_decision_beside_a_model_too(tmp_path):
+    model, decision = tmp_path / "model" / "t", tmp_path / "calibration" / "t.json"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text("{}")
+    first = stamp(model)
+    write_json(decision, {"decision": None})
+    second = stamp(model)
+    write_json(decision, {"decision": PLAIN._asdict()})
+    assert len({first, second, stamp(model)}) == 3
+    (model / MANIFEST).write_text("{}")  # a bundle has its decision in itself
+    assert {name for name, *_ in stamp(model)} == {"config.json", MANIFEST}
 
 
 def test_a_new_model_takes_over_under_load_and_a_broken_one_does_not(tmp_path):

@@ -168,6 +168,7 @@ def test_gate_stops_critical_failures_with_a_table_and_what_to_do() -> None:
         "critical  c      good      bad    7      3, 4, …"
     )
     assert "`dvc repro`" in remedies.splitlines()[0]
+    assert "`tasks.reviews`" in remedies.splitlines()[0]
     assert remedies.splitlines()[1:] == ["  c: mend it"]
     assert caught.value.exit_code == 3
 
@@ -188,10 +189,11 @@ def test_table_shows_the_reason_and_cuts_long_cells() -> None:
 
 
 def test_summary_counts_and_warns() -> None:
-    assert summarize_findings([made("a", "passed")]) == "1 of 1 checks passed"
-    text = summarize_findings([made("a", "passed"), made("b", "failed", "warning")])
+    checks = [make_check("a"), make_check("b")]
+    assert summarize_findings([made("a", "passed")], checks, task="spam") == "1 of 1 checks passed"
+    text = summarize_findings([made("a", "passed"), made("b", "failed", "warning")], checks, task="spam")
     assert text.startswith("1 of 2 checks passed; warnings:\nseverity")
-    assert "b" in text.splitlines()[-1]
+    assert text.splitlines()[-1] == "  b: mend it"
 
 
 @given(st.booleans(), st.integers(0, 4), st.lists(st.integers(0, 3), max_size=5), st.sampled_from([None, "reason"]))

@@ -12,6 +12,7 @@ from pipeline.checks.measures import (
     profile_train,
     ratio,
 )
+from pipeline.checks.suite import EXAMPLE_COLUMNS
 from pipeline.core.errors import EnvironmentFault
 from pipeline.settings.task import Profile
 from tests.given.validating import good_rows, make_intake, make_params, make_row, make_table
@@ -19,7 +20,7 @@ from tests.given.validating import good_rows, make_intake, make_params, make_row
 
 def test_schema_frames_say_what_is_there_and_what_should_be() -> None:
     table = pa.table({"id": ["a"], "row": ["1"], "fine": [0.5]})
-    found = build_schema_frames(table)
+    found = build_schema_frames(table, EXAMPLE_COLUMNS)
     assert found["header"].column_names == ["id", "row", "fine"]
     assert found["header"].num_rows == 0
     assert found["schema"].to_pydict() == {

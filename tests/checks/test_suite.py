@@ -6,12 +6,12 @@ import pyarrow.compute as pc
 import pytest
 from pydantic import ValidationError
 
-from pipeline.checks.suite import BROKEN, ESCAPED, list_checks, list_schema_checks
+from pipeline.checks.suite import BROKEN, ESCAPED, EXAMPLE_COLUMNS, list_checks, list_schema_checks
 from tests.given.validating import make_params
 
 
 def test_every_check_has_its_own_name_and_says_what_to_do() -> None:
-    suite = [*list_schema_checks(["id"]), *list_checks(make_params(), ("a", "b"))]
+    suite = [*list_schema_checks(["id"], EXAMPLE_COLUMNS), *list_checks(make_params(), ("a", "b"))]
     names = [check.check for check in suite]
     assert len(set(names)) == len(names)
     for check in suite:
@@ -22,7 +22,7 @@ def test_every_check_has_its_own_name_and_says_what_to_do() -> None:
 
 
 def test_suite_is_plain_json() -> None:
-    suite = [*list_schema_checks(["id", "kept"]), *list_checks(make_params(), ("a", "b"))]
+    suite = [*list_schema_checks(["id", "kept"], EXAMPLE_COLUMNS), *list_checks(make_params(), ("a", "b"))]
     for check in suite:
         assert json.loads(json.dumps(check.kwargs, allow_nan=False)) == check.kwargs
 

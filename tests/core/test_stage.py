@@ -2,14 +2,30 @@ import gc
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from pipeline import CPU
 from pipeline.core.errors import UsageError
-from pipeline.core.stage import STAGES, Gate, In, Out, load, read_declaration, stage_params
-from pipeline.settings.task import ReportParams, TokenizeParams
+from pipeline.core.stage import (
+    KINDS,
+    STAGES,
+    Facet,
+    Gate,
+    In,
+    Out,
+    bind_facets,
+    load,
+    read_declaration,
+    stage_params,
+)
+from pipeline.finetune.learning import Learning
+from pipeline.settings.shared.classes import ClassifierParams
+from pipeline.settings.shared.kind import Settings
+from pipeline.settings.task import FinetuneParams, ReportParams, TokenizeParams
+from tests.given.settings import read, resolve_params
 
 TOKENIZE = {"task": "t", "max_length": 8, "batch_texts": 2, "max_unknown_share": 0.05}
 
@@ -17,7 +33,29 @@ TOKENIZE = {"task": "t", "max_length": 8, "batch_texts": 2, "max_unknown_share":
 def test_a_signature_is_a_declaration():
     def run(params: TokenizeParams, *, examples: In, findings: Gate, more: In | None = None, tokens: Out) -> None: ...
 
-    assert read_declaration(run) == (TokenizeParams, ("examples", "findings", "more"), ("tokens",), ("more",))
+    assert read_declaration(run) == (TokenizeParams, ("examples", "findings", "more"), ("tokens",), ("more",), ())
+
+
+def test_a_signature_asks_for_facets():
+    def run(
+        params: FinetuneParams, kind: Learning, kinds: Mapping[str, Settings], *, tokens: In, model: Out
+    ) -> None: ...
+
+    declared = read_declaration(run)
+    assert declared.facets == (("kind", Facet("learning", every=False)), ("kinds", Facet("settings", every=True)))
+    bound = bind_facets(declared, "text-classification")
+    assert isinstance(bound["kind"], Learning)
+    assert list(bound["kinds"]) == list(KINDS)
+    for kind in (None, "text"):
+        with pytest.raises(UsageError, match="kind"):
+            bind_facets(declared, kind)
+
+
+def test_the_section_of_a_task_is_of_the_class_of_its_kind():
+    resolved = resolve_params(read("params.yaml"), {})
+    params, kind = stage_params(resolved, "finetune", "spam", FinetuneParams)
+    assert kind == params.kind == "text-classification"
+    assert isinstance(params, ClassifierParams)
 
 
 def test_another_shape_is_refused():
@@ -46,9 +84,12 @@ def test_every_stage_has_the_shape_and_a_first_line(stage):
 
 
 def test_the_section_of_a_name_is_typed():
-    assert stage_params({"tokenize": {"t": TOKENIZE}}, "tokenize", "t", TokenizeParams) == TokenizeParams(**TOKENIZE)
+    assert stage_params({"tokenize": {"t": TOKENIZE}}, "tokenize", "t", TokenizeParams) == (
+        TokenizeParams(**TOKENIZE),
+        None,
+    )
     report = {"title": "T", "worst": 3, "tasks": ["t"], "encoders": [], "cards": {}}
-    assert stage_params({"report": report}, "report", None, ReportParams).tasks == ("t",)
+    assert stage_params({"report": report}, "report", None, ReportParams)[0].tasks == ("t",)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from pipeline.diff.comment import MOST_COMMENT_BYTES
 from pipeline.diff.document import read_difference
 from pipeline.repository.durations import record_duration
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
 from tests.given.revisions import (
     LABELS,
     ROOT,
@@ -39,7 +38,7 @@ from tests.given.revisions import (
     write_params,
     write_task,
 )
-from tests.given.settings import dump
+from tests.given.settings import dump, resolve_params
 
 TASK = {"reviews": LABELS}
 HOSTILE = ("<script>alert(1)</script>|x", "](javascript:alert(1)) @octocat #1", "a`b\n| c |\u202edlo")
@@ -136,7 +135,7 @@ def high_floor(project: Project) -> None:
 def finer_bins(project: Project) -> None:
     """The calibration error is measured in other bins; it is the same model."""
     change_params(project, settings(TASK).replace("bins: 10", "bins: 20"))
-    write_task(project.root, "reviews", TABLE, BASE)
+    write_task(project.root, "reviews", TABLE, BASE, bins=20)
 
 
 def parameter_not_run(project: Project) -> None:
@@ -285,7 +284,12 @@ TOLD = [
     ("nometrics", 1, "❌ Metric diff", "the head has no accuracy"),
     ("laxer", 0, "✅ Metric diff: passed", "**The gates changed**"),
     ("older", 0, "❔ Metric diff: not judged", "The head has no usable predictions"),
-    ("bins", 0, "✅ Metric diff: passed", "The base's ECE was recomputed with the head's 20 bins: "),
+    (
+        "bins",
+        0,
+        "✅ Metric diff: passed",
+        "The base's calibration error was recomputed",
+    ),
     ("notrun", 5, "❔ Metric diff: not judged", "evaluate.reviews.resamples 500 -> 600"),
     ("codenotrun", 5, "❔ Metric diff: not judged", "code of evaluate"),
     ("datanotrun", 5, "❔ Metric diff: not judged", "data/raw/raw/reviews.csv modified"),
@@ -511,7 +515,7 @@ def test_the_paths_are_those_of_dvc_yaml():
 def test_editing_a_gate_changes_the_section_of_no_stage():
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     values, _ = parse_params(text)
-    values["gates"]["accuracy"] = {"largest_drop": 0.5, "level": 0.01, "floor": 0.2}
+    values["kinds"]["text-classification"]["gates"]["accuracy"] = {"largest_drop": 0.5, "level": 0.01, "floor": 0.2}
     before, after = resolve_params(text, {}), resolve_params(dump(values), {})
     assert before.pop("gates") != after.pop("gates")
     assert before == after

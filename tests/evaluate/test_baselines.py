@@ -16,7 +16,7 @@ from pipeline.core.errors import DataError, UsageError
 from pipeline.evaluate.baselines import Fit, predict_majority, predict_probe, predict_tfidf
 from pipeline.evaluate.metrics import Floats, Ints
 from pipeline.evaluate.ngrams import count_ngrams, fit_weights
-from pipeline.examples.words import word_pattern
+from pipeline.examples.text import word_pattern
 from pipeline.settings.task import BaselineParams
 
 PARAMS = BaselineParams(

@@ -10,6 +10,7 @@ from pipeline.core.tables import labels_of, task_of
 from pipeline.examples.intake import Intake, take_in
 from pipeline.examples.records import Part, Records, places_of
 from pipeline.examples.text import normalise, text_id, text_key
+from pipeline.kinds.text_classification.examples import EXAMPLES
 from tests.given.ingesting import ingest_params, make_records
 
 FILLER = [("good one", "pos"), ("bad one", "neg")]
@@ -23,7 +24,7 @@ def records(rows: list[tuple[str | None, ...]], *more: str) -> Records:
 
 
 def take(rows: list[Any], *more: str, **own: Any) -> Intake:
-    return take_in(records(rows, *more), ingest_params(**own))
+    return take_in(records(rows, *more), ingest_params(**own), EXAMPLES)
 
 
 def test_examples_hold_what_later_stages_read() -> None:
@@ -77,7 +78,7 @@ def test_majority_keeps_the_text_with_its_commonest_label() -> None:
 def test_examples_of_several_files_name_theirs() -> None:
     rows = records([*FILLER, ("x\x92", "pos"), ("odd", "pos"), ("odd", "neg")])
     several = rows._replace(parts=(Part("a.csv", 2), Part("b.csv", 3)))
-    taken = take_in(several, ingest_params(files=["*.csv"]))
+    taken = take_in(several, ingest_params(files=["*.csv"]), EXAMPLES)
     assert taken.examples.schema.names == ["id", "split", "text", "label", "row", "file"]
     assert taken.examples["file"].to_pylist() == ["a.csv", "a.csv", "b.csv"]
     assert places_of(taken.examples) == ["a.csv:10", "a.csv:20", "b.csv:30"]

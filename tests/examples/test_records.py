@@ -5,13 +5,14 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.errors import DataError
-from pipeline.examples.records import Oversized, Records, collect_records, find_columns
+from pipeline.examples.faults import find_columns
+from pipeline.examples.records import Oversized, Records, collect_records
 from tests.given.ingesting import make_records
 
 
 def collect(cells: list[str | Oversized | None], max_cell_bytes: int = 1000) -> Records:
     rows = ((line, (cell, "x")) for line, cell in enumerate(cells, start=2))
-    return collect_records(rows, file="f", columns=("c", "d"), max_cell_bytes=max_cell_bytes)
+    return collect_records(rows, file="f", columns={"c": "cell", "d": "cell"}, max_cell_bytes=max_cell_bytes)
 
 
 def test_columns_are_found_by_name() -> None:
@@ -68,7 +69,7 @@ def test_memory_is_that_of_the_columns() -> None:
     count, cell = 50_000, "some words of a text that is not short at all, and more of them"
     rows = ((line, (cell, "x")) for line in range(1, count + 1))
     tracemalloc.start()
-    records = collect_records(rows, file="f", columns=("c", "d"), max_cell_bytes=1000)
+    records = collect_records(rows, file="f", columns={"c": "cell", "d": "cell"}, max_cell_bytes=1000)
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
     assert records.columns["c"].nbytes > count * len(cell)
@@ -79,7 +80,7 @@ def test_memory_is_that_of_the_columns_and_a_few_long_rows() -> None:
     count, size = 1000, 10**5
     rows = ((line, ("x" * size, "x")) for line in range(1, count + 1))
     tracemalloc.start()
-    records = collect_records(rows, file="f", columns=("c", "d"), max_cell_bytes=size)
+    records = collect_records(rows, file="f", columns={"c": "cell", "d": "cell"}, max_cell_bytes=size)
     assert tracemalloc.get_traced_memory()[1] < 60_000_000
     tracemalloc.stop()
     assert records.columns["c"].nbytes > count * size
@@ -95,5 +96,5 @@ def test_after_a_fault_cells_are_checked_and_not_kept(spoiled: str) -> None:
             peaks.append(pa.total_allocated_bytes() - before)
 
     with pytest.raises(DataError, match=r"2 row\(s\) .*line 1, 100000"):
-        collect_records(rows(), file="f", columns=("c",), max_cell_bytes=1000)
+        collect_records(rows(), file="f", columns={"c": "cell"}, max_cell_bytes=1000)
     assert max(peaks) < 10_000_000

@@ -4,6 +4,7 @@ import torch
 
 from pipeline.core.errors import DataError, UsageError
 from pipeline.finetune.fit import prepare_training
+from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.models.compute import Choice
 from pipeline.models.folder import build_classifier
 from pipeline.models.inference import compute_logits
@@ -21,7 +22,7 @@ def test_it_freezes_adapts_and_shortens_and_leaves_a_stock_model(encoder):
     ours = classifier(encoder)
     stock = list(ours.state_dict())
     before = {name: weight.clone() for name, weight in ours.state_dict().items()}
-    with prepare_training(ours, rows(40), rows(20, seed=1), PARAMS) as (training, choice):
+    with prepare_training(ours, rows(40), rows(20, seed=1), PARAMS, LEARNING) as (training, choice):
         assert choice[:3] == (1, "fp32", "eager")
         assert isinstance(find_layers(ours)[-1], FirstTokenLayer)
         assert any(".lora_A." in name for name, weight in ours.named_parameters() if weight.requires_grad)
@@ -44,7 +45,7 @@ def logits(model, device):
 def test_without_options_its_bytes_are_those_of_a_bare_training(encoder):
     params = with_params(epochs=1)
     ours, bare = classifier(encoder), classifier(encoder)
-    with prepare_training(ours, rows(8), rows(8, seed=1), params) as (training, _):
+    with prepare_training(ours, rows(8), rows(8, seed=1), params, LEARNING) as (training, _):
         while not training.finished:
             training.advance()
         trained = training.result()
@@ -62,7 +63,7 @@ def test_the_caller_may_choose(encoder):
         return Choice(1, "bf16", "sdpa", "a test")
 
     ours = classifier(encoder)
-    with prepare_training(ours, rows(8), rows(8, seed=1), with_params(), choose=choose) as (training, choice):
+    with prepare_training(ours, rows(8), rows(8, seed=1), with_params(), LEARNING, choose=choose) as (training, choice):
         assert ours.config._attn_implementation == "sdpa"
         assert training.device.precision == choice.precision == "bf16"
     assert ours.config._attn_implementation == "eager"
@@ -77,7 +78,7 @@ def test_tokens_of_another_encoder_are_refused(encoder, place):
     parts[place] = parts[place]._replace(tokens=tokens)
     with (
         pytest.raises(DataError, match=r"1 ids .* 9999;"),
-        prepare_training(classifier(encoder), **parts, params=with_params()),
+        prepare_training(classifier(encoder), **parts, params=with_params(), learning=LEARNING),
     ):
         pass
 
@@ -92,6 +93,6 @@ def test_tokens_of_another_encoder_are_refused(encoder, place):
 def test_more_frozen_layers_than_can_be_are_refused(encoder, changes, fact):
     with (
         pytest.raises(UsageError, match=fact),
-        prepare_training(classifier(encoder), rows(8), rows(8, seed=1), with_params(**changes)),
+        prepare_training(classifier(encoder), rows(8), rows(8, seed=1), with_params(**changes), LEARNING),
     ):
         pass

@@ -5,11 +5,10 @@ from transformers import AutoModelForSequenceClassification
 from pipeline.core.errors import UsageError
 from pipeline.finetune.classification import CLASSES
 from pipeline.finetune.lora import with_adapters
-from pipeline.models.folder import save_classifier
 from pipeline.models.inference import compute_logits
 from pipeline.models.layers import shorten_last_layer
 from pipeline.train.training import Training
-from tests.given.training import DEVICE, fit, model, rows, with_params
+from tests.given.training import DEVICE, fit, model, rows, save_classifier, with_params
 
 PARAMS = with_params(lora=4, epochs=1, dropout=0.1, metric="loss", freeze_layers=1, layer_decay=0.9)
 

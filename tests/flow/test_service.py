@@ -1,5 +1,6 @@
 """`up` and `down` end to end: a real server behind a password, deployments, a worker, scheduled runs."""
 
+import shutil
 import socket
 import stat
 import subprocess
@@ -10,7 +11,8 @@ import pytest
 
 from pipeline.__main__ import main
 from tests.given.projects import ENVIRONMENT, Project, gone, until
-from tests.given.service import commit, deployment, ended, serving, start, state
+from tests.given.service import WATCHED, commit, deployment, ended, serving, start, state
+from tests.given.watching import write_csv, write_project, write_texts
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +26,13 @@ def test_what_is_deployed_is_behind_a_password_scheduled_and_one_at_a_time(serve
     assert stat.S_IMODE((project.root / ".prefect/auth").stat().st_mode) == 0o600
     assert stat.S_IMODE((project.root / ".prefect").stat().st_mode) == 0o700
     assert httpx.post(f"{api._url}/deployments/filter", json={}).status_code == 401
-    nightly, demand = deployment(api, "nightly"), deployment(api, "on-demand")
+    nightly, demand, watch = (deployment(api, name) for name in ("nightly", "on-demand", "watch"))
     assert [item["schedule"] for item in nightly["schedules"]] == [
         {"cron": "0 3 * * *", "timezone": "UTC", "day_or": True}
     ]
-    for deployed in (nightly, demand):
+    (daily,) = watch["schedules"]
+    assert (daily["schedule"]["cron"], daily["parameters"]) == (WATCHED["cron"], WATCHED["parameters"])
+    for deployed in (nightly, demand, watch):
         assert deployed["concurrency_options"]["collision_strategy"] == "ENQUEUE"
         assert deployed["global_concurrency_limit"]["limit"] == 1
     (zombies,) = api.post("automations/filter")
@@ -93,6 +97,21 @@ def test_a_run_is_cancelled_at_the_server_and_runs_again(served):
     again = start(api, "on-demand")
     assert ended(api, again) == "Completed"
     assert api.ends(again)["slow"] == "Ran"
+
+
+def test_a_run_of_watch_ends_by_what_came_in_and_shows_it(served, tmp_path):
+    project, api = served
+    write_project(tmp_path / "made", "reviews")
+    shutil.copytree(tmp_path / "made", project.root, dirs_exist_ok=True)
+    commit(project, "A model")
+    usual = write_csv(tmp_path / "usual.csv", write_texts(5), labels=False)
+    other = write_csv(tmp_path / "other.csv", write_texts(6, positive=0.85, words=(20, 30)), labels=False)
+    runs = [start(api, "watch", task="reviews", file=str(file)) for file in (usual, other)]
+    assert [ended(api, run) for run in runs] == ["Completed", "Alarm"]
+    assert "length" in state(api, runs[1])["message"]
+    shown = [api.artifacts(run) for run in runs]
+    assert [[*each] for each in shown] == [["watch-reviews"]] * 2
+    assert "**Limits passed: " in shown[1]["watch-reviews"]
 
 
 @pytest.mark.slow

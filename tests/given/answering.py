@@ -108,11 +108,11 @@ def receive_all(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def answering(*words: str | Path) -> Iterator[AnswerServer]:
+def answering(*words: str | Path, cwd: Path = ROOT) -> Iterator[AnswerServer]:
     """Run `answer` with some words until the block ends; it must then end with 0."""
     options = () if "--linger" in words else ("--linger", "0")
     process = subprocess.Popen(
-        [*PIPELINE, "answer", *map(str, words), *options, "--port", "0"], cwd=ROOT, text=True,
+        [*PIPELINE, "answer", *map(str, words), *options, "--port", "0"], cwd=cwd, text=True,
         env={**ENVIRONMENT, **COVERAGE}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     server = AnswerServer(process)

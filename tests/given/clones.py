@@ -30,6 +30,7 @@ PARTS = (
     "data/.gitignore",
     "data/profiles.json",
     "data/corrections",
+    "data/live/.gitignore",
 )
 PER_TASK = ("ingest", "validate", "tokenize", "extract", "baseline", "inspect", "finetune", "calibrate", "evaluate")
 SAMPLE = ROOT / "data" / "sample"
@@ -166,10 +167,12 @@ def settings(shas: dict[str, str], text: str) -> str:
     }
     values["tasks"] = {
         "reviews": {
+            "kind": "text-classification",
             "encoder": "raw/tiny",
             "ingest": {"file": "sample/reviews.csv", "labels": ["negative", "positive"]},
         },
         "topics": {
+            "kind": "text-classification",
             "encoder": "raw/tiny",
             "ingest": {"file": "sample/topics.jsonl", "format": "jsonl", "labels": TOPICS},
             "finetune": {"epochs": 1},

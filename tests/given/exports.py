@@ -8,11 +8,12 @@ from filelock import FileLock
 
 from pipeline.core.files import write_json
 from pipeline.core.tables import description, write_arrow
-from pipeline.models.folder import build_classifier, save_classifier
+from pipeline.models.folder import build_classifier
 from pipeline.models.tokenizer import load_tokenizer
 from pipeline.settings.production import ExportParams
 from pipeline.stages import export
 from tests.given.encoder import WORDS, make_encoder
+from tests.given.training import save_classifier
 
 LABELS = ("bad", "good", "other")
 MAX_LENGTH = 24

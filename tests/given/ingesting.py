@@ -2,19 +2,18 @@
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline.examples.records import Part, Records
-from pipeline.settings.ingest import IngestParams
-from pipeline.settings.parse import parse_params
+from pipeline.settings.shared.texts import LabelledTextParams
+from tests.given.settings import read_section
 
-COMMON = parse_params((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))[0]["ingest"]
+COMMON = read_section("ingest")
 
 
-def ingest_params(**own: Any) -> IngestParams:
+def ingest_params(**own: Any) -> LabelledTextParams:
     """Return the params of params.yaml with a small cap on cells, and what a test changes."""
     values = {
         **COMMON,
@@ -25,7 +24,7 @@ def ingest_params(**own: Any) -> IngestParams:
         "corrected": {},
         **own,
     }
-    return IngestParams.model_validate(values, strict=False)
+    return LabelledTextParams.model_validate(values, strict=False)
 
 
 def make_records(columns: Mapping[str, Sequence[str | None]], lines: Sequence[int], file: str = "f.csv") -> Records:

@@ -83,7 +83,26 @@ class UploadHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
         pass
 
+    def do_HEAD(self) -> None:
+        self.send_file()
+
+    def send_file(self) -> None:
+        """Send a file of the repository, as its `resolve` does."""
+        path = self.path.removeprefix("/acme/films/resolve/main/")
+        content = self.hub.files.get(path)
+        self.send_response(404 if content is None else 200)
+        if content is None:
+            self.send_header("X-Error-Code", "EntryNotFound")
+        self.send_header("X-Repo-Commit", "1" * 40)
+        self.send_header("ETag", f'"{hashlib.sha1(content or b"", usedforsecurity=False).hexdigest()}"')
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content or b"")
+
     def do_GET(self) -> None:
+        if "/resolve/" in self.path:
+            return self.send_file()
         known = self.path.startswith("/api/models/acme/films")
         if known and "/tree/" in self.path:
             return self.answer([{"type": "file", "oid": "0" * 40, "size": 1, "path": path} for path in self.hub.files])

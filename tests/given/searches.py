@@ -13,13 +13,14 @@ from dvc.repo import Repo
 from pipeline.core.files import read_json
 from pipeline.core.stage import load, read_declaration, stage_params
 from pipeline.core.tables import description, write_arrow
+from pipeline.kinds.text_classification.learning import LEARNING
+from pipeline.kinds.text_classification.settings import SETTINGS
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
 from pipeline.settings.search.sections import CANDIDATES
 from pipeline.stages import confirm, finalists, propose, search, trial, withhold
 from tests.given.clones import PARTS, ROOT, Clone, pack, settings
 from tests.given.reporting import TEMPLATE_FOLDER
-from tests.given.settings import dump, with_profiles
+from tests.given.settings import dump, resolve_params, with_profiles
 from tests.given.training import rows
 
 SPACE: dict[str, Any] = {
@@ -75,14 +76,15 @@ def resolve_small(**changes: Any) -> dict[str, Any]:
     """Return the sections of a small search of `reviews`, for stages that run in this process."""
     values, _ = parse_params(with_profiles("params.yaml", "search"))
     values["finetune"] |= SMALL
-    values["tasks"] = {"reviews": {"encoder": "raw/minilm", "ingest": values["tasks"]["reviews"]["ingest"]}}
+    own = {key: values["tasks"]["reviews"][key] for key in ("kind", "encoder", "ingest")}
+    values["tasks"] = {"reviews": own}
     values["search"] |= {"space": SPACE, "rounds": list_rounds(2), "slots": [1, 2], "seeds": [1, 2], **changes}
     return resolve_params(dump(values), {})
 
 
 def section(resolved: dict[str, Any], stage: str, name: str) -> Any:
     """Return the params of a stage, as its command line reads them."""
-    return stage_params(resolved, stage, name, read_declaration(load(stage)).params)
+    return stage_params(resolved, stage, name, read_declaration(load(stage)).params)[0]
 
 
 def write_tokens(path: Path, *, flipped: bool = False) -> Path:
@@ -128,13 +130,14 @@ class Search:
         folder = self.root / str(index)
         params = section(self.resolved, "trial", f"reviews-round{index}-{slot}")
         proposal = folder / "proposals" / f"{slot}.json"
-        trial.run(params, proposal=proposal, start=self.start, result=folder / f"{slot}.json")
+        trial.run(params, LEARNING, SETTINGS, proposal=proposal, start=self.start, result=folder / f"{slot}.json")
 
     def confirm(self, candidate: str, seed: int) -> None:
         params = section(self.resolved, "confirm", f"reviews-{candidate}-{seed}")
         out = self.root / "confirm" / f"{candidate}-{seed}"
         confirm.run(
-            params, finalist=self.root / "finalists" / f"{candidate}.json", tokens=self.tokens, start=self.start,
+            params, LEARNING, SETTINGS,
+            finalist=self.root / "finalists" / f"{candidate}.json", tokens=self.tokens, start=self.start,
             result=out.with_suffix(".json"), predictions=out.with_suffix(".parquet"),
         )  # fmt: skip
 

@@ -16,14 +16,21 @@ stages:
     deps: [a.txt]
     outs: [slow.txt]
 """
+WATCHED = {
+    "slug": "spam",
+    "cron": "0 6 * * *",
+    "timezone": "UTC",
+    "parameters": {"task": "spam", "file": "/srv/inbox/spam.jsonl.gz"},
+}
 
 
 @contextmanager
 def serving(root: Path, **more: str) -> Iterator[tuple[Project, Api]]:
     """Serve a project's deployments; yield it and the server's API."""
     files = {"dvc.yaml": STAGES, "in.txt": "one", "quick": "", ".gitignore": ".prefect\nbegun\n"}
-    for name in ("prefect.yaml", "pipeline/flow/flow.py"):
+    for name in ("prefect.yaml", "pipeline/flow/flow.py", "pipeline/flow/watch.py"):
         files[name] = (ROOT / name).read_text()
+    files["prefect.yaml"] = files["prefect.yaml"].replace("schedules: []", f"schedules: [{json.dumps(WATCHED)}]")
     project = Project(root, files, git=True)
     commit(project, "First")
     port = free_port()
@@ -32,7 +39,7 @@ def serving(root: Path, **more: str) -> Iterator[tuple[Project, Api]]:
         output = project.run(*PIPELINE, "up", "--port", str(port), env={**environment, **COVERAGE})
         auth = project.read(".prefect/auth")
         steps = [line.partition(":")[0] for line in output.splitlines()]
-        parts = ["server", "server", "work pool", "deployments", "automation", "worker", "deployment", "deployment"]
+        parts = ["server", "server", "work pool", "deployments", "automation", "worker", *["deployment"] * 3]
         assert steps[: len(parts)] == parts
         assert f"http://127.0.0.1:{port}" in output
         assert auth in output.splitlines()

@@ -6,7 +6,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline.core.document import Document
+from pipeline.core.stage import load_facets
+from pipeline.settings import resolve
 from pipeline.settings.overlay import overlay_params, overlay_stages
+from pipeline.settings.parse import parse_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +25,17 @@ def dump(values: dict[str, Any]) -> str:
 def read(name: str) -> str:
     """Return the text of a file of the project."""
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def resolve_params(text: str, profiles: dict[str, Any], corrections: Any = None) -> Document:
+    """Return the resolved params of a params.yaml, with all kinds of tasks."""
+    return resolve.resolve_params(text, load_facets("settings"), profiles, corrections)
+
+
+def read_section(stage: str, kind: str = "text-classification") -> Document:
+    """Return the keys of a section of params.yaml with those of a kind in their place."""
+    values, _ = parse_params(read("params.yaml"))
+    return {**values.get(stage, {}), **values["kinds"][kind].get(stage, {})}
 
 
 def with_profiles(name: str, *profiles: str) -> str:

@@ -1,5 +1,7 @@
 """A small training: rows that can be learned, a tiny classifier and its parameters."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -7,16 +9,17 @@ import torch
 from pipeline.finetune.classification import CLASSES, Rows
 from pipeline.models.batches import to_ragged
 from pipeline.models.device import Device
-from pipeline.models.folder import build_classifier
+from pipeline.models.folder import build_classifier, save_model
 from pipeline.models.layers import freeze
-from pipeline.settings.task import FinetuneParams
+from pipeline.models.tokenizer import save_tokenizer
+from pipeline.settings.shared.classes import ClassifierParams
 from pipeline.train.training import Trained, Training
 
 DEVICE = Device(torch.device("cpu"), "fp32", "a test")
 
 
-PARAMS = FinetuneParams(
-    task="t", epochs=3, batch_tokens=64, batch_size=8, learning_rate=5e-3, layer_decay=1.0,
+PARAMS = ClassifierParams(
+    task="t", kind="text-classification", epochs=3, batch_tokens=64, batch_size=8, learning_rate=5e-3, layer_decay=1.0,
     accumulate=1, schedule="linear", warmup=0.1,
     weight_decay=0.01, max_grad_norm=1.0, label_smoothing=0.0, class_weights="none", dropout=0.0,
     freeze_embeddings=False, freeze_layers=0, lora=None,
@@ -25,7 +28,7 @@ PARAMS = FinetuneParams(
 )  # fmt: skip
 
 
-def with_params(**changes: object) -> FinetuneParams:
+def with_params(**changes: object) -> ClassifierParams:
     return PARAMS.model_copy(update=changes)
 
 
@@ -40,14 +43,24 @@ def rows(count: int, *, seed: int = 0) -> Rows:
     return Rows(to_ragged(pa.array(sequences, pa.list_(pa.int32()))), labels, tuple(f"id{i}" for i in range(count)))
 
 
-def model(encoder, params: FinetuneParams = PARAMS, classes: int = 2):
+def model(encoder, params: ClassifierParams = PARAMS, classes: int = 2):
     classifier = build_classifier(encoder, [str(i) for i in range(classes)], dropout=params.dropout, seed=0)
     freeze(classifier, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
     return classifier
 
 
-def fit(model, train: Rows, validation: Rows, params: FinetuneParams, device: Device) -> Trained:
+def save_classifier(model, encoder: Path, out: Path, *, max_length: int) -> None:
+    """Save a model with the tokenizer of its encoder, as `finetune` does."""
+    save_model(model, lambda folder: save_tokenizer(encoder, folder, max_length=max_length), out)
+
+
+def fit(model, train: Rows, validation: Rows, params: ClassifierParams, device: Device) -> Trained:
     training = Training(model, train, validation, params, device, CLASSES)
     while not training.finished:
         training.advance()
     return training.result()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of each file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

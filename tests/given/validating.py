@@ -1,15 +1,14 @@
 """Examples without a fault, their intake, and the params of params.yaml, for the tests of `validate`."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from ruamel.yaml import YAML
 
 from pipeline.core.tables import describe
 from pipeline.examples.text import text_id, text_key
-from pipeline.settings.task import ValidateParams
+from pipeline.settings.shared.texts import LabelledTextChecksParams
+from tests.given.settings import read_section
 
 Row = dict[str, Any]
 CLASSES = ("negative", "positive")
@@ -50,7 +49,7 @@ def make_intake(**changes: object) -> dict[str, Any]:
     }
 
 
-def make_params(**changes: object) -> ValidateParams:
+def make_params(**changes: object) -> LabelledTextChecksParams:
     """Return the section `validate` of params.yaml with `changes`, and no reference."""
-    section = YAML(typ="safe").load(Path("params.yaml"))["validate"]
-    return ValidateParams.model_validate({**section, "task": "reviews", "reference": None, **changes})
+    section = read_section("validate")
+    return LabelledTextChecksParams.model_validate({**section, "task": "reviews", "reference": None, **changes})

@@ -12,12 +12,11 @@ from pipeline.core.tables import describe, write_parquet
 from pipeline.examples.text import text_id, text_key
 from pipeline.finetune.classification import Rows
 from pipeline.models.batches import to_ragged
-from pipeline.models.folder import save_classifier
 from pipeline.models.tokenizer import load_tokenizer
 from pipeline.settings.fields import SPLITS
 from tests.given.encoder import WORDS, make_encoder
 from tests.given.revisions import LABELS, settings
-from tests.given.training import DEVICE, fit, model, with_params
+from tests.given.training import DEVICE, fit, model, save_classifier, with_params
 
 MAX_LENGTH = 16
 SIGNS = ("bad", "good")  # of the classes
@@ -65,6 +64,7 @@ def write_project(root: Path, task: str) -> Path:
     params = with_params(epochs=6, batch_tokens=512, batch_size=32)
     classifier = model(encoder, params)
     classifier.config.id2label = dict(enumerate(LABELS))
+    classifier.config.label2id = {label: index for index, label in enumerate(LABELS)}
     fit(classifier, rows_of("train"), rows_of("validation"), params, DEVICE)
     folder = root / f"data/model/{task}"
     folder.parent.mkdir(parents=True)

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from pipeline.models.attention import FLAT, attend
-from pipeline.models.batches import Inputs, Ragged, flatten_rows, pad_rows
+from pipeline.models.batches import ModelInputs, Ragged, flatten_rows, pad_rows
 from pipeline.models.compute import with_attention
 from pipeline.models.folder import build_classifier
 from pipeline.models.layers import find_first_position, shorten_last_layer
@@ -55,7 +55,7 @@ def tokens(*, pairs: bool = False, seed: int = 0) -> Ragged:
     return Ragged(rng.integers(5, 50, offsets[-1]).astype(np.int32), offsets, types if pairs else None)
 
 
-def batches(model: PreTrainedModel, rows: Ragged) -> tuple[Inputs, Inputs]:
+def batches(model: PreTrainedModel, rows: Ragged) -> tuple[ModelInputs, ModelInputs]:
     device = torch.device("cpu")
     return (
         pad_rows(rows, ROWS, pad_token_id=model.config.pad_token_id or 0, device=device),
@@ -63,7 +63,7 @@ def batches(model: PreTrainedModel, rows: Ragged) -> tuple[Inputs, Inputs]:
     )
 
 
-def logits_and_gradients(model: PreTrainedModel, inputs: Inputs):
+def logits_and_gradients(model: PreTrainedModel, inputs: ModelInputs):
     model.zero_grad()
     logits = model(**inputs).logits
     torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 1, 0, 2, 2])).backward()

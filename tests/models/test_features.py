@@ -1,5 +1,6 @@
 """The stock model, one example at a time and without any padding, is the reference."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from transformers import (
 )
 
 from pipeline.core.errors import DataError, EnvironmentFault, UsageError
+from pipeline.kinds.text_classification.feed import FEED
 from pipeline.models.attention import FLAT
 from pipeline.models.batches import Ragged
 from pipeline.models.compute import with_attention
@@ -34,6 +36,8 @@ from pipeline.models.folder import load_encoder
 from pipeline.settings.task import ExtractParams
 from tests.given.families import MODERN, SIZE
 
+extract = partial(extract_vectors, kind=FEED)
+choose = partial(choose_for_extraction, kind=FEED)
 PARAMS = ExtractParams(
     task="t", pooling="mean", layer=-1, batch_tokens=64, batch_size=4, precision="fp32", attention="eager", threads=1
 )
@@ -89,7 +93,7 @@ def test_vectors_are_those_of_the_stock_model(family, attention, folders):
             assert np.abs(expected - expected.mean(0)).max() > 0.1  # rows differ, so a wrong order would show
             how = PARAMS.model_copy(update={"pooling": pooling, "layer": layer})
             with with_attention(model, attention):
-                vectors = extract_vectors(model, tokens, how, DEVICE)
+                vectors = extract(model, tokens, how, DEVICE)
             assert vectors.dtype == np.float32
             np.testing.assert_allclose(vectors, expected, rtol=1e-4, atol=1e-5, err_msg=f"{pooling} {layer}")
 
@@ -100,12 +104,12 @@ def test_what_stands_for_padding_never_shows(family, folders):
     whole = PARAMS.model_copy(update={"batch_tokens": 1000, "batch_size": 100})
     for pooling in STOCK:
         how = whole.model_copy(update={"pooling": pooling})
-        plain = extract_vectors(model, tokens, how, DEVICE)
+        plain = extract(model, tokens, how, DEVICE)
         words = model.get_input_embeddings().weight
         kept = words[model.config.pad_token_id].detach().clone()
         with torch.no_grad():
             words[model.config.pad_token_id] = 100.0 * torch.arange(words.shape[1])
-            loud = extract_vectors(model, tokens, how, DEVICE)
+            loud = extract(model, tokens, how, DEVICE)
             words[model.config.pad_token_id] = kept
         assert (plain == loud).all()
 
@@ -116,10 +120,10 @@ def test_the_batches_move_no_vector(folders, lengths, batch_size, batch_tokens):
     model, tokens = load_encoder(folders["bert"]), rows(lengths)
     how = PARAMS.model_copy(update={"batch_size": batch_size, "batch_tokens": batch_tokens})
     sizes: list[int] = []
-    vectors = extract_vectors(model, tokens, how, DEVICE, done=sizes.append)
-    alone = extract_vectors(model, tokens, PARAMS.model_copy(update={"batch_size": 1}), DEVICE)
+    vectors = extract(model, tokens, how, DEVICE, done=sizes.append)
+    alone = extract(model, tokens, PARAMS.model_copy(update={"batch_size": 1}), DEVICE)
     np.testing.assert_allclose(vectors, alone, rtol=1e-5, atol=1e-5)
-    assert vectors.tobytes() == extract_vectors(model, tokens, how, DEVICE).tobytes()
+    assert vectors.tobytes() == extract(model, tokens, how, DEVICE).tobytes()
     assert sum(sizes) == len(lengths)
 
 
@@ -127,7 +131,7 @@ def test_an_attention_that_reads_other_words_is_not_taken(folders, monkeypatch):
     tokens = rows([9, 2, 7] * 20)
     how = PARAMS.model_copy(update={"attention": "auto"})
     monkeypatch.setattr("pipeline.models.compute.rank_attentions", lambda *_: (FLAT, "sdpa", "eager"))
-    assert choose_for_extraction(load_encoder(folders["bert"]), tokens, how).attention == FLAT
+    assert choose(load_encoder(folders["bert"]), tokens, how).attention == FLAT
     broken = load_encoder(folders["bert"])
     real = broken.forward
 
@@ -137,21 +141,21 @@ def test_an_attention_that_reads_other_words_is_not_taken(folders, monkeypatch):
         return real(**inputs)
 
     monkeypatch.setattr(broken, "forward", forward)
-    assert choose_for_extraction(broken, tokens, how).attention == "sdpa"
+    assert choose(broken, tokens, how).attention == "sdpa"
     with pytest.raises(UsageError, match=r"attention: flat .*BertModel"):
-        choose_for_extraction(broken, tokens, PARAMS.model_copy(update={"attention": FLAT}))
-    assert choose_for_extraction(load_encoder(folders["bert"]), tokens, PARAMS)[:3] == (1, "fp32", "eager")
+        choose(broken, tokens, PARAMS.model_copy(update={"attention": FLAT}))
+    assert choose(load_encoder(folders["bert"]), tokens, PARAMS)[:3] == (1, "fp32", "eager")
 
 
 def test_half_precision_is_near(folders):
     model = load_encoder(folders["bert"])
-    exact, near = (extract_vectors(model, rows(), PARAMS, DEVICE._replace(precision=name)) for name in ("fp32", "bf16"))
+    exact, near = (extract(model, rows(), PARAMS, DEVICE._replace(precision=name)) for name in ("fp32", "bf16"))
     assert near.dtype == np.float32
     assert 0 < np.abs(exact - near).max() < 0.15
 
 
 def test_no_examples_give_no_vectors(folders):
-    assert extract_vectors(load_encoder(folders["bert"]), rows([]), PARAMS, DEVICE).shape[0] == 0
+    assert extract(load_encoder(folders["bert"]), rows([]), PARAMS, DEVICE).shape[0] == 0
 
 
 def test_a_layer_that_is_not_there_is_refused(folders):

@@ -47,7 +47,7 @@ def act(rank: int, size: int, port: int, folder: Path, arguments: list[str], fau
         forward = classification.forward
         classification.forward = lambda *arguments: forward(*arguments) * torch.nan  # type: ignore[assignment]
     if rank == 0 and fault == "failed":
-        finetune.save_classifier = refuse  # type: ignore[attr-defined]
+        finetune.save_model = refuse  # type: ignore[attr-defined]
     with (folder / f"output-{rank}").open("w") as stream, redirect_stdout(stream), redirect_stderr(stream):
         code = main(arguments)
     sys.exit(code)

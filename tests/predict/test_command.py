@@ -1,6 +1,7 @@
 import io
 import json
 import sys
+from tempfile import gettempdir
 
 import pytest
 
@@ -69,6 +70,18 @@ def test_standard_input_is_json_lines_or_text(project, monkeypatch, given, count
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
     assert main(["predict", "t", "-", "--out", "out.jsonl"]) == 0
     assert len(answers(project / "out.jsonl")) == count
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("given", "words"), [(b"", []), (b"{}\n{}\n", ["--text", "absent"]), (b"good\n \xff\n", ["--strict"])]
+)
+def test_faults_of_standard_input_name_it(monkeypatch, capsys, given, words):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+    assert main(["predict", "t", "-", "--out", "out.jsonl", *words]) == 3
+    err = capsys.readouterr().err
+    assert err.startswith("predict: standard input:")
+    assert gettempdir() not in err
 
 
 @pytest.mark.parametrize(

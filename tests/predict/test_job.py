@@ -2,6 +2,7 @@ import csv
 import gzip
 import io
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.errors import DataError, UsageError
+from pipeline.core.errors import Busy, DataError, UsageError
 from pipeline.examples.text import normalise, text_id, text_key
 from pipeline.predict.job import predict_file
 from pipeline.predict.predictor import load_predictor
@@ -217,26 +218,48 @@ predict_file(slow, Path(sys.argv[2]), source, Path(sys.argv[3]), every=True, par
 """
 
 
+def start_job(exported, path, out, seconds):
+    """Predict in a process of its own, which sleeps before each batch."""
+    words = [str(exported.bundle), str(path), str(out), str(seconds)]
+    return subprocess.Popen([sys.executable, "-c", CODE, *words], stdout=subprocess.DEVNULL)
+
+
 def test_a_killed_process_leaves_parts_that_the_next_one_takes_over(exported, tmp_path):
     path = write_lines(tmp_path / "in.jsonl")
 
-    def start(out, seconds):
-        words = [str(exported.bundle), str(path), str(out), str(seconds)]
-        return subprocess.Popen([sys.executable, "-c", CODE, *words], stdout=subprocess.DEVNULL)
-
     out, whole = tmp_path / "out.parquet", tmp_path / "whole.parquet"
-    process = start(out, 0.05)
+    process = start_job(exported, path, out, 0.05)
     while len([*tmp_path.glob("out.parquet.parts/*/*.arrow")]) < 3:
         assert process.poll() is None
         time.sleep(0.01)
+    with pytest.raises(Busy, match=r"out\.parquet"):
+        predict(load_predictor(exported.bundle), path, out)
     process.send_signal(signal.SIGKILL)
     process.wait()
     first = {part: part.stat().st_mtime_ns for part in tmp_path.glob("out.parquet.parts/*/*.arrow")}
     assert not out.exists()
     assert len(first) >= 3
-    assert start(out, 0).wait() == start(whole, 0).wait() == 0
+    assert start_job(exported, path, out, 0).wait() == start_job(exported, path, whole, 0).wait() == 0
     assert out.read_bytes() == whole.read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", "out.parquet", "whole.parquet"}
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_leave_the_same_bytes(exported, tmp_path):
+    path, rng = write_lines(tmp_path / "in.jsonl"), random.Random(0)
+
+    out, whole = tmp_path / "out.jsonl.gz", tmp_path / "whole.jsonl.gz"
+    began = time.monotonic()
+    assert start_job(exported, path, whole, 0.05).wait() == 0
+    longest = time.monotonic() - began
+    for _ in range(10):
+        process = start_job(exported, path, out, 0.05)
+        time.sleep(rng.uniform(0.3, 0.6) * longest)
+        process.kill()
+        process.wait()
+    assert start_job(exported, path, out, 0).wait() == 0
+    assert out.read_bytes() == whole.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", out.name, whole.name}
 
 
 def test_long_texts_and_many_columns_are_joined_and_cut(predictor, tmp_path):

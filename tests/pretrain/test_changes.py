@@ -5,8 +5,7 @@ import pytest
 from pipeline.core.errors import DataError
 from pipeline.pretrain.changes import ChangeCount, judge_changes
 from pipeline.settings.pretrain import CorpusParams
-from pipeline.settings.resolve import resolve_params
-from tests.given.settings import study_params
+from tests.given.settings import resolve_params, study_params
 
 COMMON = resolve_params(study_params(), {})["corpus"]
 DOCUMENTS = [

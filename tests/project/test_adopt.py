@@ -3,8 +3,7 @@ import json
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.settings.resolve import resolve_params
-from tests.given.settings import read
+from tests.given.settings import read, resolve_params
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from pipeline.core.errors import DataError, EnvironmentFault, UsageError
 from pipeline.project.init import describe_project, init_project
 from pipeline.project.update import update_project
 from pipeline.project.vendor import find_version
+from pipeline.settings.overlay import overlay_project
 from pipeline.settings.parse import parse_params
+from pipeline.settings.resolve import resolve_params
 from tests.given.owned import IDENTITY, commit_all, edit, git, make_clone
 
 TEAMS = {
@@ -75,6 +77,13 @@ def test_a_project_plans_and_keeps_its_edits_in_an_update(clone, tickets, tmp_pa
         "label": "Team", "labels": sorted(TEAMS),
     }  # fmt: skip
     assert find_version(root) == git(root, "rev-parse", "HEAD^")
+    laid = shutil.copytree(root, tmp_path / "laid")
+    for profile in ("pretraining", "study"):
+        overlay_project(laid, root / "profiles" / profile, lambda text: resolve_params(text, {}))
+    resolved = resolve_params((laid / "params.yaml").read_text(encoding="utf-8"), {})
+    assert list(resolved["pretrain"]) == ["scratch", "adapted"]
+    assert {cell.partition("-")[0] for cell in resolved["rival"]} == {"tickets"}
+    shutil.rmtree(laid)
     edit(root, "params.yaml", "  epochs: 2 ", "  epochs: 5 ")
     edit(root, "pipeline/stages/ingest.py", "rows read", "rows in")
     commit_all(root)
@@ -97,6 +106,25 @@ def test_no_data_no_task(clone, tmp_path):
     assert init_project(tmp_path / "own", clone=clone) is None
     assert parse_params((tmp_path / "own/params.yaml").read_text(encoding="utf-8"))[0]["tasks"] is None
     assert "params.yaml" in describe_project(tmp_path / "own", None)
+
+
+def test_what_intake_drops_and_what_is_not_committed_is_told(clone, tmp_path):
+    texts = [(f"text number {n}", "ab"[n % 2]) for n in range(200)]
+    rows = [*texts, *texts[:7], ("text number 20", "b"), ("", "a")]
+    path = tmp_path / "mail.csv"
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    task = init_project(tmp_path / "own", path, name="tickets", clone=clone)
+    assert (task.name, task.counts["file"]) == ("tickets", "tickets/mail.csv")
+    assert {name: rows for name, rows in task.counts["dropped"].items() if rows} == {
+        "empty": 1, "duplicates": 7, "conflicts": 2,
+    }  # fmt: skip
+    told = describe_project(tmp_path / "own", task, ["params.yaml"])
+    assert "repeats of a text 7" in told
+    assert "texts with several labels 2" in told
+    assert "'params.yaml'" in told
+    for name in ("Tickets", "minilm"):
+        with pytest.raises(UsageError, match="--name"):
+            init_project(tmp_path / "other", path, name=name, clone=clone)
 
 
 def test_what_is_there_stays(clone, tickets, tmp_path):

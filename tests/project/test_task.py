@@ -12,8 +12,8 @@ from pipeline.project.guess import Guess
 from pipeline.project.params_file import add_entry, list_encoders
 from pipeline.project.task import fit_limits, list_doubts, make_name, name_task, render_guess
 from pipeline.settings.fields import Name
-from pipeline.settings.ingest import Threshold
 from pipeline.settings.parse import parse_params
+from pipeline.settings.shared.classes import Threshold
 
 PLAIN = Guess(
     None, Layout("delimited", "utf-8", ",", '"'), "body", "team", ["a", "b"], None, {"a": 20, "b": 10}, None, 0
@@ -27,7 +27,7 @@ def task(guess: Guess, **limits: int):
 
 def test_what_the_common_sections_have_is_not_repeated():
     ingest = {"file": "own/x.csv", "text": "body", "label": "team", "labels": ["a", "b"]}
-    assert task(PLAIN) == {"encoder": "raw/e5", "ingest": ingest}
+    assert task(PLAIN) == {"kind": "text-classification", "encoder": "raw/e5", "ingest": ingest}
 
 
 def test_all_that_differs():
@@ -36,6 +36,7 @@ def test_all_that_differs():
         labels=None, threshold=Threshold(at=0.5, above="high", otherwise="low"), split="part", unlabelled=3,
     )  # fmt: skip
     assert task(guess, min_rows=7) == {
+        "kind": "text-classification",
         "encoder": "raw/e5",
         "ingest": {
             "file": "own/x.csv", "files": {"train": ["data/train-*.parquet"]}, "delimiter": "\t", "quote": "",
@@ -51,6 +52,12 @@ def test_all_that_differs():
 def test_a_name_that_yaml_takes_for_something_else(name):
     block = render_guess(name, "x.csv", PLAIN, encoder="raw/e5", limits={})
     assert list(parse_params(f"tasks:\n{block}")[0]["tasks"]) == [name]
+
+
+def test_a_validation_that_stands_for_the_test_is_told():
+    stands = PLAIN._replace(files={"train": ["train.csv"], "test": ["data/dev-*.csv"]})
+    assert len(list_doubts(stands, {})) == 1
+    assert list_doubts(PLAIN._replace(files={"train": ["train.csv"], "test": ["test.csv"]}), {}) == []
 
 
 def test_an_encoder_of_its_own():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import UsageError
-from pipeline.project.vendor import commit_version, find_version, read_version, select_vendored
+from pipeline.project.vendor import commit_version, find_version, list_edits, read_version, select_vendored
 from tests.given.owned import IDENTITY, commit_all, git
 
 LIST = "pipeline/project/templates/files.txt"
@@ -52,6 +52,14 @@ def test_a_version_is_that_of_a_commit(clone):
     commit_all(clone)
     assert read_version(f"file://{clone}".replace(" ", "%20")).files["pipeline/x.py"] == b"X = 2\n"
     assert read_version(str(clone), "v1.2") == version
+
+
+def test_edits_of_a_project_s_files_alone_are_listed(clone):
+    assert list_edits(clone) == []
+    (clone / "pipelines.md").write_text("other\n")
+    (clone / "params.yaml").write_text("tasks: {}\n")
+    (clone / "pipeline/new name.py").write_text("")
+    assert list_edits(clone) == ["params.yaml", "pipeline/new name.py"]
 
 
 def test_versions_follow_one_another(clone, tmp_path):

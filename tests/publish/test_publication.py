@@ -148,14 +148,28 @@ def test_results_that_are_not_of_the_commit_stay(tmp_path):
 def test_the_hub_gets_one_private_commit_and_no_second_one(project):
     with taking_uploads() as hub:
         env = {**LOCAL, "HF_ENDPOINT": hub.url}
-        hub.files |= {"onnx/model.int8.onnx": b"of an older version", "picture.png": b"of a person"}
+        hub.files |= {"onnx/model.int8.onnx": b"of a person", "picture.png": b"of a person"}
         done = run(project.root, "--to", "hub:acme/films", "--send", **env)
         assert done.returncode == 0, done.stderr
-        assert set(hub.files) == {*GONE, "picture.png"}
+        assert set(hub.files) == {*GONE, "onnx/model.int8.onnx", "picture.png"}
         assert hub.files["onnx/model.onnx"] == FILES[f"data/export/{TASK}/model.onnx"].encode()
         assert (len(hub.commits), hub.private) == (1, True)
         again = run(project.root, "--to", "hub:acme/films", "--send", **env)
         assert (again.returncode, len(hub.commits)) == (0, 1)
+
+
+def test_the_hub_loses_what_the_version_before_has_brought_and_nothing_else(project):
+    brought = ("vocab.txt", "onnx/model.int8.onnx", "calibration.json", "config.json")
+    with taking_uploads() as hub:
+        hub.files = dict.fromkeys((*brought, "onnx/notes.txt", "spiece.model", "picture.png"), b"older")
+        named = dict.fromkeys((*brought, "picture.png", "../x", "absent.txt"), "0" * 64)
+        hub.files["provenance.json"] = json.dumps({"files": named}).encode()
+        done = run(project.root, "--to", "hub:acme/films", "--send", **LOCAL, HF_ENDPOINT=hub.url)
+        assert done.returncode == 0, done.stderr
+        assert set(hub.files) == {*GONE, "onnx/notes.txt", "spiece.model", "picture.png"}
+        recorded = json.loads(hub.files["provenance.json"])["files"]
+    assert set(recorded) == GONE - {"provenance.json"}
+    assert recorded["config.json"] == hashlib.sha256(hub.files["config.json"]).hexdigest()
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, 2), (500, 4)])

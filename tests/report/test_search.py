@@ -27,14 +27,14 @@ RESULTS: dict[str, Any] = {
         {"candidate": "first", "values": VALUES, "trial_score": 0.8625, "scores": [0.84, 0.86], "mean": 0.85},
     ],
     "importance": {"learning_rate": 0.9},
-    "cost": {"trials": 2, "trainings": 6, "diverged": 1, "steps": 100, "tokens": 2000},
+    "cost": {"trials": 2, "trainings": 6, "diverged": 1, "steps": 100, "examples": 2000},
     "space": {
         "learning_rate": {"low": 1e-5, "high": 1e-2, "log": True, "when": None},
         "lora": {"choices": [None, 4], "when": None},
     },
     "trials": [
-        {"name": "0-1", "values": VALUES, "score": 0.8625, "steps": 100, "tokens": 2000, "stopped": "finished"},
-        {"name": "0-2", "values": {"learning_rate": 1e-2, "lora": 4}, "score": None, "steps": 0, "tokens": 0,
+        {"name": "0-1", "values": VALUES, "score": 0.8625, "steps": 100, "examples": 2000, "stopped": "finished"},
+        {"name": "0-2", "values": {"learning_rate": 1e-2, "lora": 4}, "score": None, "steps": 0, "examples": 0,
          "stopped": "diverged"},
     ],
     "versions": {"optuna": "5.0.0"},

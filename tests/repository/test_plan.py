@@ -57,6 +57,9 @@ def test_a_reason_in_words_has_its_facts():
     assert describe_reason(StageReason("parameter", "finetune.spam.x", None, "y")) == "finetune.spam.x nothing -> 'y'"
     assert describe_reason(StageReason("parameter", "finetune", digest, other)) == "code of finetune"
     assert describe_reason(StageReason("parameter", "fetch.a.sha256", digest, other)) == "fetch.a.sha256 changed"
+    assert describe_reason(StageReason("parameter", "finetune.text-classification", "1" * 64, "2" * 64)) == (
+        "code of finetune"
+    )
     assert describe_reason(StageReason("command", "", old=True)) == "command changed"
     assert describe_reason(StageReason("command", "", old=False)) == "never ran"
     assert describe_reason(StageReason("upstream", "params")) == "after params"

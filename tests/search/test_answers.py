@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.core.tables import describe
+from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.search.answers import compare_on_test, predict_test
 from tests.given.searches import write_tokens
 
@@ -36,6 +37,6 @@ def test_other_rows_are_refused():
 
 
 def test_without_a_model_there_are_no_answers(tmp_path):
-    table = predict_test(None, write_tokens(tmp_path / "t.arrow"))
+    table = predict_test(None, LEARNING, write_tokens(tmp_path / "t.arrow"))
     assert table.num_rows == 0
     assert table.column_names == ["id", "label", "predicted"]

@@ -79,5 +79,5 @@ def test_a_candidate_that_there_is_not_is_left_out():
     assert [(one.candidate, one.trial_score) for one in candidates] == [("default", None), ("first", 0.6)]
     assert candidates[1].scores == (0.51, 0.52)
     document = conclude_search(PARAMS, trials, candidates, candidates[1], None)
-    assert document["cost"] == {"trials": 1, "trainings": 5, "diverged": 0, "steps": 10, "tokens": 100}
+    assert document["cost"] == {"trials": 1, "trainings": 5, "diverged": 0, "steps": 10, "examples": 100}
     assert document["chosen"] == {"candidate": "first", "values": trials[0].values}

@@ -8,7 +8,7 @@ from tests.given.searches import resolve_small
 
 TRIALS = [
     {"name": f"0-{slot}", "values": {"learning_rate": rate, "batch_size": 8, "layer_decay": 0.9}, "score": score,
-     "steps": 1, "tokens": 1, "stopped": "finished" if score else "diverged"}
+     "steps": 1, "examples": 1, "stopped": "finished" if score else "diverged"}
     for slot, (rate, score) in enumerate([(1e-3, 0.5), (2e-3, 0.75), (1e-2, None)], start=1)
 ]  # fmt: skip
 

@@ -47,7 +47,7 @@ def write(folder, history, *results):
 
 
 def test_a_round_adds_its_results_to_those_before_it(tmp_path):
-    result = {"values": {"epochs": 2}, "score": 0.5, "steps": 3, "tokens": 4, "stopped": "early"}
+    result = {"values": {"epochs": 2}, "score": 0.5, "steps": 3, "examples": 4, "stopped": "early"}
     write(tmp_path, [TRIALS[0]._asdict()], result, None)
     (tmp_path / "9.json").write_text("of another search")
     assert read_trials(tmp_path, index=1, slots=(1, 2)) == [TRIALS[0], Trial(name="1-1", **result)]

@@ -46,4 +46,4 @@ def test_several_errors_are_reported_at_once() -> None:
 
 def test_the_columns_to_read_are_each_named_once() -> None:
     params = ingest_params(text="body", group="user", keep=["user", "topic"])
-    assert params.columns() == ("body", "label", "user", "topic")
+    assert list(params.columns()) == ["body", "label", "user", "topic"]

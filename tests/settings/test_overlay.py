@@ -8,8 +8,7 @@ from ruamel.yaml import YAML
 from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.settings.overlay import edit_yaml, overlay_params, overlay_project, overlay_stages
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
-from tests.given.settings import read, study_params, study_stages
+from tests.given.settings import read, resolve_params, study_params, study_stages
 
 TEXT = read("params.yaml")
 SMALL = read("profiles/small/params.yaml")
@@ -142,6 +141,7 @@ def test_new_keys_bring_their_comments():
 
 
 def test_stages_are_merged():
+    assert YAML(typ="safe").load(study_stages())["plots"] == YAML(typ="safe").load(read("dvc.yaml"))["plots"]
     before, after = (YAML(typ="safe").load(text)["stages"] for text in (read("dvc.yaml"), study_stages()))
     assert {name: after[name] for name in before if name != "report"} == {
         name: of for name, of in before.items() if name != "report"

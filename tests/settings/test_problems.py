@@ -2,10 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.stage import load_facets
 from pipeline.settings.pretrain import PretrainParams
 from pipeline.settings.problems import _SYNONYMS, Problems, describe_unknown
+from pipeline.settings.shared.classes import ClassifierParams
 from pipeline.settings.sources import HubSource
-from pipeline.settings.task import PER_TASK, FinetuneParams, TokenizeParams
+from pipeline.settings.task import TokenizeParams
 
 
 def test_a_key_is_below_its_section_unless_it_stands_elsewhere():
@@ -57,12 +59,13 @@ def test_a_line_is_that_of_the_nearest_key_above():
     ],
 )
 def test_what_other_programs_call_a_key_is_known(key, meant):
-    allowed = tuple(FinetuneParams.model_fields) + tuple(TokenizeParams.model_fields)
+    allowed = tuple(ClassifierParams.model_fields) + tuple(TokenizeParams.model_fields)
     assert describe_unknown(key, allowed) == f"unknown key; did you mean `{meant}`?"
 
 
 def test_every_synonym_is_of_a_key_and_none_is_one():
-    keys = {key for model in (*PER_TASK.values(), PretrainParams, HubSource) for key in model.model_fields}
+    sections = [model for settings in load_facets("settings").values() for model in settings.sections.values()]
+    keys = {key for model in (*sections, PretrainParams, HubSource) for key in model.model_fields}
     assert set(_SYNONYMS.values()) <= keys | {"encoder"}
     assert not {name for name, key in _SYNONYMS.items() if name in keys and key == name}
 

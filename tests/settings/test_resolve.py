@@ -4,8 +4,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import UsageError
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
-from tests.given.settings import dump, read, study_params
+from tests.given.settings import dump, read, resolve_params, study_params
 
 TEXT = study_params()
 COMMON = parse_params(TEXT)[0]
@@ -44,9 +43,54 @@ def test_a_task_may_favour_one_of_its_classes():
     assert resolved["calibrate"]["reviews"]["favoured"] == favoured | {"recall": None}
     assert resolved["calibrate"]["spam"] == {"task": "spam", "abstain": None, "favoured": None}
     spam = read("params.yaml").replace(
-        "    finetune:\n", "    calibrate: {favoured: {class: spam, recall: 1.0}}\n    finetune:\n", 1
+        "    card: {", "    calibrate: {favoured: {class: spam, recall: 1.0}}\n    card: {", 1
     )
     assert resolve_params(spam, {})["calibrate"]["spam"]["favoured"]["class"] == "spam"
+
+
+def test_a_kind_overrides_the_common_keys_and_a_task_overrides_its_kind():
+    values, _ = parse_params(TEXT)
+    values["kinds"]["text-classification"]["tokenize"] = {"max_length": 9}
+    values["tasks"]["spam"]["tokenize"] = {"max_length": 8}
+    lengths = {task: section["max_length"] for task, section in resolve_params(dump(values), {})["tokenize"].items()}
+    assert lengths == {"spam": 8, "questions": 9, "reviews": 9}
+
+
+def test_a_params_file_whose_tasks_name_no_kind_is_refused_with_the_lines_to_add():
+    values, _ = parse_params(TEXT)
+    own = values.pop("kinds")["text-classification"]
+    for task in values["tasks"].values():
+        del task["kind"]
+    for stage, section in own.items():  # they once stood there
+        values[stage] = {**section, **values.get(stage, {})}
+    with pytest.raises(UsageError) as caught:
+        resolve_params(dump(values), {})
+    _, first, *lines = str(caught.value).splitlines()
+    assert "tasks: each task names its kind now" in first
+    added = parse_params("\n".join(lines))[0]["tasks"]
+    assert added == {task: {"kind": "text-classification"} for task in values["tasks"]}
+    for task, kind in added.items():
+        values["tasks"][task] |= kind
+    assert resolve_params(dump(values), {})["finetune"] == resolve_params(TEXT, {})["finetune"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "facts"),
+    [
+        ("{text: {finetune: {metric: loss}}}", "kinds.text: unknown key"),
+        ("{text-classification: {fit: {metric: loss}}}", "kinds.text-classification.fit: unknown key"),
+        ("{text-classification: {finetune: {metrc: loss}}}", "metrc: unknown key; .. `metric`"),
+        ("{text-classification: {finetune: {task: x}}}", "kinds.text-classification.finetune.task: .. remove"),
+        ("{text-classification: {finetune: {metric: f1}}}", "kinds.text-classification.finetune.metric: .. 'f1'"),
+        ("3", "kinds: must be a map"),
+    ],
+)
+def test_what_is_no_key_of_a_kind_is_refused(kinds, facts):
+    values, _ = parse_params(TEXT)
+    values["kinds"] = {}
+    with pytest.raises(UsageError) as caught:
+        resolve_params(dump(values).replace("kinds: {}", f"kinds: {kinds}"), {})
+    assert any(all(fact in line for fact in facts.split(" .. ")) for line in str(caught.value).splitlines())
 
 
 @pytest.mark.parametrize("nothing", ["", "corpus: null\npretrain: null\nencoders: null\nstudy: null\n"])
@@ -144,7 +188,7 @@ def test_a_profile_becomes_the_reference_of_its_task():
         ),
         (
             "\ntasks:\n",
-            "\ntasks:\n  more:\n    finetune: 3\n",
+            "\ntasks:\n  more:\n    kind: text-classification\n    finetune: 3\n",
             "tasks.more.finetune: .. map .. 3",
         ),
         ('labels: {"0": ham, "1": spam}', "keep: []", "tasks.spam.ingest: .. `labels` .. `threshold`"),
@@ -291,7 +335,7 @@ def test_one_mistake_is_one_error(old, new, keys):
     ],
 )
 def test_what_people_write_is_answered_in_one_line(task, facts):
-    whole = task.replace("{ingest: ", "{encoder: raw/minilm, ingest: ", 1)
+    whole = task.replace("{ingest: ", "{kind: text-classification, encoder: raw/minilm, ingest: ", 1)
     (line,) = refused("\ntasks:\n", f"\ntasks:\n  {whole}\n")
     assert all(fact in line for fact in facts.split(" .. ")), line
 
@@ -346,14 +390,15 @@ def test_encoders_that_start_from_each_other_are_refused(names):
 
 def test_two_tasks_share_a_map_by_a_merge_key():
     own = (
-        "  one: &shared\n    encoder: raw/minilm\n    ingest: {file: c/a.csv, labels: [bad, good]}\n"
+        "  one: &shared\n    kind: text-classification\n    encoder: raw/minilm\n"
+        "    ingest: {file: c/a.csv, labels: [bad, good]}\n"
         "  two:\n    <<: *shared\n    finetune: {epochs: 7}\n"
     )
     resolved = resolve_params(TEXT.replace("\ntasks:\n", f"\ntasks:\n{own}"), {})
     assert resolved["ingest"]["two"] == resolved["ingest"]["one"] | {"task": "two"}
     assert [resolved["finetune"][task]["epochs"] for task in ("one", "two")] == [2, 7]
     wrong = own.replace("file: c/a.csv", "file: ~/a.csv")
-    number = TEXT[: TEXT.index("\ntasks:\n")].count("\n") + 5
+    number = TEXT[: TEXT.index("\ntasks:\n")].count("\n") + 6
     lines = refused("\ntasks:\n", f"\ntasks:\n{wrong}")
     assert [line.split(": ")[:2] for line in lines] == [
         [f"  line {number}", f"tasks.{task}.ingest.file"] for task in ("one", "two")
@@ -396,11 +441,12 @@ def test_any_other_map_is_refused_without_a_crash(values):
         resolve_params(dump(values), {})
 
 
-def test_a_tracker_is_told_what_each_task_is_known_by_and_none_is_the_default():
+@pytest.mark.parametrize("tracker", ["mlflow", "wandb"])
+def test_a_tracker_is_told_what_each_task_is_known_by_and_none_is_the_default(tracker):
     assert resolve_params(TEXT, {})["track"] == {}
-    resolved = resolve_params(TEXT.replace("track: []", "track: [mlflow]"), {})
-    section = resolved["track"]["mlflow"]
-    assert section["tracker"] == "mlflow"
+    resolved = resolve_params(TEXT.replace("track: []", f"track: [{tracker}]"), {})
+    section = resolved["track"][tracker]
+    assert section["tracker"] == tracker
     assert section["title"] == resolved["report"]["title"]
     assert list(section["tasks"]) == list(resolved["finetune"])
     spam = section["tasks"]["spam"]

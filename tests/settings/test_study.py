@@ -2,8 +2,7 @@ import pytest
 
 from pipeline.core.errors import UsageError
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
-from tests.given.settings import dump, study_params
+from tests.given.settings import dump, resolve_params, study_params
 
 TEXT = study_params()
 

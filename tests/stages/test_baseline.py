@@ -7,6 +7,7 @@ import pytest
 from pipeline.core.errors import DataError
 from pipeline.core.files import sha256, write_json
 from pipeline.core.tables import describe, labels_of, read_parquet, task_of, write_arrow, write_parquet
+from pipeline.kinds.text_classification.baselines import BASELINES
 from pipeline.settings.task import BaselineParams
 from pipeline.stages.baseline import run
 
@@ -51,6 +52,7 @@ def measured(folder: Path, table: pa.Table, features: pa.Table | None = None) ->
     out = folder / "baselines.parquet"
     run(
         PARAMS,
+        BASELINES,
         examples=folder / "examples.parquet",
         findings=folder / "findings.json",
         features=folder / "features.arrow",

@@ -9,9 +9,8 @@ import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.settings.pretrain import CorpusParams
-from pipeline.settings.resolve import resolve_params
 from pipeline.stages.corpus import run
-from tests.given.settings import study_params
+from tests.given.settings import resolve_params, study_params
 
 TEXT = study_params()
 

@@ -50,7 +50,8 @@ def test_two_exports_give_the_same_bytes_but_for_the_decision(exported, again):
     for name in ("model.onnx", "model.int8.onnx", "tokenizer.json"):
         assert sha256(exported.bundle / name) == sha256(again.bundle / name), name
     first, second = (read_json(paths.bundle / "model.json") for paths in (exported, again))
-    assert {key for key in first if first[key] != second[key]} == {"decision", "version"}
+    assert {key for key in first if first[key] != second[key]} == {"decision", "parity", "version"}
+    assert first["parity"]["fp32"]["right"] != second["parity"]["fp32"]["right"]  # of what is answered with it
     assert load_predictor(again.bundle).decision._asdict() == DECISION
 
 

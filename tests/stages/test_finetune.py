@@ -9,6 +9,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 from pipeline.core.files import sha256
 from pipeline.core.tables import describe, description, read_arrow, write_arrow, write_parquet
 from pipeline.examples.text import normalise
+from pipeline.kinds.text_classification.inputs import INPUTS
+from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.models.batches import to_ragged
 from pipeline.models.device import choose_device
 from pipeline.models.folder import load_classifier
@@ -54,7 +56,7 @@ def results(tokens, encoder, tmp_path_factory):
     folders = []
     for name in ("one", "two"):
         folder = tmp_path_factory.mktemp(name)
-        run(PARAMS, tokens=tokens, encoder=encoder, **outputs(folder))
+        run(PARAMS, LEARNING, tokens=tokens, encoder=encoder, **outputs(folder))
         folders.append(folder)
     return folders
 
@@ -119,8 +121,10 @@ def test_raw_text_gets_what_the_evaluation_gives_however_long_it_is(encoder, tmp
     )
     write_parquet(tmp_path / "examples", describe(table, task="t", labels=LABELS))
     params = TokenizeParams(task="t", max_length=MAX_LENGTH, batch_texts=5, max_unknown_share=1.0)
-    tokenize.run(params, examples=tmp_path / "examples", findings=tmp_path, encoder=encoder, tokens=tmp_path / "tokens")
-    run(PARAMS, tokens=tmp_path / "tokens", encoder=encoder, **outputs(tmp_path))
+    tokenize.run(
+        params, INPUTS, examples=tmp_path / "examples", findings=tmp_path, encoder=encoder, tokens=tmp_path / "tokens"
+    )
+    run(PARAMS, LEARNING, tokens=tmp_path / "tokens", encoder=encoder, **outputs(tmp_path))
 
     ids = to_ragged(read_arrow(tmp_path / "tokens")["input_ids"])
     probabilities = predict_probabilities(load_classifier(tmp_path / "model", LABELS), ids, choose_device("fp32"))
@@ -156,6 +160,7 @@ def test_a_test_row_changes_nothing(tokens, encoder, results, tmp_path):
     write_arrow(tmp_path / "t.arrow", without.schema, without.to_batches())
     run(
         PARAMS,
+        LEARNING,
         tokens=tmp_path / "t.arrow",
         encoder=encoder,
         **outputs(tmp_path),

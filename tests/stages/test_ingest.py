@@ -12,7 +12,9 @@ import pytest
 from pipeline.core.errors import DataError
 from pipeline.core.files import read_json
 from pipeline.core.tables import labels_of, read_parquet
-from pipeline.settings.ingest import IngestParams
+from pipeline.kinds.text_classification.checks import CHECKS
+from pipeline.kinds.text_classification.examples import EXAMPLES
+from pipeline.settings.shared.texts import LabelledTextParams
 from pipeline.stages.ingest import run
 from pipeline.stages.validate import run as validate
 from tests.given.ingesting import ingest_params
@@ -23,8 +25,8 @@ REVIEWS = {"file": "reviews.csv", "labels": ["negative", "positive"], "keep": ["
 TOPICS = {"file": "topics.jsonl", "format": "jsonl", "labels": ["food", "sport", "travel"]}
 
 
-def ingest(params: IngestParams, raw: Path, out: Path) -> tuple[Path, Path]:
-    run(params, raw=raw, examples=out / "examples.parquet", intake=out / "intake.json")
+def ingest(params: LabelledTextParams, raw: Path, out: Path) -> tuple[Path, Path]:
+    run(params, EXAMPLES, raw=raw, examples=out / "examples.parquet", intake=out / "intake.json")
     return out / "examples.parquet", out / "intake.json"
 
 
@@ -120,7 +122,9 @@ def findings(tmp_path: Path, content: bytes, **own: Any) -> dict[str, str]:
     """Return the severity of each check that fails on a file; a DataError names the critical ones."""
     (tmp_path / "tiny.csv").write_bytes(content)
     examples, intake = ingest(ingest_params(**own), tmp_path, tmp_path)
-    validate(make_params(max_near_share=1), examples=examples, intake=intake, findings=tmp_path / "findings.json")
+    validate(
+        make_params(max_near_share=1), CHECKS, examples=examples, intake=intake, findings=tmp_path / "findings.json"
+    )
     checks = read_json(tmp_path / "findings.json")["checks"]
     return {check["check"]: check["severity"] for check in checks if check["outcome"] == "failed"}
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.core.files import read_json
 from pipeline.core.tables import describe, description, write_arrow, write_parquet
+from pipeline.kinds.text_classification.baselines import BASELINES
 from pipeline.settings.corrections import parse_corrections
 from pipeline.settings.parse import parse_params
 from pipeline.settings.task import InspectParams
@@ -58,7 +59,7 @@ def make_params(**changes):
 
 def inspect(inputs, folder, **changes):
     outputs = {"inspection": folder / "t.json", "suspects": folder / "t.csv"}
-    run(make_params(**changes), **inputs, **outputs)
+    run(make_params(**changes), BASELINES, **inputs, **outputs)
     return read_json(outputs["inspection"]), outputs["suspects"].read_text(encoding="utf-8-sig")
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import DataError, EnvironmentFault, UsageError
+from pipeline.core.stage import load_facets
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
 from pipeline.stages.params import run
-from tests.given.settings import dump
+from tests.given.settings import dump, resolve_params
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")
 ID = "0123456789abcdef"
@@ -23,7 +23,11 @@ def resolve(tmp_path):
 
     def run_stage():
         inputs = {"settings": "params.yaml", "profiles": "profiles.json", "corrections": "corrections"}
-        run(**{name: tmp_path / path for name, path in inputs.items()}, resolved=tmp_path / "out")
+        run(
+            load_facets("settings"),
+            **{name: tmp_path / path for name, path in inputs.items()},
+            resolved=tmp_path / "out",
+        )
         return json.loads((tmp_path / "out").read_text())
 
     return run_stage

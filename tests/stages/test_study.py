@@ -11,10 +11,12 @@ import torch
 
 from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.core.files import sha256
+from pipeline.core.stage import bind_facets, read_declaration
 from pipeline.core.tables import describe, read_parquet, write_parquet
 from pipeline.finetune import fit
 from pipeline.models.features import extract_vectors
-from pipeline.models.folder import build_classifier, build_random_classifier
+from pipeline.models.folder import build_classifier, build_random_model
+from pipeline.models.heads import classifier_head
 from pipeline.settings.study import Cell, RivalParams, StartParams, StudyParams, TransferParams, list_cells
 from pipeline.settings.task import BaselineParams, ExtractParams, ProbeParams
 from pipeline.stages import rival, start, study, transfer
@@ -61,7 +63,8 @@ def cell_params(**changes):
 
 def cell(tmp_path, name, stage, params, **paths) -> CellResult:
     outs = {"cell": tmp_path / f"{name}.json", "predictions": tmp_path / f"{name}.parquet"}
-    stage.run(params, **paths, **outs)
+    facets = bind_facets(read_declaration(stage.run), "text-classification")
+    stage.run(params, **facets, **paths, **outs)
     document = json.loads(outs["cell"].read_text())
     return CellResult(document, read_answers(_place(params), document, read_parquet(outs["predictions"])))
 
@@ -166,9 +169,9 @@ def test_a_probe_fits_a_linear_model_on_frozen_features(inputs, encoder, tmp_pat
 def test_a_probe_computes_on_the_threads_that_extract_says(inputs, encoder, tmp_path, monkeypatch):
     used = []
 
-    def watched(*given):
+    def watched(*given, **options):
         used.append(torch.get_num_threads())
-        return extract_vectors(*given)
+        return extract_vectors(*given, **options)
 
     monkeypatch.setattr(fewshot, "extract_vectors", watched)
     before = torch.get_num_threads()
@@ -192,7 +195,9 @@ def test_few_rows_are_seen_often_enough(rows, expected):
 
 
 def test_a_random_start_has_the_encoders_shape_and_depends_on_the_seed(encoder):
-    one, same, other = (build_random_classifier(encoder, ("a", "b"), dropout=0.0, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (
+        build_random_model(encoder, classifier_head(("a", "b")), dropout=0.0, seed=seed) for seed in (1, 1, 2)
+    )
     loaded = build_classifier(encoder, ("a", "b"), dropout=0.0, seed=3)  # the encoder itself was made with seed 0
     for (name, value), (_, again), (_, different), (_, theirs) in zip(
         *(model.named_parameters() for model in (one, same, other, loaded)), strict=True

@@ -4,8 +4,9 @@ import pytest
 from transformers import AutoTokenizer
 
 from pipeline.core.tables import describe, description, labels_of, max_length_of, read_arrow, task_of, write_parquet
+from pipeline.kinds.text_classification import inputs as text_inputs
+from pipeline.kinds.text_classification.inputs import INPUTS
 from pipeline.settings.task import TokenizeParams
-from pipeline.stages import tokenize
 from pipeline.stages.tokenize import run
 
 PARAMS = TokenizeParams(task="t", max_length=6, batch_texts=2, max_unknown_share=0.05)
@@ -28,8 +29,8 @@ def inputs(tmp_path):
 
 
 def test_it_writes_ragged_ids_with_class_indices(inputs, encoder, tmp_path, capsys):
-    run(PARAMS, **inputs, encoder=encoder, tokens=tmp_path / "one")
-    run(PARAMS, **inputs, encoder=encoder, tokens=tmp_path / "two")
+    run(PARAMS, INPUTS, **inputs, encoder=encoder, tokens=tmp_path / "one")
+    run(PARAMS, INPUTS, **inputs, encoder=encoder, tokens=tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     table = read_arrow(tmp_path / "one")
     assert (task_of(table), labels_of(table), max_length_of(table)) == ("t", ("yes", "no"), 6)
@@ -62,7 +63,7 @@ def in_one_piece(examples, encoder, out, rows_per_batch):
             writer.write_batch(pa.record_batch(part, table.schema))
 
 
-@pytest.mark.parametrize("record_tokens", [tokenize.RECORD_TOKENS, 6 * 4, 6 * 7])
+@pytest.mark.parametrize("record_tokens", [text_inputs.RECORD_TOKENS, 6 * 4, 6 * 7])
 def test_the_bytes_are_those_of_the_whole_table_whatever_the_batch(encoder, tmp_path, monkeypatch, record_tokens):
     count = 25
     table = pa.table(
@@ -77,8 +78,8 @@ def test_the_bytes_are_those_of_the_whole_table_whatever_the_batch(encoder, tmp_
     examples = tmp_path / "examples"
     write_parquet(examples, describe(table, task="t", labels=("yes", "no")))
     in_one_piece(examples, encoder, tmp_path / "expected", record_tokens // 6)
-    monkeypatch.setattr(tokenize, "RECORD_TOKENS", record_tokens)
+    monkeypatch.setattr(text_inputs, "RECORD_TOKENS", record_tokens)
     for batch_texts in (1, 3, 8, 1000):
         params = PARAMS.model_copy(update={"batch_texts": batch_texts})
-        run(params, examples=examples, findings=examples, encoder=encoder, tokens=tmp_path / "found")
+        run(params, INPUTS, examples=examples, findings=examples, encoder=encoder, tokens=tmp_path / "found")
         assert (tmp_path / "found").read_bytes() == (tmp_path / "expected").read_bytes()

@@ -11,6 +11,7 @@ import pytest
 from pipeline.checks.drift import LENGTH_EDGES
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
 from pipeline.core.tables import describe, write_parquet
+from pipeline.kinds.text_classification.checks import CHECKS
 from pipeline.settings.task import Profile
 from pipeline.stages.validate import run
 from tests.given.validating import CLASSES, Row, good_rows, make_intake, make_params, make_table
@@ -32,7 +33,7 @@ def validate(
     """Run the stage and return its findings."""
     write_parquet(paths["examples"], table)
     paths["intake"].write_text(json.dumps(intake or make_intake()))
-    run(make_params(**params), **paths)
+    run(make_params(**params), CHECKS, **paths)
     findings: dict[str, Any] = json.loads(paths["findings"].read_text())
     return findings
 

@@ -4,7 +4,6 @@ Skipped without the client (`pip install mlflow-skinny`) or a server: the progra
 of another environment (`PATH=OTHER/bin:$PATH`), since it wants an older pyarrow.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -17,13 +16,11 @@ import httpx
 import pytest
 
 from pipeline.core.errors import EnvironmentFault
-from pipeline.core.files import sha256, write_json
+from pipeline.core.files import sha256
 from pipeline.settings.task import TrackParams
 from pipeline.stages.track import run
 from tests.given.projects import ENVIRONMENT, free_port, until
-from tests.track.test_task_record import HISTORY
-
-SETTINGS = {"encoder": "raw/minilm", "finetune": {"epochs": 3, "learning_rate": 0.0003}}
+from tests.given.tracking import SETTINGS, track_apart, write_results
 
 
 @contextmanager
@@ -72,33 +69,11 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def results(tmp_path):
-    """Write what the stages before `track` write of two tasks."""
-    for task, accuracy in (("spam", 0.9), ("reviews", 0.8)):
-        write_json(tmp_path / f"metrics/{task}.json", {"accuracy": accuracy, "accuracy_low": 0.7, "gain_low": None})
-        write_json(tmp_path / f"history/{task}.json", HISTORY)
-        (tmp_path / f"model/{task}").mkdir(parents=True)
-        (tmp_path / f"model/{task}/model.safetensors").write_bytes(task.encode())
-    for name in ("report.html", "report.md"):
-        (tmp_path / name).write_text(f"the {name}")
-    folders = {name: tmp_path / name for name in ("metrics", "history", "model")}
-    return {**folders, "page": tmp_path / "report.html", "summary": tmp_path / "report.md"}
+    return write_results(tmp_path)
 
 
 def track(results, tracking: Path, **environment: str) -> dict:
-    """Run the stage in a process of its own, since MLflow keeps its settings for the life of a process."""
-    params = TrackParams(tracker="mlflow", title="Texts", tasks={"spam": SETTINGS, "reviews": SETTINGS})
-    words = {name: str(path) for name, path in {**results, "tracking": tracking}.items()}
-    script = (
-        "import json, sys; from pathlib import Path; from pipeline.settings.task import TrackParams; "
-        "from pipeline.stages.track import run; "
-        "run(TrackParams.model_validate_json(sys.argv[1]), **{k: Path(v) for k, v in json.loads(sys.argv[2]).items()})"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, params.model_dump_json(), json.dumps(words)], text=True, capture_output=True,
-        env={**ENVIRONMENT, **environment}, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(tracking.read_text()))
+    return track_apart("mlflow", results, tracking, **environment)
 
 
 def read_run(url: str, identity: str) -> dict:

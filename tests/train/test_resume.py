@@ -18,7 +18,7 @@ from pipeline.finetune.classification import CLASSES
 from pipeline.train.checkpoints import write_checkpoint
 from pipeline.train.resume import run_to_end
 from pipeline.train.training import Training
-from tests.given.training import DEVICE, model, rows, with_params
+from tests.given.training import DEVICE, contents, model, rows, with_params
 
 PARAMS = with_params(dropout=0.2, epochs=2, metric="loss")
 FILE_EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree")
@@ -62,10 +62,14 @@ def train(
     start = time.monotonic()
     if after:
         threading.Thread(target=lambda: (time.sleep(after), die()), daemon=True).start()
-    trained = run_to_end(under_way, folder, key="k", seconds=0.0)
+    trained = run_to_end(under_way, folder, key="k", live=live_of(out), seconds=0.0)
     seconds = time.monotonic() - start
     weights = {name: value.tolist() for name, value in under_way.model.state_dict().items()}
     out.write_text(json.dumps([weights, trained._asdict(), seen, seconds]))
+
+
+def live_of(out: Path) -> Path:
+    return out.parent / "live" / out.name
 
 
 def full(*_: object, **__: object) -> None:
@@ -83,11 +87,11 @@ def run(forks: ForkServerContext, *arguments: object, count: int = 40, **death: 
 def undisturbed(forks, encoder, tmp_path_factory) -> list[object]:
     folder = tmp_path_factory.mktemp("undisturbed")
     assert run(forks, encoder, folder / "work", folder / "out") == 0
-    return json.loads((folder / "out").read_text())
+    return [*json.loads((folder / "out").read_text()), contents(live_of(folder / "out"))]
 
 
 def test_a_kill_at_any_step_changes_nothing(forks, encoder, undisturbed, tmp_path):
-    weights, trained, *_ = undisturbed
+    weights, trained, *_, live = undisturbed
     last = trained["steps"]
     drawn = [sorted(np.random.default_rng(seed).choice(range(2, last), 3, replace=False)) for seed in range(2)]
     for kills in ([1], [2, 3], [last], *drawn):
@@ -96,11 +100,12 @@ def test_a_kill_at_any_step_changes_nothing(forks, encoder, undisturbed, tmp_pat
             assert run(forks, encoder, work, out, at_step=int(step)) == -signal.SIGKILL
         assert run(forks, encoder, work, out) == 0
         assert json.loads(out.read_text())[:2] == [weights, trained]
+        assert contents(live_of(out)) == live
 
 
 @pytest.mark.parametrize("wanted", [20, pytest.param(400, marks=pytest.mark.slow)])
 def test_kills_at_random_instants_change_nothing(forks, encoder, undisturbed, tmp_path, wanted):
-    weights, trained, _, seconds = undisturbed
+    weights, trained, _, seconds, live = undisturbed
     rng, kills, attempt = np.random.default_rng(wanted), 0, 0
     while kills < wanted:
         attempt += 1
@@ -108,6 +113,7 @@ def test_kills_at_random_instants_change_nothing(forks, encoder, undisturbed, tm
         while run(forks, encoder, work, out, after=float(rng.uniform(0.001, seconds))) == -signal.SIGKILL:
             kills += 1
         assert json.loads(out.read_text())[:2] == [weights, trained]
+        assert contents(live_of(out)) == live
 
 
 def test_a_kill_at_any_file_operation_of_a_checkpoint_changes_nothing(forks, encoder, tmp_path):

@@ -1,5 +1,6 @@
 "use strict";
 // Whatever comes from the server is set as textContent: it is text, never markup.
+const showsNeighbours = new Set(); // the models that may show training texts
 const byId = (name) => document.getElementById(name);
 
 function element(tag, className, text) {
@@ -27,6 +28,7 @@ function describe(detail, status) {
 async function showModels() {
   const select = byId("model");
   const models = await call("v1/models");
+  models.filter((each) => each.neighbours).forEach((each) => showsNeighbours.add(each.model));
   select.replaceChildren(...models.map((each) => new Option(each.model, each.model)));
   byId("model-row").hidden = models.length < 2;
   byId("version").textContent = models.map((each) => `${each.model}: ${each.backend}, version ${each.version.slice(0, 12)}`).join("; ");
@@ -48,17 +50,34 @@ function show(content) {
   byId("version").textContent = `${content.model}, version ${content.version.slice(0, 12)}`;
 }
 
+async function showNeighbours(model, text) {
+  const near = await call("v1/neighbours", {model, text});
+  const items = near.map((each) => {
+    const item = element("li", "", "");
+    item.append(element("b", "", each.label), element("small", "", ` ${each.similarity.toFixed(2)}`), element("p", "near", each.text));
+    return item;
+  });
+  const list = document.createElement("ol");
+  list.append(...items);
+  byId("near").replaceChildren(element("h2", "", "Nearest training texts"), list);
+}
+
 async function send(event) {
   event.preventDefault();
+  const [model, text] = [byId("model"), byId("text").value];
+  byId("near").replaceChildren();
   byId("send").disabled = true;
   try {
     if (!byId("model").options.length) await showModels();
-    show(await call("v1/predict", {model: byId("model").value, texts: byId("text").value, all: true}));
+    show(await call("v1/predict", {model: model.value, texts: text, all: true}));
   } catch (error) {
     byId("answer").replaceChildren(element("p", "error", error.message));
+    return;
   } finally {
     byId("send").disabled = false;
   }
+  if (!showsNeighbours.has(model.value)) return;
+  await showNeighbours(model.value, text).catch((error) => byId("near").replaceChildren(element("p", "error", error.message)));
 }
 
 byId("form").addEventListener("submit", send);

@@ -1,7 +1,7 @@
 """The section `search` as written, and the sections that the stages of a search read."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Annotated, Any, Literal, Self
 
@@ -12,6 +12,8 @@ from pipeline.settings.fields import FilePath, Name, Seed, Text
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.search.space import Space, active_keys, check_space
 from pipeline.settings.section import check_section, require_map
+from pipeline.settings.shared.classes import ClassifierParams
+from pipeline.settings.shared.kind import Settings
 
 START = "start"  # what the first round comes after
 CANDIDATES = ("default", "first", "second", "third")  # the models that are trained again, as dvc.yaml lists them
@@ -33,8 +35,9 @@ class Round(Strict):
 
 
 class Search(Strict):
-    """The whole section, as written; the space is checked for each task."""
+    """The whole section, as written; all its tasks are of one kind, and the space is checked for each."""
 
+    kind: Name
     tasks: Annotated[dict[Name, Searched], Field(min_length=1)]
     space: dict[str, Any]
     rounds: Annotated[tuple[Round, ...], Field(min_length=1)]
@@ -107,31 +110,38 @@ class SearchParams(FinalistsParams):
 SEARCH_STAGES = ("withhold", "propose", "trial", "finalists", "confirm", "search")
 
 
-def resolve_search(raw: Document, resolved: Document, problems: Problems) -> Document:
+def resolve_search(raw: Document, resolved: Document, kinds: Mapping[str, Settings], problems: Problems) -> Document:
     """Return the sections of the stages of a search, by the names that DVC gives the items of their matrices."""
     section = check_section(Search, require_map(raw, "search", problems), problems.within("search"))
     if not section:
         return {}
     search = Search.model_validate_json(json.dumps(section))
     sections: Document = {stage: {} for stage in SEARCH_STAGES}
+    searchable = {name: settings for name, settings in kinds.items() if _has_classes(settings)}
+    if search.kind not in searchable:
+        problems.add("search.kind", describe_unknown(search.kind, tuple(searchable), kind="kind of task with classes"))
+        return {}
     for task in search.tasks:
-        for stage, name, values in _sections_of(task, search, raw, resolved, problems):
+        for stage, name, values in _sections_of(task, search, kinds[search.kind], raw, resolved, problems):
             sections[stage][name] = values
     return sections
 
 
 def _sections_of(
-    task: str, search: Search, raw: Document, resolved: Document, problems: Problems
+    task: str, search: Search, settings: Settings, raw: Document, resolved: Document, problems: Problems
 ) -> Iterator[tuple[str, str, Document]]:
     """Yield stage, name and section of each stage of a task's search; none if there are errors."""
     within = problems.within(f"search.tasks.{task}")
     if task not in resolved["finetune"]:
         within.add("", describe_unknown(task, tuple(resolved["finetune"]), kind="task"))
         return
+    if resolved["kinds"][task] != search.kind:
+        within.add("", f"must be of the kind {search.kind}, found {resolved['kinds'][task]!r}")
+        return
     encoder, finetune = raw["tasks"][task].get("encoder"), resolved["finetune"][task]
     if search.tasks[task].encoder != encoder:
         within.add("encoder", f"must be that of `tasks.{task}`, {encoder!r}, found {search.tasks[task].encoder!r}")
-    space = _resolve_space(task, search, finetune, problems) if finetune else {}
+    space = _resolve_space(task, search, finetune, settings, problems) if finetune else {}
     if not space:
         return
     if finetune["seed"] in search.seeds:
@@ -169,11 +179,16 @@ def _default_values(space: Space, finetune: Document) -> Document:
     return values
 
 
-def _resolve_space(task: str, search: Search, finetune: Document, problems: Problems) -> Space:
+def _has_classes(settings: Settings) -> bool:
+    """Return whether the answers of a kind are classes, which candidates are compared by."""
+    return issubclass(settings.sections["finetune"], ClassifierParams)
+
+
+def _resolve_space(task: str, search: Search, finetune: Document, settings: Settings, problems: Problems) -> Space:
     """Return the space of a task: its own keys in place of the common ones, and without those it has null for."""
     own = search.tasks[task].space
     values = {key: value for key, value in {**search.space, **own}.items() if value is not None}
     within = problems.within("search.space", {key: f"search.tasks.{task}.space.{key}" for key in own})
     if not values:
         within.add("", "must have at least one key, found none")
-    return check_space(values, finetune, within)
+    return check_space(values, finetune, settings.sections["finetune"], within)

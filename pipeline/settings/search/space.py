@@ -8,12 +8,11 @@ from pydantic import Field, model_validator
 from pipeline.core.document import Document, Strict, json_text
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import check_section, refuse_derived
-from pipeline.settings.task import FinetuneParams
 
 Scalar = bool | int | float | str | None
 # Values of other keys, one of which each must have for a key to be searched.
 Condition = Annotated[dict[str, Annotated[tuple[Scalar, ...], Field(min_length=1)]], Field(min_length=1)]
-FIXED = ("task", "seed", "metric")  # the score of a trial is that of this metric, and all trials share the seed
+FIXED = ("task", "kind", "seed", "metric")  # the score of a trial is that of this metric, and all trials share the seed
 
 
 class Interval(Strict):
@@ -66,13 +65,14 @@ def contains(bounds: Range, value: Any) -> bool:
     return isinstance(value, int | float) and bounds.low <= value <= bounds.high
 
 
-def check_space(written: Mapping[str, Any], finetune: Document, problems: Problems) -> Space:
+def check_space(written: Mapping[str, Any], finetune: Document, model: type[Strict], problems: Problems) -> Space:
     """Return the space with its numbers as `finetune` reads them; add an error for each value that this cannot be.
 
-    `finetune` is a valid section of the task, whose other values stay. A key with an error is left out.
+    `finetune` is a valid section of the task and `model` its class; its other values stay. A key with an error is left
+    out.
     """
     refuse_derived(written, FIXED, problems)
-    allowed = [name for name in FinetuneParams.model_fields if name not in FIXED]
+    allowed = [name for name in model.model_fields if name not in FIXED]
     space: Space = {}
     for key, values in written.items():
         if key in FIXED:
@@ -81,33 +81,37 @@ def check_space(written: Mapping[str, Any], finetune: Document, problems: Proble
             problems.add(key, describe_unknown(key, allowed))
         elif not isinstance(values, dict):
             problems.add(key, f"must be a map with `low` and `high`, or with `choices`, found {values!r}")
-        elif (checked := _check_range(key, values, finetune, problems.within(key))) is not None:
+        elif (checked := _check_range(key, values, finetune, model, problems.within(key))) is not None:
             space[key] = checked
             _check_condition(key, space, list(written), problems.within(key))
     return space
 
 
-def _check_range(key: str, values: Document, finetune: Document, problems: Problems) -> Range | None:
+def _check_range(
+    key: str, values: Document, finetune: Document, model: type[Strict], problems: Problems
+) -> Range | None:
     """Return the range of a key; None if there are errors, which are added."""
-    model = Options if "choices" in values else Interval
-    section = check_section(model, values, problems)
+    form = Options if "choices" in values else Interval
+    section = check_section(form, values, problems)
     if not section:
         return None
     ends = section["choices"] if "choices" in section else [section["low"], section["high"]]
     places = ["choices"] * len(ends) if "choices" in section else ["low", "high"]
-    read = [_read(finetune, key, end, place, problems) for end, place in zip(ends, places, strict=True)]
+    read = [_read(finetune, model, key, end, place, problems) for end, place in zip(ends, places, strict=True)]
     if not all(read):
         return None
     kept = [end[0] for end in read if end]
     numbers = {"choices": kept} if "choices" in section else dict(zip(places, kept, strict=True))
-    checked: Range = model.model_validate_json(json_text({**section, **numbers}))
+    checked: Range = form.model_validate_json(json_text({**section, **numbers}))
     return checked
 
 
-def _read(finetune: Document, key: str, value: Scalar, place: str, problems: Problems) -> tuple[Any, ...]:
+def _read(
+    finetune: Document, model: type[Strict], key: str, value: Scalar, place: str, problems: Problems
+) -> tuple[Any, ...]:
     """Return a value of a key as its section reads it, alone; if it may not have it, nothing, and add an error."""
     own = problems.within("", {key: problems.locate(place)})
-    section = check_section(FinetuneParams, {**finetune, key: value}, own)
+    section = check_section(model, {**finetune, key: value}, own)
     return (section[key],) if section else ()
 
 

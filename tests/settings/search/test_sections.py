@@ -2,10 +2,9 @@ import pytest
 
 from pipeline.core.errors import UsageError
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
 from pipeline.settings.search.sections import SEARCH_STAGES
 from tests.given.searches import list_rounds
-from tests.given.settings import dump, with_profiles
+from tests.given.settings import dump, resolve_params, with_profiles
 
 TEXT = with_profiles("params.yaml", "search")
 
@@ -77,6 +76,7 @@ def test_a_key_with_a_condition_keeps_the_value_of_the_task_for_trials_without_i
 @pytest.mark.parametrize(
     ("search", "key", "words"),
     [
+        ({"kind": "text-classificatio"}, "search.kind", "`text-classification`"),
         ({"tasks": {}}, "search.tasks", "at least 1"),
         ({"tasks": {"review": {"encoder": "raw/minilm", "space": {}}}}, "search.tasks.review", "`reviews`"),
         ({"tasks": {"reviews": {"encoder": "raw/other", "space": {}}}}, "search.tasks.reviews.encoder", "raw/minilm"),

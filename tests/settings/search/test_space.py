@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import UsageError
-from pipeline.settings.resolve import resolve_params
 from pipeline.settings.search.space import Interval, Options, active_keys, contains
+from tests.given.settings import resolve_params
 from tests.settings.search.test_sections import changed, refused
 
 

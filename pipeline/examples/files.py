@@ -1,0 +1,125 @@
+"""Files of raw rows: found by name or glob, opened within their cap, unpacked if their name ends in .gz."""
+
+import fnmatch
+import io
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from gzip import BadGzipFile, GzipFile
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, listed
+from pipeline.settings.fields import Split
+
+_PIECE = 1 << 20
+
+
+def expand_files(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[str]]) -> list[tuple[str, Split | None]]:
+    """Return the files below `folder` that match names or globs (`*` matches `/` too), in that order, with their split.
+
+    Raises:
+        DataError: A glob matches nothing, a file is of two splits, or there is no such folder.
+    """
+    if not folder.is_dir():
+        what = (
+            "is a file. Set `files: null`, or name its folder" if folder.is_file() else "is not there. Correct `file`"
+        )
+        raise DataError(f"{folder}: `files` are those of a folder, and this {what}.")
+    present = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    chosen: dict[str, Split | None] = {}
+    groups: Iterable[tuple[Split | None, Sequence[str]]] = (
+        files.items() if isinstance(files, Mapping) else [(None, files)]
+    )
+    for split, globs in groups:
+        for pattern in globs:
+            matches = [name for name in present if name == pattern or fnmatch.fnmatchcase(name, pattern)]
+            if not matches:
+                raise DataError(f"{folder}: no file {pattern!r}; there are {listed(present)}. Correct `files`.")
+            for name in matches:
+                if chosen.setdefault(name, split) != split:
+                    raise DataError(f"{folder}: {name!r} is in {chosen[name]} and in {split}. Name it in one split.")
+    return list(chosen.items())
+
+
+def is_packed(path: Path) -> bool:
+    """Return whether a file is read unpacked."""
+    return path.suffix.lower() == ".gz"
+
+
+@contextmanager
+def open_file(path: Path, *, max_bytes: int | None) -> Iterator[BinaryIO]:
+    """Open a file to read its bytes, unpacked if its name ends in .gz; a mebibyte of them is in memory.
+
+    Raises:
+        DataError: More than `max_bytes` bytes once unpacked (unpacking stops there), or a damaged gzip file.
+        EnvironmentFault: The file cannot be read, or its size or time changes before the block ends.
+    """
+    try:
+        with path.open("rb") as stored:
+            before = os.fstat(stored.fileno())
+            too_large = DataError(f"{path}: has more than {max_bytes} bytes. Raise `max_file_bytes` if that is meant.")
+            if max_bytes is not None and before.st_size > max_bytes:
+                raise too_large
+            try:
+                if is_packed(path):
+                    yield _buffered(GzipFile(fileobj=stored), max_bytes, too_large)
+                else:
+                    yield _buffered(stored, before.st_size, _changed(path))
+            except (BadGzipFile, EOFError, zlib.error) as error:
+                _check_unchanged(path, stored, before)
+                raise DataError(
+                    f"{path}: not a whole gzip file: {error}. Download it again, or name it without .gz."
+                ) from error
+            except DataError:
+                # A file that is still being written may well be whole the next time.
+                _check_unchanged(path, stored, before)
+                raise
+            _check_unchanged(path, stored, before)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{path} could not be read: {error}. Correct `file` or the permissions, then run again."
+        ) from error
+
+
+def _changed(path: Path) -> EnvironmentFault:
+    return EnvironmentFault(f"{path} changed while it was read. Wait until it is complete, then run again.")
+
+
+def _check_unchanged(path: Path, stored: BinaryIO, before: os.stat_result) -> None:
+    after = (os.fstat(stored.fileno()), path.stat())
+    if len({(state.st_ino, state.st_size, state.st_mtime_ns) for state in (before, *after)}) > 1:
+        raise _changed(path)
+
+
+class _Capped(io.RawIOBase):
+    """A stream that raises `fault` if more than `max_bytes` of its bytes are read."""
+
+    def __init__(self, stream: io.BufferedIOBase, max_bytes: int | None, fault: PipelineError) -> None:
+        self._stream, self._max_bytes, self._fault = stream, max_bytes, fault
+        self._place = 0  # a device does not tell it
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._place = self._stream.seek(offset, whence)
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+        count = self._stream.readinto(buffer)
+        self._place += count
+        if self._max_bytes is not None and self._place > self._max_bytes:
+            raise self._fault
+        return count
+
+
+def _buffered(stream: io.BufferedIOBase, max_bytes: int | None, fault: PipelineError) -> BinaryIO:
+    return io.BufferedReader(_Capped(stream, max_bytes, fault), _PIECE)

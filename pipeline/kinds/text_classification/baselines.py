@@ -1,0 +1,35 @@
+"""Baselines of text classification: the largest class, and linear models on n-grams and on frozen features."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from pipeline.core.document import Document
+from pipeline.core.tables import class_indices, labels_of
+from pipeline.evaluate.align import align, to_vectors
+from pipeline.evaluate.baselines import Baselines, predict_baselines
+from pipeline.evaluate.metrics import Vectors
+from pipeline.inspection.search import Labelled, find_suspects
+from pipeline.inspection.table import summarize_suspects, tabulate_suspects
+from pipeline.settings.task import BaselineParams, InspectParams
+
+
+def _take_vectors(examples: pa.Table, features: pa.Table) -> Vectors:
+    aligned = align(features, examples["id"].to_pylist(), like=examples, what="features", split=None)
+    return to_vectors(aligned["features"])
+
+
+def _predict(params: BaselineParams, examples: pa.Table, features: pa.Table) -> tuple[pa.Table, list[str]]:
+    return predict_baselines(params, examples, _take_vectors(examples, features))
+
+
+def _inspect(
+    params: InspectParams, examples: pa.Table, features: pa.Table, done: Callable[[int], None]
+) -> tuple[Document, list[Document]]:
+    ids, classes = examples["id"].to_pylist(), class_indices(examples)
+    labelled = Labelled(ids, examples["text"].to_pylist(), classes, _take_vectors(examples, features))
+    ranked, probabilities = find_suspects(params, labelled, classes=len(labels_of(examples)), done=done)
+    return summarize_suspects(ranked, classes, probabilities), tabulate_suspects(ranked[: params.most], examples)
+
+
+BASELINES = Baselines(predict=_predict, inspect=_inspect)

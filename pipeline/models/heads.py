@@ -1,0 +1,43 @@
+"""Heads of fine-tuned models: the class of the library that has one, and what its configuration says of a task."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from transformers import AutoModelForSequenceClassification, PretrainedConfig
+
+from pipeline.core.errors import listed
+
+
+class Head(NamedTuple):
+    """A head on an encoder.
+
+    Args:
+        model: The class that opens a model with such a head, `AutoModelFor...`.
+        config: Keys of the configuration that belong to the task, with their values.
+    """
+
+    model: Any
+    config: Mapping[str, Any]
+
+
+def name_classes(labels: Sequence[str]) -> dict[str, Any]:
+    """Return the keys of a configuration that name the outputs of a head, in order."""
+    return {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
+
+
+def classifier_head(labels: Sequence[str]) -> Head:
+    """Return the head that tells texts of these classes apart."""
+    return Head(AutoModelForSequenceClassification, name_classes(labels))
+
+
+def describe_difference(head: Head, config: PretrainedConfig) -> str | None:
+    """Return how a configuration differs from that of a head, in words; None if it does not."""
+    for key, wanted in head.config.items():
+        present = getattr(config, key, None)
+        if key == "id2label":
+            names, labels = (list(dict(sorted((values or {}).items())).values()) for values in (present, wanted))
+            if names != labels:
+                return f"the model has other classes than the tokens, {listed(names)} for {listed(labels)}"
+        elif present != wanted:
+            return f"the model has {present!r} as `{key}`, its task {wanted!r}"
+    return None

@@ -1,0 +1,27 @@
+"""The settings of a kind of task: the facet by which params.yaml is checked."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from pipeline.core.document import Document, Strict
+from pipeline.settings.ingest import IngestParams
+from pipeline.settings.problems import Problems
+
+
+class Settings(NamedTuple):
+    """The sections of params.yaml as a kind reads them.
+
+    Args:
+        sections: The class of each section of a task (`PER_TASK`), and of a cell of the study (`study`, `rival`).
+        check: Adds the errors between the sections of one task, `check(sections by name, problems of the task)`; a
+            section with errors of its own is empty.
+    """
+
+    sections: Mapping[str, type[Strict]]
+    check: Callable[[Mapping[str, Document], Problems], None]
+
+
+def has_texts(kind: Settings) -> bool:
+    """Return whether the examples of a kind have a column `text`, of which a corpus can be made."""
+    ingest = kind.sections["ingest"]
+    return issubclass(ingest, IngestParams) and "text" in ingest.made
