@@ -114,7 +114,7 @@ bench-labels: setup  ## planted label errors: how many are found, and what corre
 	dvc repro --quiet extract@questions extract@spam
 	python -m benchmarks.labels
 
-bench-search: setup  ## a search with other workers and kills, and its sampler against others (PARTS="workers samplers" is ten minutes, all an hour)
+bench-search: setup  ## a search with other workers and kills, and its sampler against others (PARTS="workers optuna samplers" is ten minutes, all an hour)
 	dvc repro --quiet tokenize@questions tokenize@reviews
 	python -m benchmarks.search $(PARTS)
 

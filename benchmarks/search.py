@@ -1,9 +1,9 @@
 """A search for hyper-parameters: the same for any number of workers and after kills; and its sampler against others.
 
 `python -m benchmarks.search [PART ...]` measures the parts named, by default all, keeps each below .bench/search, and
-writes docs/benchmarks/search.md of all that are there. `workers` (five minutes) and `samplers` (one) need nothing;
-`table` makes real trainings for `replay` (128 of each task, an hour on two cores; it resumes); `defaults` reads the
-searches in data/searched, which `dvc repro search@TASK` makes.
+writes docs/benchmarks/search.md of all that are there. `workers` (ten minutes), `optuna` and `samplers` (one) need
+nothing; `table` makes real trainings for `replay` (128 of each task, an hour on two cores; it resumes); `defaults`
+reads the searches in data/searched, which `dvc repro search@TASK` makes.
 """
 
 import json
@@ -32,8 +32,8 @@ from pipeline.core.format import markdown_table, points_and_interval, share
 from pipeline.core.tables import read_arrow
 from pipeline.finetune.classification import Rows, rows_of
 from pipeline.finetune.fit import prepare_training
-from pipeline.models.batches import Ragged
 from pipeline.kinds.text_classification.learning import LEARNING
+from pipeline.models.batches import Ragged
 from pipeline.models.folder import build_model
 from pipeline.search.sampler import propose_values
 from pipeline.search.trials import Trial
@@ -57,14 +57,15 @@ ABOUT = """# A search for hyper-parameters
 
 `make bench-search`. *Workers*: the search of a small task with a tiny encoder, as DVC stages under `python -m pipeline
 run`, with 1, 2 and 4 workers, and with 2 that are killed (SIGKILL, the whole process group) at random moments and run
-again. *Samplers*: the best of 32 made-up scores, over ten seeds; the function is smooth in three keys, with noise.
-*Replay*: the same on a grid of real trainings (512 rows of the train split). *Defaults*: the chosen values against
-those of params.yaml on the test split."""
+again. *Optuna*: its own workers, on trials that take differently long. *Samplers*: the best of 32 made-up scores, over
+ten seeds; the function is smooth in three keys, with noise. *Replay*: the same on a grid of real trainings (512 rows of
+the train split). *Defaults*: the chosen values against those of params.yaml on the test split. A part that has no table
+here was not measured yet."""
 
 
 # ------------------------------------------------------------------------------------------------ workers
 def measure_workers() -> Document:
-    """Return whether a search's files are equal for any workers and after kills, and what Optuna's workers propose."""
+    """Return whether a search's files are equal for any number of workers and after kills."""
     with tempfile.TemporaryDirectory() as place, warm_python() as python:
         root = Path(place)
         (root / "shared").mkdir()
@@ -79,13 +80,11 @@ def measure_workers() -> Document:
         runs["2 workers, killed"] = run_search(clone.copy(root / "killed"), 2, kills=KILLS, longest=longest)
     first = runs["1 workers"]["files"]
     equal = {name: run["files"] == first for name, run in runs.items()}
-    optunas = {jobs: [ask_optuna(jobs) for _ in range(2)] for jobs in (1, 4)}
     return {
         "equal": equal,
         "kills": runs["2 workers, killed"]["kills"],
         "seconds": {name: round(run["seconds"], 1) for name, run in runs.items()},
         "files": len(first),
-        "optuna": {f"n_jobs={jobs}": pair[0] == pair[1] for jobs, pair in optunas.items()},
     }
 
 
@@ -114,6 +113,12 @@ def run_search(clone: Clone, workers: int, *, kills: int = 0, longest: float = 0
     paths = sorted([*(clone.root / "data/search").rglob("*.*"), *(clone.root / "data/searched").glob("reviews.*")])
     files = {str(path.relative_to(clone.root)): sha256(path) for path in paths if path.is_file()}
     return {"files": files, "seconds": time.monotonic() - begun, "kills": done}
+
+
+def measure_optuna() -> Document:
+    """Return whether Optuna proposes the same values again, by the number of its own workers."""
+    pairs = {jobs: [ask_optuna(jobs) for _ in range(2)] for jobs in (1, 4)}
+    return {f"n_jobs={jobs}": first == again for jobs, (first, again) in pairs.items()}
 
 
 def ask_optuna(jobs: int) -> list[Document]:
@@ -237,8 +242,10 @@ def render(figures: Mapping[str, Document]) -> str:
             (name, f"{seconds:.0f} s", "yes" if workers["equal"][name] else "no")
             for name, seconds in workers["seconds"].items()
         ]
-        rows += [(f"Optuna, {name}", "", "yes" if same else "no") for name, same in workers["optuna"].items()]
         tables.append(markdown_table(("search", "time", "same again, byte for byte"), rows, right=(1,)))
+    if optunas := figures.get("optuna"):
+        rows = [(f"Optuna, {name}", "yes" if same else "no") for name, same in optunas.items()]
+        tables.append(markdown_table(("sampler, same seed", "same values again"), rows))
     for part in ("samplers", "replay"):
         rows = [
             (task, name, share(statistics.mean(best)), _interval(best))
@@ -266,6 +273,7 @@ def _interval(values: Sequence[float]) -> str:
 
 PARTS: dict[str, Callable[[], Document]] = {
     "workers": measure_workers,
+    "optuna": measure_optuna,
     "samplers": measure_samplers,
     "table": measure_table,
     "replay": measure_replay,

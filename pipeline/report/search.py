@@ -10,7 +10,7 @@ from pipeline.report.page import build_environment
 
 SEARCH_TEMPLATES = ("search.html", "colours.css", "page.css", "charts.css")
 PLACES = {"first": "best", "second": "second best", "third": "third best"}
-METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "loss": "loss"}
+_TITLES = {"accuracy": "accuracy", "macro_f1": "macro-F1", "loss": "loss"}
 
 
 def search_html(templates: Mapping[str, str], results: Document) -> str:
@@ -23,7 +23,7 @@ def search_html(templates: Mapping[str, str], results: Document) -> str:
     template = environment.get_template("search.html")
     return template.render(
         search=results,
-        metric=METRICS.get(results["metric"], results["metric"]),
+        metric=_TITLES.get(results["metric"], results["metric"]),
         verdict=describe_choice(results),
         optimism=describe_optimism(results),
         test=describe_test(results),
