@@ -35,6 +35,9 @@ COPIES = {
 }
 
 
+CODE = dict.fromkeys(SEARCH_STAGES, "0" * 64) | {key: {"text-classification": "0" * 64} for key in ("trial", "confirm")}
+
+
 def settings(**changes: Any) -> str:
     values, _ = parse_params(with_profiles("params.yaml", "search"))
     values["search"] |= {"space": SPACE, "rounds": list_rounds(2), "slots": [1, 2], "seeds": [1], **changes}
@@ -56,7 +59,7 @@ def project(tmp_path_factory) -> Project:
         "dvc.yaml": dump({"params": dvc["params"], "stages": stages}),
         "params.yaml": settings(),
         "data/params.json": json.dumps(resolve_params(settings(), {})),
-        "data/code.json": json.dumps(dict.fromkeys(SEARCH_STAGES, "0" * 64)),
+        "data/code.json": json.dumps(CODE),
         "data/tokens/reviews.arrow": "train\nvalidation\ntest a\n",
         "data/raw/minilm/config.json": "{}",
         "pipeline/report/templates/search.html": "",
