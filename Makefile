@@ -56,7 +56,7 @@ results: setup  ## print the results of the last run
 
 lock: setup  ## resolve pyproject.toml again into requirements.lock
 	pip install --quiet --disable-pip-version-check pip-tools
-	pip-compile pyproject.toml --extra dev --extra docs --extra export --extra serve --extra machines --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
+	pip-compile pyproject.toml --extra dev --extra docs --extra export --extra serve --extra machines --extra search --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet
 	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
 
@@ -66,7 +66,7 @@ clean:  ## remove the environment and the caches of the tools; data and DVC's ca
 # For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
 .PHONY: study test test-avx2 check docs readme format \
   soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
-  bench-diff bench-flow bench-places bench-predict bench-answer
+  bench-diff bench-flow bench-places bench-predict bench-answer bench-search
 
 # A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
 # ones first. One worker more than cores, since many wait.
@@ -92,7 +92,7 @@ soak: setup  ## strike every stage by signals at random moments, 520 times (abou
 	python -m benchmarks.signals
 
 # Each prints its table, then one JSON object.
-bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-places bench-predict bench-answer  ## all benchmarks below
+bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-places bench-predict bench-answer bench-search  ## all benchmarks below
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
@@ -118,6 +118,10 @@ bench-languages: setup  ## TF-IDF on words alone beside the rival of `baseline`,
 bench-labels: setup  ## planted label errors: how many are found, and what correcting them is worth
 	dvc repro --quiet extract@questions extract@spam
 	python -m benchmarks.labels
+
+bench-search: setup  ## a search with other workers and kills, and its sampler against others (PARTS="workers optuna samplers" is ten minutes, all an hour)
+	dvc repro --quiet tokenize@questions tokenize@reviews
+	python -m benchmarks.search $(PARTS)
 
 bench-diff: setup  ## the metric diff on 1,000 and 100,000 test rows
 	python -m benchmarks.diff

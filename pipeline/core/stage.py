@@ -22,7 +22,7 @@ Out = Annotated[Path, "out"]
 STAGES = (
     "code", "params", "fetch", "ingest", "validate", "corpus", "pretrain", "tokenize", "extract", "baseline",
     "inspect", "finetune", "calibrate", "evaluate", "rival", "start", "study", "transfer",
-    "report", "track", "export",
+    "withhold", "propose", "trial", "finalists", "confirm", "search", "report", "track", "export",
 )  # fmt: skip
 WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for each task, source, encoder, arm or cell
 

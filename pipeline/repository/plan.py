@@ -41,9 +41,10 @@ class StageReason(NamedTuple):
 class PlannedStage(NamedTuple):
     """One stage of a plan.
 
-    `needs` are the stages it depends on, `seconds` is the median of its recent runs (None if it was never timed), and
-    `timeout` the number of seconds after which it is stopped (None for no limit). A `portable` stage is worth being run
-    on another machine: it computes, and is not one of those that take no time.
+    `needs` are the stages it depends on, `seconds` is the median of its recent runs or, if it was never timed, of its
+    repeats with other seeds (None if there are none), and `timeout` the number of seconds after which it is stopped
+    (None for no limit). A `portable` stage is worth being run on another machine: it computes, and is not one of those
+    that take no time.
     """
 
     name: str

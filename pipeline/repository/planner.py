@@ -20,7 +20,7 @@ from dvc.stage import Stage
 
 from pipeline.core.errors import UsageError
 from pipeline.repository.access import open_repository
-from pipeline.repository.durations import read_durations
+from pipeline.repository.durations import estimate_seconds, read_durations
 from pipeline.repository.forecast import Content, Future, overlap
 from pipeline.repository.known_outputs import find_restorable, precompute
 from pipeline.repository.plan import NOT_THERE, PlannedStage, Resource, StageReason, StageVerdict
@@ -57,7 +57,8 @@ def _plan(repo: Repo, targets: Sequence[str], scratch: Path) -> list[PlannedStag
         needs = tuple(sorted(other.addressing for other in graph.successors(stage)))
         resource, timeout = _read_meta(stage)
         name, portable = stage.addressing, _is_portable(stage)
-        plan.append(PlannedStage(name, verdict, tuple(reasons), needs, resource, seconds.get(name), timeout, portable))
+        estimate = estimate_seconds(seconds, name)
+        plan.append(PlannedStage(name, verdict, tuple(reasons), needs, resource, estimate, timeout, portable))
     return plan
 
 
