@@ -65,7 +65,7 @@ clean:  ## remove the environment and the caches of the tools; data and DVC's ca
 
 # For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
 .PHONY: study test test-avx2 check docs readme format \
-  soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
+  soak soak-places bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
   bench-diff bench-flow bench-places bench-predict bench-answer bench-search
 
 # A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
@@ -90,6 +90,9 @@ test-avx2: setup  ## run the tests as on a processor without AVX-512 and bf16
 
 soak: setup  ## strike every stage by signals at random moments, 520 times (about an hour)
 	python -m benchmarks.signals
+
+soak-places: setup  ## kill workers, nannies, stages and drivers of a Dask cluster at random, for ten minutes
+	python -m benchmarks.places_soak
 
 # Each prints its table, then one JSON object.
 bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-places bench-predict bench-answer bench-search  ## all benchmarks below
