@@ -19,8 +19,8 @@ SHARED = {
 }
 
 
-# Tests of what is no module: another database behind the same service, and the files beside the report's modules.
-OF_NO_MODULE = {Path("flow/test_postgres.py"), Path("report/test_templates.py")}
+# Tests of what is no module: another database behind a service, the files beside the report's modules, all kinds.
+OF_NO_MODULE = {Path("flow/test_postgres.py"), Path("report/test_templates.py"), Path("kinds/test_contract.py")}
 
 
 def parse(path: Path) -> ast.Module:

@@ -7,15 +7,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.document import Document
 from pipeline.core.errors import PipelineError
 from pipeline.diff.changes import sanitize
 from pipeline.diff.document import MOST_EXAMPLES, MOST_ROWS, Bin, Example, Flips, Group
 from pipeline.diff.shared_examples import CommonExamples, Match, Predictions
-from pipeline.evaluate.align import select_test_rows
-from pipeline.evaluate.metrics import Ints, calibration, select_rows
+from pipeline.evaluate.align import select_split
+from pipeline.evaluate.kind import Measures, Right, select_rows
+from pipeline.evaluate.metrics import Ints
 from pipeline.evaluate.paired import ScoredPair, adjust_p_values, flip_test
-from pipeline.evaluate.slices import Slice, slice_by_column, slice_by_length
+from pipeline.evaluate.slices import Slice
 from pipeline.examples.records import Place, places_of
 from pipeline.settings.task import EvaluateParams
 
@@ -33,80 +33,71 @@ class Breakdown(NamedTuple):
     notes: tuple[str, ...]
 
 
-def break_down(params: EvaluateParams, match: Match, examples: pa.Table | None) -> Breakdown:
-    """Return where the change helps and where it hurts; `examples` holds the texts of the examples."""
-    bins = _calibration_bins(match.base, params.bins), _calibration_bins(match.head, params.bins)
-    common = match.common
-    if common is None:
+def break_down(measures: Measures, params: EvaluateParams, match: Match, examples: pa.Table | None) -> Breakdown:
+    """Return where the change helps and where it hurts; `examples` holds the contents of the examples."""
+    bins = _calibration_bins(measures, params, match.base), _calibration_bins(measures, params, match.head)
+    common, right = match.common, measures.right
+    if common is None or right is None:
         return Breakdown(None, (), bins, ())
-    slices, notes = _list_slices(params, common, examples)
+    slices, notes = _list_slices(measures, params, common, examples)
     kinds = dict.fromkeys(part.slice for part in slices)
-    families = [slice_by_class(common), *([part for part in slices if part.slice == kind] for kind in kinds)]
+    families = [measures.groups(common.head), *([part for part in slices if part.slice == kind] for kind in kinds)]
     most = MOST_ROWS // len(families)
-    groups = [group for family in families for group in compare_slices(common.pair, family, most=most)]
-    return Breakdown(find_flips(common, _source_lines(examples)), tuple(groups), bins, notes)
+    groups = [group for family in families for group in compare_slices(right, common.pair, family, most=most)]
+    return Breakdown(find_flips(measures, right, common, _source_lines(examples)), tuple(groups), bins, notes)
 
 
-def find_flips(common: CommonExamples, lines: Mapping[str, Place]) -> Flips:
+def find_flips(measures: Measures, right: Right, common: CommonExamples, lines: Mapping[str, Place]) -> Flips:
     """Return how many examples the change fixes and breaks, and the most confident errors among them.
 
     `lines` maps ids to their places; an id may be missing.
     """
-    base, head = common.pair
-    test = flip_test(common.pair)
-    fixed, broken = np.flatnonzero(head.right & ~base.right), np.flatnonzero(base.right & ~head.right)
+    base, head, units = common.pair
+    test, (before, after) = flip_test(right, common.pair), (right.rows(side) for side in (base, head))
+    fixed, broken = np.flatnonzero(after & ~before), np.flatnonzero(before & ~after)
+    first = [rows[np.argsort(-right.confidence(side)[rows], kind="stable")][:MOST_EXAMPLES]
+             for side, rows in ((base, fixed), (head, broken))]  # fmt: skip
     return Flips(
         fixed=len(fixed),
         broken=len(broken),
-        p_value=test.p_value,
-        mid_p=test.mid_p,
-        fixed_examples=_list_examples(common, fixed[np.argsort(-base.confidence[fixed], kind="stable")], lines),
-        broken_examples=_list_examples(common, broken[np.argsort(-head.confidence[broken], kind="stable")], lines),
+        p_value=test.p_value if units is None else None,
+        mid_p=test.mid_p if units is None else None,
+        fixed_examples=_list_examples(measures, common, first[0], lines),
+        broken_examples=_list_examples(measures, common, first[1], lines),
     )
 
 
-def slice_by_class(common: CommonExamples) -> list[Slice]:
-    """Return the common examples of each class that has any."""
-    actual = common.pair.head.actual
-    classes = [Slice("class", label, np.flatnonzero(actual == at)) for at, label in enumerate(common.labels)]
-    return [part for part in classes if len(part.rows)]
-
-
-def list_slices(common: CommonExamples, table: pa.Table, params: EvaluateParams) -> list[Slice]:
-    """Return the common examples of each slice that has enough; `table` holds the texts of all of them.
+def list_slices(measures: Measures, params: EvaluateParams, common: CommonExamples, table: pa.Table) -> list[Slice]:
+    """Return the common examples of each slice that has enough; `table` holds the contents of all of them.
 
     Raises:
         DataError: The table has no test row, or an older version wrote it.
         KeyError: The table lacks an example.
         UsageError: A slice is by a column that the table lacks.
     """
-    rows = select_test_rows(table, params.slices)
-    places = {key: place for place, key in enumerate(rows.ids)}
-    order = [places[key] for key in common.ids]
-    slices = slice_by_length([rows.texts[at] for at in order], params.length_edges)
-    for name, values in rows.columns.items():
-        slices += slice_by_column(name, [values[at] for at in order])
-    return [part for part in slices if len(part.rows) >= params.min_slice_rows]
+    test = select_split(table, "test")
+    places = {key: place for place, key in enumerate(test["id"].to_pylist())}
+    return measures.slices(test.take([places[key] for key in common.ids]), params)
 
 
-def compare_slices(pair: ScoredPair, slices: Sequence[Slice], *, most: int) -> list[Group]:
+def compare_slices(right: Right, pair: ScoredPair, slices: Sequence[Slice], *, most: int) -> list[Group]:
     """Return what changed in each slice of one kind, in order; only the `most` with most flips if there are more.
 
     The p values are adjusted for the number of slices: among many, some differ by chance.
     """
     pairs = [ScoredPair(select_rows(pair.base, part.rows), select_rows(pair.head, part.rows)) for part in slices]
-    tests = [flip_test(part) for part in pairs]
+    tests = [flip_test(right, part) for part in pairs]
     adjusted = adjust_p_values([test.p_value for test in tests])
     groups = [
         Group(
             kind=sanitize(part.slice),
             value=sanitize(part.value),
             rows=len(part.rows),
-            base=float(own.base.right.mean()),
-            head=float(own.head.right.mean()),
+            base=float(right.rows(own.base).mean()),
+            head=float(right.rows(own.head).mean()),
             fixed=test.model_only,
             broken=test.baseline_only,
-            p_value=p_value,
+            p_value=p_value if pair.units is None else None,
         )
         for part, own, test, p_value in zip(slices, pairs, tests, adjusted, strict=True)
     ]
@@ -115,13 +106,13 @@ def compare_slices(pair: ScoredPair, slices: Sequence[Slice], *, most: int) -> l
 
 
 def _list_slices(
-    params: EvaluateParams, common: CommonExamples, examples: pa.Table | None
+    measures: Measures, params: EvaluateParams, common: CommonExamples, examples: pa.Table | None
 ) -> tuple[list[Slice], tuple[str, ...]]:
     """Return the slices, or the note that says why there are none."""
     if examples is None:
         return [], ("No slices: the examples are missing.",)
     try:
-        return list_slices(common, examples, params), ()
+        return list_slices(measures, params, common, examples), ()
     except KeyError:
         return [], ("No slices: the examples are not those of the predictions.",)
     except PipelineError as error:
@@ -137,25 +128,31 @@ def _source_lines(examples: pa.Table | None) -> dict[str, Place]:
     return {name: place for name, place in places if name is not None and place is not None}
 
 
-def _list_examples(common: CommonExamples, order: Ints, lines: Mapping[str, Place]) -> tuple[Example, ...]:
-    base, head = common.pair
+def _list_examples(
+    measures: Measures, common: CommonExamples, rows: Ints, lines: Mapping[str, Place]
+) -> tuple[Example, ...]:
+    """Return the examples at the positions `rows`, as the document has them."""
+    base, head = common.base.take(rows), common.head.take(rows)
+    words = zip(
+        head["id"].to_pylist(), measures.truths(head), measures.answers(base), measures.answers(head), strict=True
+    )
     return tuple(
         Example(
-            id=sanitize(common.ids[at]),
-            line=sanitize(line) if isinstance(line := lines.get(common.ids[at]), str) else line,
-            label=sanitize(common.labels[head.actual[at]]),
-            base=sanitize(common.labels[base.predicted[at]]),
-            head=sanitize(common.labels[head.predicted[at]]),
+            id=sanitize(key),
+            line=sanitize(line) if isinstance(line := lines.get(key), str) else line,
+            label=sanitize(truth),
+            base=sanitize(old),
+            head=sanitize(new),
         )
-        for at in order[:MOST_EXAMPLES]
+        for key, truth, old, new in words
     )
 
 
-def _calibration_bins(predictions: Predictions | None, bins: int) -> tuple[Bin, ...]:
-    """Return the calibration bins that hold an example."""
-    table: Sequence[Document] = [] if predictions is None else calibration(predictions.scored, bins=bins)
+def _calibration_bins(measures: Measures, params: EvaluateParams, predictions: Predictions | None) -> tuple[Bin, ...]:
+    """Return the calibration bins that hold an example, empty if the kind has no such curve."""
+    if predictions is None or measures.curve is None:
+        return ()
     return tuple(
         Bin(low=row["low"], count=row["count"], confidence=min(1.0, row["confidence"]), right=row["accuracy"])
-        for row in table
-        if row["count"]
+        for row in measures.curve(predictions.scored, params)
     )

@@ -10,15 +10,15 @@ import pyarrow as pa
 from pipeline.core.document import Document
 from pipeline.core.errors import DataError
 from pipeline.core.format import shorten, visible
-from pipeline.core.tables import class_names
 from pipeline.diff.document import LARGEST_NUMBER, MOST_ROWS, Change, LossPoint, RowChanges
+from pipeline.evaluate.kind import Measures
 from pipeline.settings.fields import SPLITS
 
 CHANGE_WIDTH = 120
 
 
 class SplitLabel(NamedTuple):
-    """The split and the class name of an example."""
+    """The split and the truth of an example, in words."""
 
     split: str
     label: str
@@ -55,27 +55,14 @@ def _sanitize(text: str | None) -> str | None:
 
 
 # ------------------------------------------------------------------------------------------------ tables of a task
-def require_class_indices(table: pa.Table) -> None:
-    """Refuse the table of an older version, whose classes are names.
-
-    Raises:
-        DataError: Column `label` does not hold integers.
-        KeyError: There is no such column.
-    """
-    kind = table["label"].type
-    if not pa.types.is_integer(kind):
-        raise DataError(f"an older version wrote them (`label` holds {kind}, not class indices)")
-
-
-def parse_rows(table: pa.Table) -> dict[str, SplitLabel]:
-    """Return the split and class of each example of a table that `ingest` wrote, by its id.
+def parse_rows(measures: Measures, table: pa.Table) -> dict[str, SplitLabel]:
+    """Return the split and truth of each example of a table that `ingest` wrote, by its id.
 
     Raises:
         DataError: It is not such a table, or an older version wrote it.
     """
     try:
-        require_class_indices(table)
-        columns = (table["id"].to_pylist(), table["split"].to_pylist(), class_names(table))
+        columns = (table["id"].to_pylist(), table["split"].to_pylist(), measures.truths(table))
     except (KeyError, ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(f"`ingest` does not write such a table ({error!r})") from error
     return {key: SplitLabel(split, label) for key, split, label in zip(*columns, strict=True)}

@@ -15,7 +15,7 @@ from pipeline.core.format import (
     signed,
 )
 from pipeline.diff.comment_task import escape, fold, render_changes, render_task
-from pipeline.diff.document import METRIC_NAMES, SHARES, Difference, Judgement, Metric, Outcome, Side, TaskDifference
+from pipeline.diff.document import Difference, Judgement, MetricChange, Outcome, Side, TaskDifference
 
 MOST_COMMENT_BYTES = 65_000  # GitHub refuses comments above 65,536 characters
 MOST_TABLE_ROWS, MOST_GATE_NAMES, MOST_STALE_STAGES = 120, 10, 20
@@ -28,8 +28,8 @@ TITLES: dict[Outcome, str] = {
     "passed": "passed",
 }
 UNREPRODUCED = "not judged: the results are not reproduced"
-FOOTNOTE = f"""<sub>Differences of accuracy and macro-F1 are in percentage points. Intervals and p values compare both
-models on the same test examples: McNemar's exact test for accuracy, a paired bootstrap for the other metrics.
+FOOTNOTE = f"""<sub>Differences of shares, like accuracy, are in percentage points. Intervals and p values compare both
+models on the same test examples: McNemar's exact test for a share of right ones, a paired bootstrap for other metrics.
 {SIGNS["failed"]} a drop larger than allowed and than chance explains, or a value below its floor;
 {SIGNS["unproven"]} a drop larger than allowed that may be chance; {SIGNS["unjudged"]} no number to judge.
 “detects” is the smallest true drop that the gate fails in four cases of five.</sub>
@@ -121,34 +121,34 @@ def _render_table(difference: Difference) -> str:
     return f"\n{markdown_table(header, rows[:MOST_TABLE_ROWS], right=range(2, 7))}{rest}"
 
 
-def _metric_row(task: TaskDifference, metric: Metric, gate: Judgement | None) -> tuple[str, ...]:
+def _metric_row(task: TaskDifference, metric: MetricChange, gate: Judgement | None) -> tuple[str, ...]:
     return (
         _name(task),
-        METRIC_NAMES[metric.metric],
+        escape(metric.title),
         share(metric.base),
         share(metric.head),
-        points(metric.difference) if metric.metric in SHARES else signed(metric.difference),
+        points(metric.difference) if metric.unit == "share" else signed(metric.difference),
         _interval_cell(metric),
         p_cell(metric.p_value),
         _gate_cell(metric, gate),
     )
 
 
-def _interval_cell(metric: Metric) -> str:
+def _interval_cell(metric: MetricChange) -> str:
     if metric.low is None or metric.high is None:
         return ABSENT
-    if metric.metric in SHARES:
+    if metric.unit == "share":
         return points_interval(metric.low, metric.high)
     return f"[{signed(metric.low)}, {signed(metric.high)}]"
 
 
-def _gate_cell(metric: Metric, gate: Judgement | None) -> str:
+def _gate_cell(metric: MetricChange, gate: Judgement | None) -> str:
     """Return the sign of a gate, and the smallest drop it can detect."""
     if gate is None:
         return ""
     detects = ""
     if gate.sees is not None:
-        detects = f" detects {100 * gate.sees:.1f}" if metric.metric in SHARES else f" detects {share(gate.sees)}"
+        detects = f" detects {100 * gate.sees:.1f}" if metric.unit == "share" else f" detects {share(gate.sees)}"
     return SIGNS[gate.outcome] + detects
 
 

@@ -14,24 +14,23 @@ from pipeline.diff.document import (
 from pipeline.diff.evidence import measure_change
 from pipeline.diff.gates import judge_change
 from pipeline.diff.shared_examples import match_predictions
-from pipeline.diff.snapshot import Snapshot, TaskSnapshot
+from pipeline.diff.snapshot import Rules, Snapshot, TaskSnapshot
 from pipeline.diff.task import describe_task
-from pipeline.settings.task import EvaluateParams, Gates
 
 
 def compare_snapshots(base: Snapshot, head: Snapshot) -> Difference:
     """Return what the head changed compared with the base; a task is measured and judged by the head's rules."""
     rules = {**head.rules, **{task: own for task, own in base.rules.items() if task not in head.rules}}
     tasks = tuple(
-        compare_task(params, gates if task in head.rules else None, base.tasks[task], head.tasks[task])
-        for task, (params, gates) in list(rules.items())[:MOST_TASKS]
+        compare_task(own, base.tasks[task], head.tasks[task], gated=task in head.rules)
+        for task, own in list(rules.items())[:MOST_TASKS]
     )
     parameters = compare_values(base.parameters, head.parameters)
     packages = compare_values(base.packages, head.packages)
     code = compare_values(base.code, head.code)
     cut = ((rules, MOST_TASKS), (parameters, MOST_ROWS), (packages, MOST_ROWS), (code, MOST_STAGES))
     return Difference(
-        version=2,
+        version=3,
         base=base.side,
         head=head.side,
         outcome=worst_outcome(tuple(task.outcome for task in tasks)),
@@ -45,13 +44,14 @@ def compare_snapshots(base: Snapshot, head: Snapshot) -> Difference:
     )
 
 
-def compare_task(params: EvaluateParams, gates: Gates | None, base: TaskSnapshot, head: TaskSnapshot) -> TaskDifference:
-    """Return what changed in one task, judged by its gates; `gates` is None if the head does not have the task."""
-    match = match_predictions(base.predictions, head.predictions, bins=params.bins)
-    measurement = measure_change(params, match, base, head)
-    verdict = judge_change(gates, measurement)
-    breakdown = break_down(params, match, base.examples if head.examples is None else head.examples)
-    return describe_task(params.task, base, head, match, measurement, verdict, breakdown)
+def compare_task(rules: Rules, base: TaskSnapshot, head: TaskSnapshot, *, gated: bool = True) -> TaskDifference:
+    """Return what changed in one task, judged by its gates unless it is not `gated`: the head does not have it."""
+    params, measures = rules.params, rules.measures
+    match = match_predictions(measures, params, base.predictions, head.predictions)
+    measurement = measure_change(measures, params, match, base, head)
+    verdict = judge_change(measures, rules.gates if gated else None, measurement)
+    breakdown = break_down(measures, params, match, base.examples if head.examples is None else head.examples)
+    return describe_task(rules, base, head, match, measurement, verdict, breakdown)
 
 
 def _compare_times(base: dict[str, float], head: dict[str, float]) -> list[Change]:

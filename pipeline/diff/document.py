@@ -10,37 +10,31 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from pipeline.core.document import Strict
 from pipeline.core.errors import DataError
-from pipeline.settings.fields import Name, Share, Split
+from pipeline.settings.fields import Name, Share, Split, Unit
 
 MOST_BYTES = 4_000_000
-MOST_TASKS, MOST_ROWS, MOST_EXAMPLES, MOST_NOTES, MOST_STAGES = 200, 200, 20, 20, 100
+MOST_TASKS, MOST_ROWS, MOST_EXAMPLES, MOST_NOTES, MOST_STAGES, MOST_METRICS = 200, 200, 20, 20, 100, 20
 LARGEST_NUMBER = 10**10
 
 Word = Annotated[str, StringConstraints(max_length=200)]
 Sentence = Annotated[str, StringConstraints(max_length=600)]
 Number = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
-Headline = Literal["accuracy", "macro_f1", "log_loss", "brier", "ece"]
+MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Outcome = Literal["passed", "unproven", "failed", "unjudged"]
 OUTCOMES: tuple[Outcome, ...] = ("failed", "unproven", "unjudged", "passed")  # the worst first
-METRIC_NAMES: dict[Headline, str] = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "ece": "ECE",
-}
-SHARES = ("accuracy", "macro_f1")  # metrics whose differences are shown in percentage points
 _CREATE = "Run `python -m pipeline diff --json` to create it."
 
 
-class Metric(Strict):
+class MetricChange(Strict):
     """A metric of both revisions; null if there is no number.
 
-    `difference` is head minus base. `p_value` tests "no difference", `p_worse` "not worse"; both are null if the
-    two models could not be compared example by example.
+    The differences of a `share` are shown in percentage points. `difference` is head minus base. `p_value` tests "no
+    difference", `p_worse` "not worse"; both are null if the two models could not be compared example by example.
     """
 
-    metric: Headline
+    metric: MetricName
+    title: Word
+    unit: Unit
     base: float | None
     head: float | None
     difference: float | None
@@ -53,7 +47,7 @@ class Metric(Strict):
 class Judgement(Strict):
     """The judgement of a gate; `sees` is the smallest true drop it fails in four cases of five, null if unknown."""
 
-    metric: Headline
+    metric: MetricName
     largest_drop: float
     level: float
     floor: float | None
@@ -76,12 +70,15 @@ class Example(Strict):
 
 
 class Flips(Strict):
-    """How many examples only the head gets right (`fixed`) and only the base (`broken`), with McNemar's p values."""
+    """How many examples only the head gets right (`fixed`) and only the base (`broken`), with McNemar's p values.
+
+    There are none if examples are drawn in units: the test takes them for independent.
+    """
 
     fixed: Number
     broken: Number
-    p_value: Share
-    mid_p: Share
+    p_value: Share | None
+    mid_p: Share | None
     fixed_examples: Annotated[tuple[Example, ...], Field(max_length=MOST_EXAMPLES)]
     broken_examples: Annotated[tuple[Example, ...], Field(max_length=MOST_EXAMPLES)]
 
@@ -96,7 +93,7 @@ class Group(Strict):
     head: Share
     fixed: Number
     broken: Number
-    p_value: Share
+    p_value: Share | None
 
 
 class SharedRows(Strict):
@@ -159,8 +156,8 @@ class TaskDifference(Strict):
     outcome: Outcome
     paired: bool
     notes: Annotated[tuple[Sentence, ...], Field(max_length=MOST_NOTES)]
-    metrics: Annotated[tuple[Metric, ...], Field(max_length=5)]
-    gates: Annotated[tuple[Judgement, ...], Field(max_length=5)]
+    metrics: Annotated[tuple[MetricChange, ...], Field(max_length=MOST_METRICS)]
+    gates: Annotated[tuple[Judgement, ...], Field(max_length=MOST_METRICS)]
     test: SharedRows | None
     flips: Flips | None
     groups: Annotated[tuple[Group, ...], Field(max_length=MOST_ROWS)]
@@ -187,7 +184,7 @@ class Side(Strict):
 class Difference(Strict):
     """The changes of the head compared with the base."""
 
-    version: Literal[2]
+    version: Literal[3]
     base: Side
     head: Side
     outcome: Outcome

@@ -1,6 +1,6 @@
 """The metrics of a task in both revisions, with the evidence that a difference is more than chance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,16 +8,15 @@ import numpy as np
 from pipeline.core.document import Document
 from pipeline.core.format import count, plural, share
 from pipeline.diff.changes import finite_number
-from pipeline.diff.document import METRIC_NAMES, Headline, Metric
+from pipeline.diff.document import MetricChange
 from pipeline.diff.shared_examples import Match, Predictions
 from pipeline.diff.snapshot import TaskSnapshot
-from pipeline.evaluate.metrics import HEADLINE_METRICS, compute_headline, has_one_class
+from pipeline.evaluate.kind import Measures, Metric, compute_metrics
 from pipeline.evaluate.paired import Evidence, compare_pair
 from pipeline.settings.task import EvaluateParams
 
 ENOUGH = 0.5  # share of the base's test examples that must be left: of fewer, the others could hide anything
 TOLERANCE = 1e-5  # relative; committed metrics have six significant digits
-CHECKED: tuple[Headline, ...] = ("accuracy", "macro_f1", "log_loss", "brier")  # ECE depends on `evaluate.bins` too
 
 
 class Measurement(NamedTuple):
@@ -30,24 +29,27 @@ class Measurement(NamedTuple):
     metric of the base that is not the one that the base committed.
     """
 
-    metrics: dict[Headline, Metric]
-    spreads: dict[Headline, float]
+    metrics: dict[str, MetricChange]
+    spreads: dict[str, float]
     missing: str
     doubt: str | None
     stale: str | None = None
     recomputed: tuple[str, ...] = ()
 
 
-def measure_change(params: EvaluateParams, match: Match, base: TaskSnapshot, head: TaskSnapshot) -> Measurement:
+def measure_change(
+    measures: Measures, params: EvaluateParams, match: Match, base: TaskSnapshot, head: TaskSnapshot
+) -> Measurement:
     """Return every metric that a side has: paired on the common examples if enough are left, else as committed."""
-    evidence = _pair(params, match)
+    evidence = _pair(measures, params, match)
+    stale = _find_stale(base, head)
     return Measurement(
-        metrics=_compare_metrics(match, base, head, evidence),
-        spreads={name: evidence[name].spread for name in METRIC_NAMES if name in evidence},
-        missing=_explain_missing(match, base, paired=bool(evidence)),
-        doubt=_find_doubt(head, match.head),
-        stale=_find_stale(base, head),
-        recomputed=_explain_recomputed(params, match, base, evidence),
+        metrics=_compare_metrics(measures.metrics, match, base, head, evidence),
+        spreads={name: own.spread for name, own in evidence.items()},
+        missing=_explain_missing(measures.headline, match, base, paired=bool(evidence)),
+        doubt=_find_doubt(measures, head, match.head),
+        stale=stale,
+        recomputed=_explain_recomputed(measures.metrics, match, base, evidence),
     )
 
 
@@ -58,7 +60,7 @@ def _find_stale(base: TaskSnapshot, head: TaskSnapshot) -> str | None:
 
 
 def _explain_recomputed(
-    params: EvaluateParams, match: Match, base: TaskSnapshot, evidence: Mapping[str, Evidence]
+    metrics: Sequence[Metric], match: Match, base: TaskSnapshot, evidence: Mapping[str, Evidence]
 ) -> tuple[str, ...]:
     """Return a sentence for each metric of the base that differs from what the base committed, and why it does."""
     if match.rows is None:
@@ -71,46 +73,54 @@ def _explain_recomputed(
     if match.base and match.head and match.base.labels != match.head.labels:
         causes.append("with the classes of both")
     sentences = []
-    for name in METRIC_NAMES:
+    for name, title, *_ in metrics:
         committed = _number(base.metrics, name)
         actual = evidence[name].base if name in evidence else None
         if committed is None or actual is None or abs(committed - actual) <= TOLERANCE * max(1, abs(actual)):
             continue
-        own = [*causes, f"with the head's {plural(params.bins, 'bin')}"] if name == "ece" else causes
-        why = " and ".join(own) or "from its predictions, which give another number"
-        sentences.append(
-            f"The base's {METRIC_NAMES[name]} was recomputed {why}: {share(actual)}; it committed {share(committed)}."
-        )
+        why = " and ".join(causes) or "from its predictions, with the head's parameters of `evaluate`"
+        sentences.append(f"The base's {title} was recomputed {why}: {share(actual)}; it committed {share(committed)}.")
     return tuple(sentences)
 
 
-def _pair(params: EvaluateParams, match: Match) -> dict[str, Evidence]:
+def _pair(measures: Measures, params: EvaluateParams, match: Match) -> dict[str, Evidence]:
     """Return the paired comparison on the common examples, empty if too few of the base's examples are left."""
     if match.common is None or match.rows is None or match.rows.common < ENOUGH * match.rows.base:
         return {}
     rng = np.random.default_rng(params.seed)
-    return compare_pair(match.common.pair, confidence=params.confidence, resamples=params.resamples, rng=rng)
+    pair = match.common.pair
+    return compare_pair(measures, pair, confidence=params.confidence, resamples=params.resamples, rng=rng)
 
 
 def _compare_metrics(
-    match: Match, base: TaskSnapshot, head: TaskSnapshot, evidence: dict[str, Evidence]
-) -> dict[Headline, Metric]:
+    known: Sequence[Metric], match: Match, base: TaskSnapshot, head: TaskSnapshot, evidence: dict[str, Evidence]
+) -> dict[str, MetricChange]:
     comparable, metrics = _same_examples(match, base, head), {}
-    for name in METRIC_NAMES:
+    for metric in known:
+        name = metric.name
         old, new = _number(base.metrics, name), _number(head.metrics, name)
         if name in evidence:
             values = evidence[name]._asdict()
-            metrics[name] = Metric(metric=name, **{key: value for key, value in values.items() if key != "spread"})
+            values.pop("spread")
+            metrics[name] = MetricChange(metric=name, title=metric.title, unit=metric.unit, **values)
         elif old is not None or new is not None:
-            metrics[name] = _compare_committed(name, old, new, comparable=comparable)
+            metrics[name] = _compare_committed(metric, old, new, comparable=comparable)
     return metrics
 
 
-def _compare_committed(name: Headline, old: float | None, new: float | None, *, comparable: bool) -> Metric:
+def _compare_committed(metric: Metric, old: float | None, new: float | None, *, comparable: bool) -> MetricChange:
     """Return a metric of two committed numbers, which have no test, nor a difference unless they are `comparable`."""
-    difference = new - old if comparable and old is not None and new is not None else None
-    return Metric(
-        metric=name, base=old, head=new, difference=difference, low=None, high=None, p_value=None, p_worse=None
+    return MetricChange(
+        metric=metric.name,
+        title=metric.title,
+        unit=metric.unit,
+        base=old,
+        head=new,
+        difference=new - old if comparable and old is not None and new is not None else None,
+        low=None,
+        high=None,
+        p_value=None,
+        p_worse=None,
     )
 
 
@@ -126,32 +136,34 @@ def _number(document: Document | None, name: str) -> float | None:
     return finite_number((document or {}).get(name))
 
 
-def _explain_missing(match: Match, base: TaskSnapshot, *, paired: bool) -> str:
+def _explain_missing(headline: Metric, match: Match, base: TaskSnapshot, *, paired: bool) -> str:
     """Return why a metric of the base may have nothing to be compared with."""
     if not base.listed:
         return "the task is new"
     if match.rows and not paired:
         return f"of the {plural(match.rows.base, 'test example')} of the base, {count(match.rows.common)} are left"
-    if _number(base.metrics, "accuracy") is None:
+    if _number(base.metrics, headline.name) is None:
         return "the base has no metrics of the task"
     return "the test examples may differ, and the predictions that could show it are missing"
 
 
-def _find_doubt(head: TaskSnapshot, predictions: Predictions | None) -> str | None:
-    """Return why the committed metrics of the head cannot be trusted; the calibration error is not checked."""
+def _find_doubt(measures: Measures, head: TaskSnapshot, predictions: Predictions | None) -> str | None:
+    """Return why the committed metrics of the head cannot be trusted.
+
+    If stages have yet to run, the metrics need not be those of the head's parameters.
+    """
     if head.metrics is None:
         return None
     if not head.recorded:
         return "metrics are not those that its dvc.lock records; run `dvc repro` and commit both"
-    if predictions is None:
+    if predictions is None or head.stale:
         return None
-    data = predictions.scored
-    computed = dict(zip(HEADLINE_METRICS, compute_headline(data, np.ones(len(data.actual))), strict=True))
-    for name in CHECKED:
-        committed, expected = _number(head.metrics, name), computed[name]
-        if name == "macro_f1" and has_one_class(data):
+    values = compute_metrics(measures, predictions.scored).tolist()
+    for metric, expected in zip(measures.metrics, values, strict=True):
+        committed = _number(head.metrics, metric.name)
+        if np.isnan(expected):
             continue  # undefined
         if committed is None or abs(committed - expected) > TOLERANCE * max(1, abs(expected)):
             value = "not a number" if committed is None else share(committed)
-            return f"committed {METRIC_NAMES[name]} is {value}, but its predictions give {share(expected)}"
+            return f"committed {metric.title} is {value}, but its predictions give {share(expected)}"
     return None

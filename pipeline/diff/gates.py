@@ -4,14 +4,15 @@ A gate fails a drop that is larger than allowed and larger than chance, and a va
 allowed that may be chance passes, but is reported. Without a number to judge, nothing passes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.core.format import p_phrase, share, size_in_points
-from pipeline.diff.document import METRIC_NAMES, SHARES, Headline, Judgement, Metric, Outcome, worst_outcome
+from pipeline.diff.document import Judgement, MetricChange, Outcome, worst_outcome
 from pipeline.diff.evidence import Measurement
-from pipeline.evaluate.paired import BETTER, smallest_drop
-from pipeline.settings.task import Gates, MetricGate
+from pipeline.evaluate.kind import Measures, Metric
+from pipeline.evaluate.paired import smallest_drop
+from pipeline.settings.task import MetricGate
 
 _DIGITS = 9  # 0.86 - 0.85 is a hair more than 0.01
 
@@ -23,7 +24,9 @@ class GateVerdict(NamedTuple):
     judgements: tuple[Judgement, ...]
 
 
-def judge_change(gates: Gates | None, measurement: Measurement) -> GateVerdict:
+def judge_change(
+    measures: Measures, gates: Mapping[str, MetricGate | None] | None, measurement: Measurement
+) -> GateVerdict:
     """Return the verdict of the gates, `unjudged` without one; None are the gates of a task that the head lacks.
 
     If the metrics are not those of a revision's own code, parameters and data, nothing is judged. If the head's
@@ -32,7 +35,7 @@ def judge_change(gates: Gates | None, measurement: Measurement) -> GateVerdict:
     if gates is None:
         return GateVerdict("unjudged", ())
     judgements = [
-        _judge(name, gate, measurement) for name in METRIC_NAMES if (gate := getattr(gates, name)) is not None
+        _judge(metric, gate, measurement) for metric in measures.metrics if (gate := gates.get(metric.name)) is not None
     ]
     if measurement.stale:
         return _replace("unjudged", measurement.stale, judgements)
@@ -47,12 +50,13 @@ def _replace(outcome: Outcome, reason: str, judgements: Sequence[Judgement]) -> 
     return GateVerdict(outcome, tuple(judgement.model_copy(update=update) for judgement in judgements))
 
 
-def _judge(name: Headline, gate: MetricGate, measurement: Measurement) -> Judgement:
-    spread = measurement.spreads.get(name)
+def _judge(metric: Metric, gate: MetricGate, measurement: Measurement) -> Judgement:
+    spread = measurement.spreads.get(metric.name)
     sees = None if spread is None else smallest_drop(spread, largest=gate.largest_drop, level=gate.level)
-    outcome, reason = _judge_metric(name, gate, measurement.metrics.get(name), sees, measurement.missing)
+    change = measurement.metrics.get(metric.name)
+    outcome, reason = _judge_metric(metric, gate, change, sees, measurement.missing)
     return Judgement(
-        metric=name,
+        metric=metric.name,
         largest_drop=gate.largest_drop,
         level=gate.level,
         floor=gate.floor,
@@ -63,43 +67,43 @@ def _judge(name: Headline, gate: MetricGate, measurement: Measurement) -> Judgem
 
 
 def _judge_metric(
-    name: Headline, gate: MetricGate, metric: Metric | None, sees: float | None, missing: str
+    metric: Metric, gate: MetricGate, change: MetricChange | None, sees: float | None, missing: str
 ) -> tuple[Outcome, str]:
     """Return the outcome and its reason; the order of the questions is the rule."""
-    title, better = METRIC_NAMES[name], BETTER[name]
-    base, head = (metric.base, metric.head) if metric else (None, None)
+    title, better = metric.title, metric.better
+    base, head = (change.base, change.head) if change else (None, None)
     if head is None:
         lost = base is not None or gate.floor is not None
         return "failed" if lost else "unjudged", f"the head has no {title}"
     if gate.floor is not None and round(better * (head - gate.floor), _DIGITS) < 0:
         side = "below" if better > 0 else "above"
         return "failed", f"{title} is {share(head)}, {side} the floor of {share(gate.floor)}"
-    if metric is None or metric.difference is None:
+    if change is None or change.difference is None:
         return "unjudged", f"{title} cannot be compared: {missing}"
-    return _judge_drop(name, gate, round(-better * metric.difference, _DIGITS), metric.p_worse, sees)
+    return _judge_drop(metric, gate, round(-better * change.difference, _DIGITS), change.p_worse, sees)
 
 
 def _judge_drop(
-    name: Headline, gate: MetricGate, drop: float, p_worse: float | None, sees: float | None
+    metric: Metric, gate: MetricGate, drop: float, p_worse: float | None, sees: float | None
 ) -> tuple[Outcome, str]:
     """Return the outcome of a drop and its reason; `p_worse` is None if the models were not compared pairwise."""
-    title = METRIC_NAMES[name]
     if drop <= 0:
-        return "passed", f"{title} did not get worse"
-    fell, allowed = f"{title} {'fell' if BETTER[name] > 0 else 'rose'} by {_size(name, drop)}", gate.largest_drop
+        return "passed", f"{metric.title} did not get worse"
+    fell, allowed = (
+        f"{metric.title} {'fell' if metric.better > 0 else 'rose'} by {_size(metric, drop)}",
+        gate.largest_drop,
+    )
     if drop <= allowed:
-        return "passed", f"{fell}; {_size(name, allowed)} is allowed"
-    fell += f", more than the {_size(name, allowed)} allowed"
+        return "passed", f"{fell}; {_size(metric, allowed)} is allowed"
+    fell += f", more than the {_size(metric, allowed)} allowed"
     if p_worse is None:
         return "failed", f"{fell}; without the predictions of both revisions it cannot be told from chance"
     if p_worse < gate.level:
         return "failed", f"{fell} and more than chance explains (one-sided {p_phrase(p_worse)})"
-    detectable = f"; a drop of {_size(name, sees)} would be detected" if sees is not None else ""
+    detectable = f"; a drop of {_size(metric, sees)} would be detected" if sees is not None else ""
     return "unproven", f"{fell}, but it may be chance (one-sided {p_phrase(p_worse)}){detectable}"
 
 
-def _size(name: str, value: float) -> str:
+def _size(metric: Metric, value: float) -> str:
     """Return a difference of a metric without its sign: shares in points, the others in their own unit."""
-    if name not in SHARES:
-        return share(abs(value))
-    return size_in_points(value)
+    return size_in_points(value) if metric.unit == "share" else share(abs(value))

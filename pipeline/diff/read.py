@@ -9,7 +9,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
-from pipeline.core.stage import load_facets
+from pipeline.core.stage import load_facet, load_facets
 from pipeline.core.versions import locked_versions
 from pipeline.diff.changes import flatten, sanitize
 from pipeline.diff.document import MOST_ROWS, AffectedStage, Side
@@ -28,7 +28,6 @@ from pipeline.settings.parse import parse_params
 from pipeline.settings.problems import Problems
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.section import check_name
-from pipeline.settings.task import EvaluateParams, Gates
 
 PARAMS_FILE, PROFILES_FILE, CODE_FILE = "params.yaml", "data/profiles.json", "data/code.json"
 LOCK_FILE, PACKAGES_FILE = "dvc.lock", "requirements.lock"
@@ -104,13 +103,16 @@ def _read_rules(texts: CommittedTexts) -> dict[str, Rules]:
     if content is None:
         raise UsageError(f"{texts.revision.name}: {PARAMS_FILE} not found. Name a revision that has it.")
     resolved = resolve_params(content, load_facets("settings"), _read_json(texts, PROFILES_FILE)[0] or {})
-    return {
-        task: Rules(
-            EvaluateParams.model_validate_json(json.dumps(section)),
-            Gates.model_validate_json(json.dumps(resolved["gates"][task])),
-        )
-        for task, section in resolved["evaluate"].items()
-    }
+    return {task: _read_task_rules(resolved, task) for task in resolved["evaluate"]}
+
+
+def _read_task_rules(resolved: Document, task: str) -> Rules:
+    kind = resolved["kinds"][task]
+    sections, measures = load_facet(kind, "settings").sections, load_facet(kind, "measures")
+    params, gates = (
+        sections[name].model_validate_json(json.dumps(resolved[name][task])) for name in ("evaluate", "gates")
+    )
+    return Rules(measures, params, {metric.name: getattr(gates, metric.name) for metric in measures.metrics})
 
 
 def _list_tasks(texts: CommittedTexts) -> set[str]:

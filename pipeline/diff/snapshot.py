@@ -1,19 +1,22 @@
 """The state of a project at one revision: parameters, versions, and all that it holds of each task."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from pipeline.core.document import Document
 from pipeline.diff.document import Side
-from pipeline.settings.task import EvaluateParams, Gates
+from pipeline.evaluate.kind import Measures
+from pipeline.settings.task import EvaluateParams, MetricGate
 
 
 class Rules(NamedTuple):
-    """The parameters that measure a task, and the gates that judge it."""
+    """The measures of a task and their parameters, and the gate of each metric that judges it, None for no gate."""
 
+    measures: Measures
     params: EvaluateParams
-    gates: Gates
+    gates: Mapping[str, MetricGate | None]
 
 
 class TaskSnapshot(NamedTuple):

@@ -8,13 +8,14 @@ from pipeline.diff.document import MOST_NOTES, Curves, RowChanges, SharedRows, T
 from pipeline.diff.evidence import Measurement
 from pipeline.diff.gates import GateVerdict
 from pipeline.diff.shared_examples import Match
-from pipeline.diff.snapshot import TaskSnapshot
+from pipeline.diff.snapshot import Rules, TaskSnapshot
+from pipeline.evaluate.kind import Measures
 
 LONGEST_NOTE = 500
 
 
 def describe_task(
-    name: str,
+    rules: Rules,
     base: TaskSnapshot,
     head: TaskSnapshot,
     match: Match,
@@ -23,11 +24,11 @@ def describe_task(
     breakdown: Breakdown,
 ) -> TaskDifference:
     """Return the document of a task from the results of all steps before."""
-    rows, row_notes = _compare_rows(base, head)
+    rows, row_notes = _compare_rows(rules.measures, base, head)
     notes = [*_list_notes(base, head, match, measurement), *breakdown.notes, *row_notes]
     histories = (base.history, head.history)
     return TaskDifference(
-        task=name,
+        task=rules.params.task,
         state="removed" if not head.listed else "kept" if base.listed else "new",
         outcome=verdict.outcome,
         paired=bool(measurement.spreads),
@@ -84,14 +85,14 @@ def _note_test_set(rows: SharedRows, *, paired: bool) -> list[str]:
     ]
 
 
-def _compare_rows(base: TaskSnapshot, head: TaskSnapshot) -> tuple[list[RowChanges], list[str]]:
+def _compare_rows(measures: Measures, base: TaskSnapshot, head: TaskSnapshot) -> tuple[list[RowChanges], list[str]]:
     """Return how the examples differ, or the notes that say why they cannot be compared."""
     if base.examples is None or head.examples is None:
         return [], []
     sides, notes = [], []
     for title, examples in (("base", base.examples), ("head", head.examples)):
         try:
-            sides.append(parse_rows(examples))
+            sides.append(parse_rows(measures, examples))
         except DataError as error:
             notes.append(f"The {title} has no usable examples: {str(error).removesuffix('.')}.")
     return ([], notes) if notes else (compare_rows(*sides), [])

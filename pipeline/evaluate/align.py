@@ -2,34 +2,17 @@
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
-from pipeline.core.tables import class_indices, class_names, labels_of, task_of
-from pipeline.evaluate.metrics import Floats, Ints
-from pipeline.examples.records import Place, places_of
+from pipeline.core.errors import REPRODUCE, DataError, listed
+from pipeline.core.tables import class_indices, labels_of, task_of
+from pipeline.evaluate.metrics import Floats
 
-# Columns that make no slices: their values are unique, or equal in all test rows.
-NO_SLICE = ("id", "split", "text", "row")
 _MIXED = f"Files of different runs were mixed. {REPRODUCE}"
-
-
-class EvaluationRows(NamedTuple):
-    """The N test rows: `actual` (N,) are class indices, `columns` those named in `params.slices`.
-
-    `places` are the lines where they start in the raw file, `FILE:LINE` of several files.
-    """
-
-    ids: list[str]
-    texts: list[str]
-    actual: Ints
-    columns: dict[str, list[str | None]]
-    places: list[Place | None]
 
 
 def select_split(table: pa.Table, split: str) -> pa.Table:
@@ -42,35 +25,6 @@ def select_split(table: pa.Table, split: str) -> pa.Table:
     if not rows.num_rows:
         raise DataError(f"{task_of(table)}: no {split} row. Change ingest.shares or ingest.salt.")
     return rows
-
-
-def select_test_rows(table: pa.Table, slices: Sequence[str]) -> EvaluationRows:
-    """Return the test rows of the examples with the columns named in `slices`.
-
-    Raises:
-        DataError: There is no test row.
-        UsageError: A name in `slices` is not a column to slice by.
-    """
-    allowed = [name for name in table.column_names if name not in NO_SLICE]
-    if unknown := [name for name in slices if name not in allowed]:
-        raise UsageError(
-            f"evaluate.slices: the examples of {task_of(table)} have no column {listed(unknown)} to slice by, only "
-            f"{listed(allowed)}. Add the column to ingest.keep, or remove it from evaluate.slices."
-        )
-    rows = select_split(table, "test")
-    return EvaluationRows(
-        ids=rows["id"].to_pylist(),
-        texts=rows["text"].to_pylist(),
-        actual=class_indices(rows),
-        columns={name: _column(rows, name) for name in slices},
-        places=places_of(rows),
-    )
-
-
-def _column(rows: pa.Table, name: str) -> list[str | None]:
-    """Return a column to slice by; classes by their names."""
-    values: list[str | None] = [*class_names(rows)] if name == "label" else rows[name].to_pylist()
-    return values
 
 
 def align(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, split: str | None = "test") -> pa.Table:
@@ -98,21 +52,21 @@ def align(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, spl
     return rows if present == list(ids) else rows.take(pc.index_in(pa.array(ids, pa.string()), rows["id"]))
 
 
-def require_classes(indices: pa.ChunkedArray, rows: EvaluationRows, *, what: str) -> None:
-    """Require class indices (N,) to be those of the test rows; `what` names their table in messages.
+def require_classes(indices: pa.ChunkedArray, examples: pa.Table, *, what: str) -> None:
+    """Require class indices (N,) to be those of the examples; `what` names their table in messages.
 
     Raises:
         DataError: An index differs.
     """
-    different = np.flatnonzero(indices.to_numpy() != rows.actual)
+    different = np.flatnonzero(indices.to_numpy() != class_indices(examples))
     if len(different):
         raise DataError(
-            f"{what}: {len(different)} of {len(rows.ids)} test rows have another class than in the examples "
-            f"(ids {listed(rows.ids[row] for row in different)}). {_MIXED}"
+            f"{what}: {len(different)} of {examples.num_rows} rows have another class than in the examples "
+            f"(ids {listed(examples['id'][row].as_py() for row in different.tolist())}). {_MIXED}"
         )
 
 
-def to_matrix(column: pa.ChunkedArray, *, classes: int, what: str) -> Floats:
+def to_matrix(column: pa.ChunkedArray | pa.Array, *, classes: int, what: str) -> Floats:
     """Return a column of lists as one array, (N, classes); `what` names the column in messages.
 
     Raises:
@@ -121,7 +75,7 @@ def to_matrix(column: pa.ChunkedArray, *, classes: int, what: str) -> Floats:
     lengths = pc.unique(pc.list_value_length(column)).to_pylist()
     if lengths != [classes]:
         raise DataError(f"{what}: {listed(lengths)} probabilities a row for {classes} classes. {_MIXED}")
-    return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False)).reshape(-1, classes)
+    return np.asarray(pc.list_flatten(column)).reshape(-1, classes)
 
 
 def to_vectors(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float32]:

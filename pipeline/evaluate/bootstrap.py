@@ -3,76 +3,75 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.evaluate.estimate import NO_SPREAD, UNDEFINED, Estimate, wilson_interval
-from pipeline.evaluate.metrics import (
-    HEADLINE_METRICS,
-    Floats,
-    Scored,
-    compute_headline,
-    has_one_class,
-    macro_f1,
-)
+from pipeline.evaluate.estimate import NO_SPREAD, Estimate, wilson_interval
+from pipeline.evaluate.kind import Measures, Scored, count_rows
+from pipeline.evaluate.metrics import Floats, Ints
 
 
-def bootstrap(models: Sequence[Scored], *, resamples: int, rng: np.random.Generator) -> Floats:
-    """Return the headline metrics of each model on each resample, (resamples, models, 5).
+def bootstrap(
+    measures: Measures,
+    models: Sequence[Scored],
+    *,
+    resamples: int,
+    rng: np.random.Generator,
+    units: Ints | None = None,
+) -> Floats:
+    """Return the M metrics of each model on each resample, (resamples, models, M); NaN if undefined there.
 
     A resample draws N of the N examples with replacement, the same ones for every model, so differences between
-    models are paired. Only one resample is held at a time, as the count of each example.
+    models are paired. `units` (N,) are the units of the examples, from 0 up: those of one unit are drawn together. Only
+    one resample is held at a time, as the count of each example.
 
-    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 6.
+    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 6; Davison and Hinkley (1997),
+    Bootstrap Methods and their Application, section 3.8, for units.
     """
-    rows = len(models[0].actual)
-    draws = np.empty((resamples, len(models), len(HEADLINE_METRICS)))
+    drawn = count_rows(models[0]) if units is None else int(units.max()) + 1
+    draws = np.empty((resamples, len(models), len(measures.metrics)))
     for draw in draws:
-        counts = np.bincount(rng.integers(rows, size=rows), minlength=rows).astype(np.float64)
+        counts = np.bincount(rng.integers(drawn, size=drawn), minlength=drawn).astype(np.float64)
+        weights = counts if units is None else counts[units]
         for place, data in enumerate(models):
-            draw[place] = compute_headline(data, counts)
+            draw[place] = measures.compute(data, weights)
     return draws
 
 
-def bootstrap_macro_f1(matrix: npt.NDArray[np.int64], *, resamples: int, rng: np.random.Generator) -> Floats:
-    """Return the macro-F1 of each resample, (resamples,), from a confusion matrix alone, (C, C).
+def estimate_metrics(
+    measures: Measures,
+    data: Scored,
+    values: Floats,
+    draws: Floats,
+    *,
+    confidence: float,
+    units: Ints | None = None,
+) -> dict[str, Estimate]:
+    """Return each metric with its percentile interval; `values` is (M,), `draws` (resamples, M).
 
-    Drawing N of N examples with replacement and counting cells is one multinomial draw over the cells, so this is the
-    same bootstrap at a cost that does not grow with N.
-
-    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 4.4.
+    Resampling adds noise, and noise only ever adds to a calibration error, so the interval of one lies high and may
+    leave out the value. If all rows are right, or none, resamples of the share of right ones are all equal, and its
+    interval is Wilson's, if the rows are their own units.
     """
-    cells = np.flatnonzero(matrix)
-    shares = matrix.flat[cells] / matrix.sum()
-    resample, draws = np.zeros_like(matrix), np.empty(resamples)
-    for at, counts in enumerate(rng.multinomial(matrix.sum(), shares, size=resamples)):
-        resample.flat[cells] = counts
-        draws[at] = macro_f1(resample)
-    return draws
-
-
-def estimate_headline(data: Scored, values: Floats, draws: Floats, *, confidence: float) -> dict[str, Estimate]:
-    """Return each headline metric with its percentile interval; `values` is (5,), `draws` (resamples, 5).
-
-    Macro-F1 is undefined if all rows are of one class. Resampling adds noise, and noise only ever adds to the
-    calibration error, so the interval of `ece` lies high and may leave out the value. If all rows are right, or none,
-    resamples of the accuracy are all equal, and its interval is Wilson's.
-    """
-    undefined = {"macro_f1"} if has_one_class(data) else set()
     estimates = {
-        name: UNDEFINED if name in undefined else percentile_interval(values[at], draws[:, at], confidence=confidence)
-        for at, name in enumerate(HEADLINE_METRICS)
+        metric.name: percentile_interval(values[at], draws[:, at], confidence=confidence, undefined=metric.undefined)
+        for at, metric in enumerate(measures.metrics)
     }
-    if estimates["accuracy"].reason == NO_SPREAD:
-        estimates["accuracy"] = wilson_interval(int(data.right.sum()), len(data.actual), confidence=confidence)
+    if (right := measures.right) and units is None and estimates[right.metric].reason == NO_SPREAD:
+        rows = right.rows(data)
+        estimates[right.metric] = wilson_interval(int(rows.sum()), len(rows), confidence=confidence)
     return estimates
 
 
-def percentile_interval(value: float, draws: Floats, *, confidence: float) -> Estimate:
+def percentile_interval(value: float, draws: Floats, *, confidence: float, undefined: str = "") -> Estimate:
     """Return `value` with the percentile interval of its resamples, (R,); without one if all of them are equal.
+
+    Resamples on which it is NaN do not count. If the value itself is NaN, it is None for the reason `undefined`.
 
     Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 13.3.
     """
-    if draws.min() == draws.max():
+    if np.isnan(value):
+        return Estimate(None, reason=undefined)
+    known = draws[~np.isnan(draws)]
+    if not len(known) or known.min() == known.max():
         return Estimate(float(value), reason=NO_SPREAD)
-    low, high = np.quantile(draws, ((1 - confidence) / 2, (1 + confidence) / 2))
+    low, high = np.quantile(known, ((1 - confidence) / 2, (1 + confidence) / 2))
     return Estimate(float(value), float(low), float(high))

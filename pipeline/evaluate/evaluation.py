@@ -1,189 +1,142 @@
 """The evaluation of a model on the test split: one document of metrics, comparisons, slices and errors."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from pipeline.calibration.counts import count_answers
-from pipeline.calibration.decision import PLAIN, Decision
-from pipeline.calibration.temperature import apply_temperature
 from pipeline.core.document import Document
-from pipeline.evaluate.align import EvaluationRows
-from pipeline.evaluate.bootstrap import bootstrap, bootstrap_macro_f1, estimate_headline, percentile_interval
-from pipeline.evaluate.estimate import UNDEFINED, Estimate, share_interval, wilson_interval
+from pipeline.core.tables import labels_of
+from pipeline.evaluate.bootstrap import bootstrap, estimate_metrics, percentile_interval
+from pipeline.evaluate.estimate import Estimate, wilson_interval
+from pipeline.evaluate.kind import Measured, Measures, Scored, compute_metrics, count_rows, index_units, select_rows
 from pipeline.evaluate.mcnemar import detectable_difference, mcnemar, paired_p_value
-from pipeline.evaluate.metrics import (
-    HEADLINE_METRICS,
-    Floats,
-    Scored,
-    calibration,
-    class_table,
-    compute_headline,
-    confusion_matrix,
-    has_one_class,
-    macro_f1,
-    score_predictions,
-    select_rows,
-)
-from pipeline.evaluate.slices import Slice, slice_by_column, slice_by_length
+from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.evaluate.slices import Slice
 from pipeline.settings.task import EvaluateParams
 
-BASELINE_NAMES = ("tfidf", "probe", "majority")
-
-_ACCURACY, _MACRO_F1 = HEADLINE_METRICS.index("accuracy"), HEADLINE_METRICS.index("macro_f1")
-_LOG_LOSS = HEADLINE_METRICS.index("log_loss")
-_PROBABILISTIC = ("log_loss", "brier", "ece")  # the metrics that a temperature changes
-_UNCALIBRATED = "uncalibrated"
+MODEL = "model"
 
 
 def evaluate(
+    measures: Measures,
     params: EvaluateParams,
-    labels: Sequence[str],
-    rows: EvaluationRows,
-    probabilities: Mapping[str, Floats],
-    *,
-    temperature: float = 1.0,
-    decision: Decision = PLAIN,
+    examples: pa.Table,
+    slices: Sequence[Slice],
+    predictions: Mapping[str, pa.Table],
+    calibration: Document,
 ) -> Document:
     """Return the evaluation of the model beside its baselines, ready for strict JSON.
 
-    `probabilities` maps "model" and each of `BASELINE_NAMES` to (N, C). Those of the model have a `temperature`, and
-    are compared with those without it. Every interval comes from the same resamples, except those of slices and of the
-    answers of a `decision`: those are Wilson's, as such rows are few and often flawless.
+    `examples` are those of the test split, `slices` parts of them; `predictions` maps "model", each rival and each
+    variant of the kind to what it predicts for them, and `calibration` is the document of `calibrate`. Every interval
+    comes from the same resamples, except those of the shares of right rows in slices: those are Wilson's, as such rows
+    are few and often flawless.
     """
-    names = ("model", *BASELINE_NAMES, _UNCALIBRATED)
-    before = apply_temperature(probabilities["model"], 1 / temperature)
-    given = {**probabilities, _UNCALIBRATED: before}
-    models = [score_predictions(rows.actual, given[name], bins=params.bins) for name in names]
-    draws = bootstrap(models, resamples=params.resamples, rng=np.random.default_rng(params.seed))
-    values = [compute_headline(data, np.ones(len(data.actual))) for data in models]
-    estimates = {
-        name: _to_documents(estimate_headline(data, values[at], draws[:, at], confidence=params.confidence))
-        for at, (name, data) in enumerate(zip(names, models, strict=True))
-    }
-    model = models[0]
-    matrix = confusion_matrix(model.actual, model.predicted, model.classes)
+    own, rivals = predictions[MODEL], measures.baselines
+    units = index_units(measures, own)
+    measured = _measure(measures, params, predictions, units)
+    details = measures.details(measured, own, calibration, params)
 
-    def compare(at: int, other: int) -> Document:
-        gaps = draws[:, at] - draws[:, other]
-        return _compare(params, names[other], (models[at], models[other]), values[at] - values[other], gaps)
+    def compare(name: str, other: str) -> Document:
+        return {"against": other, **_compare(measures, params, measured, (name, other), units)}
 
-    change, gaps = values[0] - values[-1], draws[:, 0] - draws[:, -1]
-    loss = percentile_interval(change[_LOG_LOSS], gaps[:, _LOG_LOSS], confidence=params.confidence)
-    return {
+    def estimate(name: str) -> Document:
+        return {key: value._asdict() for key, value in measured.estimates[name].items()}
+
+    document = {
         "task": params.task,
-        "labels": list(labels),
-        "rows": len(rows.ids),
+        "labels": list(labels_of(own)),
+        "rows": own.num_rows,
         "confidence": params.confidence,
-        "model": {
-            **estimates["model"],
-            "classes": class_table(matrix, labels),
-            "confusion": matrix.tolist(),
-            "calibration": calibration(model, bins=params.bins),
-        },
-        "baselines": {name: estimates[name] for name in BASELINE_NAMES},
-        "calibration": {
-            "temperature": temperature,
-            "before": {name: estimates[_UNCALIBRATED][name] for name in _PROBABILISTIC},
-            "after": {name: estimates["model"][name] for name in _PROBABILISTIC},
-            "log_loss": _to_difference(loss),
-        },
-        "decision": _evaluate_decision(params, labels, probabilities["model"], rows, decision),
-        "comparisons": [compare(0, names.index(name)) for name in BASELINE_NAMES],
-        "probe_over_tfidf": compare(names.index("probe"), names.index("tfidf")),
-        "slices": [_evaluate_slice(params, select_rows(model, part.rows), part) for part in _slices(params, rows)],
-        "worst": list_surest_errors(model, rows, labels, most=params.worst),
+        "model": {**estimate(MODEL), **details.model},
+        "baselines": {rival.name: estimate(rival.name) for rival in rivals.listed()},
+        **details.whole,
+        "comparisons": [compare(MODEL, rival.name) for rival in rivals.listed()],
     }
+    if rivals.probe:
+        document[probe_key(measures)] = compare(rivals.probe.name, rivals.cheap.name)
+    whole = measured.scored[MODEL]
+    document["slices"] = [_evaluate_slice(measures, params, whole, part, units) for part in slices]
+    document["worst"] = measures.worst(whole, examples, own, params)
+    return document
 
 
-def list_surest_errors(model: Scored, rows: EvaluationRows, labels: Sequence[str], *, most: int) -> list[Document]:
-    """Return the errors the model was surest of, the surest first, equals in the order of the rows."""
-    wrong = np.flatnonzero(~model.right)
-    order = wrong[np.argsort(-model.confidence[wrong], kind="stable")][:most]
-    return [
-        {
-            "line": rows.places[row],
-            "id": rows.ids[row],
-            "text": rows.texts[row],
-            "label": labels[model.actual[row]],
-            "predicted": labels[model.predicted[row]],
-            "confidence": float(model.confidence[row]),
-        }
-        for row in order
+def probe_key(measures: Measures) -> str:
+    """Return the key under which an evaluation compares the probe with the cheap rival."""
+    probe = measures.baselines.probe
+    return f"{probe.name if probe else ''}_over_{measures.baselines.cheap.name}"
+
+
+def _measure(
+    measures: Measures, params: EvaluateParams, predictions: Mapping[str, pa.Table], units: Ints | None
+) -> Measured:
+    truth, names = predictions[MODEL], list(predictions)
+    scored = [measures.score_rows(truth, predictions[name], params) for name in names]
+    rng = np.random.default_rng(params.seed)
+    draws = bootstrap(measures, scored, resamples=params.resamples, rng=rng, units=units)
+    values = [compute_metrics(measures, data) for data in scored]
+    estimates = [
+        estimate_metrics(measures, data, values[at], draws[:, at], confidence=params.confidence, units=units)
+        for at, data in enumerate(scored)
     ]
-
-
-def _evaluate_decision(
-    params: EvaluateParams, labels: Sequence[str], probabilities: Floats, rows: EvaluationRows, decision: Decision
-) -> Document | None:
-    """Return how the answers of a decision do; None if it is to answer the most probable class always."""
-    if decision == PLAIN:
-        return None
-    counts = count_answers(probabilities, rows.actual, labels, decision)
-    shares = {"coverage": (counts.sure, counts.rows), "accuracy_answered": (counts.right, counts.sure)}
-    if decision.favoured is not None:
-        shares |= {"precision": (counts.hits, counts.called), "recall": (counts.hits, counts.members)}
-    estimates = {name: share_interval(*pair, confidence=params.confidence)._asdict() for name, pair in shares.items()}
-    return {**decision._asdict(), **estimates}
+    return Measured(
+        scored=dict(zip(names, scored, strict=True)),
+        values=dict(zip(names, values, strict=True)),
+        draws={name: draws[:, at] for at, name in enumerate(names)},
+        estimates=dict(zip(names, estimates, strict=True)),
+    )
 
 
 def _compare(
-    params: EvaluateParams, against: str, models: tuple[Scored, Scored], differences: Floats, gaps: Floats
+    measures: Measures,
+    params: EvaluateParams,
+    measured: Measured,
+    names: tuple[str, str],
+    units: Ints | None,
 ) -> Document:
-    """Return how a model differs from a baseline on the same rows.
-
-    `differences` are those of the headline metrics, (5,), and `gaps` the resampled ones, (R, 5).
-    """
-    model, baseline = models
-    test = mcnemar(model.right, baseline.right)
-    discordant = test.model_only + test.baseline_only
-    smallest = detectable_difference(len(model.actual), discordant, confidence=params.confidence)
-    one_class = has_one_class(model)
-    gain, f1_gain = (
-        UNDEFINED
-        if at == _MACRO_F1 and one_class
-        else percentile_interval(differences[at], gaps[:, at], confidence=params.confidence)
-        for at in (_ACCURACY, _MACRO_F1)
-    )
-    p_value = None if one_class else paired_p_value(gaps[:, _MACRO_F1])
-    return {
-        "against": against,
-        "accuracy": _to_difference(gain) | {"detectable": smallest},
-        "macro_f1": _to_difference(f1_gain) | {"p_value": p_value},
-        "mcnemar": test._asdict(),
-    }
+    """Return how the first of two models differs from the second on the same rows."""
+    model, other = (measured.scored[name] for name in names)
+    values, draws = (values[names[0]] - values[names[1]] for values in (measured.values, measured.draws))
+    right = measures.right if units is None else None
+    test = mcnemar(right.rows(model), right.rows(other)) if right else None
+    document: Document = {}
+    for at, metric in enumerate(measures.metrics):
+        if not metric.compared:
+            continue
+        gap = percentile_interval(values[at], draws[:, at], confidence=params.confidence, undefined=metric.undefined)
+        document[metric.name] = describe_gap(gap)
+        if test and right and metric.name == right.metric:
+            discordant = test.model_only + test.baseline_only
+            smallest = detectable_difference(count_rows(model), discordant, confidence=params.confidence)
+            document[metric.name] |= {"detectable": smallest}
+        else:
+            document[metric.name] |= {"p_value": _test(gap, draws[:, at])}
+    return document | {"mcnemar": test._asdict() if test else None}
 
 
-def _to_difference(estimate: Estimate) -> Document:
+def _test(gap: Estimate, draws: Floats) -> float | None:
+    """Return the p value of a difference from its resamples, (R,); None if it is undefined."""
+    return None if gap.value is None else paired_p_value(draws[~np.isnan(draws)])
+
+
+def describe_gap(estimate: Estimate) -> Document:
     """Return an estimate of a difference under the names of the document."""
     return {"difference": estimate.value, "low": estimate.low, "high": estimate.high, "reason": estimate.reason}
 
 
-def _evaluate_slice(params: EvaluateParams, data: Scored, part: Slice) -> Document:
-    """Return the accuracy and macro-F1 of a slice; its resamples depend on its own rows alone."""
-    f1 = UNDEFINED
-    if not has_one_class(data):
-        matrix = confusion_matrix(data.actual, data.predicted, data.classes)
-        draws = bootstrap_macro_f1(matrix, resamples=params.resamples, rng=np.random.default_rng(params.seed))
-        f1 = percentile_interval(macro_f1(matrix), draws, confidence=params.confidence)
-    return {
-        "slice": part.slice,
-        "value": part.value,
-        "rows": len(part.rows),
-        "accuracy": wilson_interval(int(data.right.sum()), len(part.rows), confidence=params.confidence)._asdict(),
-        "macro_f1": f1._asdict(),
-    }
-
-
-def _slices(params: EvaluateParams, rows: EvaluationRows) -> list[Slice]:
-    """Return the slices by length, then by each column, that are large enough."""
-    parts = slice_by_length(rows.texts, params.length_edges)
-    for name, values in rows.columns.items():
-        parts += slice_by_column(name, values)
-    return [part for part in parts if len(part.rows) >= params.min_slice_rows]
-
-
-def _to_documents(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
-    """Return estimates as JSON objects."""
-    return {name: estimate._asdict() for name, estimate in estimates.items()}
+def _evaluate_slice(
+    measures: Measures, params: EvaluateParams, whole: Scored, part: Slice, units: Ints | None
+) -> Document:
+    """Return the compared metrics of a slice; its resamples depend on its own rows alone."""
+    data = select_rows(whole, part.rows)
+    own = None if units is None else np.unique(units[part.rows], return_inverse=True)[1]
+    rng = np.random.default_rng(params.seed)
+    draws = bootstrap(measures, [data], resamples=params.resamples, rng=rng, units=own)[:, 0]
+    values = compute_metrics(measures, data)
+    estimates = estimate_metrics(measures, data, values, draws, confidence=params.confidence, units=own)
+    if (right := measures.right) and own is None:
+        rows = right.rows(data)
+        estimates[right.metric] = wilson_interval(int(rows.sum()), len(rows), confidence=params.confidence)
+    compared = {metric.name: estimates[metric.name]._asdict() for metric in measures.metrics if metric.compared}
+    return {"slice": part.slice, "value": part.value, "rows": len(part.rows), **compared}

@@ -16,11 +16,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 
-HEADLINE_METRICS = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
 _SMALLEST = float(np.finfo(np.float64).eps)
 
 
-class Scored(NamedTuple):
+class ScoredClasses(NamedTuple):
     """N scored examples with C classes, all the metrics need: each array is (N,)."""
 
     classes: int
@@ -37,7 +36,7 @@ class Scored(NamedTuple):
         return np.equal(self.actual, self.predicted)
 
 
-def score_predictions(actual: Ints, probabilities: Floats, *, bins: int) -> Scored:
+def score_predictions(actual: Ints, probabilities: Floats, *, bins: int) -> ScoredClasses:
     """Score the predictions of N examples.
 
     `actual` is (N,) class indices, `probabilities` (N, C) with rows that sum to 1. The predicted class is the most
@@ -53,7 +52,7 @@ def score_predictions(actual: Ints, probabilities: Floats, *, bins: int) -> Scor
     _require_distributions(probabilities)
     rows, classes = probabilities.shape
     confidence = probabilities.max(axis=1)
-    return Scored(
+    return ScoredClasses(
         classes=classes,
         actual=actual,
         predicted=probabilities.argmax(axis=1),
@@ -64,31 +63,9 @@ def score_predictions(actual: Ints, probabilities: Floats, *, bins: int) -> Scor
     )
 
 
-def select_rows(whole: Scored, rows: Ints) -> Scored:
-    """Return the scored examples at the positions `rows`, (M,)."""
-    columns = {name: getattr(whole, name)[rows] for name in Scored._fields if name != "classes"}
-    return whole._replace(**columns)
-
-
-def has_one_class(data: Scored) -> bool:
+def has_one_class(data: ScoredClasses) -> bool:
     """Return whether all rows are of the same class."""
     return bool((data.actual == data.actual[0]).all())
-
-
-def compute_headline(data: Scored, weights: Floats) -> Floats:
-    """Return the metrics named in `HEADLINE_METRICS`, (5,), of examples that count `weights` times, (N,) >= 0, sum > 0.
-
-    accuracy and macro_f1 in [0, 1]; log_loss, mean nats; brier, the mean squared distance over all classes, in [0, 2]
-    (so with two classes twice the score of one probability); ece in [0, 1], the expected calibration error of the
-    predicted class: the mean over examples of their bin's |confidence - accuracy|.
-
-    Source: Brier (1950), Monthly Weather Review 78(1), equation 2; Guo et al. (2017), arXiv 1706.04599, equation 3.
-    """
-    matrix = confusion_matrix(data.actual, data.predicted, data.classes, weights)
-    gaps = np.abs(np.bincount(data.bins, weights * (data.confidence - data.right)))
-    # numpy's own sums and not dot products, whose last bits depend on the number of threads
-    means = np.array((np.sum(weights * data.losses), np.sum(weights * data.squares), np.sum(gaps))) / np.sum(weights)
-    return np.array((accuracy(matrix), macro_f1(matrix), *means))
 
 
 def confusion_matrix(actual: Ints, predicted: Ints, classes: int, weights: Floats | None = None) -> npt.NDArray[Any]:
@@ -130,7 +107,7 @@ def class_table(matrix: npt.NDArray[Any], labels: Sequence[str]) -> list[dict[st
     return table
 
 
-def calibration(data: Scored, *, bins: int) -> list[dict[str, float | int | None]]:
+def calibration(data: ScoredClasses, *, bins: int) -> list[dict[str, float | int | None]]:
     """Return the equal bins (low, high] of confidence over [0, 1]: rows, mean confidence, accuracy; None if empty.
 
     Source: Guo et al. (2017), arXiv 1706.04599, section 2.

@@ -7,18 +7,19 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.evaluate.bootstrap import bootstrap, percentile_interval
+from pipeline.evaluate.kind import Measures, Right, Scored, compute_metrics
 from pipeline.evaluate.mcnemar import POWER, McNemar, mcnemar, paired_p_value
-from pipeline.evaluate.metrics import HEADLINE_METRICS, Floats, Scored, compute_headline, has_one_class
+from pipeline.evaluate.metrics import Floats, Ints
 
 P_OF_NO_CHANGE = 0.5  # the one-sided p value of a change that is no worse and no better
-BETTER = {"accuracy": 1, "macro_f1": 1, "log_loss": -1, "brier": -1, "ece": -1}
 
 
 class ScoredPair(NamedTuple):
-    """The same N examples, in the same order, scored for two models."""
+    """The same N examples, in the same order, scored for two models; `units` (N,) are those drawn together."""
 
     base: Scored
     head: Scored
+    units: Ints | None = None
 
 
 class Evidence(NamedTuple):
@@ -40,33 +41,40 @@ class Evidence(NamedTuple):
 
 
 def compare_pair(
-    pair: ScoredPair, *, confidence: float, resamples: int, rng: np.random.Generator
+    measures: Measures,
+    pair: ScoredPair,
+    *,
+    confidence: float,
+    resamples: int,
+    rng: np.random.Generator,
 ) -> dict[str, Evidence]:
-    """Compare two models by a paired bootstrap, and return the evidence of each headline metric.
+    """Compare two models by a paired bootstrap, and return the evidence of each metric that is defined for both.
 
-    The p values of accuracy are McNemar's: exact for "no difference", mid-p for "not worse". The others are shares of
-    resamples. Macro-F1 is left out if all examples are of one class.
+    The p values of the share of right examples are McNemar's: exact for "no difference", mid-p for "not worse". The
+    others are shares of resamples, and so are all if examples are drawn in units.
     """
-    resampled = bootstrap(pair, resamples=resamples, rng=rng)
-    draws, rows = resampled[:, 1] - resampled[:, 0], np.ones(len(pair.base.actual))
-    base, head = compute_headline(pair.base, rows), compute_headline(pair.head, rows)
+    resampled = bootstrap(measures, [pair.base, pair.head], resamples=resamples, rng=rng, units=pair.units)
+    draws = resampled[:, 1] - resampled[:, 0]
+    base, head = compute_metrics(measures, pair.base), compute_metrics(measures, pair.head)
+    right = measures.right if pair.units is None else None
     evidence = {}
-    for at, name in enumerate(HEADLINE_METRICS):
-        if name == "macro_f1" and has_one_class(pair.head):
+    for at, metric in enumerate(measures.metrics):
+        known = draws[~np.isnan(draws[:, at]), at]
+        if np.isnan(head[at] - base[at]) or len(known) < 2:
             continue
-        interval = percentile_interval(head[at] - base[at], draws[:, at], confidence=confidence)
-        spread = float(np.std(draws[:, at], ddof=1))
-        p_values = paired_p_value(draws[:, at]), share_not_worse(BETTER[name] * draws[:, at])
-        if name == "accuracy":
-            p_values = flip_test(pair).p_value, mid_p_worse(pair)
+        interval = percentile_interval(head[at] - base[at], known, confidence=confidence)
+        spread = float(np.std(known, ddof=1))
+        p_values = paired_p_value(known), share_not_worse(metric.better * known)
+        if right is not None and metric.name == right.metric:
+            p_values = flip_test(right, pair).p_value, mid_p_worse(right, pair)
         values = float(base[at]), float(head[at]), float(head[at] - base[at])
-        evidence[name] = Evidence(*values, interval.low, interval.high, spread, *p_values)
+        evidence[metric.name] = Evidence(*values, interval.low, interval.high, spread, *p_values)
     return evidence
 
 
-def flip_test(pair: ScoredPair) -> McNemar:
+def flip_test(right: Right, pair: ScoredPair) -> McNemar:
     """Return McNemar's test of a pair, the head being the model."""
-    return mcnemar(pair.head.right, pair.base.right)
+    return mcnemar(right.rows(pair.head), right.rows(pair.base))
 
 
 def share_not_worse(gains: Floats) -> float:
@@ -79,12 +87,12 @@ def share_not_worse(gains: Floats) -> float:
     return float((np.count_nonzero(gains >= 0) + 1) / (len(gains) + 1))
 
 
-def mid_p_worse(pair: ScoredPair) -> float:
+def mid_p_worse(right: Right, pair: ScoredPair) -> float:
     """Return the one-sided mid-p value of "the head is right as often as the base", small if it is right less often.
 
     Source: Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91.
     """
-    test = flip_test(pair)
+    test = flip_test(right, pair)
     if test.model_only == test.baseline_only:
         return P_OF_NO_CHANGE
     return test.mid_p / 2 if test.model_only < test.baseline_only else 1 - test.mid_p / 2

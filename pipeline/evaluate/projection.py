@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.document import Document
-from pipeline.core.tables import labels_of
-from pipeline.evaluate.align import EvaluationRows, align, to_vectors
+from pipeline.core.tables import class_indices, labels_of
+from pipeline.evaluate.align import align, to_matrix, to_vectors
 from pipeline.evaluate.metrics import Floats, Ints, Vectors
-from pipeline.settings.task import EvaluateParams
+from pipeline.settings.shared.evaluation import ProjectionParams
 
 _COORDINATE_DIGITS = 4  # the last bits of a coordinate depend on the number of threads
 _SIMILARITY_DIGITS = 6  # for the same reason; neighbours closer than that count as equal and keep their order
@@ -44,19 +44,23 @@ class EmbeddedExamples(NamedTuple):
 
 
 def project_examples(
-    params: EvaluateParams, examples: pa.Table, features: pa.Table, rows: EvaluationRows, probabilities: Floats
+    examples: pa.Table, features: pa.Table, predictions: pa.Table, params: ProjectionParams
 ) -> Document:
     """Return the projection of the test examples with the train neighbours of a few, for strict JSON.
 
-    `features` holds the vectors of the `examples`; `rows` are the N test rows, `probabilities` the model's, (N, C).
+    `features` holds the vectors of the `examples`; `predictions` are those of the N test rows, in their order.
 
     Raises:
         DataError: The features are not those of the examples.
     """
     labels = labels_of(examples)
     aligned = align(features, examples["id"].to_pylist(), like=examples, what="features", split=None)
-    vectors = to_vectors(aligned.filter(pc.equal(examples["split"], "test"))["features"])
-    test = EmbeddedExamples(rows.ids, rows.texts, vectors, rows.actual, probabilities.argmax(axis=1))
+    in_test = pc.equal(examples["split"], "test")
+    vectors = to_vectors(aligned.filter(in_test)["features"])
+    probabilities = to_matrix(predictions["probabilities"], classes=len(labels), what="predictions")
+    actual, predicted = class_indices(predictions), class_indices(predictions, "predicted")
+    texts = examples.filter(in_test)["text"].to_pylist()
+    test = EmbeddedExamples(predictions["id"].to_pylist(), texts, vectors, actual, predicted)
     queries = choose_queries(test.ids, test.actual == test.predicted, probabilities.max(axis=1), params.queries)
     parts = ((pc.equal(part["split"], "train"), to_vectors(part["features"])) for part in aligned.to_batches())
     train = select_vectors((wanted.to_numpy(zero_copy_only=False), part) for wanted, part in parts)

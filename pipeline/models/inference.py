@@ -51,6 +51,47 @@ def compute_logits(
     return logits.cpu()
 
 
+def compute_token_logits(
+    model: PreTrainedModel,
+    tokens: Ragged,
+    device: Device,
+    *,
+    batch_tokens: int,
+    batch_size: int,
+    ranks: Ranks = ALONE,
+    go_on: Callable[[], None] = lambda: None,
+) -> torch.Tensor:
+    """Return the logits of every token of N examples, (tokens, C) float32 on the CPU: one for each of `tokens.values`.
+
+    The model has a head on every token; otherwise this is `compute_logits`.
+    """
+    model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
+    logits = torch.zeros(len(tokens.values), model.config.num_labels or 0, device=device.device)
+    batches = plan_batches(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None)
+    with torch.inference_mode():
+        for rows in share_batches(batches, ranks, go_on):
+            spans = [torch.arange(tokens.offsets[row], tokens.offsets[row + 1]) for row in rows]
+            places = to_device(torch.cat(spans), device.device)
+            logits[places] = forward_tokens(model, collate(model, tokens, rows, device), device)
+    sum_over_ranks([logits], ranks)
+    return logits.cpu()
+
+
+def forward_tokens(model: PreTrainedModel, inputs: ModelInputs, device: Device) -> torch.Tensor:
+    """Return the logits of every token of a batch, examples end to end without padding, (tokens, C) float32.
+
+    The logits of a span head, one of starts and one of ends, are its two columns.
+    """
+    with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):
+        output = model(**inputs)
+    logits = output.logits if "logits" in output else torch.stack([output.start_logits, output.end_logits], dim=-1)
+    if "segments" in inputs:
+        return logits[0].float()
+    mask = inputs["attention_mask"]
+    real: torch.Tensor = logits.flatten(0, 1) if mask is None else logits[mask.bool()]
+    return real.float()
+
+
 def collate(model: PreTrainedModel, tokens: Ragged, rows: Indices, device: Device) -> ModelInputs:
     """Return the rows as inputs of the model, on the device: flat if its attention is, else padded."""
     if model.config._attn_implementation == FLAT:  # the library has no public name for it

@@ -14,6 +14,7 @@ from pipeline.predict.bundle import MANIFEST
 from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.predictor import Backend, load_predictor
 from pipeline.predict.texts import choose_source
+from pipeline.settings.production import EXPORTED, require_kind
 from pipeline.settings.shared.texts import LabelledTextParams
 
 BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
@@ -83,8 +84,11 @@ def describe_outcome(outcome: JobOutcome, out: Path) -> str:
 
 def _read_ingest(task: str) -> LabelledTextParams | None:
     """Return how the task's own file is read, None outside a project that has it."""
-    sections = read_json(_PARAMS)["ingest"] if _PARAMS.is_file() else {}
-    return LabelledTextParams.model_validate_json(json.dumps(sections[task])) if task in sections else None
+    resolved = read_json(_PARAMS) if _PARAMS.is_file() else {"ingest": {}}
+    if task not in resolved["ingest"]:
+        return None
+    require_kind(task, resolved.get("kinds", {}).get(task, EXPORTED))
+    return LabelledTextParams.model_validate_json(json.dumps(resolved["ingest"][task]))
 
 
 @contextmanager

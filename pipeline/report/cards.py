@@ -16,50 +16,40 @@ from pipeline.core.format import (
     share,
     share_and_interval,
 )
-from pipeline.report.verdict import BASELINE_TITLES, Task, read_estimate
+from pipeline.report.kind import CardParts, Task
+from pipeline.report.verdict import describe_best, read_estimate
 from pipeline.settings.task import CardParams
 
 WORST_SLICES = 3
 
 
-def classifier_card(task: Task, about: CardParams) -> str:
-    """Return the card of a fine-tuned model: its classes, use, results on the test split, training and limits.
+def model_card(task: Task, about: CardParams) -> str:
+    """Return the card of a fine-tuned model: its outputs, use, results on the test split, training and limits.
 
     What `about` leaves open is left out of the front matter: nothing is guessed.
     """
-    evaluation, history = task.evaluation, task.history
-    classes = "\n".join(f"{index}. {escape_markdown(label)}" for index, label in enumerate(evaluation["labels"]))
-    limit = history["max_length"]
+    evaluation, history, parts = task.evaluation, task.history, task.page.describe(task)
+    outputs = f"\n{parts.outputs}\n" if parts.outputs else ""
     return f"""---
-{_front_matter(task, about)}
+{_front_matter(task, about, parts)}
 ---
 
 # {task.name}
 
-A text classifier with {len(evaluation["labels"])} classes, fine-tuned by Transferline from `{history["encoder"]}`.
-
-{classes}
-
+{parts.introduction}, fine-tuned by Transferline from `{history["encoder"]}`.
+{outputs}
 ## Use
 
-```python
-from transformers import pipeline
-
-classify = pipeline("text-classification", model="data/model/{task.name}", truncation=True)
-print(classify("a text"))
-```
-
-It reads the first {count(limit)} tokens of a text. Keep `truncation=True`: without it transformers cuts nothing, and
-the model reads more than it was trained and tested on, or fails.
+{parts.use}
 
 ## Results
 
 On {plural(evaluation["rows"], "test example")} that training never saw; brackets hold
 {percent(evaluation["confidence"])} confidence intervals.
 
-{_result_table(evaluation)}
-{_class_table(evaluation, task.intake["splits"]["train"])}
-{_slice_table(evaluation)}
+{_result_table(task)}
+{parts.tables}
+{_slice_table(task)}
 ## Training
 
 {_describe_training(task)}
@@ -67,41 +57,39 @@ On {plural(evaluation["rows"], "test example")} that training never saw; bracket
 {_parameter_table(history["params"], without="task")}
 ## Limits
 
-It is meant for texts like those it was trained on{_describe_language(about)}, and knows no others. It always
-answers with one of its classes, even for a text that belongs to none. {_describe_temperature(evaluation)}
-A class or a slice with few test examples may be much worse than its numbers. Let it decide nothing about a person
-unchecked.
+It is meant for inputs like those it was trained on{_describe_language(about)}, and knows no others. {parts.limits}
+Let it decide nothing about a person unchecked.
 """
 
 
-def _front_matter(task: Task, about: CardParams) -> str:
+def _front_matter(task: Task, about: CardParams, parts: CardParts) -> str:
     """Return the metadata that the Hub reads, YAML without its fences."""
-    results = _list_results(task, about.dataset or task.name)
+    results = _list_results(task, about.dataset or task.name, parts)
     data = ModelCardData(
         license=about.license,
         language=about.language,
         base_model=about.base_model,
         datasets=[about.dataset] if about.dataset else None,
         library_name="transformers",
-        pipeline_tag="text-classification",
-        metrics=["accuracy", "f1"],
+        pipeline_tag=parts.tag,
+        metrics=[metric for _, metric, _ in parts.hub_metrics],
         model_name=task.name if results else None,
         eval_results=results or None,
     )
     return data.to_yaml(line_break="\n").strip()
 
 
-def _list_results(task: Task, dataset: str) -> list[EvalResult]:
-    """Return the accuracy and the macro-F1 on the test split; the name of each holds its interval."""
+def _list_results(task: Task, dataset: str, parts: CardParts) -> list[EvalResult]:
+    """Return the metrics of the Hub on the test split; the name of each holds its interval."""
     level = percent(task.evaluation["confidence"])
     results = []
-    for key, metric, name in (("accuracy", "accuracy", "Accuracy"), ("macro_f1", "f1", "Macro-F1")):
+    for key, metric, name in parts.hub_metrics:
         value, low, high, _ = read_estimate(task.evaluation["model"][key])
         if value is not None:
             around = "" if low is None or high is None else f", {level} interval {share(low)} to {share(high)}"
             results.append(
                 EvalResult(
-                    task_type="text-classification",
+                    task_type=parts.tag,
                     dataset_type=dataset,
                     dataset_name=task.name,
                     dataset_split="test",
@@ -113,34 +101,27 @@ def _list_results(task: Task, dataset: str) -> list[EvalResult]:
     return results
 
 
-def _result_table(evaluation: Document) -> str:
+def _result_table(task: Task) -> str:
+    """Return the metrics of the model and its baselines: those that are compared, and the last one if it is not."""
+    evaluation = task.evaluation
+    shown = [metric for metric in task.page.metrics if metric.compared or metric is task.page.metrics[-1]]
     models = [("**this model**", evaluation["model"])]
-    models += [(title, evaluation["baselines"][key]) for key, title in BASELINE_TITLES.items()]
-    rows = [(name, *(_cell(metrics[key]) for key in ("accuracy", "macro_f1", "ece"))) for name, metrics in models]
-    return markdown_table(("model", "accuracy", "macro-F1", "calibration error"), rows, right=(1, 2, 3))
+    models += [(one.title, evaluation["baselines"][one.name]) for one in task.page.baselines.listed()]
+    rows = [(name, *(_cell(metrics[metric.name]) for metric in shown)) for name, metrics in models]
+    header = ("model", *(metric.title for metric in shown))
+    return markdown_table(header, rows, right=range(1, len(header)))
 
 
-def _class_table(evaluation: Document, train: Mapping[str, int]) -> str:
+def _slice_table(task: Task) -> str:
+    """Return the slices that are worst by the headline metric, the worst first; empty without slices."""
+    metric = task.page.headline
+    known = [row for row in task.evaluation["slices"] if read_estimate(row[metric.name]).value is not None]
+    worst = sorted(known, key=lambda row: metric.better * float(row[metric.name]["value"]))[:WORST_SLICES]
     rows = [
-        (
-            escape_markdown(row["label"]),
-            *(share(read_estimate(row[key]).value) for key in ("precision", "recall", "f1")),
-            count(train.get(row["label"], 0)),
-            count(row["support"]),
-        )
-        for row in evaluation["model"]["classes"]
+        (escape_markdown(f"{row['slice']} {row['value']}"), _cell(row[metric.name]), count(row["rows"]))
+        for row in worst
     ]
-    return markdown_table(("class", "precision", "recall", "F1", "trained on", "tested on"), rows, right=range(1, 6))
-
-
-def _slice_table(evaluation: Document) -> str:
-    """Return the slices of the lowest accuracy, the worst first; empty without slices."""
-    known = [row for row in evaluation["slices"] if read_estimate(row["accuracy"]).value is not None]
-    worst = sorted(known, key=lambda row: float(row["accuracy"]["value"]))[:WORST_SLICES]
-    rows = [
-        (escape_markdown(f"{row['slice']} {row['value']}"), _cell(row["accuracy"]), count(row["rows"])) for row in worst
-    ]
-    return markdown_table(("worst slices", "accuracy", "tested on"), rows, right=(1, 2)) if rows else ""
+    return markdown_table(("worst slices", metric.title, "tested on"), rows, right=(1, 2)) if rows else ""
 
 
 def _cell(raw: Document) -> str:
@@ -155,18 +136,7 @@ def _describe_training(task: Task) -> str:
     return f"""It was trained on {history["examples"]["train"]:,} examples of {source}, in {device["precision"]} on
 {device["device"]}, for {history["evaluations"][-1]["step"]:,} of {history["steps"]:,} steps, and ended
 {ENDINGS[history["stopped"]]}. The weights are those of step {best["step"]:,}, the best by `{params["metric"]}` on
-{history["examples"]["validation"]:,} validation examples: loss {share(best["loss"])}, accuracy
-{share(best["accuracy"])}, macro-F1 {share(best["macro_f1"])}. Packages: {versions}."""
-
-
-def _describe_temperature(evaluation: Document) -> str:
-    calibration = evaluation["calibration"]
-    before, after = (share(read_estimate(calibration[key]["ece"]).value) for key in ("before", "after"))
-    return (
-        f"Its logits are divided by a temperature of {share(calibration['temperature'])}, fitted on validation, so its "
-        f"probabilities can be read as such for texts like these (calibration error {after}, without it {before}), and "
-        "for no others."
-    )
+{history["examples"]["validation"]:,} validation examples: {describe_best(task)}. Packages: {versions}."""
 
 
 def _describe_language(about: CardParams) -> str:

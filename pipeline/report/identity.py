@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from pipeline.core.document import Document, json_text
-from pipeline.report.verdict import Task
+from pipeline.report.kind import Task
 
 _DIGITS = 12
 
@@ -14,5 +14,6 @@ def identify_results(tasks: Sequence[Task], transfer: Document | None, encoders:
 
     A stage knows no clock and no commit. But the summary is in Git with these digits, so `git log -S` finds the commit.
     """
-    text = json_text([[task._asdict() for task in tasks], transfer, [*encoders]])
+    documents = [{name: value for name, value in task._asdict().items() if name != "page"} for task in tasks]
+    text = json_text([documents, transfer, [*encoders]])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]

@@ -1,39 +1,31 @@
 """The results as one self-contained HTML page: no script, no network, no other file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from pipeline.core import format as render
 from pipeline.core.document import Document
-from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN
+from pipeline.evaluate.kind import Metric
 from pipeline.report import advice, study, verdict
 from pipeline.report.charts.bars import draw_bar, draw_whisker, extent
-from pipeline.report.charts.confusion import draw_confusion
-from pipeline.report.charts.curves import draw_calibration, draw_learning_curve, draw_pretraining_curve
-from pipeline.report.charts.projection import draw_projection
+from pipeline.report.charts.curves import draw_learning_curve, draw_pretraining_curve
 from pipeline.report.charts.study import draw_study
 from pipeline.report.identity import identify_results
-from pipeline.report.relabelling import correction_rows
-from pipeline.report.verdict import BASELINE_TITLES, Gain, Task, accuracy_gain, read_estimate
+from pipeline.report.kind import Page, Task
+from pipeline.report.verdict import Gain, capitalize, headline_gain, read_estimate
+from pipeline.report.words import share_words
 
 # The page, the templates and the style sheets it includes.
-TEMPLATES = ("page.html", "study.html", "task.html", "encoders.html", "colours.css", "page.css", "charts.css")
+TEMPLATES = (
+    "page.html", "study.html", "encoders.html", "task.html", "results.html", "suspects.html", "checks.html",
+    "training.html", "slices.html", "colours.css", "page.css", "charts.css",
+)  # fmt: skip
 MODEL_NAME = "fine-tuned model"
-# The foldable parts of a task's section and the first ones, by the prefix of their ids.
-SECTIONS = {
-    "results": "Models",
-    "classes": "Classes",
-    "errors": "Most confident errors",
-    "suspects": "Suspicious examples",
-    "checks": "Checks",
-    "data": "Data",
-    "training": "Training",
-    "calibration": "Calibration and slices",
-    "features": "Features",
-}
 OUTCOME_CLASSES = {REAL_GAIN: "good", REAL_LOSS: "bad", UNPROVEN: "plain", UNMEASURED: "plain"}  # of the style sheet
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 NO_STUDY: Document = {"tasks": []}
@@ -66,17 +58,19 @@ def page_html(
 ) -> str:
     """Return the page: an overview, a section per task, the study, the encoders, each in the order given.
 
-    `templates` maps the names of `TEMPLATES` to their texts. At most `worst` errors and suspects are shown per task;
-    `transfer` is None if there is no study. Everything printed is escaped, and the page depends on nothing else: no
-    path, no clock.
+    `templates` maps the names of `TEMPLATES`, and of those of the tasks' pages, to their texts. At most `worst` errors
+    and suspects are shown per task; `transfer` is None if there is no study. Everything printed is escaped, and the
+    page depends on nothing else: no path, no clock.
     """
     confidence = verdict.describe_confidence([task.evaluation for task in tasks])
-    return _page_template(tuple(sorted(templates.items()))).render(
+    functions = {name: call for task in tasks for name, call in task.page.functions.items()}
+    return _page_template(tuple(sorted(templates.items())), tuple(functions.items())).render(
         title=title,
         tasks=tasks,
         worst=worst,
         confidence=confidence,
         identity=identify_results(tasks, transfer, encoders),
+        words=share_words(tasks),
         transfer=transfer or NO_STUDY,
         studies=study.studies_by_task(transfer),
         encoders=encoders,
@@ -84,7 +78,9 @@ def page_html(
 
 
 @cache
-def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
+def _page_template(
+    templates: tuple[tuple[str, str], ...], functions: tuple[tuple[str, Callable[..., Any]], ...]
+) -> Template:
     environment = Environment(
         loader=DictLoader(dict(templates)),
         autoescape=True,
@@ -93,30 +89,31 @@ def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(FILTERS)
+    environment.globals.update(dict(functions))
     environment.globals.update(
         draw_bar=draw_bar,
         draw_whisker=draw_whisker,
-        draw_confusion=draw_confusion,
-        draw_calibration=draw_calibration,
         draw_learning_curve=draw_learning_curve,
         draw_pretraining_curve=draw_pretraining_curve,
-        draw_projection=draw_projection,
         draw_study=draw_study,
         slice_extent=slice_extent,
-        accuracy_extent=accuracy_extent,
+        results_extent=results_extent,
+        result_columns=result_columns,
+        slice_columns=slice_columns,
         compare_models=compare_models,
-        errors_note=errors_note,
-        correction_rows=correction_rows,
         read_estimate=read_estimate,
-        accuracy_gain=accuracy_gain,
+        headline_gain=headline_gain,
         advise=advice.advise,
-        choose_model=advice.choose_model,
+        name_choice=advice.name_choice,
         describe_checks=verdict.describe_checks,
-        describe_decision=verdict.describe_decision,
+        describe_best=verdict.describe_best,
+        format_difference=verdict.format_difference,
+        format_ends=verdict.format_ends,
+        format_size=verdict.format_size,
+        capitalize=verdict.capitalize,
         describe_suspects=verdict.describe_suspects,
         describe_reasons=verdict.describe_reasons,
         failed_checks=verdict.failed_checks,
-        frequent_errors=verdict.frequent_errors,
         label_columns=label_columns,
         arm_title=arm_title,
         label_count=label_count,
@@ -124,8 +121,6 @@ def _page_template(templates: tuple[tuple[str, str], ...]) -> Template:
         describe_comparisons=study.describe_comparisons,
         describe_method=study.describe_method,
         describe_tests=study.describe_tests,
-        sections=SECTIONS,
-        short_titles=advice.SHORT_TITLES,
         unproven=UNPROVEN,
         outcome_classes=OUTCOME_CLASSES,
         endings=render.ENDINGS,
@@ -140,24 +135,29 @@ def _make_visible(value: object) -> object:
 
 
 # ------------------------------------------------------------------------------------------------ for the templates
-def compare_models(evaluation: Document) -> list[tuple[str, Document, Gain | None]]:
+def compare_models(task: Task) -> list[tuple[str, Document, Gain | None]]:
     """Return name and metrics of the model and of each baseline, and the model's gain over it (None for itself)."""
-    baselines = (
-        (name, evaluation["baselines"][key], accuracy_gain(evaluation, key)) for key, name in BASELINE_TITLES.items()
-    )
-    return [(MODEL_NAME, evaluation["model"], None), *baselines]
+    known = task.page.baselines.listed()
+    baselines = ((one.title, task.evaluation["baselines"][one.name], headline_gain(task, one)) for one in known)
+    return [(MODEL_NAME, task.evaluation["model"], None), *baselines]
 
 
-def accuracy_extent(evaluation: Document) -> tuple[float, float]:
-    """Return the range of the accuracies of the model and its baselines with their intervals."""
-    return extent([read_estimate(metrics["accuracy"]) for _, metrics, _ in compare_models(evaluation)])
+def result_columns(page: Page) -> list[str]:
+    """Return the column heads of the table of models."""
+    first, *others = [f"{capitalize(metric.title)} {'↑' if metric.better > 0 else '↓'}" for metric in page.metrics]
+    gain = f"#Fine-tuning's gain{' in points' if page.headline.unit == 'share' else ''}"
+    return ["Model", first, gain, "#p", *(f"#{other}" for other in others)]
 
 
-def errors_note(evaluation: Document, worst: int) -> str:
-    """Return how many of the errors are shown."""
-    matrix = evaluation["model"]["confusion"]
-    errors = sum(map(sum, matrix)) - sum(matrix[index][index] for index in range(len(matrix)))
-    return f"{render.count(min(worst, len(evaluation['worst'])))} of {render.count(errors)}"
+def slice_columns(metrics: Sequence[Metric]) -> list[str]:
+    """Return the column heads of the table of slices."""
+    first, *others = [capitalize(metric.title) for metric in metrics]
+    return ["Slice", "Value", "#Rows", first, *(f"#{other}" for other in others)]
+
+
+def results_extent(task: Task) -> tuple[float, float]:
+    """Return the range of the headline metric of the model and its baselines with their intervals."""
+    return extent([read_estimate(metrics[task.page.headline.name]) for _, metrics, _ in compare_models(task)])
 
 
 def label_columns(task: Document) -> list[str]:
@@ -176,6 +176,6 @@ def label_count(task: Document, labels: int | str) -> str:
     return render.count(sizes[labels])
 
 
-def slice_extent(evaluation: Document) -> tuple[float, float]:
-    """Return the range of the accuracies of all slices with their intervals."""
-    return extent([read_estimate(row["accuracy"]) for row in evaluation["slices"]])
+def slice_extent(task: Task) -> tuple[float, float]:
+    """Return the range of the headline metric of all slices with their intervals."""
+    return extent([read_estimate(row[task.page.headline.name]) for row in task.evaluation["slices"]])

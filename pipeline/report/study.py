@@ -16,8 +16,8 @@ from pipeline.core.format import (
     share,
     share_and_interval,
 )
-from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNPROVEN
-from pipeline.report.verdict import Quote
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNPROVEN
+from pipeline.report.kind import Quote
 
 Sizes = Mapping[int | str, int]  # the number of labelled training examples by `labels`, a number or "all"
 

@@ -3,45 +3,36 @@
 from collections.abc import Sequence
 
 from pipeline.core.document import Document
-from pipeline.core.format import (
-    count,
-    escape_markdown,
-    markdown_table,
-    p_cell,
-    percent,
-    points,
-    share,
-    share_and_interval,
-    size_in_points,
-)
-from pipeline.evaluate.estimate import Estimate
-from pipeline.evaluate.mcnemar import POWER
-from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNPROVEN
-from pipeline.evaluate.paired import smallest_drop
-from pipeline.report.advice import SHORT_TITLES, advise, choose_model
+from pipeline.core.format import ABSENT, count, escape_markdown, markdown_table, p_cell, share, share_and_interval
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNPROVEN, Estimate
+from pipeline.evaluate.kind import BaselineName
+from pipeline.report.advice import advise, name_choice
 from pipeline.report.identity import identify_results
+from pipeline.report.kind import Task
 from pipeline.report.study import studies_by_task, study_markdown
 from pipeline.report.verdict import (
-    Task,
-    accuracy_gain,
-    describe_accuracy,
+    capitalize,
     describe_checks,
     describe_confidence,
-    describe_decision,
+    describe_headline,
     describe_suspects,
     describe_worth,
     failed_checks,
+    format_difference,
+    headline_gain,
     read_estimate,
 )
+from pipeline.report.words import SharedWords, share_words
 
 WORTH_CELLS = {REAL_GAIN: "yes", REAL_LOSS: "no", UNPROVEN: "not proven"}
-DISAGREEMENT = 0.05  # share of the test rows that two trainings with the same settings typically predict differently
 
 
-def results_table(evaluations: Sequence[Document]) -> str:
-    """Return the overview: a row per task with accuracy, the gains over TF-IDF and the probe, and the model to take."""
-    header = ("Task", "Test rows", "Accuracy", "TF-IDF", "Gain (p)", "Probe", "Fine-tuning pays?", "Take")
-    return markdown_table(header, [_result_row(evaluation) for evaluation in evaluations], right=range(1, 6))
+def results_table(tasks: Sequence[Task]) -> str:
+    """Return the overview: a row per task with its headline metric, the gains over its baselines, the model to take."""
+    words = share_words(tasks)
+    header = ("Task", "Test rows", capitalize(words.headline), words.cheap, "Gain (p)", "Probe", "Fine-tuning pays?",
+              "Take")  # fmt: skip
+    return markdown_table(header, [_result_row(task, words) for task in tasks], right=range(1, 6))
 
 
 def summary_markdown(
@@ -52,9 +43,9 @@ def summary_markdown(
     `transfer` is None if there is no study.
     """
     evaluations = [task.evaluation for task in tasks]
-    parts = [f"# {escape_markdown(title)}\n", results_table(evaluations)]
+    parts = [f"# {escape_markdown(title)}\n", results_table(tasks)]
     if tasks:
-        parts.append(_explain(describe_confidence(evaluations)))
+        parts.append(_explain(share_words(tasks), describe_confidence(evaluations)))
         parts.append(f"Results {identify_results(tasks, transfer, encoders)}.\n")
     studies = studies_by_task(transfer)
     parts += [_task_section(task, studies.get(task.name)) for task in tasks]
@@ -77,34 +68,38 @@ def encoders_table(encoders: Sequence[Document]) -> str:
     return f"## Pretrained encoders\n\n{markdown_table(header, rows, right=range(1, 7))}"
 
 
-def _explain(confidence: str) -> str:
+def _explain(words: SharedWords, confidence: str) -> str:
     return (
-        f"Brackets hold {escape_markdown(confidence)} confidence intervals. TF-IDF is the accuracy of TF-IDF + "
-        "logistic regression on the same test rows; the gain is the model's accuracy minus that, in points (0.01), and "
-        "p is from McNemar's test. Probe is the accuracy of a linear probe on the features of the frozen encoder; "
-        "fine-tuning pays if its gain over the probe is real. Take the cheapest, unless a dearer one is proven better."
-        "\n"
+        f"Brackets hold {escape_markdown(confidence)} confidence intervals. {words.cheap} is the {words.headline} of "
+        f"{words.cheap_title} on the same test rows; the gain is the model's {words.headline} minus that, "
+        f"{words.unit}, and p is from {words.test}. Probe is the {words.headline} of a linear probe on the features of "
+        "the frozen encoder; fine-tuning pays if its gain over the probe is real. Take the cheapest, unless a dearer "
+        "one is proven better.\n"
     )
 
 
-def _result_row(evaluation: Document) -> tuple[str, ...]:
-    gain, probe = accuracy_gain(evaluation), accuracy_gain(evaluation, "probe")
+def _result_row(task: Task, words: SharedWords) -> tuple[str, ...]:
+    metric, (cheap, probe, _) = task.page.headline, task.page.baselines
+    gain, worth = headline_gain(task, cheap), headline_gain(task, probe)
+    value = _format_share(read_estimate(task.evaluation["model"][metric.name]))
     return (
-        escape_markdown(evaluation["task"]),
-        count(evaluation["rows"]),
-        _format_share(read_estimate(evaluation["model"]["accuracy"])),
-        _baseline_accuracy(evaluation, "tfidf"),
-        f"{points(gain.difference.value)} ({p_cell(gain.p)})",
-        _baseline_accuracy(evaluation, "probe"),
-        f"{WORTH_CELLS[probe.outcome]}, {points(probe.difference.value)}"
-        if probe.outcome in WORTH_CELLS
-        else probe.outcome,
-        SHORT_TITLES[choose_model(evaluation)],
+        escape_markdown(task.name),
+        count(task.evaluation["rows"]),
+        value if words.headline == metric.title else f"{metric.title} {value}",
+        _baseline_value(task, cheap),
+        f"{format_difference(metric, gain.difference.value)} ({p_cell(gain.p)})",
+        _baseline_value(task, probe),
+        f"{WORTH_CELLS[worth.outcome]}, {format_difference(metric, worth.difference.value)}"
+        if worth.outcome in WORTH_CELLS
+        else worth.outcome,
+        name_choice(task),
     )
 
 
-def _baseline_accuracy(evaluation: Document, baseline: str) -> str:
-    return share(read_estimate(evaluation["baselines"][baseline]["accuracy"]).value)
+def _baseline_value(task: Task, baseline: BaselineName | None) -> str:
+    if baseline is None:
+        return ABSENT
+    return share(read_estimate(task.evaluation["baselines"][baseline.name][task.page.headline.name]).value)
 
 
 def _format_share(estimate: Estimate) -> str:
@@ -113,43 +108,26 @@ def _format_share(estimate: Estimate) -> str:
 
 def _task_section(task: Task, study: Document | None) -> str:
     evaluation, best, device = task.evaluation, task.history["best"], task.history["device"]
-    decision = evaluation["decision"]
     machine = f"{device['device']}, {device['precision']}"
-    rows = [
-        (
-            escape_markdown(row["label"]),
-            *(share(read_estimate(row[key]).value) for key in ("precision", "recall", "f1")),
-            count(row["support"]),
-        )
-        for row in evaluation["model"]["classes"]
+    others = [metric for metric in task.page.metrics[1:] if metric.compared]
+    values = [
+        f"{capitalize(metric.title)} {_format_share(read_estimate(evaluation['model'][metric.name]))}. "
+        for metric in others
     ]
     return "\n".join(
         (
             f"## {escape_markdown(task.name)}\n",
-            f"{describe_accuracy(evaluation, quote=escape_markdown)}\n",
-            f"{describe_worth(evaluation, quote=escape_markdown)}\n",
+            f"{describe_headline(task, quote=escape_markdown)}\n",
+            *([f"{describe_worth(task, quote=escape_markdown)}\n"] if task.page.baselines.probe else []),
             "".join(f"- {advice.subject}: {advice.text}\n" for advice in advise(task, study, quote=escape_markdown)),
-            markdown_table(("Class", "Precision", "Recall", "F1", "Test rows"), rows, right=range(1, 5)),
-            _describe_detectable_drop(evaluation),
-            *([f"{describe_decision(decision, quote=escape_markdown)}\n"] if decision else []),
-            f"Macro-F1 {_format_share(read_estimate(evaluation['model']['macro_f1']))}. "
+            *task.page.summarize(task),
+            f"{''.join(values)}"
             f"Best step {count(best['step'])} of {count(task.history['steps'])}, "
             f"{escape_markdown(machine)}. "
             f"Checks of the data: {describe_checks(task.findings)}.\n",
             *_list_failed_checks(task),
-            f"{describe_suspects(task.inspection)}\n",
+            *([f"{describe_suspects(task.inspection)}\n"] if task.inspection["reasons"] else []),
         )
-    )
-
-
-def _describe_detectable_drop(evaluation: Document) -> str:
-    """Return the smallest drop of a later model that a gate could detect on these test rows."""
-    level = 1 - evaluation["confidence"]
-    smallest = smallest_drop((DISAGREEMENT / evaluation["rows"]) ** 0.5, largest=0.0, level=level)
-    return (
-        f"If a later model predicts {percent(DISAGREEMENT)} of the test rows differently, a drop of "
-        f"{size_in_points(smallest)} or more can be detected (one-sided level {percent(level)}, power "
-        f"{percent(POWER)}).\n"
     )
 
 

@@ -1,20 +1,27 @@
 """A task's results in words: its accuracy, its gains over the baselines, its failed checks and frequent errors."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.core.document import Document
-from pipeline.core.format import count, p_phrase, percent, plural, share, share_and_interval, size_in_points
-from pipeline.evaluate.estimate import Estimate
-from pipeline.evaluate.outcome import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN, classify_difference
+from pipeline.core.format import (
+    count,
+    p_phrase,
+    percent,
+    plural,
+    points,
+    points_interval,
+    share,
+    share_and_interval,
+    signed,
+    size_in_points,
+)
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNMEASURED, UNPROVEN, Estimate, classify_difference
+from pipeline.evaluate.flat_metrics import headline_p_value
+from pipeline.evaluate.kind import BaselineName, Metric
+from pipeline.report.kind import Quote, Task
 
-Quote = Callable[[str], str]  # makes free text safe in the format of a sentence
-BASELINE_TITLES = {
-    "tfidf": "TF-IDF + logistic regression",
-    "probe": "frozen encoder + linear probe",
-    "majority": "majority class",
-}
 WORTH_CLAUSES = {
     REAL_GAIN: "Fine-tuning pays",
     REAL_LOSS: "Fine-tuning does harm",
@@ -23,20 +30,8 @@ WORTH_CLAUSES = {
 }
 
 
-class Task(NamedTuple):
-    """The JSON documents that the stages wrote about a task."""
-
-    name: str
-    intake: Document
-    findings: Document
-    inspection: Document
-    history: Document
-    evaluation: Document
-    projection: Document
-
-
 class Gain(NamedTuple):
-    """The accuracy of a model minus that of a baseline on the same examples."""
+    """The headline metric of a model minus that of a baseline on the same examples."""
 
     difference: Estimate
     p: float | None
@@ -52,32 +47,58 @@ def read_estimate(raw: Document | float | None) -> Estimate:
     return Estimate(value, raw["low"], raw["high"], raw.get("reason"))  # a study gives no reasons
 
 
-def accuracy_gain(evaluation: Document, against: str = "tfidf") -> Gain:
-    """Return the accuracy gain over a baseline; unmeasured if both its interval and its p value are missing."""
-    return read_gain({row["against"]: row for row in evaluation["comparisons"]}[against], evaluation["confidence"])
+def headline_gain(task: Task, over: BaselineName | None) -> Gain:
+    """Return the gain in the headline metric over a baseline.
+
+    It is unmeasured if both its interval and its p value are missing, or if the kind has no such baseline.
+    """
+    if over is None:
+        return Gain(Estimate(None), None, UNMEASURED)
+    comparisons = {row["against"]: row for row in task.evaluation["comparisons"]}
+    return read_gain(comparisons[over.name], task.page.headline, task.evaluation["confidence"])
 
 
-def read_gain(comparison: Document, confidence: float) -> Gain:
-    """Return the difference in accuracy of a comparison, and what it proves at this level of confidence."""
-    difference, p = read_estimate(comparison["accuracy"]), comparison["mcnemar"]["p_value"]
-    return Gain(difference, p, classify_difference(difference, p, alpha=1 - confidence))
+def probe_gain(task: Task) -> Gain:
+    """Return the gain of the probe over the cheap baseline, unmeasured without a probe."""
+    cheap, probe, _ = task.page.baselines
+    if probe is None:
+        return Gain(Estimate(None), None, UNMEASURED)
+    comparison = task.evaluation[f"{probe.name}_over_{cheap.name}"]
+    return read_gain(comparison, task.page.headline, task.evaluation["confidence"])
+
+
+def read_gain(comparison: Document, metric: Metric, confidence: float) -> Gain:
+    """Return the difference in a metric, and what it proves at this level of confidence."""
+    difference, p = read_estimate(comparison[metric.name]), headline_p_value(comparison, metric.name)
+    return Gain(difference, p, classify_difference(difference, p, alpha=1 - confidence, better=metric.better))
+
+
+def format_difference(metric: Metric, value: float | None) -> str:
+    """Return a difference of a metric with its sign: of shares in points, of others in their own unit."""
+    return points(value) if metric.unit == "share" else signed(value)
+
+
+def format_size(metric: Metric, value: float | None) -> str:
+    """Return the size of a difference of a metric: `1.2 points` of shares, of others in their own unit."""
+    return size_in_points(value) if metric.unit == "share" or value is None else share(abs(value))
+
+
+def format_ends(metric: Metric, estimate: Estimate) -> str:
+    """Return the interval of a difference of a metric, empty without one."""
+    if metric.unit == "share":
+        return points_interval(estimate.low, estimate.high)
+    return "" if estimate.low is None else f"[{signed(estimate.low)}, {signed(estimate.high)}]"
+
+
+def capitalize(title: str) -> str:
+    """Return a title with its first letter as at the start of a sentence, and the others as they are."""
+    return title[:1].upper() + title[1:]
 
 
 def failed_checks(findings: Document) -> list[Document]:
     """Return the checks that did not pass, in order, critical ones first."""
     failed = [check for check in findings["checks"] if check["outcome"] != "passed"]
     return sorted(failed, key=lambda check: bool(check["severity"] != "critical"))
-
-
-def frequent_errors(labels: list[str], matrix: list[list[int]], *, most: int) -> list[tuple[str, str, int, float]]:
-    """Return the most frequent errors as (actual, predicted, rows, share of the actual class), most frequent first."""
-    errors = [
-        (labels[actual], labels[predicted], rows, rows / sum(row))
-        for actual, row in enumerate(matrix)
-        for predicted, rows in enumerate(row)
-        if rows and actual != predicted
-    ]
-    return sorted(errors, key=lambda error: -error[2])[:most]
 
 
 # ------------------------------------------------------------------------------------------------ words
@@ -98,55 +119,44 @@ def describe_confidence(evaluations: Sequence[Document]) -> str:
     return percent(common) + (f" ({', '.join(others)})" if others else "")
 
 
-def describe_accuracy(evaluation: Document, *, quote: Quote = str) -> str:
-    """Return one sentence: the accuracy, its interval, the rows, and the model's gain over TF-IDF.
+def describe_headline(task: Task, *, quote: Quote = str) -> str:
+    """Return one sentence: the headline metric, its interval, the rows, and the gain over the cheap baseline.
 
     Its only free text is the reason of a missing number, which `quote` makes safe.
     """
-    accuracy = read_estimate(evaluation["model"]["accuracy"])
-    rows = plural(evaluation["rows"], "test example")
-    if accuracy.value is None:
-        return f"The accuracy could not be measured on {rows}{_because(accuracy.reason, quote)}."
-    value = share_and_interval(accuracy.value, accuracy.low, accuracy.high)
-    return f"Accuracy {value} on {rows}; {_compare(accuracy_gain(evaluation), BASELINE_TITLES['tfidf'], quote)}."
+    metric, cheap = task.page.headline, task.page.baselines.cheap
+    estimate = read_estimate(task.evaluation["model"][metric.name])
+    rows = plural(task.evaluation["rows"], "test example")
+    if estimate.value is None:
+        return f"The {metric.title} could not be measured on {rows}{_because(estimate.reason, quote)}."
+    value = share_and_interval(estimate.value, estimate.low, estimate.high)
+    compared = _compare(metric, headline_gain(task, cheap), cheap.title, quote)
+    return f"{capitalize(metric.title)} {value} on {rows}; {compared}."
 
 
-def describe_worth(evaluation: Document, *, quote: Quote = str) -> str:
+def describe_worth(task: Task, *, quote: Quote = str) -> str:
     """Return one sentence: whether fine-tuning is better than a linear probe on the features of the frozen encoder."""
-    gain = accuracy_gain(evaluation, "probe")
-    return f"{WORTH_CLAUSES[gain.outcome]}: {_compare(gain, 'a linear probe on the frozen encoder', quote)}."
+    gain = headline_gain(task, task.page.baselines.probe)
+    compared = _compare(task.page.headline, gain, "a linear probe on the frozen encoder", quote)
+    return f"{WORTH_CLAUSES[gain.outcome]}: {compared}."
 
 
-def describe_decision(decision: Document, *, quote: Quote = str) -> str:
-    """Return the rules of a decision with how their answers do on test; `quote` makes the name of a class safe."""
-    sentences = []
-    if decision["favoured"] is not None:
-        precision, recall = (_describe_share(decision[key]) for key in ("precision", "recall"))
-        sentences.append(
-            f"{quote(decision['favoured'])} is answered from a probability of {share(decision['threshold'])} on: "
-            f"precision {precision}, recall {recall}."
-        )
-    if decision["abstain_below"] is not None:
-        coverage, accuracy = (_describe_share(decision[key]) for key in ("coverage", "accuracy_answered"))
-        sentences.append(
-            f"An answer below a probability of {share(decision['abstain_below'])} is unsure: the share of sure ones is "
-            f"{coverage}, their accuracy {accuracy}."
-        )
-    return " ".join(sentences)
+def describe_best(task: Task) -> str:
+    """Return the scores on validation of the weights that were kept: the loss, and the metrics that training knows."""
+    best = task.history["best"]
+    known = [metric for metric in task.page.metrics if metric.name in best]
+    return ", ".join(
+        [f"loss {share(best['loss'])}", *(f"{metric.title} {share(best[metric.name])}" for metric in known)]
+    )
 
 
-def _describe_share(raw: Document) -> str:
-    estimate = read_estimate(raw)
-    return share_and_interval(estimate.value, estimate.low, estimate.high)
-
-
-def _compare(gain: Gain, name: str, quote: Quote) -> str:
+def _compare(metric: Metric, gain: Gain, name: str, quote: Quote) -> str:
     value = gain.difference.value
     if gain.outcome == UNMEASURED or value is None:
         return f"not compared with {name}{_because(gain.difference.reason, quote)}"
     p = "" if gain.p is None else f" ({p_phrase(gain.p)})"
-    size = size_in_points(value)
-    if size == "0.0 points":
+    size = format_size(metric, value)
+    if size == format_size(metric, 0.0):
         return f"level with {name}{p}"
     side = f"{size} {'above' if value > 0 else 'below'} {name}"
     return f"{side}, which may be due to chance{p}" if gain.outcome == UNPROVEN else f"{side}{p}"

@@ -59,6 +59,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Unit = Literal["share", "nats", "number"]  # of a metric
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Globs = Annotated[tuple[FilePath, ...], Field(min_length=1)]

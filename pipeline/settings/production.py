@@ -1,14 +1,17 @@
 """The sections of production: `calibrate`, `watch`, and `export`, which only its profile brings along."""
 
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from pipeline.core.document import Document, Strict
+from pipeline.core.errors import UsageError
 from pipeline.settings.fields import Count, Name, Seed, Share, Text
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import check_section, refuse_derived, require_map
 
+EXPORTED = "text-classification"  # the kind of which there are bundles
 _Goal = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -88,8 +91,21 @@ class WatchParams(Strict):
     seed: Seed
 
 
-def resolve_export(raw: Document, tasks: tuple[str, ...], problems: Problems) -> Document:
-    """Return the section of the export of each task: the same values for all."""
+def require_kind(task: str, kind: str) -> None:
+    """Refuse a task whose model is not of the kind that production knows.
+
+    Raises:
+        UsageError: It is of another kind.
+    """
+    if kind != EXPORTED:
+        raise UsageError(f"{task}: is of the kind {kind}, and this knows {EXPORTED} alone. Name a task of that kind.")
+
+
+def resolve_export(raw: Document, kinds: Mapping[str, str], problems: Problems) -> Document:
+    """Return the section of the export of each task, the same values for all; `kinds` are theirs, by task."""
     values, within = require_map(raw, "export", problems), problems.within("export")
+    for task, kind in kinds.items():
+        if kind != EXPORTED:
+            within.add("", f"exports tasks of the kind {EXPORTED} alone, found {task!r} of the kind {kind}; remove it")
     refuse_derived(values, ("task",), within)
-    return {task: check_section(ExportParams, {**values, "task": task}, within) for task in tasks}
+    return {task: check_section(ExportParams, {**values, "task": task}, within) for task in kinds}

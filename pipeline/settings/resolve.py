@@ -87,6 +87,7 @@ def resolve_params(
     resolved |= _resolve_profile(raw, resolved, kinds, problems)
     covered = {
         "tasks": [*tasks],
+        "kinds": resolved["kinds"],
         "encoders": [*resolved.get("pretrain", ())],
         "cards": {task: card for task, card in resolved["card"].items() if card},
     }
@@ -112,7 +113,7 @@ def _resolve_profile(raw: Document, resolved: Document, kinds: Mapping[str, Sett
     if raw.get("study") is not None:
         sections |= resolve_study(raw, resolved, kinds, problems)
     if raw.get("export") is not None:
-        sections["export"] = resolve_export(raw, tasks, problems)
+        sections["export"] = resolve_export(raw, resolved["kinds"], problems)
     return sections
 
 

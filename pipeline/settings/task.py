@@ -122,26 +122,15 @@ class FinetuneParams(TrainingParams):
 
 
 class EvaluateParams(Strict):
-    """The parameters of the measurements on the test split."""
+    """The parameters of the measurements on the test split, of any kind of task."""
 
     task: Name
     confidence: Annotated[float, Field(gt=0, lt=1)]
     resamples: Annotated[int, Field(ge=100, le=10**6)]
-    bins: Annotated[int, Field(ge=2, le=100)]
-    length_edges: tuple[Count, ...]
     slices: tuple[Text, ...]
     min_slice_rows: Count
     worst: Annotated[int, Field(ge=0, le=1000)]
-    points: Annotated[int, Field(ge=0, le=10**4)]
-    queries: Annotated[int, Field(ge=0, le=1000)]
-    neighbours: Annotated[int, Field(ge=1, le=100)]
     seed: Seed
-
-    @model_validator(mode="after")
-    def _check_edges(self) -> Self:
-        if any(left >= right for left, right in zip(self.length_edges, self.length_edges[1:], strict=False)):
-            raise ValueError(f"`length_edges` must rise, found {list(self.length_edges)}")
-        return self
 
 
 class MetricGate(Strict):
@@ -150,17 +139,6 @@ class MetricGate(Strict):
     largest_drop: Annotated[float, Field(ge=0, le=100)]
     level: Annotated[float, Field(gt=0, le=0.5)]
     floor: Annotated[float, Field(ge=0, le=100)] | None
-
-
-class Gates(Strict):
-    """The gates of a task, one for each metric; no stage reads them, so an edit of them reruns no model."""
-
-    task: Name
-    accuracy: MetricGate | None
-    macro_f1: MetricGate | None
-    log_loss: MetricGate | None
-    brier: MetricGate | None
-    ece: MetricGate | None
 
 
 class CardParams(Strict):
@@ -179,6 +157,7 @@ class ReportParams(Strict):
     title: Text
     worst: Annotated[int, Field(ge=0, le=1000)]
     tasks: tuple[Name, ...]
+    kinds: dict[Name, Name]
     encoders: tuple[Name, ...]
     cards: dict[Name, CardParams]
 

@@ -11,9 +11,8 @@ import numpy.typing as npt
 from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, DataError
 from pipeline.evaluate.bootstrap import percentile_interval
-from pipeline.evaluate.estimate import Estimate
+from pipeline.evaluate.estimate import Estimate, classify_difference
 from pipeline.evaluate.metrics import Ints
-from pipeline.evaluate.outcome import classify_difference
 from pipeline.evaluate.paired import adjust_p_values
 from pipeline.settings.study import Cell, TransferParams
 from pipeline.study.cell import Answers

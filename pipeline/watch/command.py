@@ -19,15 +19,16 @@ from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json, read_utf8
 from pipeline.core.stage import load_facets
 from pipeline.core.tables import class_indices, labels_of, read_parquet
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
 from pipeline.settings.parse import parse_params
-from pipeline.settings.production import WatchParams
+from pipeline.settings.production import WatchParams, require_kind
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.shared.texts import LabelledTextParams
-from pipeline.settings.task import EvaluateParams, ExtractParams
+from pipeline.settings.task import ExtractParams
 from pipeline.watch.labelled import index_labels
 from pipeline.watch.sample import Sample, find_class, read_row_labels, read_sample, require_enough
 from pipeline.watch.text import render_watch
@@ -44,7 +45,7 @@ class Sections(NamedTuple):
 
     ingest: LabelledTextParams
     extract: ExtractParams
-    evaluate: EvaluateParams
+    evaluate: TextEvaluateParams
     watch: WatchParams
     encoder: Path
 
@@ -102,6 +103,7 @@ def _read_sections(task: str) -> Sections:
     resolved = resolve_params(text, load_facets("settings"), read_json(_PROFILES) if _PROFILES.is_file() else {})
     if task not in resolved["watch"]:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
+    require_kind(task, resolved["kinds"][task])
 
     def section(name: str) -> str:
         return json.dumps(resolved[name][task])
@@ -109,7 +111,7 @@ def _read_sections(task: str) -> Sections:
     return Sections(
         LabelledTextParams.model_validate_json(section("ingest")),
         ExtractParams.model_validate_json(section("extract")),
-        EvaluateParams.model_validate_json(section("evaluate")),
+        TextEvaluateParams.model_validate_json(section("evaluate")),
         WatchParams.model_validate_json(section("watch")),
         Path("data") / parse_params(text)[0]["tasks"][task]["encoder"],
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pipeline.classes.measures import METRICS
 from pipeline.core.document import Document
 from pipeline.core.format import (
     count,
@@ -15,8 +16,8 @@ from pipeline.core.format import (
     share_and_interval,
     signed,
 )
-from pipeline.diff.document import METRIC_NAMES
 
+_METRIC_TITLES = {metric.name: metric.title for metric in METRICS}
 _TITLES: dict[str, tuple[str, str]] = {
     "length": ("tokens, median", "KS distance"),
     "truncated": ("texts cut", "rise"),
@@ -74,7 +75,7 @@ def _class_table(classes: Document) -> str:
 
 def _quality_table(quality: Document) -> str:
     rows = [
-        (METRIC_NAMES[name], _estimate(quality["test"][name]), _estimate(quality["file"][name]))
+        (_METRIC_TITLES[name], _estimate(quality["test"][name]), _estimate(quality["file"][name]))
         for name in quality["test"]
     ]
     return markdown_table((f"metric ({count(quality['rows'])} labelled rows)", "test", "file"), rows)
@@ -88,7 +89,7 @@ def _describe_models(revision: str, against: Document) -> str:
     lines = [f"The model of {escape_markdown(revision)} gives the same class to {percent(against['alike'])} of them."]
     for name, own in (against["metrics"] or {}).items():
         change = f"{signed(own['difference'])} {interval(own['low'], own['high'])}".rstrip()
-        lines.append(f"- {METRIC_NAMES[name]}: {share(own['base'])} → {share(own['head'])}, {change}, {_p(own)}")
+        lines.append(f"- {_METRIC_TITLES[name]}: {share(own['base'])} → {share(own['head'])}, {change}, {_p(own)}")
     return "\n".join([*lines, ""])
 
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from pipeline.core.document import Document
 from pipeline.evaluate.metrics import Ints, Vectors
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from pipeline.predict.logits import Ids
 from pipeline.predict.predictor import Predictor
 from pipeline.settings.production import WatchParams
-from pipeline.settings.task import EvaluateParams
 from pipeline.watch.distances import Distance
 from pipeline.watch.domain import FOLDS, measure_domain
 from pipeline.watch.judgement import WatchedNumber, judge_distances, measure_accuracy, measure_view
@@ -47,7 +47,7 @@ def compare_file(
     domain: Domain | None,
     old: Predictor | None,
     limits: WatchParams,
-    evaluation: EvaluateParams,
+    evaluation: TextEvaluateParams,
 ) -> Watched:
     """Return the comparison of a file with the reference, the test split; `old` is the model of another revision."""
     views = [view_texts(predictor, side.texts) for side in (reference, file)]
@@ -97,7 +97,9 @@ def _share_classes(labels: Sequence[str], reference: View, file: View) -> Docume
     return {label: {"test": float(shares[0][at]), "file": float(shares[1][at])} for at, label in enumerate(labels)}
 
 
-def _compare_models(old: Predictor, file: LabelledTexts, view: View, known: Flags, params: EvaluateParams) -> Document:
+def _compare_models(
+    old: Predictor, file: LabelledTexts, view: View, known: Flags, params: TextEvaluateParams
+) -> Document:
     """Return how often two models answer alike and, if there are labels, which one is better."""
     probabilities = compute_probabilities(old, old.encode(file.texts))
     alike = float((probabilities.argmax(axis=1) == view.probabilities.argmax(axis=1)).mean())

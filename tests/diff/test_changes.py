@@ -21,6 +21,7 @@ from pipeline.diff.changes import (
     sanitize,
 )
 from pipeline.diff.document import MOST_ROWS
+from pipeline.kinds.text_classification.measures import MEASURES
 
 LABELS = ("x", "y", "z")
 
@@ -64,8 +65,9 @@ def test_a_word_is_one_visible_line(text):
 
 def test_rows_are_added_removed_relabelled_and_moved():
     """The classes of the head stand in another order: names are compared, and not their indices."""
-    base = parse_rows(examples(a=("test", "x"), b=("test", "x"), c=("train", "y"), d=("train", "y")))
+    base = parse_rows(MEASURES, examples(a=("test", "x"), b=("test", "x"), c=("train", "y"), d=("train", "y")))
     head = parse_rows(
+        MEASURES,
         examples(
             ("z", "y", "x"),
             b=("test", "z"), c=("test", "y"), d=("train", "y"), e=("test", "x"), f=("train", "x"),
@@ -89,7 +91,7 @@ def test_rows_are_added_removed_relabelled_and_moved():
 )
 def test_what_are_no_examples_of_this_version_is_refused(wrong, facts):
     with pytest.raises(DataError) as caught:
-        parse_rows(wrong)
+        parse_rows(MEASURES, wrong)
     assert facts in str(caught.value)
 
 

@@ -135,7 +135,7 @@ def high_floor(project: Project) -> None:
 def finer_bins(project: Project) -> None:
     """The calibration error is measured in other bins; it is the same model."""
     change_params(project, settings(TASK).replace("bins: 10", "bins: 20"))
-    write_task(project.root, "reviews", TABLE, BASE)
+    write_task(project.root, "reviews", TABLE, BASE, bins=20)
 
 
 def parameter_not_run(project: Project) -> None:
@@ -284,7 +284,12 @@ TOLD = [
     ("nometrics", 1, "❌ Metric diff", "the head has no accuracy"),
     ("laxer", 0, "✅ Metric diff: passed", "**The gates changed**"),
     ("older", 0, "❔ Metric diff: not judged", "The head has no usable predictions"),
-    ("bins", 0, "✅ Metric diff: passed", "The base's ECE was recomputed with the head's 20 bins: "),
+    (
+        "bins",
+        0,
+        "✅ Metric diff: passed",
+        "The base's calibration error was recomputed",
+    ),
     ("notrun", 5, "❔ Metric diff: not judged", "evaluate.reviews.resamples 500 -> 600"),
     ("codenotrun", 5, "❔ Metric diff: not judged", "code of evaluate"),
     ("datanotrun", 5, "❔ Metric diff: not judged", "data/raw/raw/reviews.csv modified"),

@@ -19,7 +19,7 @@ from pipeline.diff.document import (
     Flips,
     Group,
     Judgement,
-    Metric,
+    MetricChange,
     SharedRows,
     Side,
     TaskDifference,
@@ -33,8 +33,17 @@ TEXT = st.text(max_size=60) | st.sampled_from(
 )  # fmt: skip
 
 
-ACCURACY = Metric(
-    metric="accuracy", base=0.9, head=0.8, difference=-0.1, low=-0.2, high=0.0, p_value=0.01, p_worse=0.005
+ACCURACY = MetricChange(
+    metric="accuracy",
+    title="accuracy",
+    unit="share",
+    base=0.9,
+    head=0.8,
+    difference=-0.1,
+    low=-0.2,
+    high=0.0,
+    p_value=0.01,
+    p_worse=0.005,
 )
 
 
@@ -47,11 +56,7 @@ def task(name="reviews", text="x", *, examples=2, groups=2, outcome="failed", no
         outcome=outcome,
         paired=True,
         notes=(text,) * notes,
-        metrics=(
-            Metric(
-                metric="accuracy", base=0.9, head=0.8, difference=-0.1, low=-0.2, high=0.0, p_value=0.01, p_worse=0.005
-            ),
-        ),
+        metrics=(ACCURACY.model_copy(update={"title": text}),),
         gates=(
             Judgement(
                 metric="accuracy", largest_drop=0.01, level=0.05, floor=None, sees=0.02, outcome=outcome, reason=text
@@ -76,7 +81,7 @@ def task(name="reviews", text="x", *, examples=2, groups=2, outcome="failed", no
 def document(*tasks: TaskDifference, text="x", changes=1, left_out=0) -> Difference:
     change = (Change(name=text, base=text, head=text),) * changes
     return Difference(
-        version=2,
+        version=3,
         base=Side(name=text, commit="a" * 40),
         head=Side(name=text, commit=None),
         outcome="failed",

@@ -1,5 +1,4 @@
 # Modules evidence, breakdown and task are tested here, as steps of one comparison; test_command.py has whole projects.
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -8,19 +7,19 @@ from pipeline.core.tables import describe
 from pipeline.diff.compare import compare_snapshots, compare_task
 from pipeline.diff.document import MOST_ROWS, MOST_STAGES, MOST_TASKS, Change, Side
 from pipeline.diff.snapshot import Rules, Snapshot, TaskSnapshot
-from pipeline.evaluate.metrics import HEADLINE_METRICS, Floats, compute_headline, score_predictions
-from pipeline.settings.task import EvaluateParams, Gates, MetricGate
+from pipeline.evaluate.kind import compute_metrics
+from pipeline.evaluate.metrics import Floats, score_predictions
+from pipeline.kinds.text_classification.measures import MEASURES
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
+from pipeline.settings.task import MetricGate
 from tests.given.revisions import LABELS, actual_classes, examples, flipped, model, name_classes
 
-PARAMS = EvaluateParams(
+PARAMS = TextEvaluateParams(
     task="reviews", confidence=0.9, resamples=200, bins=10, length_edges=(3,), slices=("kind",), min_slice_rows=20,
     worst=5, points=0, queries=0, neighbours=1, seed=0,
 )  # fmt: skip
-GATES = Gates(
-    task="reviews",
-    accuracy=MetricGate(largest_drop=0.01, level=0.05, floor=None),
-    macro_f1=None, log_loss=None, brier=None, ece=None,
-)  # fmt: skip
+GATES: dict[str, MetricGate | None] = {"accuracy": MetricGate(largest_drop=0.01, level=0.05, floor=None)}
+RULES = Rules(MEASURES, PARAMS, GATES)
 TABLE = describe(examples(200), task="reviews", labels=LABELS)
 BASE = model(TABLE, LABELS)
 
@@ -36,12 +35,12 @@ def side(probabilities: Floats = BASE, table: pa.Table = TABLE, **more) -> TaskS
             "probabilities": list(probabilities),
         }
     )
-    values = compute_headline(score_predictions(actual, probabilities, bins=10), np.ones(len(actual)))
+    values = compute_metrics(MEASURES, score_predictions(actual, probabilities, bins=10))
     return TaskSnapshot(
         **{
             "listed": True,
             "made_from": "examples",
-            "metrics": dict(zip(HEADLINE_METRICS, values.tolist(), strict=True)),
+            "metrics": dict(zip((metric.name for metric in MEASURES.metrics), values.tolist(), strict=True)),
             "predictions": describe(predictions, task="reviews", labels=LABELS),
             "examples": table,
         }
@@ -55,8 +54,8 @@ def older(snapshot: TaskSnapshot, **more) -> TaskSnapshot:
     )
 
 
-def compare(base: TaskSnapshot, head: TaskSnapshot, gates: Gates | None = GATES):
-    return compare_task(PARAMS, gates, base, head)
+def compare(base: TaskSnapshot, head: TaskSnapshot, *, gated: bool = True):
+    return compare_task(RULES, base, head, gated=gated)
 
 
 def test_a_task_that_stays_alike_passes_without_a_note():
@@ -99,7 +98,7 @@ def test_slices_by_many_columns_fit_the_document(number):
     for name in columns:
         table = table.append_column(name, rows)
     params = PARAMS.model_copy(update={"slices": tuple(columns), "min_slice_rows": 1})
-    task = compare_task(params, GATES, side(examples=table), side(examples=table))
+    task = compare_task(RULES._replace(params=params), side(examples=table), side(examples=table))
     assert len(task.groups) <= MOST_ROWS
     assert {group.kind for group in task.groups} == ({"class", "length", *columns} if number < MOST_ROWS else set())
 
@@ -138,12 +137,11 @@ def test_a_head_of_an_older_version_is_no_crash_either():
     assert sum("head" in note and "`label` holds string" in note for note in task.notes) == 2
 
 
-def test_examples_of_an_older_version_beside_usable_predictions_leave_the_slices_out():
+def test_examples_of_an_older_version_beside_usable_predictions_still_make_slices():
     stale = side()._replace(examples=name_classes(TABLE))
     task = compare(stale, stale)
     assert task.paired
-    assert {group.kind for group in task.groups} == {"class"}
-    assert sum("No slices" in note for note in task.notes) == 1
+    assert {group.kind for group in task.groups} == {"class", "length", "kind"}
     assert sum("no usable examples" in note for note in task.notes) == 2
 
 
@@ -168,7 +166,7 @@ def test_examples_of_an_older_version_beside_usable_predictions_leave_the_slices
     ],
 )  # fmt: skip
 def test_what_is_missing_or_wrong_is_noted(base, head, state, outcome, facts):
-    task = compare(base, head, GATES if head.listed else None)
+    task = compare(base, head, gated=head.listed)
     assert (task.state, task.outcome, task.gates != ()) == (state, outcome, head.listed)
     assert all(any(fact in note for note in task.notes) for fact in facts), task.notes
 
@@ -187,7 +185,7 @@ def test_a_test_set_of_which_too_little_is_left_is_not_judged():
 
 # ------------------------------------------------------------------------------------------------ whole revisions
 def snapshot(*tasks: str, others: tuple[str, ...] = (), **more) -> Snapshot:
-    rules = {task: Rules(PARAMS.model_copy(update={"task": task}), GATES) for task in tasks}
+    rules = {task: Rules(MEASURES, PARAMS.model_copy(update={"task": task}), GATES) for task in tasks}
     held = {task: side() if task in tasks else TaskSnapshot() for task in (*tasks, *others)}
     values = {"parameters": {}, "packages": {}, "code": {}, "times": {}} | more
     return Snapshot(side=Side(name="x", commit=None), rules=rules, tasks=held, **values)

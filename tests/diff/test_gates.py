@@ -4,29 +4,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.diff.document import METRIC_NAMES, OUTCOMES, Judgement, Metric, worst_outcome
+from pipeline.diff.document import OUTCOMES, Judgement, MetricChange, worst_outcome
 from pipeline.diff.evidence import Measurement
 from pipeline.diff.gates import judge_change
-from pipeline.settings.task import Gates, MetricGate
+from pipeline.kinds.text_classification.measures import MEASURES
+from pipeline.settings.task import MetricGate
 
-NO_GATES = dict.fromkeys(METRIC_NAMES)
-
-
-def gates(**own) -> Gates:
-    return Gates(task="t", **{**NO_GATES, **{name: MetricGate(**values) for name, values in own.items()}})
+METRICS = {metric.name: metric for metric in MEASURES.metrics}
 
 
-def metric(name="accuracy", base=0.9, head=0.9, p_worse=0.5, **more) -> Metric:
+def gates(**own) -> dict[str, MetricGate | None]:
+    return {**dict.fromkeys(METRICS), **{name: MetricGate(**values) for name, values in own.items()}}
+
+
+def metric(name="accuracy", base=0.9, head=0.9, p_worse=0.5, **more) -> MetricChange:
     both = base is not None and head is not None
     values = {"difference": head - base if both else None, "low": None, "high": None, "p_value": None} | more
-    return Metric(metric=name, base=base, head=head, p_worse=p_worse if both else None, **values)
+    values |= {"title": METRICS[name].title, "unit": METRICS[name].unit}
+    return MetricChange(metric=name, base=base, head=head, p_worse=p_worse if both else None, **values)
 
 
-def judge(change: Metric | None, gate, *, spread=0.005, missing="the task is new", doubt=None) -> Judgement:
+def judge(change: MetricChange | None, gate, *, spread=0.005, missing="the task is new", doubt=None) -> Judgement:
     name = change.metric if change else "accuracy"
     spreads = {} if spread is None else {name: spread}
     measurement = Measurement({name: change} if change else {}, spreads, missing, doubt)
-    return judge_change(gates(**{name: gate}), measurement).judgements[0]
+    return judge_change(MEASURES, gates(**{name: gate}), measurement).judgements[0]
 
 
 STRICT = {"largest_drop": 0.01, "level": 0.05, "floor": None}
@@ -54,7 +56,12 @@ FLOOR = STRICT | {"floor": 0.8}
         (None, STRICT, "unjudged", ("head has no accuracy",)),
         (metric("log_loss", 0.3, 0.33, 0.01), STRICT, "failed", ("log loss rose by 0.030", "0.010", "p = 0.010")),
         (metric("log_loss", 0.3, 0.2, 0.99), STRICT, "passed", ("log loss",)),
-        (metric("ece", 0.3, 0.2, 0.99), STRICT | {"floor": 0.1}, "failed", ("ECE is 0.200", "above", "0.100")),
+        (
+            metric("ece", 0.3, 0.2, 0.99),
+            STRICT | {"floor": 0.1},
+            "failed",
+            ("calibration error is 0.200", "above", "0.100"),
+        ),
     ],
 )
 def test_a_gate_judges(change, gate, outcome, facts):
@@ -75,20 +82,20 @@ def test_what_was_not_compared_example_by_example_passes_only_within_the_allowan
 
 def test_there_is_a_judgement_a_gate():
     nothing = Measurement({}, {}, "", None)
-    assert judge_change(gates(), nothing._replace(metrics={"accuracy": metric()})) == ("unjudged", ())
-    both = judge_change(gates(accuracy=STRICT, brier=STRICT), nothing)
+    assert judge_change(MEASURES, gates(), nothing._replace(metrics={"accuracy": metric()})) == ("unjudged", ())
+    both = judge_change(MEASURES, gates(accuracy=STRICT, brier=STRICT), nothing)
     assert [judgement.metric for judgement in both.judgements] == ["accuracy", "brier"]
 
 
 def test_a_head_in_doubt_fails_every_gate_and_a_task_without_gates_too():
     doubtful = Measurement({"accuracy": metric(head=0.99)}, {}, "", "metrics are made up")
-    verdict = judge_change(gates(accuracy=STRICT, brier=STRICT), doubtful)
+    verdict = judge_change(MEASURES, gates(accuracy=STRICT, brier=STRICT), doubtful)
     assert verdict.outcome == "failed"
     assert {(judgement.outcome, judgement.reason) for judgement in verdict.judgements} == {
         ("failed", "the head's metrics are made up")
     }
-    assert judge_change(gates(), doubtful) == ("failed", ())
-    assert judge_change(None, doubtful) == ("unjudged", ())
+    assert judge_change(MEASURES, gates(), doubtful) == ("failed", ())
+    assert judge_change(MEASURES, None, doubtful) == ("unjudged", ())
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 0.2), st.floats(0.001, 0.5), st.floats(0, 1))

@@ -8,9 +8,15 @@ from hypothesis import strategies as st
 from pipeline.core.errors import DataError
 from pipeline.core.tables import describe
 from pipeline.diff.shared_examples import find_common_examples, match_predictions, parse_predictions
-from pipeline.evaluate.metrics import compute_headline
+from pipeline.evaluate.kind import compute_metrics
+from pipeline.kinds.text_classification.measures import MEASURES
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 
 LABELS = ("a", "b", "c")
+PARAMS = TextEvaluateParams(
+    task="t", confidence=0.9, resamples=100, bins=10, length_edges=(), slices=(), min_slice_rows=1, worst=5, points=0,
+    queries=0, neighbours=1, seed=0,
+)  # fmt: skip
 
 
 def table(rows: dict[str, tuple[str, str]], labels=LABELS, **more) -> pa.Table:
@@ -19,13 +25,15 @@ def table(rows: dict[str, tuple[str, str]], labels=LABELS, **more) -> pa.Table:
     columns = {
         "id": list(rows),
         "label": pa.array([labels.index(label) for label, _ in rows.values()], pa.int64()),
+        "predicted": pa.array([labels.index(predicted) for _, predicted in rows.values()], pa.int64()),
         "probabilities": [[0.8 if label == predicted else wrong for label in labels] for _, predicted in rows.values()],
     }
     return describe(pa.table(columns | more), task="t", labels=labels)
 
 
-def common(base: pa.Table, head: pa.Table, bins: int = 10):
-    return find_common_examples(parse_predictions(base, bins=bins), parse_predictions(head, bins=bins), bins=bins)
+def common(base: pa.Table, head: pa.Table):
+    sides = (parse_predictions(MEASURES, PARAMS, side) for side in (base, head))
+    return find_common_examples(MEASURES, PARAMS, *sides)
 
 
 def test_common_examples_are_found_by_their_ids_in_any_order():
@@ -53,16 +61,16 @@ def test_a_class_that_is_new_or_gone_has_its_place():
         table({"1": ("new", "new"), "2": ("a", "a")}, ("new", "a")),
     )
     assert shared is not None
-    assert shared.labels == ("new", "a", "old")
+    assert shared.pair.base.classes == 3
     assert shared.relabelled == 2
     assert shared.pair.base.right.tolist() == [False, False]
-    assert np.isfinite(compute_headline(shared.pair.base, np.ones(2))).all()
+    assert np.isfinite(compute_metrics(MEASURES, shared.pair.base)).all()
 
 
 def test_nothing_in_common_is_nothing():
     base, head = table({"1": ("a", "a")}), table({"2": ("a", "a"), "3": ("a", "a")})
-    assert common(base, head, bins=2) is None
-    match = match_predictions(base, head, bins=2)
+    assert common(base, head) is None
+    match = match_predictions(MEASURES, PARAMS, base, head)
     assert (match.common, match.faults) == (None, (None, None))
     assert match.rows is not None
     assert (match.rows.base, match.rows.head, match.rows.common, match.rows.relabelled) == (1, 2, 0, 0)
@@ -89,16 +97,16 @@ NAMED = pa.table({"id": ["1"], "label": ["a"], "predicted": ["a"], "probabilitie
         (table({"1": ("a", "a")}, label=[3]), "from 0 to 2"),
         (table({"1": ("a", "a"), "2": ("a", "a")}, id=["1", "1"]), "duplicate ids: '1'"),
         (table({"1": ("a", "a")}, probabilities=[[float("nan"), 0.5, 0.5]]), "1 of 1 rows"),
-        (table({"1": ("a", "a")}, probabilities=[[0.5, 0.5]]), "`evaluate`"),
+        (table({"1": ("a", "a")}, probabilities=[[0.5, 0.5]]), "2 probabilities"),
     ],
 )
 def test_what_are_no_predictions_is_refused_and_a_fault_of_its_side(wrong, facts):
     with pytest.raises(DataError) as caught:
-        parse_predictions(wrong, bins=2)
+        parse_predictions(MEASURES, PARAMS, wrong)
     assert facts in str(caught.value)
-    match = match_predictions(wrong, table({"1": ("a", "a")}), bins=2)
+    match = match_predictions(MEASURES, PARAMS, wrong, table({"1": ("a", "a")}))
     assert (match.base, match.rows, match.common) == (None, None, None)
     assert match.head is not None
     assert facts in (match.faults[0] or "")
     assert match.faults[1] is None
-    assert facts in (match_predictions(None, wrong, bins=2).faults[1] or "")
+    assert facts in (match_predictions(MEASURES, PARAMS, None, wrong).faults[1] or "")

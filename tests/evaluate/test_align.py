@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.errors import DataError, UsageError
+from pipeline.core.errors import DataError
 from pipeline.core.tables import describe
-from pipeline.evaluate.align import align, require_classes, select_split, select_test_rows, to_matrix, to_vectors
+from pipeline.evaluate.align import align, require_classes, select_split, to_matrix, to_vectors
 
 LABELS = ("ham", "spam")
 
@@ -26,37 +26,9 @@ def example_table(rows: int = 6, *, labels: tuple[str, ...] = LABELS, task: str 
     return describe(pa.table(values | columns), task=task, labels=labels)
 
 
-def test_held_out_rows_are_the_test_split_alone() -> None:
-    rows = select_test_rows(example_table(), ("kind", "label"))
-    assert (rows.ids, rows.texts, rows.actual.tolist()) == (["id2", "id5"], ["text 2", "text 5"], [0, 1])
-    assert rows.columns == {"kind": [None, "k"], "label": ["ham", "spam"]}
-
-
-@pytest.mark.parametrize("name", ["absent", "text", "row", "id", "split"])
-def test_a_slice_that_is_no_column_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=rf"evaluate\.slices: .*toy.*'{name}'.*'label', 'kind'.*ingest\.keep"):
-        select_test_rows(example_table(), (name,))
-
-
 def test_a_split_without_rows_is_refused() -> None:
     with pytest.raises(DataError, match="toy: no test row"):
         select_split(example_table(2), "test")
-
-
-@given(st.lists(st.sampled_from(range(len(LABELS))), min_size=3, max_size=20))
-def test_classes_are_the_indices_of_the_test_rows_and_their_names(indices: list[int]) -> None:
-    rows = select_test_rows(example_table(len(indices), label=indices), ("label",))
-    assert rows.actual.dtype == np.int64
-    assert rows.actual.tolist() == indices[2::3]
-    assert rows.columns["label"] == [LABELS[index] for index in indices[2::3]]
-
-
-@pytest.mark.parametrize(
-    ("label", "shown"), [([0, 1, 2], "2"), ([0, 1, -1], "-1"), ([0, 1, None], "None"), (["ham"] * 3, "'ham'")]
-)
-def test_a_label_that_is_no_class_index_is_refused(label: list[Any], shown: str) -> None:
-    with pytest.raises(DataError, match=rf"toy: label: 1 rows .* 0 to 1\b.*{shown}"):
-        select_test_rows(example_table(3, label=label), ())
 
 
 @given(st.permutations(range(9)))
@@ -93,9 +65,9 @@ def test_another_task_or_other_classes_are_refused(other: dict[str, Any], messag
 
 
 def test_other_class_indices_are_refused() -> None:
-    rows = select_test_rows(example_table(), ())
+    rows = select_split(example_table(), "test")
     require_classes(pa.chunked_array([[0, 1]]), rows, what="tokens")
-    with pytest.raises(DataError, match=r"tokens: 1 of 2 test rows .*class.*\(ids 'id5'\)"):
+    with pytest.raises(DataError, match=r"tokens: 1 of 2 rows .*class.*\(ids 'id5'\)"):
         require_classes(pa.chunked_array([[0, 0]]), rows, what="tokens")
 
 

@@ -1,23 +1,19 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.evaluate.bootstrap import bootstrap, bootstrap_macro_f1, estimate_headline, percentile_interval
-from pipeline.evaluate.estimate import UNDEFINED, Estimate, wilson_interval
-from pipeline.evaluate.metrics import (
-    HEADLINE_METRICS,
-    Floats,
-    Scored,
-    compute_headline,
-    confusion_matrix,
-    score_predictions,
-    select_rows,
-)
+from pipeline.evaluate.bootstrap import bootstrap, estimate_metrics, percentile_interval
+from pipeline.evaluate.estimate import Estimate, wilson_interval
+from pipeline.evaluate.kind import compute_metrics, select_rows
+from pipeline.evaluate.metrics import Floats, ScoredClasses, score_predictions
+from pipeline.kinds.text_classification.measures import MEASURES
 
 
-def sample(rows: int, classes: int, seed: int, *, skill: float = 2.0) -> Scored:
+def sample(rows: int, classes: int, seed: int, *, skill: float = 2.0) -> ScoredClasses:
     """A model that is right more often than not."""
     rng = np.random.default_rng(seed)
     actual = rng.integers(classes, size=rows)
@@ -28,34 +24,36 @@ def sample(rows: int, classes: int, seed: int, *, skill: float = 2.0) -> Scored:
 @given(st.integers(1, 40), st.integers(2, 5), st.integers(0, 10**6))
 def test_each_draw_is_the_metrics_of_a_resample(rows: int, classes: int, seed: int) -> None:
     data = sample(rows, classes, seed)
-    draws = bootstrap([data], resamples=3, rng=np.random.default_rng(seed))
+    draws = bootstrap(MEASURES, [data], resamples=3, rng=np.random.default_rng(seed))
     rng = np.random.default_rng(seed)
     for draw in draws:
         resample = select_rows(data, rng.integers(rows, size=rows))
-        assert draw[0] == pytest.approx(compute_headline(resample, np.ones(rows)))
+        wanted = compute_metrics(MEASURES, resample)
+        assert draw[0] == pytest.approx(np.where(np.isnan(wanted), draw[0], wanted), nan_ok=True)
 
 
 def test_models_share_their_resamples() -> None:
     data = sample(50, 3, seed=1)
-    draws = bootstrap([data, sample(50, 3, seed=2), data], resamples=20, rng=np.random.default_rng(0))
+    draws = bootstrap(MEASURES, [data, sample(50, 3, seed=2), data], resamples=20, rng=np.random.default_rng(0))
     assert (draws[:, 0] == draws[:, 2]).all()
     assert (draws[:, 0] != draws[:, 1]).any()
 
 
 def test_the_seed_decides() -> None:
     data = sample(50, 3, seed=1)
-    one, same, other = (bootstrap([data], resamples=20, rng=np.random.default_rng(seed)) for seed in (0, 0, 1))
+    rngs = (np.random.default_rng(seed) for seed in (0, 0, 1))
+    one, same, other = (bootstrap(MEASURES, [data], resamples=20, rng=rng) for rng in rngs)
     assert (one == same).all()
     assert (one != other).any()
 
 
-def estimate(data: Scored, draws: Floats) -> dict[str, Estimate]:
-    return estimate_headline(data, compute_headline(data, np.ones(len(data.actual))), draws, confidence=0.9)
+def estimate(data: ScoredClasses, draws: Floats) -> dict[str, Estimate]:
+    return estimate_metrics(MEASURES, data, compute_metrics(MEASURES, data), draws, confidence=0.9)
 
 
 def test_intervals_agree_with_scipy() -> None:
     data = sample(300, 3, seed=3)
-    draws = bootstrap([data], resamples=4000, rng=np.random.default_rng(0))[:, 0]
+    draws = bootstrap(MEASURES, [data], resamples=4000, rng=np.random.default_rng(0))[:, 0]
     found = estimate(data, draws)
     columns = {"accuracy": data.right.astype(float), "log_loss": data.losses, "brier": data.squares}
     for name, column in columns.items():
@@ -69,14 +67,25 @@ def test_intervals_agree_with_scipy() -> None:
         assert found[name].high == pytest.approx(wanted.high, abs=width / 10)
 
 
-def test_macro_f1_from_the_matrix_is_the_same_bootstrap() -> None:
-    data = sample(120, 4, seed=4)
-    matrix = confusion_matrix(data.actual, data.predicted, data.classes)
-    by_rows = bootstrap([data], resamples=3000, rng=np.random.default_rng(0))[:, 0, HEADLINE_METRICS.index("macro_f1")]
-    by_cells = bootstrap_macro_f1(matrix, resamples=3000, rng=np.random.default_rng(0))
-    spread = by_rows.std()
-    levels = (0.025, 0.25, 0.5, 0.75, 0.975)
-    assert np.quantile(by_cells, levels) == pytest.approx(np.quantile(by_rows, levels), abs=spread / 4)
+def test_examples_of_a_unit_are_drawn_together() -> None:
+    data = sample(60, 2, seed=5)
+    units = np.repeat(np.arange(20), 3)
+    drawn = np.random.default_rng(0).integers(20, size=20)
+    rows = np.concatenate([np.flatnonzero(units == unit) for unit in drawn])
+    (draw,) = bootstrap(MEASURES, [data], resamples=1, rng=np.random.default_rng(0), units=units)
+    assert draw[0] == pytest.approx(compute_metrics(MEASURES, select_rows(data, rows)))
+    twice = select_rows(data, np.repeat(np.arange(60), 2))
+    options: dict[str, Any] = {"resamples": 400, "rng": np.random.default_rng(0)}
+    alone = bootstrap(MEASURES, [data], **options)[:, 0, 0].std()
+    doubled = bootstrap(MEASURES, [twice], **options, units=np.repeat(np.arange(60), 2))[:, 0, 0].std()
+    assert doubled == pytest.approx(alone, rel=0.15)  # and not smaller by sqrt(2)
+
+
+def test_resamples_without_a_value_do_not_count() -> None:
+    draws = np.array([0.1, np.nan, 0.3, 0.2])
+    assert percentile_interval(0.2, draws, confidence=0.5) == percentile_interval(0.2, draws[[0, 2, 3]], confidence=0.5)
+    assert percentile_interval(np.nan, draws, confidence=0.5, undefined="why") == Estimate(None, reason="why")
+    assert percentile_interval(0.2, draws[1:2], confidence=0.5).low is None
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
@@ -85,7 +94,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
         right = (rng.random(150) < 0.7).astype(np.int64)
         one_hot = np.where(right[:, None] == 1, [1.0, 0.0], [0.0, 1.0])
         data = score_predictions(np.zeros(150, np.int64), one_hot, bins=2)
-        found = estimate(data, bootstrap([data], resamples=120, rng=rng)[:, 0])["accuracy"]
+        found = estimate(data, bootstrap(MEASURES, [data], resamples=120, rng=rng)[:, 0])["accuracy"]
         hits += found.low <= 0.7 <= found.high  # type: ignore[operator]
     low, high = stats.binom.interval(0.999, trials, 0.9)
     assert low <= hits <= high
@@ -94,8 +103,8 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
 def test_one_class_has_no_macro_f1() -> None:
     probabilities = np.tile([0.6, 0.4], (30, 1))
     data = score_predictions(np.zeros(30, np.int64), probabilities, bins=10)
-    found = estimate(data, bootstrap([data], resamples=100, rng=np.random.default_rng(0))[:, 0])
-    assert found["macro_f1"] == UNDEFINED
+    found = estimate(data, bootstrap(MEASURES, [data], resamples=100, rng=np.random.default_rng(0))[:, 0])
+    assert found["macro_f1"].value is None
     assert found["macro_f1"].reason == "all rows are of one class, and a mean over classes needs two"
     assert found["accuracy"] == wilson_interval(30, 30, confidence=0.9)
 

@@ -7,7 +7,8 @@ from statsmodels.stats.contingency_tables import mcnemar as reference
 
 from pipeline.evaluate.bootstrap import bootstrap, percentile_interval
 from pipeline.evaluate.mcnemar import McNemar, detectable_difference, mcnemar, paired_p_value
-from pipeline.evaluate.metrics import HEADLINE_METRICS, score_predictions
+from pipeline.evaluate.metrics import score_predictions
+from pipeline.kinds.text_classification.measures import MEASURES
 
 Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -81,14 +82,14 @@ def test_paired_intervals_cover_the_true_difference() -> None:
         for skill in (0.8, 0.65):
             predicted = np.where(rng.random(rows) < skill, actual, 1 - actual)
             data.append(score_predictions(actual, np.eye(2)[predicted], bins=2))
-        draws = bootstrap(data, resamples=120, rng=rng)
+        draws = bootstrap(MEASURES, data, resamples=120, rng=rng)
         gaps = draws[:, 0] - draws[:, 1]
-        for name in ("accuracy", "macro_f1"):
-            one = percentile_interval(0.0, gaps[:, HEADLINE_METRICS.index(name)], confidence=0.9)
+        for at in range(2):  # accuracy, macro-F1
+            one = percentile_interval(0.0, gaps[:, at], confidence=0.9)
             assert one.low is not None
             assert one.high is not None
             hits += one.low <= 0.15 <= one.high
-            found_real += paired_p_value(gaps[:, HEADLINE_METRICS.index(name)]) < 0.05
+            found_real += paired_p_value(gaps[:, at]) < 0.05
     low, high = stats.binom.interval(0.999, trials, 0.9)
     assert low <= hits / 2 <= high
     assert found_real > trials  # more than half of the 2 * trials differences of 15 points show at 200 rows

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from pipeline.classes.measures import RIGHT_CLASSES
 from pipeline.evaluate.mcnemar import POWER, detectable_difference, mcnemar
 from pipeline.evaluate.metrics import score_predictions
 from pipeline.evaluate.paired import (
@@ -16,6 +17,7 @@ from pipeline.evaluate.paired import (
     share_not_worse,
     smallest_drop,
 )
+from pipeline.kinds.text_classification.measures import MEASURES
 
 TRIALS = 400
 
@@ -47,16 +49,16 @@ def drawn(rows: int, shares: tuple[float, float], rng) -> ScoredPair:
 def test_the_one_sided_mid_p_is_half_the_weight_of_the_split_found(broken, fixed, both):
     if not (broken + fixed + both):
         return
-    found = mid_p_worse(pair(broken, fixed, both, 1))
+    found = mid_p_worse(RIGHT_CLASSES, pair(broken, fixed, both, 1))
     lone = broken + fixed
     worse = stats.binom.cdf(fixed, lone, 0.5) - stats.binom.pmf(fixed, lone, 0.5) / 2
     assert found == pytest.approx(worse if lone else 0.5, abs=1e-9)
-    assert found + mid_p_worse(pair(fixed, broken, both, 1)) == pytest.approx(1)
+    assert found + mid_p_worse(RIGHT_CLASSES, pair(fixed, broken, both, 1)) == pytest.approx(1)
 
 
 @given(st.integers(1, 400), st.integers(0, 400))
 def test_no_p_value_is_above_one(broken, fixed):
-    test = flip_test(pair(broken, fixed, 1, 1))
+    test = flip_test(RIGHT_CLASSES, pair(broken, fixed, 1, 1))
     assert 0 <= test.mid_p <= test.p_value <= 1
 
 
@@ -71,7 +73,7 @@ def test_the_bootstrap_agrees_with_that_of_scipy_on_macro_f1():
     from sklearn.metrics import f1_score
 
     found = pair(40, 20, 300, 60)
-    one = compare_pair(found, confidence=0.9, resamples=3000, rng=np.random.default_rng(0))["macro_f1"]
+    one = compare_pair(MEASURES, found, confidence=0.9, resamples=3000, rng=np.random.default_rng(0))["macro_f1"]
     columns = (found.base.actual, found.base.predicted, found.head.predicted)
 
     def macro(actual, predicted):  # of scikit-learn's value, a hundred times as fast
@@ -93,19 +95,29 @@ def test_the_bootstrap_agrees_with_that_of_scipy_on_macro_f1():
     assert one.low == pytest.approx(wanted.confidence_interval.low, abs=0.004)
     assert one.high == pytest.approx(wanted.confidence_interval.high, abs=0.004)
     assert one.spread == pytest.approx(wanted.standard_error, rel=0.06)
-    assert compare_pair(found, confidence=0.9, resamples=200, rng=np.random.default_rng(0))["accuracy"].p_value == (
-        mcnemar(found.head.right, found.base.right).p_value
-    )
+    evidence = compare_pair(MEASURES, found, confidence=0.9, resamples=200, rng=np.random.default_rng(0))
+    assert evidence["accuracy"].p_value == mcnemar(found.head.right, found.base.right).p_value
+
+
+def test_examples_drawn_in_units_are_judged_by_the_bootstrap_alone():
+    single = pair(10, 4, 40, 6)
+    options = {"confidence": 0.9, "resamples": 400}
+    own = compare_pair(MEASURES, single, rng=np.random.default_rng(0), **options)["accuracy"]
+    units = single._replace(units=np.arange(60))
+    found = compare_pair(MEASURES, units, rng=np.random.default_rng(0), **options)["accuracy"]
+    assert (found.difference, found.low, found.spread) == (own.difference, own.low, own.spread)
+    assert own.p_value == flip_test(RIGHT_CLASSES, single).p_value
+    assert found.p_value != own.p_value
 
 
 @pytest.mark.parametrize("trials", [60, pytest.param(250, marks=pytest.mark.slow)])
 def test_intervals_cover_the_true_difference_at_the_nominal_rate(trials):
     """The truth is that of a hundred thousand examples of the same kind."""
     rng, names = np.random.default_rng(2), ("accuracy", "macro_f1", "log_loss", "brier")
-    truth = compare_pair(drawn(100_000, (0.1, 0.06), rng), confidence=0.9, resamples=2, rng=rng)
+    truth = compare_pair(MEASURES, drawn(100_000, (0.1, 0.06), rng), confidence=0.9, resamples=2, rng=rng)
     hits = dict.fromkeys(names, 0)
     for _ in range(trials):
-        found = compare_pair(drawn(300, (0.1, 0.06), rng), confidence=0.9, resamples=200, rng=rng)
+        found = compare_pair(MEASURES, drawn(300, (0.1, 0.06), rng), confidence=0.9, resamples=200, rng=rng)
         for name in names:
             hits[name] += found[name].low <= truth[name].difference <= found[name].high
     low, high = stats.binom.interval(0.999, trials, 0.9)
@@ -115,7 +127,7 @@ def test_intervals_cover_the_true_difference_at_the_nominal_rate(trials):
 @pytest.mark.parametrize("rows", [443, 1075])
 def test_equal_models_are_called_worse_at_the_stated_level(rows):
     rng, level = np.random.default_rng(3), 0.05
-    found = [mid_p_worse(drawn(rows, (0.04, 0.04), rng)) < level for _ in range(TRIALS * 5)]
+    found = [mid_p_worse(RIGHT_CLASSES, drawn(rows, (0.04, 0.04), rng)) < level for _ in range(TRIALS * 5)]
     assert sum(found) <= stats.binom.ppf(0.999, len(found), level)
     assert sum(found) >= stats.binom.ppf(0.001, len(found), 0.5 * level)  # nor is it deaf
 
@@ -124,7 +136,7 @@ def test_equal_models_are_called_worse_at_the_stated_level(rows):
 def test_equal_models_are_called_worse_at_the_stated_level_by_the_bootstrap(trials):
     rng, level, alarms = np.random.default_rng(4), 0.05, 0
     for _ in range(trials):
-        one = compare_pair(drawn(300, (0.05, 0.05), rng), confidence=0.95, resamples=200, rng=rng)["macro_f1"]
+        one = compare_pair(MEASURES, drawn(300, (0.05, 0.05), rng), confidence=0.95, resamples=200, rng=rng)["macro_f1"]
         alarms += one.p_worse < level
     assert alarms <= stats.binom.ppf(0.999, trials, level)
     assert alarms >= 1

@@ -1,9 +1,12 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evaluate.slices import MISSING, Slice, slice_by_column, slice_by_length
+from pipeline.core.errors import UsageError
+from pipeline.core.tables import describe
+from pipeline.evaluate.slices import MISSING, Slice, slice_by_column, slice_by_columns, slice_by_length
 
 
 def plain(parts: list[Slice]) -> list[tuple[str, str, list[int]]]:
@@ -48,3 +51,26 @@ def test_column_slices_divide_the_rows(values: list[str | None]) -> None:
 @pytest.mark.parametrize("values", [["b", "a", None, "b"]])
 def test_column_slices_are_in_order_with_missing_last(values: list[str | None]) -> None:
     assert plain(slice_by_column("kind", values)) == [("kind", "a", [1]), ("kind", "b", [0, 3]), ("kind", MISSING, [2])]
+
+
+def examples() -> pa.Table:
+    columns = {
+        "id": ["x", "y"],
+        "split": ["test"] * 2,
+        "text": ["a", "b"],
+        "label": [0, 1],
+        "row": [1, 2],
+        "kind": ["k", None],
+    }
+    return describe(pa.table(columns), task="toy", labels=("ham", "spam"))
+
+
+def test_columns_are_sliced_in_order_and_classes_by_name() -> None:
+    parts = plain(slice_by_columns(examples(), ("label", "kind"), never=("text",)))
+    assert parts == [("label", "ham", [0]), ("label", "spam", [1]), ("kind", "k", [0]), ("kind", MISSING, [1])]
+
+
+@pytest.mark.parametrize("name", ["absent", "text", "row", "id", "split"])
+def test_a_slice_that_is_no_column_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=rf"evaluate\.slices: .*toy.*'{name}'.*'label', 'kind'.*ingest\.keep"):
+        slice_by_columns(examples(), (name,), never=("text",))

@@ -5,11 +5,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+from pipeline.kinds.text_classification.page import PAGE
+from pipeline.report.kind import Task
 from pipeline.report.page import TEMPLATES
-from pipeline.report.verdict import Task
 
 TEMPLATE_FOLDER = Path(__file__).parents[2] / "pipeline/report/templates"
-TEMPLATE_TEXTS = {name: (TEMPLATE_FOLDER / name).read_text(encoding="utf-8") for name in TEMPLATES}
+TEMPLATE_TEXTS = {name: (TEMPLATE_FOLDER / name).read_text(encoding="utf-8") for name in (*TEMPLATES, PAGE.template)}
 
 
 def metric(value: float | None, spread: float = 0.02, reason: str | None = None) -> dict[str, Any]:
@@ -299,6 +300,7 @@ def make_task(
         history(name, names),
         evaluation(name, names, rows, gain=gain, texts=list(texts)),
         projection(names, rows, list(texts)),
+        PAGE,
     )
 
 

@@ -15,14 +15,14 @@ from ruamel.yaml import YAML
 
 from pipeline.core.files import write_json
 from pipeline.core.tables import class_names, describe, write_parquet
-from pipeline.evaluate.align import select_test_rows
-from pipeline.evaluate.evaluation import BASELINE_NAMES, evaluate
+from pipeline.evaluate.align import select_split
 from pipeline.evaluate.flat_metrics import flatten_metrics
 from pipeline.evaluate.metrics import Floats, Ints
-from pipeline.evaluate.predictions import tabulate_predictions
 from pipeline.examples.text import text_id, text_key
+from pipeline.kinds.text_classification.measures import MEASURES
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from pipeline.settings.parse import parse_params
-from pipeline.settings.task import EvaluateParams
+from tests.given.evaluating import evaluate_probabilities
 from tests.given.reporting import findings, history, intake
 from tests.given.settings import dump
 
@@ -99,21 +99,29 @@ def actual_classes(table: pa.Table) -> Ints:
 
 
 def write_task(
-    root: Path, task: str, table: pa.Table, probabilities: Floats, labels: Sequence[str] = LABELS, *, loss: float = 0.4
+    root: Path,
+    task: str,
+    table: pa.Table,
+    probabilities: Floats,
+    labels: Sequence[str] = LABELS,
+    *,
+    loss: float = 0.4,
+    bins: int = 10,
 ) -> None:
     """Write all that the stages of a task would have written, as they write it."""
-    params = EvaluateParams(
-        task=task, confidence=0.95, resamples=100, bins=10, length_edges=(3,), slices=("kind",), min_slice_rows=20,
+    params = TextEvaluateParams(
+        task=task, confidence=0.95, resamples=100, bins=bins, length_edges=(3,), slices=("kind",), min_slice_rows=20,
         worst=5, points=0, queries=0, neighbours=1, seed=0,
     )  # fmt: skip
     table = describe(table, task=task, labels=tuple(labels))
-    rows = select_test_rows(table, params.slices)
     other = model(table, labels, skill=0.7, seed=9)
-    evaluation = evaluate(params, labels, rows, {"model": probabilities, **dict.fromkeys(BASELINE_NAMES, other)})
+    rivals = {rival.name: other for rival in MEASURES.baselines.listed()}
+    test = select_split(table, "test")
+    evaluation, predictions = evaluate_probabilities(params, test, {"model": probabilities, **rivals})
     data = root / "data"
     write_parquet(data / f"examples/{task}.parquet", table)
-    write_parquet(data / f"predictions/{task}.parquet", tabulate_predictions(rows, probabilities, like=table))
-    write_json(data / f"metrics/{task}.json", flatten_metrics(evaluation))
+    write_parquet(data / f"predictions/{task}.parquet", predictions)
+    write_json(data / f"metrics/{task}.json", flatten_metrics(MEASURES, evaluation))
     write_json(data / f"evaluation/{task}.json", evaluation)
     matrix = evaluation["model"]["confusion"]
     write_json(data / f"findings/{task}.json", findings(task))

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from pipeline.models.folder import build_classifier
-from pipeline.report.cards import classifier_card, encoder_card
+from pipeline.report.cards import encoder_card, model_card
 from pipeline.settings.task import CardParams
 from tests.given.reporting import make_task, metric, pretraining
 from tests.given.training import save_classifier
@@ -27,7 +27,7 @@ def cells(card: str, start: str) -> list[str]:
 
 def test_the_hubs_own_parser_reads_the_front_matter_with_its_results() -> None:
     task = make_task()
-    data = ModelCard(classifier_card(task, KNOWN)).data
+    data = ModelCard(model_card(task, KNOWN)).data
     assert data.to_dict().keys() >= {"license", "language", "base_model", "datasets", "metrics", "model-index"}
     assert (data.license, data.language, data.base_model, data.datasets) == (
         "apache-2.0",
@@ -45,7 +45,7 @@ def test_the_hubs_own_parser_reads_the_front_matter_with_its_results() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    data = ModelCard(classifier_card(make_task(), UNKNOWN)).data
+    data = ModelCard(model_card(make_task(), UNKNOWN)).data
     assert not {"license", "language", "base_model", "datasets"} & data.to_dict().keys()
     assert data.eval_results[0].dataset_type == "reviews"
 
@@ -53,12 +53,12 @@ def test_what_is_not_known_is_left_out() -> None:
 def test_what_was_not_measured_is_no_result() -> None:
     task = make_task()
     task.evaluation["model"] |= {"accuracy": metric(None), "macro_f1": metric(None)}
-    assert not {"model-index"} & ModelCard(classifier_card(task, KNOWN)).data.to_dict().keys()
+    assert not {"model-index"} & ModelCard(model_card(task, KNOWN)).data.to_dict().keys()
 
 
 def test_a_card_holds_results_training_and_parameters() -> None:
     task = make_task()
-    card = classifier_card(task, UNKNOWN)
+    card = model_card(task, UNKNOWN)
     first, model = task.evaluation["labels"][0], task.evaluation["model"]
     assert f"0. {first}\n" in card
     accuracy = model["accuracy"]
@@ -83,7 +83,7 @@ def test_class_names_are_text() -> None:
     task = make_task()
     task.evaluation["labels"] = ["<b>", "@you # 1"]
     task.evaluation["model"]["classes"][0]["label"] = "<b>"
-    card = classifier_card(task, UNKNOWN)
+    card = model_card(task, UNKNOWN)
     assert "<b>" not in card
     assert "@you" not in card
 
@@ -95,7 +95,7 @@ def test_the_snippet_runs_on_a_text_of_any_length(
     model = build_classifier(encoder, labels, dropout=0.0, seed=0)
     save_classifier(model, encoder, tmp_path / "data/model/reviews", max_length=12)
     monkeypatch.chdir(tmp_path)
-    snippet = re.search(r"```python\n(.*?)```", classifier_card(make_task(), UNKNOWN), flags=re.DOTALL)
+    snippet = re.search(r"```python\n(.*?)```", model_card(make_task(), UNKNOWN), flags=re.DOTALL)
     assert snippet is not None
     names: dict[str, Any] = {}
     exec(snippet[1].replace("a text", "word " * 700), names)  # noqa: S102 - what a reader of the card would run

@@ -14,10 +14,10 @@ from jinja2 import TemplateNotFound, UndefinedError
 
 from pipeline.core.document import Document
 from pipeline.core.format import visible
-from pipeline.evaluate.evaluation import BASELINE_NAMES
-from pipeline.evaluate.metrics import HEADLINE_METRICS
-from pipeline.report.page import SECTIONS, page_html
-from pipeline.report.verdict import BASELINE_TITLES, Task
+from pipeline.evaluate.kind import Metric
+from pipeline.kinds.text_classification.page import PAGE
+from pipeline.report.kind import Task
+from pipeline.report.page import page_html
 from tests.given.reporting import TEMPLATE_TEXTS, decision, make_task, pretraining, three_tasks, unmeasured
 from tests.given.studies import make_study
 
@@ -136,7 +136,7 @@ def test_the_same_documents_give_the_same_bytes(page: str) -> None:
 def test_every_task_has_its_section_and_its_pictures(page: str) -> None:
     tasks = ("reviews", "questions", "spam")
     assert re.findall(r'<h2 id="([^"]+)"', page) == ["overview", *(f"task-{task}" for task in tasks)]
-    for name in (name for key, name in SECTIONS.items() if key not in ("results", "classes")):
+    for name in (name for key, name in PAGE.sections.items() if key not in ("results", "classes")):
         assert re.findall(rf'<h3>{name}<span class="quiet"> of (\w+)<', page) == [*tasks]
     for picture in ("Confusion matrix", "Learning curve", "Calibration curve"):
         assert page.count(f"<title>{picture}</title>") == 3
@@ -146,7 +146,7 @@ def test_every_link_leads_to_a_part_of_the_page_and_has_its_own_name(page: str) 
     links = re.findall(r'<a [^>]*href="#([^"]+)">(.*?)</a>', page, flags=re.DOTALL)
     ids = set(re.findall(r' id="([^"]+)"', page))
     assert {target for target, _ in links} <= ids
-    assert {f"{key}-{task}" for key in SECTIONS for task in ("reviews", "questions", "spam")} <= ids
+    assert {f"{key}-{task}" for key in PAGE.sections for task in ("reviews", "questions", "spam")} <= ids
     names: dict[str, set[str]] = {}
     for target, name in links:
         names.setdefault(text_of(name), set()).add(target)
@@ -279,11 +279,6 @@ def test_the_templates_are_what_is_rendered() -> None:
     assert page_html(texts, "<b>", [], worst=1) == "&lt;b&gt;&"
 
 
-def test_the_names_of_the_baselines_are_those_of_the_evaluation() -> None:
-    assert tuple(BASELINE_TITLES) == BASELINE_NAMES
-    assert all(name in TEMPLATE_TEXTS["task.html"] for name in HEADLINE_METRICS)
-
-
 @pytest.mark.parametrize("reason", [None, "one class only"])
 def test_missing_numbers_are_shown_as_missing(reason: str | None) -> None:
     task, missing = make_task(), {"value": None, "low": None, "high": None, "reason": reason}
@@ -292,7 +287,7 @@ def test_missing_numbers_are_shown_as_missing(reason: str | None) -> None:
         model[key] = missing
     for row in model["classes"]:
         row.update(precision=None, recall=None, f1=None)
-    task.evaluation["comparisons"] = [unmeasured(name, reason) for name in BASELINE_NAMES]
+    task.evaluation["comparisons"] = [unmeasured(name, reason) for name in ("tfidf", "probe", "majority")]
     task.evaluation["slices"] = [
         {"slice": "length", "value": "1", "rows": 20, "accuracy": missing, "macro_f1": missing}
     ]
@@ -323,6 +318,26 @@ def test_what_evaluate_always_writes_is_not_made_up(break_document: Callable[[Do
 def test_a_flawless_model_has_no_confusions() -> None:
     page = page_html(TEMPLATE_TEXTS, "T", [make_task(matrix=((10, 0), (0, 10)))], worst=3)
     assert "No errors." in page
+
+
+def test_tasks_of_several_kinds_share_the_overview_by_general_words() -> None:
+    error = Metric("rmse", "RMSE", -1, "number")
+    other = make_task("ratings")
+    for numbers in (other.evaluation["model"], *other.evaluation["baselines"].values()):
+        numbers["rmse"] = {"value": 1.5, "low": 1.25, "high": 1.75, "reason": None}
+    gap = {"difference": -0.25, "low": -0.4, "high": -0.1, "reason": None, "p_value": 0.002}
+    for comparison in (*other.evaluation["comparisons"], other.evaluation["probe_over_tfidf"]):
+        comparison |= {"rmse": gap, "mcnemar": None}
+    other.evaluation["slices"] = []
+    page = PAGE._replace(metrics=(error, *PAGE.metrics))
+    html = page_html(TEMPLATE_TEXTS, "T", [make_task(), other._replace(page=page)], worst=1)
+    overview = text_of(html.partition('id="task-reviews"')[0])
+    assert "Metric on the test split; gains of shares in points, 0.01 of a share each" in overview
+    assert "RMSE 1.500 [1.250, 1.750]" in overview
+    assert "−0.250 [−0.400, −0.100]" in overview
+    assert '<span class="good">−0.250</span>' in html
+    assert "McNemar's test or a paired bootstrap" in overview
+    assert "RMSE ↓" in text_of(html)
 
 
 def test_no_task_gives_a_page_too() -> None:

@@ -14,7 +14,7 @@ TAGS = {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "ul", "li"
 
 
 def test_the_overview_by_hand() -> None:
-    table = results_table([task.evaluation for task in three_tasks()])
+    table = results_table(three_tasks())
     assert table.splitlines() == [
         "| Task | Test rows | Accuracy | TF-IDF | Gain (p) | Probe | Fine-tuning pays? | Take |",
         "| --- | ---: | ---: | ---: | ---: | ---: | --- | --- |",

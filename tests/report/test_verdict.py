@@ -1,19 +1,18 @@
 import pytest
 
-from pipeline.evaluate.estimate import Estimate
-from pipeline.evaluate.outcome import REAL_GAIN, UNMEASURED, UNPROVEN
+from pipeline.evaluate.estimate import REAL_GAIN, UNMEASURED, UNPROVEN, Estimate
+from pipeline.evaluate.kind import Metric
+from pipeline.kinds.text_classification.page import PAGE
 from pipeline.report.verdict import (
-    accuracy_gain,
-    describe_accuracy,
     describe_checks,
     describe_confidence,
-    describe_decision,
+    describe_headline,
     describe_worth,
     failed_checks,
-    frequent_errors,
+    headline_gain,
     read_estimate,
 )
-from tests.given.reporting import comparison, decision, finding, make_task, unmeasured
+from tests.given.reporting import comparison, finding, make_task, unmeasured
 
 
 @pytest.mark.parametrize(
@@ -45,7 +44,7 @@ def test_a_metric_is_read_in_every_shape(raw: object, expected: Estimate) -> Non
 )
 def test_the_verdict_is_one_sentence(numbers: tuple[float, float, float], sentence: str) -> None:
     assert (
-        describe_accuracy(make_task(gain=numbers).evaluation)
+        describe_headline(make_task(gain=numbers))
         == f"Accuracy 0.868 [0.848, 0.888] on 1,086 test examples; {sentence}"
     )
 
@@ -53,27 +52,46 @@ def test_the_verdict_is_one_sentence(numbers: tuple[float, float, float], senten
 def test_the_verdict_says_what_is_missing_and_quotes_the_reason() -> None:
     task = make_task()
     task.evaluation["comparisons"][0] = unmeasured("tfidf", "too few")
-    assert describe_accuracy(task.evaluation).endswith("; not compared with TF-IDF + logistic regression (too few).")
+    assert describe_headline(task).endswith("; not compared with TF-IDF + logistic regression (too few).")
     task.evaluation["comparisons"][0] = unmeasured("tfidf", None)
-    assert describe_accuracy(task.evaluation).endswith("; not compared with TF-IDF + logistic regression.")
+    assert describe_headline(task).endswith("; not compared with TF-IDF + logistic regression.")
     task.evaluation["model"]["accuracy"] = {"value": None, "low": None, "high": None, "reason": "no rows"}
-    assert describe_accuracy(task.evaluation, quote=str.upper) == (
+    assert describe_headline(task, quote=str.upper) == (
         "The accuracy could not be measured on 1,086 test examples (NO ROWS)."
     )
 
 
 def test_the_gain_is_that_over_the_baseline_asked_for() -> None:
-    evaluation = make_task().evaluation
-    assert accuracy_gain(evaluation).difference.value == 0.0783
-    assert accuracy_gain(evaluation, "majority").difference.value == 0.3664
-    evaluation["comparisons"][0] = unmeasured("tfidf")
-    assert accuracy_gain(evaluation) == (Estimate(None, reason="one class only"), None, UNMEASURED)
+    task = make_task()
+    cheap, _, trivial = PAGE.baselines
+    assert headline_gain(task, cheap).difference.value == 0.0783
+    assert headline_gain(task, trivial).difference.value == 0.3664
+    assert headline_gain(task, None).outcome == UNMEASURED
+    task.evaluation["comparisons"][0] = unmeasured("tfidf")
+    assert headline_gain(task, cheap) == (Estimate(None, reason="one class only"), None, UNMEASURED)
 
 
 def test_the_level_of_the_test_follows_the_confidence() -> None:
-    evaluation = {"comparisons": [comparison("tfidf", 0.05, 0.01, 0.03)], "confidence": 0.95}
-    assert accuracy_gain(evaluation).outcome == REAL_GAIN
-    assert accuracy_gain(evaluation | {"confidence": 0.99}).outcome == UNPROVEN
+    task = make_task()
+    task.evaluation["comparisons"] = [comparison("tfidf", 0.05, 0.01, 0.03)]
+    assert headline_gain(task, PAGE.baselines.cheap).outcome == REAL_GAIN
+    task.evaluation["confidence"] = 0.99
+    assert headline_gain(task, PAGE.baselines.cheap).outcome == UNPROVEN
+
+
+RMSE = Metric("rmse", "RMSE", -1, "number")
+
+
+def test_of_an_error_less_is_a_gain_and_its_differences_are_in_its_own_unit() -> None:
+    task = make_task()._replace(page=PAGE._replace(metrics=(RMSE,)))
+    value = {"value": 1.5, "low": 1.25, "high": 1.75, "reason": None}
+    gap = {"difference": -0.25, "low": -0.4, "high": -0.1, "reason": None, "p_value": 0.002}
+    task.evaluation["model"]["rmse"] = value
+    task.evaluation["comparisons"] = [{"against": "tfidf", "rmse": gap, "mcnemar": None}]
+    assert headline_gain(task, PAGE.baselines.cheap) == (Estimate(-0.25, -0.4, -0.1), 0.002, REAL_GAIN)
+    assert describe_headline(task) == (
+        "RMSE 1.500 [1.250, 1.750] on 1,086 test examples; 0.250 below TF-IDF + logistic regression (p = 0.002)."
+    )
 
 
 def test_the_levels_name_the_tasks_that_differ() -> None:
@@ -98,12 +116,6 @@ def test_checks_are_counted_and_the_critical_ones_come_first() -> None:
     assert failed_checks({"checks": checks[:1]}) == []
 
 
-def test_confusions_are_the_largest_errors_in_order() -> None:
-    matrix = [[8, 2, 0], [3, 5, 2], [0, 0, 0]]
-    assert frequent_errors(["a", "b", "c"], matrix, most=2) == [("b", "a", 3, 0.3), ("a", "b", 2, 0.2)]
-    assert frequent_errors(["a", "b"], [[1, 0], [0, 1]], most=5) == []
-
-
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     [
@@ -120,15 +132,10 @@ def test_confusions_are_the_largest_errors_in_order() -> None:
     ],
 )
 def test_what_fine_tuning_is_worth_is_one_sentence(numbers: tuple[float, float, float], sentence: str) -> None:
-    assert describe_worth({"comparisons": [comparison("probe", *numbers)], "confidence": 0.95}) == sentence
-    assert describe_worth({"comparisons": [unmeasured("probe", None)], "confidence": 0.95}) == (
+    task = make_task()
+    task.evaluation["comparisons"] = [comparison("probe", *numbers)]
+    assert describe_worth(task) == sentence
+    task.evaluation["comparisons"] = [unmeasured("probe", None)]
+    assert describe_worth(task) == (
         "Whether fine-tuning pays is not known: not compared with a linear probe on the frozen encoder."
     )
-
-
-def test_a_decision_has_a_sentence_for_each_of_its_rules() -> None:
-    both = describe_decision(decision("a*b"), quote=lambda name: f"<{name}>")
-    assert both.startswith("<a*b> is answered from a probability of 0.234 on")
-    assert both.count(".") - both.count("0.") == 2
-    only = decision("x") | {"favoured": None, "threshold": None, "precision": None, "recall": None}
-    assert describe_decision(only) in both

@@ -11,6 +11,7 @@ from pipeline.calibration.decision import PLAIN, Decision
 from pipeline.core.errors import DataError
 from pipeline.core.files import read_json, sha256
 from pipeline.core.tables import describe, read_arrow, write_arrow
+from pipeline.kinds.text_classification.measures import MEASURES
 from pipeline.models.batches import to_ragged
 from pipeline.models.device import choose_device
 from pipeline.models.folder import load_classifier
@@ -55,7 +56,7 @@ def inputs(tmp_path_factory):
 
 def test_the_decision_reaches_on_validation_what_is_wanted(inputs, tmp_path):
     wanted = params(abstain={"accuracy": 0.9}, favoured={"class": "spam", "precision": 0.8})
-    run(wanted, **inputs[0], calibration=tmp_path / "one")
+    run(wanted, MEASURES, **inputs[0], calibration=tmp_path / "one")
     found = read_json(tmp_path / "one")
     assert (found["task"], found["labels"], found["temperature"]) == ("toy", list(LABELS), 1.25)
     decision, numbers = Decision(**found["decision"]), found["validation"]
@@ -65,13 +66,13 @@ def test_the_decision_reaches_on_validation_what_is_wanted(inputs, tmp_path):
     assert numbers["accuracy"] == counts.right / counts.sure >= 0.9
     assert numbers["coverage"] == counts.sure / counts.rows
     assert numbers["recall"] == counts.hits / counts.members
-    run(wanted, **inputs[0], calibration=tmp_path / "two")
+    run(wanted, MEASURES, **inputs[0], calibration=tmp_path / "two")
     assert sha256(tmp_path / "one") == sha256(tmp_path / "two")
 
 
 def test_without_a_wish_nothing_is_computed(inputs, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pipeline.finetune.answers", None)  # its import would fail
-    run(params(), **inputs[0], calibration=tmp_path / "out")
+    run(params(), MEASURES, **inputs[0], calibration=tmp_path / "out")
     found = read_json(tmp_path / "out")
     assert Decision(**found["decision"]) == PLAIN
     assert found["validation"] is None
@@ -84,5 +85,5 @@ def test_a_wish_that_cannot_be_had_is_refused(inputs, tmp_path):
     write_arrow(tmp_path / "tokens", ham.schema, ham.to_batches())
     wanted = params(favoured={"class": "spam", "recall": 0.5})
     with pytest.raises(DataError, match=r"^toy: calibrate\.favoured: .*spam, recall 0\.5"):
-        run(wanted, **inputs[0] | {"tokens": tmp_path / "tokens"}, calibration=tmp_path / "out")
+        run(wanted, MEASURES, **inputs[0] | {"tokens": tmp_path / "tokens"}, calibration=tmp_path / "out")
     assert not (tmp_path / "out").exists()

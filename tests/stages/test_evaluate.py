@@ -12,12 +12,13 @@ from transformers import BertConfig, BertForSequenceClassification
 from pipeline.core.errors import DataError
 from pipeline.core.files import read_json, sha256, write_json
 from pipeline.core.tables import describe, labels_of, read_parquet, write_arrow, write_parquet
-from pipeline.settings.task import EvaluateParams
+from pipeline.kinds.text_classification.measures import MEASURES
+from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from pipeline.stages.evaluate import run
 
 LABELS = ("=ham", "spam")  # a class name that a spreadsheet would run
 OUTPUTS = ("metrics", "evaluation", "predictions", "projection", "confusion")
-PARAMS = EvaluateParams(
+PARAMS = TextEvaluateParams(
     task="toy", confidence=0.9, resamples=100, bins=5, length_edges=(2,), slices=("kind",), min_slice_rows=5, worst=2,
     points=15, queries=4, neighbours=2, seed=0,
 )  # fmt: skip
@@ -94,7 +95,7 @@ def measured(folder: Path, model: Path, *, decision: dict[str, Any] = PLAIN, **c
             write_parquet(inputs[name], table)
     write_json(folder / "calibration", {"temperature": TEMPERATURE, "decision": decision})
     outputs = {name: folder / name for name in OUTPUTS}
-    run(PARAMS, model=model, calibration=folder / "calibration", **inputs, **outputs)
+    run(PARAMS, MEASURES, model=model, calibration=folder / "calibration", **inputs, **outputs)
     return outputs
 
 
@@ -178,7 +179,7 @@ def test_rows_of_other_examples_are_refused(name: str, model: Path, tmp_path: Pa
 def test_tokens_with_other_classes_are_refused(model: Path, tmp_path: Path) -> None:
     tokens = tables()["tokens"]
     turned = tokens.set_column(2, "labels", pa.array([1 - one for one in tokens["labels"].to_pylist()]))
-    with pytest.raises(DataError, match=r"^tokens: 20 of 20 test rows .*class"):
+    with pytest.raises(DataError, match=r"^tokens: 20 of 20 rows .*class"):
         measured(tmp_path, model, tokens=turned)
 
 

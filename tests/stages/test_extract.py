@@ -47,7 +47,7 @@ def test_every_example_has_its_vector(tokens, encoder, tmp_path, capsys):
         with torch.inference_mode():
             expected = model(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0)
         assert line == pytest.approx(expected.tolist(), abs=1e-5)
-    assert "50 examples, 339 tokens, 32 numbers each: " in capsys.readouterr().out
+    assert "50 examples, 339 tokens, 0 cut, 32 numbers each: " in capsys.readouterr().out
 
 
 def test_the_record_batches_depend_on_the_width_alone(tokens, encoder, tmp_path, monkeypatch):

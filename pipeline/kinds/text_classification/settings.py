@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pipeline.core.document import Document
 from pipeline.settings.problems import Problems
 from pipeline.settings.production import CalibrateParams, WatchParams, check_favoured
-from pipeline.settings.shared.classes import ClassifierParams, check_slices
+from pipeline.settings.shared.classes import ClassGates, ClassifierParams, check_slices
+from pipeline.settings.shared.evaluation import LengthParams, ProbabilityParams, ProjectionParams
 from pipeline.settings.shared.kind import Settings
 from pipeline.settings.shared.texts import LabelledTextChecksParams, LabelledTextParams
 from pipeline.settings.study import RivalParams, StudyParams
@@ -14,10 +15,13 @@ from pipeline.settings.task import (
     CardParams,
     EvaluateParams,
     ExtractParams,
-    Gates,
     InspectParams,
     TokenizeParams,
 )
+
+
+class TextEvaluateParams(EvaluateParams, ProbabilityParams, LengthParams, ProjectionParams):
+    """The parameters of the measurements of classes of texts."""
 
 
 class TextCellParams(StudyParams):
@@ -42,8 +46,8 @@ SETTINGS = Settings(
         "inspect": InspectParams,
         "finetune": ClassifierParams,
         "calibrate": CalibrateParams,
-        "evaluate": EvaluateParams,
-        "gates": Gates,
+        "evaluate": TextEvaluateParams,
+        "gates": ClassGates,
         "watch": WatchParams,
         "card": CardParams,
         "rival": RivalParams,

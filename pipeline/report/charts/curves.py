@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from pipeline.core.document import Document
 from pipeline.core.format import count, plural, share
+from pipeline.evaluate.kind import Metric
 from pipeline.report.charts.svg import (
     CHART_WIDTH,
     Scale,
@@ -40,7 +41,7 @@ class Series(NamedTuple):
 
 
 LOSSES = (Series("train_loss", "training", "square", "second"), Series("loss", "validation", "circle", "first"))
-SCORES = (Series("accuracy", "accuracy", "circle", "first"), Series("macro_f1", "macro-F1", "diamond", "third"))
+SCORE_LOOKS = (("circle", "first"), ("diamond", "third"), ("square", "second"))
 PERPLEXITY = (Series("perplexity", "held-out", "circle", "first"),)
 CORRECT_SHARES = (
     Series("accuracy", "words", "circle", "first"),
@@ -100,16 +101,22 @@ class Panel(NamedTuple):
         return ticks(self.low, self.high, most=4)
 
 
-def draw_learning_curve(history: Document) -> Markup:
-    """Return the losses above, validation accuracy and macro-F1 below, by step; the best step is marked."""
+def draw_learning_curve(history: Document, metrics: Sequence[Metric]) -> Markup:
+    """Return the losses above, the metrics on validation below, by step; the best step is marked.
+
+    Of the `metrics` those count that the training knows, three at most.
+    """
     best, rows = history["best"], history["evaluations"]
+    known = [metric for metric in metrics if metric.name in best]
+    scores = [Series(one.name, one.title, *look) for one, look in zip(known, SCORE_LOOKS, strict=False)]
+    named = [f"loss {share(best['loss'])}", *(f"{series.name} {share(best[series.key])}" for series in scores)]
     return _draw_panels(
         rows,
-        (_read_panel(rows, "loss", LOSSES), _read_panel(rows, "validation", SCORES)),
+        (_read_panel(rows, "loss", LOSSES), _read_panel(rows, "validation", scores)),
         best=best["step"],
         title="Learning curve",
         description=f"{plural(len(rows), 'evaluation')} on validation. The best is at step {count(best['step'])}: "
-        f"loss {share(best['loss'])}, accuracy {share(best['accuracy'])}, macro-F1 {share(best['macro_f1'])}.",
+        f"{', '.join(named)}.",
     )
 
 

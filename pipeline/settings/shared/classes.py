@@ -8,10 +8,10 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from pipeline.core.document import Document, Strict
 from pipeline.settings import consistency
-from pipeline.settings.fields import LIST, MAP, Count, Share, Text, shape
+from pipeline.settings.fields import LIST, MAP, Count, Name, Share, Text, shape
 from pipeline.settings.ingest import Holds, IngestParams
 from pipeline.settings.problems import Problems
-from pipeline.settings.task import FinetuneParams, ValidateParams
+from pipeline.settings.task import FinetuneParams, MetricGate, ValidateParams
 
 
 def _require_labels(labels: object) -> object:
@@ -88,6 +88,17 @@ class ClassifierParams(FinetuneParams):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     class_weights: Literal["none", "balanced"]
     metric: Literal["accuracy", "macro_f1", "loss"]
+
+
+class ClassGates(Strict):
+    """The gates of a task, one for each metric; no stage reads them, so an edit of them reruns no model."""
+
+    task: Name
+    accuracy: MetricGate | None
+    macro_f1: MetricGate | None
+    log_loss: MetricGate | None
+    brier: MetricGate | None
+    ece: MetricGate | None
 
 
 def check_slices(ingest: Document, evaluate: Document, problems: Problems) -> None:

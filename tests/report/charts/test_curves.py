@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.classes.measures import METRICS
 from pipeline.report.charts.curves import LOWER, RIGHT, draw_calibration, draw_learning_curve
 from pipeline.report.charts.svg import CHARACTER_WIDTH, text_width
 from tests.given.reporting import make_task
@@ -41,7 +42,7 @@ def test_an_overconfident_model_lies_below_and_empty_bins_are_left_out() -> None
 
 def test_the_learning_curve_has_four_lines_and_the_best_step() -> None:
     history = make_task().history
-    root = ET.fromstring(draw_learning_curve(history))  # noqa: S314
+    root = ET.fromstring(draw_learning_curve(history, METRICS))  # noqa: S314
     lines = corners(root)
     assert [len(line) for line in lines] == [8, 8, 8, 8]
     (best,) = [node.attrib for node in root.iter("line") if node.attrib["class"] == "best"]
@@ -58,7 +59,7 @@ def test_names_at_the_ends_of_lines_never_overlap() -> None:
     history = make_task().history
     for row in history["evaluations"]:
         row["macro_f1"] = row["accuracy"]
-    root = ET.fromstring(draw_learning_curve(history))  # noqa: S314
+    root = ET.fromstring(draw_learning_curve(history, METRICS))  # noqa: S314
     heights = [float(node.attrib["y"]) for node in root.iter("text") if "name" in node.attrib["class"]]
     assert abs(heights[3] - heights[2]) >= 14
 
@@ -69,7 +70,7 @@ def test_axis_names_stand_clear_of_tick_labels_of_any_width(factor: float) -> No
     for row in history["evaluations"]:
         row["loss"] *= factor
         row["train_loss"] *= factor
-    nodes = list(ET.fromstring(draw_learning_curve(history)).iter("text"))  # noqa: S314
+    nodes = list(ET.fromstring(draw_learning_curve(history, METRICS)).iter("text"))  # noqa: S314
     names = [float(node.attrib["x"]) for node in nodes if node.get("transform", "").startswith("rotate(-90")]
     ticks = [node for node in nodes if node.get("text-anchor") == "end"]
     assert len(names) == 2
@@ -81,7 +82,7 @@ def test_axis_names_stand_clear_of_tick_labels_of_any_width(factor: float) -> No
 def test_the_last_step_is_named_and_of_few_evaluations_each(kept: int, steps: list[str]) -> None:
     history = make_task().history
     history["evaluations"] = history["evaluations"][:kept]
-    nodes = list(ET.fromstring(draw_learning_curve(history)).iter("text"))  # noqa: S314
+    nodes = list(ET.fromstring(draw_learning_curve(history, METRICS)).iter("text"))  # noqa: S314
     below = [node for node in nodes if node.get("y") == f"{LOWER[1] + 16:g}"]
     assert sorted((node.text for node in below), key=lambda text: int(text or "")) == steps
     assert max(float(node.attrib["x"]) for node in below) == pytest.approx(RIGHT)
@@ -92,7 +93,7 @@ def test_a_short_training_is_drawn_too(kept: int) -> None:
     history: dict[str, Any] = dict(make_task().history)
     history["evaluations"] = history["evaluations"][:kept]
     history["best"] = {"step": 1, "loss": 0.5, "accuracy": None, "macro_f1": None}
-    svg = draw_learning_curve(history)
+    svg = draw_learning_curve(history, METRICS)
     assert svg.count("<polyline") == 4 * kept
     assert "accuracy –, macro-F1 –" in svg
 
@@ -101,4 +102,4 @@ def test_a_series_without_values_is_left_out() -> None:
     history = make_task().history
     for row in history["evaluations"]:
         row["train_loss"] = None
-    assert draw_learning_curve(history).count("<polyline") == 3
+    assert draw_learning_curve(history, METRICS).count("<polyline") == 3

@@ -5,42 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.format import visible
-from pipeline.core.tables import describe, labels_of, task_of
-from pipeline.evaluate.align import EvaluationRows
-from pipeline.evaluate.predictions import confusion_csv, tabulate_predictions
-
-
-def table(actual: list[str], predicted: list[str]) -> pa.Table:
-    """Predictions of classes that have these names, each name a class of its own."""
-    names = actual + predicted
-    columns = {"label": range(len(actual)), "predicted": range(len(actual), len(names))}
-    return describe(pa.table(columns), task="toy", labels=tuple(names))
-
-
-def test_the_table_has_a_row_for_each_test_row() -> None:
-    rows = EvaluationRows(["x", "y"], ["a", "b"], np.array([1, 0]), {}, [1, 2])
-    like = describe(pa.table({"id": ["z"]}), task="toy", labels=("ham", "spam"))
-    found = tabulate_predictions(rows, np.array([[0.5, 0.5], [0.25, 0.75]]), like=like)
-    assert (task_of(found), labels_of(found)) == ("toy", ("ham", "spam"))
-    assert found.schema.types == [pa.string(), pa.int64(), pa.int64(), pa.list_(pa.float64())]
-    assert found.to_pydict() == {
-        "id": ["x", "y"],
-        "label": [1, 0],
-        "predicted": [0, 1],  # of equals the first
-        "probabilities": [[0.5, 0.5], [0.25, 0.75]],
-    }
+from pipeline.evaluate.plot import confusion_csv
 
 
 @given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=6))
 def test_confusion_csv_reads_back_without_formulas_and_markup(names: list[str]) -> None:
-    text = confusion_csv(table(names, names[::-1]))
+    text = confusion_csv(names, names[::-1])
     header, *rows = csv.reader(io.StringIO(text, newline=""))
     assert header == ["actual", "predicted"]
     assert len(rows) == len(names)
@@ -53,7 +28,7 @@ def test_confusion_csv_reads_back_without_formulas_and_markup(names: list[str]) 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "＝1", " plain"])
 def test_formulas_are_made_inert(name: str) -> None:
-    text = confusion_csv(table([name, "plain"], ["a-b", 'quo"te']))
+    text = confusion_csv([name, "plain"], ["a-b", 'quo"te'])
     assert list(csv.reader(io.StringIO(text, newline="")))[1:] == [[f"'{visible(name)}", "a-b"], ["plain", 'quo"te']]
 
 
@@ -64,9 +39,7 @@ def test_a_hostile_class_name_is_no_markup_in_the_page_of_dvc(tmp_path: Path) ->
     (tmp_path / "dvc.yaml").write_text(
         "plots: [{confusion.csv: {template: confusion, x: actual, y: predicted}}]\n", encoding="utf-8"
     )
-    (tmp_path / "confusion.csv").write_text(
-        confusion_csv(table([*HOSTILE], [*HOSTILE[::-1]])), encoding="utf-8", newline=""
-    )
+    (tmp_path / "confusion.csv").write_text(confusion_csv(HOSTILE, HOSTILE[::-1]), encoding="utf-8", newline="")
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "DVC_GLOBAL_CONFIG_DIR": str(tmp_path)}
     for words in (["init", "--quiet", "--no-scm"], ["plots", "show", "--out", "page"]):
         subprocess.run(

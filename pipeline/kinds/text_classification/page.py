@@ -1,0 +1,74 @@
+"""The page of a class for each text."""
+
+from pipeline.classes.advice import advise_on_classes, describe_decision, frequent_errors
+from pipeline.classes.measures import METRICS
+from pipeline.classes.page import (
+    HUB_METRICS,
+    SCALE,
+    describe_temperature,
+    errors_note,
+    number_classes,
+    summarize_classes,
+    tabulate_class_results,
+)
+from pipeline.core.format import count
+from pipeline.kinds.text_classification.baseline_names import TEXT_BASELINES
+from pipeline.report.charts.confusion import draw_confusion
+from pipeline.report.charts.curves import draw_calibration
+from pipeline.report.charts.projection import draw_projection
+from pipeline.report.kind import CardParts, Page, Task
+from pipeline.report.relabelling import correction_rows
+
+
+def _describe(task: Task) -> CardParts:
+    evaluation = task.evaluation
+    return CardParts(
+        tag="text-classification",
+        hub_metrics=HUB_METRICS,
+        introduction=f"A text classifier with {len(evaluation['labels'])} classes",
+        outputs=number_classes(evaluation),
+        use=f"""```python
+from transformers import pipeline
+
+classify = pipeline("text-classification", model="data/model/{task.name}", truncation=True)
+print(classify("a text"))
+```
+
+It reads the first {count(task.history["max_length"])} tokens of a text. Keep `truncation=True`:
+without it transformers cuts nothing, and the model reads more than it was trained and tested on, or fails.""",
+        tables=tabulate_class_results(evaluation, task.intake["splits"]["train"]),
+        limits=f"""It always answers with one of its classes,
+even for a text that belongs to none. {describe_temperature(evaluation)}
+A class or a slice with few test examples may be much worse than its numbers.""",
+    )
+
+
+PAGE = Page(
+    metrics=METRICS,
+    baselines=TEXT_BASELINES,
+    sections={
+        "results": "Models",
+        "classes": "Classes",
+        "errors": "Most confident errors",
+        "suspects": "Suspicious examples",
+        "checks": "Checks",
+        "data": "Data",
+        "training": "Training",
+        "calibration": "Calibration and slices",
+        "features": "Features",
+    },
+    template="text-classification.html",
+    functions={
+        "draw_confusion": draw_confusion,
+        "draw_calibration": draw_calibration,
+        "draw_projection": draw_projection,
+        "frequent_errors": frequent_errors,
+        "errors_note": errors_note,
+        "correction_rows": correction_rows,
+        "describe_decision": describe_decision,
+    },
+    scale=SCALE,
+    advise=advise_on_classes,
+    summarize=summarize_classes,
+    describe=_describe,
+)

@@ -1,0 +1,104 @@
+"""The sample of each kind of task: twenty rows, their task, a tiny encoder, and the stages run on them."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.core.files import write_json
+from pipeline.core.stage import bind_facets, load, read_declaration, stage_params
+from pipeline.settings.parse import parse_params
+from tests.given.encoder import make_encoder
+from tests.given.settings import ROOT, dump, read, resolve_params
+
+TASK = "sample"
+# What makes a tiny encoder with random weights for a kind; a kind of texts needs no line here.
+ENCODERS: dict[str, Callable[[Path], Path]] = {}
+# The inputs and outputs of the stages up to the evaluation, by the name of their option.
+FILES = {
+    "examples": "examples.parquet",
+    "intake": "intake.json",
+    "findings": "findings.json",
+    "tokens": "tokens.arrow",
+    "features": "features.arrow",
+    "baselines": "baselines.parquet",
+    "inspection": "inspection.json",
+    "suspects": "suspects.csv",
+    "model": "model",
+    "validation": "validation.json",
+    "history": "history.json",
+    "calibration": "calibration.json",
+    "metrics": "metrics.json",
+    "evaluation": "evaluation.json",
+    "predictions": "predictions.parquet",
+    "projection": "projection.json",
+    "confusion": "confusion.csv",
+}
+# The documents of a task that `report` reads, each in a folder of all tasks.
+REPORTED = ("intake", "findings", "inspection", "history", "evaluation", "projection")
+BACK = ("calibrate", "evaluate")
+FRONT = ("ingest", "validate", "tokenize", "extract", "baseline", "inspect", "finetune")
+
+
+class Sample(NamedTuple):
+    """The sample of a kind in a folder: its resolved params, and the path of each file by the name of its option."""
+
+    kind: str
+    resolved: Mapping[str, Any]
+    paths: Mapping[str, Path]
+
+    def params(self, stage: str) -> Any:
+        """Return the params of a stage."""
+        return stage_params(self.resolved, stage, TASK, read_declaration(load(stage)).params)[0]
+
+    def run(self, stage: str) -> None:
+        """Run one stage."""
+        run = load(stage)
+        declared = read_declaration(run)
+        params, kind = stage_params(self.resolved, stage, TASK, declared.params)
+        paths = {name: self.paths[name] for name in (*declared.inputs, *declared.outputs)}
+        run(params, **bind_facets(declared, kind), **paths)
+
+
+def make_sample(folder: Path, kind: str) -> Sample:
+    """Return the sample of a kind, of which nothing has run yet."""
+    source = ROOT / "data/sample" / kind
+    task, _ = parse_params((source / "task.yaml").read_text(encoding="utf-8"))
+    values, _ = parse_params(read("params.yaml"))
+    tiny = {"kind": "package", "package": "tiny", "version": "1", "sha256": "0" * 64, "members": {"a": "config.json"}}
+    values |= {"tasks": {TASK: task}, "sources": {"tiny": tiny}}
+    resolved = resolve_params(dump(values), {})
+    write_json(folder / "params.json", resolved)
+    encoder = ENCODERS.get(kind, make_encoder)(folder / task["encoder"])
+    paths = {name: folder / file for name, file in FILES.items()}
+    return Sample(kind, resolved, {"raw": source, "encoder": encoder, **paths})
+
+
+def run_front(folder: Path, kind: str) -> Sample:
+    """Return the sample of a kind after the stages up to the trained model."""
+    sample = make_sample(folder, kind)
+    for stage in FRONT:
+        sample.run(stage)
+    return sample
+
+
+def run_stages(folder: Path, kind: str) -> Sample:
+    """Return the sample of a kind after the stages up to the evaluation."""
+    sample = run_front(folder, kind)
+    for stage in BACK:
+        sample.run(stage)
+    return sample
+
+
+def write_report(sample: Sample, folder: Path) -> Mapping[str, Path]:
+    """Run `report` on the sample, and return its outputs by the name of their option."""
+    run = load("report")
+    declared = read_declaration(run)
+    inputs = {name: folder / name for name in REPORTED}
+    for name, place in inputs.items():
+        place.mkdir()
+        shutil.copyfile(sample.paths[name], place / f"{TASK}.json")
+    outputs = {name: folder / f"out-{name}" for name in declared.outputs}
+    params, kind = stage_params(sample.resolved, "report", None, declared.params)
+    run(params, **bind_facets(declared, kind), **inputs, templates=ROOT / "pipeline/report/templates", **outputs)
+    return outputs

@@ -1,0 +1,249 @@
+"""What every kind of task keeps: with its sample, data/sample/KIND, it passes these tests without a line of its own."""
+
+import shutil
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.files import read_json
+from pipeline.core.fingerprint import fingerprint, list_starts
+from pipeline.core.modules import parse_package
+from pipeline.core.stage import KINDS, STAGES, load, load_facet, read_declaration
+from pipeline.core.tables import read_arrow, read_parquet
+from pipeline.core.versions import locked_versions
+from pipeline.diff.comment import render_comment
+from pipeline.diff.compare import compare_snapshots, compare_task
+from pipeline.diff.document import Side
+from pipeline.diff.snapshot import Rules, Snapshot, TaskSnapshot
+from pipeline.evaluate.align import align, select_split
+from pipeline.evaluate.kind import Measures, compute_metrics, select_rows
+from pipeline.finetune.fit import prepare_training
+from pipeline.finetune.learning import as_read
+from pipeline.models.attention import FLAT
+from pipeline.models.compute import with_attention
+from pipeline.models.device import choose_device
+from pipeline.models.folder import build_model, load_model
+from tests.given.kinds import BACK, FRONT, TASK, Sample, run_stages, write_report
+
+TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def sample(request, tmp_path_factory) -> Sample:
+    return run_stages(tmp_path_factory.mktemp(request.param), request.param)
+
+
+def wanted_facets() -> Iterator[tuple[str, type]]:
+    """Yield each facet that a stage asks for, with its type."""
+    for stage in STAGES:
+        run = load(stage)
+        hints = typing.get_type_hints(run)
+        for name, facet in read_declaration(run).facets:
+            yield facet.name, typing.get_args(hints[name])[-1] if facet.every else hints[name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_has_each_facet_that_a_stage_asks_for(kind):
+    for name, wanted in dict(wanted_facets()).items():
+        assert isinstance(load_facet(kind, name), wanted)
+
+
+def test_the_stages_run_on_the_sample(sample):
+    assert all(
+        sample.paths[name].exists() for stage in (*FRONT, *BACK) for name in read_declaration(load(stage)).outputs
+    )
+    history = read_json(sample.paths["history"])
+    assert history["params"]["kind"] == sample.kind
+    assert history["stopped"] in ("finished", "early")
+    assert read_json(sample.paths["validation"])
+
+
+def test_a_second_run_gives_the_same_bytes(sample, tmp_path):
+    again = run_stages(tmp_path, sample.kind)
+    for name, path in again.paths.items():
+        if path.is_file() and path.parent == tmp_path:
+            assert path.read_bytes() == sample.paths[name].read_bytes(), name
+    weights = "model.safetensors"
+    assert (again.paths["model"] / weights).read_bytes() == (sample.paths["model"] / weights).read_bytes()
+
+
+@pytest.mark.parametrize("attention", ["eager", FLAT])
+def test_a_batch_gives_what_each_row_gives_alone(sample, attention):
+    learning, table = load_facet(sample.kind, "learning"), read_arrow(sample.paths["tokens"])
+    if attention == FLAT and "input_ids" not in table.column_names:
+        pytest.skip("nothing is padded")
+    model = load_model(sample.paths["model"], learning.head(table)).eval()
+    rows, device = learning.rows(table, "train"), choose_device("fp32")
+    count = sum(part == "train" for part in table["split"].to_pylist())
+    with with_attention(model, attention), as_read(model, learning), torch.inference_mode():
+        whole, *alone = (
+            learning.objective.outputs(model, rows, torch.tensor(part).numpy(), device)
+            for part in (range(count), *([row] for row in range(count)))
+        )
+    torch.testing.assert_close(whole, torch.cat(alone), **TOLERANCE)
+
+
+def test_a_saved_model_is_a_stock_one(sample):
+    learning, table = load_facet(sample.kind, "learning"), read_arrow(sample.paths["tokens"])
+    head = learning.head(table)
+    stock = head.model.from_pretrained(sample.paths["model"], local_files_only=True)
+    ours = load_model(sample.paths["model"], head)
+    assert type(stock) is type(ours)
+    for (name, weight), (other, same) in zip(stock.state_dict().items(), ours.state_dict().items(), strict=True):
+        assert name == other
+        assert torch.equal(weight, same)
+
+
+def test_a_training_that_is_killed_ends_with_the_same_bytes(sample):
+    learning, table = load_facet(sample.kind, "learning"), read_arrow(sample.paths["tokens"])
+    params = sample.params("finetune")
+    train, validation = learning.rows(table, "train"), learning.rows(table, "validation")
+
+    def learn(*, kill_after: int | None = None) -> dict[str, torch.Tensor]:
+        state = None
+        while True:
+            model = build_model(sample.paths["encoder"], learning.head(table), dropout=params.dropout, seed=params.seed)
+            with prepare_training(model, train, validation, params, learning) as (training, _):
+                if state is not None:
+                    training.restore(state)
+                while not training.finished and (state is not None or training.done != kill_after):
+                    training.advance()
+                if training.finished:
+                    training.result()
+                    break
+                state = training.state()
+        return model.state_dict()
+
+    whole, resumed = learn(), learn(kill_after=2)
+    assert all(torch.equal(whole[name], weight) for name, weight in resumed.items())
+
+
+def test_an_edit_of_a_kind_changes_the_fingerprints_of_no_other(tmp_path):
+    package = tmp_path / "pipeline"
+    shutil.copytree("pipeline", package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(package / "kinds/text_classification", package / "kinds/other")
+    for path in (package / "kinds/other").glob("*.py"):
+        path.write_text(path.read_text().replace("kinds.text_classification", "kinds.other"))
+    versions = locked_versions(Path("requirements.lock").read_text(encoding="utf-8"))
+
+    def identify() -> dict[tuple[str, str], str]:
+        modules = parse_package(package)
+        return {
+            (stage, kind): fingerprint(modules, list_starts(modules, stage, kind), versions)
+            for stage in ("ingest", "finetune", "study")
+            for kind in ("text-classification", "other")
+        }
+
+    before = identify()
+    learning = package / "kinds/other/learning.py"
+    learning.write_text(learning.read_text().replace('"first token"', '"every token"'))
+    after = identify()
+    assert {key for key, value in before.items() if after[key] != value} == {("finetune", "other"), ("study", "other")}
+
+
+# ------------------------------------------------------------------------------------------------ measures
+def measures_of(sample: Sample) -> Measures:
+    measures: Measures = load_facet(sample.kind, "measures")
+    return measures
+
+
+def predict_trivially(sample: Sample) -> Any:
+    """Return the predictions of the trivial baseline on the test split."""
+    examples = read_parquet(sample.paths["examples"])
+    test, measures = select_split(examples, "test"), measures_of(sample)
+    baselines = align(read_parquet(sample.paths["baselines"]), test["id"].to_pylist(), like=examples, what="baselines")
+    column = baselines[measures.baselines.trivial.name]
+    return measures.tabulate(test, column, read_json(sample.paths["calibration"]))
+
+
+def test_the_evaluation_has_the_metrics_of_the_kind(sample):
+    measures, document = measures_of(sample), read_json(sample.paths["evaluation"])
+    numbers = read_json(sample.paths["metrics"])
+    predictions = read_parquet(sample.paths["predictions"])
+    values = compute_metrics(measures, measures.score_rows(predictions, predictions, sample.params("evaluate")))
+    for metric, value in zip(measures.metrics, values.tolist(), strict=True):
+        for model in (document["model"], *document["baselines"].values()):
+            assert set(model[metric.name]) == {"value", "low", "high", "reason"}
+        assert numbers[metric.name] == (None if np.isnan(value) else pytest.approx(value, rel=1e-5))
+    assert list(document["baselines"]) == [baseline.name for baseline in measures.baselines.listed()]
+
+
+def test_predictions_are_those_of_the_saved_model(sample):
+    measures = measures_of(sample)
+    test = select_split(read_parquet(sample.paths["examples"]), "test")
+    answers = measures.predict(sample.paths["model"], test, read_arrow(sample.paths["tokens"]))
+    again = measures.tabulate(test, answers, read_json(sample.paths["calibration"]))
+    assert again.to_pydict() == read_parquet(sample.paths["predictions"]).to_pydict()
+    assert again["id"].to_pylist() == test["id"].to_pylist()
+    assert len(measures.truths(again)) == len(measures.answers(again)) == test.num_rows
+    assert measures.truths(again) == measures.truths(test)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_weights_are_repetitions(sample, data):
+    measures = measures_of(sample)
+    truths = read_parquet(sample.paths["predictions"])
+    for answers in (truths, predict_trivially(sample)):
+        scored = measures.score_rows(truths, answers, sample.params("evaluate"))
+        counts = np.array(data.draw(st.lists(st.integers(0, 3), min_size=len(truths), max_size=len(truths))))
+        counts[0] += 1
+        weighted = measures.compute(scored, counts.astype(np.float64))
+        repeated = compute_metrics(measures, select_rows(scored, np.repeat(np.arange(len(truths)), counts)))
+        known = ~np.isnan(weighted) & ~np.isnan(repeated)
+        assert weighted[known] == pytest.approx(repeated[known])
+
+
+def test_the_share_of_right_rows_is_the_metric_that_says_so(sample):
+    measures, truths = measures_of(sample), read_parquet(sample.paths["predictions"])
+    if measures.right is None:
+        pytest.skip("nothing is right or wrong")
+    rows = measures.right.rows(measures.score_rows(truths, truths, sample.params("evaluate")))
+    place = [metric.name for metric in measures.metrics].index(measures.right.metric)
+    value = compute_metrics(measures, measures.score_rows(truths, truths, sample.params("evaluate")))[place]
+    assert value == pytest.approx(rows.mean())
+
+
+# ------------------------------------------------------------------------------------------------ diff, report
+def test_two_revisions_of_a_task_are_compared(sample):
+    measures, params = measures_of(sample), sample.params("evaluate")
+    gates = load_facet(sample.kind, "settings").sections["gates"].model_validate(sample.resolved["gates"][TASK])
+    rules = Rules(measures, params, {metric.name: getattr(gates, metric.name) for metric in measures.metrics})
+    head = TaskSnapshot(
+        listed=True,
+        metrics=read_json(sample.paths["metrics"]),
+        predictions=read_parquet(sample.paths["predictions"]),
+        examples=read_parquet(sample.paths["examples"]),
+        history=read_json(sample.paths["history"]),
+        findings=read_json(sample.paths["findings"]),
+    )
+    same = compare_task(rules, head, head)
+    assert (same.outcome, same.paired, same.notes) == ("passed", True, ())
+    assert {metric.difference for metric in same.metrics} == {0}
+    base = head._replace(predictions=predict_trivially(sample))
+    other = compare_task(rules, base, head)
+    assert {metric.metric for metric in other.metrics} == {metric.metric for metric in same.metrics}
+    assert (other.flips is None) == (measures.right is None)
+    snapshots = [
+        Snapshot(Side(name=name, commit=None), {TASK: rules}, {TASK: side}, {}, {}, {}, {})
+        for name, side in (("base", base), ("head", head))
+    ]
+    comment = render_comment(compare_snapshots(*snapshots))
+    assert all(metric.title in comment for metric in other.metrics)
+
+
+def test_the_report_shows_the_task(sample, tmp_path):
+    outputs, page = write_report(sample, tmp_path), load_facet(sample.kind, "page")
+    assert (page.metrics, page.baselines) == (measures_of(sample).metrics, measures_of(sample).baselines)
+    html = outputs["page"].read_text(encoding="utf-8")
+    assert all(f'id="{section}-{TASK}"' in html for section in page.sections)
+    headline = page.headline.title
+    for text in (html, outputs["summary"].read_text("utf-8"), (outputs["cards"] / f"{TASK}.md").read_text("utf-8")):
+        assert headline.lower() in text.lower()
