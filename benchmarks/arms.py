@@ -26,7 +26,7 @@ from pipeline.models.device import Device
 from pipeline.models.folder import build_classifier
 from pipeline.models.inference import compute_logits
 from pipeline.models.layers import freeze
-from pipeline.settings.task import FinetuneParams
+from pipeline.settings.shared.classes import ClassifierParams
 
 TUTORIAL_STEPS, DEFAULT_STEPS = 3, 150
 ABOUT = {
@@ -46,7 +46,7 @@ class Data(NamedTuple):
     validation: Rows
     test: Rows
     labels: tuple[str, ...]
-    params: FinetuneParams
+    params: ClassifierParams
 
 
 class Run(NamedTuple):

@@ -28,7 +28,7 @@ from pipeline.core.tables import labels_of, read_arrow
 from pipeline.finetune.classification import Rows, rows_of
 from pipeline.models.batches import Ragged
 from pipeline.models.device import choose_device
-from pipeline.settings.task import FinetuneParams
+from pipeline.settings.shared.classes import ClassifierParams
 
 ENCODER = Path("data/raw/minilm")
 SEEDS = {"cpu": (0, 1, 2), "cuda": (0,)}
@@ -59,8 +59,8 @@ def random_case(config: BertConfig, *, count: int = 4096, length: int = 128) -> 
     return case
 
 
-def _params(seed: int) -> FinetuneParams:
-    return read_params(FinetuneParams, "finetune", "reviews", batch_tokens=8192, seed=seed)
+def _params(seed: int) -> ClassifierParams:
+    return read_params(ClassifierParams, "finetune", "reviews", batch_tokens=8192, seed=seed)
 
 
 BASE = BertConfig()

@@ -26,7 +26,8 @@ from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.models.device import choose_device
 from pipeline.models.folder import build_classifier
 from pipeline.models.inference import predict_probabilities
-from pipeline.settings.task import FinetuneParams, InspectParams
+from pipeline.settings.shared.classes import ClassifierParams
+from pipeline.settings.task import InspectParams
 
 TASKS = ("questions", "spam")
 SEEDS = (0, 1, 2)
@@ -144,7 +145,7 @@ def predict_test(
 
 def finetune(task: str, class_of: dict[str, int]) -> Floats:
     """Return the probabilities of the test rows by the encoder, fine-tuned on these labels as the stage does."""
-    params = read_params(FinetuneParams, "finetune", task)
+    params = read_params(ClassifierParams, "finetune", task)
     table = read_arrow(Path(f"data/tokens/{task}.arrow"))
 
     def relabel(rows: Rows) -> Rows:

@@ -29,7 +29,7 @@ WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for e
 KINDS = ("text-classification",)  # of tasks, by Hugging Face's names
 # A facet of a kind is a type, the module of the kind that holds its value, and that value: `Learning`, `learning.py`,
 # `LEARNING`.
-FACETS = ("settings", "examples", "checks", "inputs", "learning", "baselines", "measures", "page", "answers")
+FACETS = ("settings", "examples", "checks", "inputs", "feed", "learning", "baselines", "measures", "page", "answers")
 
 
 class Facet(NamedTuple):

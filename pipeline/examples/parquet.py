@@ -132,9 +132,9 @@ def _values(column: pa.Array, name: str, *, file: str, as_text: bool) -> list[ob
 
 def _nested_values(column: pa.Array, name: str, holds: Holds, *, file: str) -> list[object]:
     """Return the values of a column of lists or of bytes; an image of the Hub is a struct with its `bytes`."""
+    if holds == "bytes" and pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+        column = pc.struct_field(column, "bytes")
     kind = _plain_type(column.type)
-    if holds == "bytes" and pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-        column, kind = column.field("bytes"), kind.field("bytes").type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
     inner = kind.value_type if is_list else kind
     fits = is_list and (holds == "cells" or pa.types.is_string(inner) or pa.types.is_large_string(inner))

@@ -12,7 +12,7 @@ from pipeline.evaluate.metrics import Vectors
 from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute
 from pipeline.models.device import Device
-from pipeline.models.inputs import Inputs
+from pipeline.models.inference import Feed
 from pipeline.models.layers import count_layers
 from pipeline.settings.task import ExtractParams
 
@@ -43,7 +43,7 @@ def extract_vectors(
     params: ExtractParams,
     device: Device,
     *,
-    kind: Inputs,
+    kind: Feed,
     done: Callable[[int], None] = lambda _: None,
 ) -> Vectors:
     """Return one vector for each of N rows of a `kind`, (N, H) float32; `done` receives the size of each batch.
@@ -65,7 +65,7 @@ def extract_vectors(
 
 
 def pool_batch(
-    model: PreTrainedModel, rows: Any, batch: Indices, params: ExtractParams, device: Device, kind: Inputs
+    model: PreTrainedModel, rows: Any, batch: Indices, params: ExtractParams, device: Device, kind: Feed
 ) -> torch.Tensor:
     """Return the vectors of one batch, (B, H) float32 on the device."""
     inputs = kind.collate(model, rows, batch, device)
@@ -82,7 +82,7 @@ def pool_batch(
     return POOLINGS[params.pooling](hidden, real)
 
 
-def choose_for_extraction(model: PreTrainedModel, rows: Any, params: ExtractParams, kind: Inputs) -> Choice:
+def choose_for_extraction(model: PreTrainedModel, rows: Any, params: ExtractParams, kind: Feed) -> Choice:
     """Return the compute choice of an extraction, compared on some of its rows; see `choose_compute`.
 
     Raises:

@@ -1,7 +1,9 @@
 """Logits and class probabilities of token ids."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import pyarrow as pa
 import torch
 from transformers import PreTrainedModel
 
@@ -16,6 +18,22 @@ from pipeline.models.processes import ALONE, Ranks, share_batches, sum_over_rank
 # They decide the memory and speed of a batch, not the result.
 BATCH_TOKENS = 4096
 BATCH_SIZE = 128
+
+
+class Feed(NamedTuple):
+    """How inputs of one kind are given to a model.
+
+    Args:
+        rows: `rows(table)` are the rows of a table or a record batch of inputs, ready for the others.
+        lengths: `lengths(rows)` are what the rows cost in tokens, (N,), as `plan_batches` takes them.
+        collate: `collate(model, rows, indices, device)` are some of the rows as keyword arguments of the model.
+        require_fit: `require_fit(rows, model)` raises DataError if the model cannot read the rows.
+    """
+
+    rows: Callable[[pa.Table | pa.RecordBatch], Any]
+    lengths: Callable[[Any], Indices]
+    collate: Callable[[PreTrainedModel, Any, Indices, Device], ModelInputs]
+    require_fit: Callable[[Any, PreTrainedModel], None]
 
 
 def predict_probabilities(model: PreTrainedModel, tokens: Ragged, device: Device) -> Floats:

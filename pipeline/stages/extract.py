@@ -12,7 +12,7 @@ from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.features import choose_for_extraction, extract_vectors, require_finite_vectors, require_layer
 from pipeline.models.folder import load_encoder
-from pipeline.models.inputs import Inputs
+from pipeline.models.inference import Feed
 from pipeline.settings.task import ExtractParams
 
 # The most numbers of a record batch: 32 MiB of memory. Its length in rows depends on the vectors' width alone.
@@ -20,7 +20,7 @@ RECORD_NUMBERS = 2**23
 COLUMNS_KEPT = ("id", "split", "labels")
 
 
-def run(params: ExtractParams, kind: Inputs, *, tokens: In, encoder: In, features: Out) -> None:
+def run(params: ExtractParams, kind: Feed, *, tokens: In, encoder: In, features: Out) -> None:
     """Extract the features of every example of every split; memory does not grow with the examples."""
     table, model = read_arrow(tokens), load_encoder(encoder)
     require_layer(model, params.layer)
@@ -49,4 +49,4 @@ def run(params: ExtractParams, kind: Inputs, *, tokens: In, encoder: In, feature
     with with_attention(model, choice.attention):
         write_arrow(features, schema, batches())
     seconds = time.perf_counter() - start
-    print(f"{kind.summarize(table)}, {width} numbers each: {table.num_rows / seconds:,.0f} examples/s")
+    print(f"{table.num_rows} rows, {width} numbers each: {table.num_rows / seconds:,.0f} rows/s")

@@ -5,7 +5,7 @@ from pipeline.core.files import write_json
 from pipeline.core.stage import Gate, In, Out
 from pipeline.core.tables import read_parquet, write_parquet
 from pipeline.finetune.learning import Learning
-from pipeline.models.inputs import Inputs
+from pipeline.models.inference import Feed
 from pipeline.settings.study import StudyParams
 from pipeline.study.budget import draw_budget
 from pipeline.study.cell import NO_TRAINING, cell_document, predictions_table
@@ -15,7 +15,7 @@ from pipeline.study.fewshot import finetune_arm, probe_arm
 def run(
     params: StudyParams,
     learning: Learning,
-    inputs: Inputs,
+    feed: Feed,
     *,
     examples: In,
     findings: Gate,
@@ -32,7 +32,7 @@ def run(
     if params.finetune is not None:
         predicted, effort = finetune_arm(params, params.finetune, learning, start, budget)
     elif params.probe is not None and params.extract is not None:
-        predicted, effort = probe_arm(params, params.extract, params.probe, inputs, start, budget), NO_TRAINING
+        predicted, effort = probe_arm(params, params.extract, params.probe, feed, start, budget), NO_TRAINING
     else:
         raise UsageError(f"study: {params.task}-{params.arm} has neither `finetune` nor `probe`. {REPRODUCE}")
     write_json(cell, cell_document(params, budget, predicted, effort))

@@ -17,8 +17,7 @@ from pipeline.models.device import choose_device, count_threads, with_threads
 from pipeline.models.features import extract_vectors, require_finite_vectors, require_layer
 from pipeline.models.folder import build_model, build_random_model, load_encoder
 from pipeline.models.heads import classifier_head
-from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, compute_logits
-from pipeline.models.inputs import Inputs
+from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, Feed, compute_logits
 from pipeline.models.layers import count_positions, require_fit
 from pipeline.models.tokenizer import encode, load_tokenizer
 from pipeline.settings.study import StudyParams
@@ -50,7 +49,7 @@ def finetune_arm(
 
 
 def probe_arm(
-    params: StudyParams, extract: ExtractParams, probe: ProbeParams, inputs: Inputs, start: Path, budget: Budget
+    params: StudyParams, extract: ExtractParams, probe: ProbeParams, feed: Feed, start: Path, budget: Budget
 ) -> Ints:
     """Return the classes that a linear probe on the frozen encoder's features predicts for the test rows, (N,).
 
@@ -63,7 +62,7 @@ def probe_arm(
     for rows in splits:
         require_fit(rows.tokens, model)
     with with_threads(count_threads(extract.threads)[0]):
-        vectors = [extract_vectors(model, rows.tokens, extract, choose_device("fp32"), kind=inputs) for rows in splits]
+        vectors = [extract_vectors(model, rows.tokens, extract, choose_device("fp32"), kind=feed) for rows in splits]
     for features, rows in zip(vectors, splits, strict=True):
         require_finite_vectors(features, rows.ids)
     train, validation, test = vectors

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.evaluate.metrics import Vectors
-from pipeline.kinds.text_classification.inputs import INPUTS
+from pipeline.kinds.text_classification.feed import FEED
 from pipeline.models.batches import to_ragged
 from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
@@ -23,6 +23,6 @@ def extract_features(encoder: Path, ids: Ids, params: ExtractParams) -> Vectors:
         EnvironmentFault: The encoder is missing or damaged.
     """
     model, tokens = load_encoder(encoder), to_ragged(pa.array(ids, pa.list_(pa.int32())))
-    choice = choose_for_extraction(model, tokens, params, INPUTS)
+    choice = choose_for_extraction(model, tokens, params, FEED)
     with with_attention(model, choice.attention):
-        return np.asarray(extract_vectors(model, tokens, params, choose_device(choice.precision), kind=INPUTS))
+        return np.asarray(extract_vectors(model, tokens, params, choose_device(choice.precision), kind=FEED))

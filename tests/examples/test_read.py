@@ -1,5 +1,6 @@
 import gzip
 import io
+import json
 import os
 import re
 import stat
@@ -18,12 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
+from pipeline.examples.faults import Faults
 from pipeline.examples.files import open_file
 from pipeline.examples.intake import take_in
 from pipeline.examples.lines import LineCap
 from pipeline.examples.read import Layout, Limits, open_rows, read_records
 from pipeline.kinds.text_classification.examples import EXAMPLES
-from tests.given.ingesting import ingest_params
+from pipeline.settings.ingest import Holds, IngestParams
+from tests.given.ingesting import COMMON, ingest_params
 
 CSV = b"text,label,topic\ngood,pos,a\nbad,neg,\n"
 JSONL = b'{"text": "good", "label": "pos", "topic": "a"}\n{"text": "bad", "label": "neg", "topic": ""}\n'
@@ -330,3 +333,66 @@ def test_the_malformed_corpus(
         take_in(read_records(path, ingest_params(**own)), ingest_params(**own), EXAMPLES)
     for word in (str(path), *words):
         assert word in str(caught.value)
+
+
+class ListParams(IngestParams):
+    """Rows with lists and bytes, as some kinds of tasks read them."""
+
+    holds: dict[str, Holds]
+    separator: str | None
+
+    def own_columns(self) -> dict[str, Holds]:
+        return self.holds
+
+    def list_separator(self) -> str | None:
+        return self.separator
+
+
+def list_params(file_format: str, separator: str | None = None, **holds: Holds) -> ListParams:
+    own = {name: value for name, value in COMMON.items() if name in IngestParams.model_fields}
+    values = {**own, "task": "t", "file": "f", "format": file_format, "corrected": {}, "max_cell_bytes": 20}
+    return ListParams.model_validate({**values, "holds": holds, "separator": separator}, strict=False)
+
+
+def test_lists_are_read_alike_from_every_format(tmp_path: Path) -> None:
+    words, starts = [["a", "b c"], [], ["d"]], [["0", "12"], [], ["3"]]
+    lines = [json.dumps({"words": row, "starts": list(map(int, at))}) for row, at in zip(words, starts, strict=True)]
+    (tmp_path / "f.jsonl").write_text("\n".join(lines))
+    table = pa.table({"words": words, "starts": pa.array([[0, 12], [], [3]], pa.list_(pa.int64()))})
+    pq.write_table(table, tmp_path / "f.parquet")
+    (tmp_path / "f.csv").write_text("words,starts\na|b c,0|12\n,\nd,3\n")
+    for name, form in (("f.jsonl", "jsonl"), ("f.parquet", "parquet"), ("f.csv", "delimited")):
+        records = read_records(tmp_path / name, list_params(form, "|", words="texts", starts="cells"))
+        assert records.lists("words") == words
+        assert records.lists("starts") == starts
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "message"),
+    [
+        ("jsonl", '{"words": ["a", 1]}', r":1.*words.*lists of strings"),
+        ("jsonl", '{"words": "a"}', r":1.*words.*lists of strings"),
+        ("jsonl", '{"words": ["' + "a" * 11 + '", "' + "b" * 11 + '"]}', "more than 20 bytes"),
+        ("jsonl", '{"words": ["\\ud800"]}', "surrogate"),
+        ("delimited", "words,x\na b,1\n", "separator"),
+    ],
+)
+def test_what_is_no_list_is_refused(tmp_path: Path, form: str, content: str, message: str) -> None:
+    (tmp_path / "f").write_text(content)
+    with pytest.raises(DataError, match=message):
+        Faults(read_records(tmp_path / "f", list_params(form, words="texts")).faults).check()
+
+
+def test_bytes_are_read_from_parquet_alone(tmp_path: Path) -> None:
+    images = [b"\x89PNG", b"\xff\xd8"]
+    plain, struct = pa.array(images), pa.array([{"bytes": image, "path": None} for image in images])
+    for column in (plain, struct):
+        pq.write_table(pa.table({"image": column}), tmp_path / "f.parquet")
+        records = read_records(tmp_path / "f.parquet", list_params("parquet", image="bytes"))
+        assert records.columns["image"].to_pylist() == images
+    pq.write_table(pa.table({"image": ["a"]}), tmp_path / "f.parquet")
+    with pytest.raises(DataError, match=r"image.*not bytes"):
+        read_records(tmp_path / "f.parquet", list_params("parquet", image="bytes"))
+    (tmp_path / "f.csv").write_text("image,x\na,1\n")
+    with pytest.raises(DataError, match="Use Parquet"):
+        read_records(tmp_path / "f.csv", list_params("delimited", image="bytes"))

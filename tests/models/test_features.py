@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from pipeline.core.errors import DataError, EnvironmentFault, UsageError
-from pipeline.kinds.text_classification.inputs import INPUTS
+from pipeline.kinds.text_classification.feed import FEED
 from pipeline.models.attention import FLAT
 from pipeline.models.batches import Ragged
 from pipeline.models.compute import with_attention
@@ -36,8 +36,8 @@ from pipeline.models.folder import load_encoder
 from pipeline.settings.task import ExtractParams
 from tests.given.families import MODERN, SIZE
 
-extract = partial(extract_vectors, kind=INPUTS)
-choose = partial(choose_for_extraction, kind=INPUTS)
+extract = partial(extract_vectors, kind=FEED)
+choose = partial(choose_for_extraction, kind=FEED)
 PARAMS = ExtractParams(
     task="t", pooling="mean", layer=-1, batch_tokens=64, batch_size=4, precision="fp32", attention="eager", threads=1
 )

@@ -3,13 +3,24 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import (
+    BertConfig,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+)
 
+from pipeline.models.attention import FLAT
 from pipeline.models.batches import Ragged
+from pipeline.models.compute import with_attention
 from pipeline.models.device import Device
-from pipeline.models.inference import compute_logits, predict_probabilities
+from pipeline.models.inference import compute_logits, compute_token_logits, predict_probabilities
 from pipeline.models.layers import shorten_last_layer
 
+SIZES = {
+    "vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+    "max_position_embeddings": 24, "pad_token_id": 7, "initializer_range": 0.5, "num_labels": 3,
+}  # fmt: skip
 DEVICE = Device(torch.device("cpu"), "fp32", "a test")
 ROWS = [np.random.default_rng(length).integers(1, 50, size=1 + length % 23).tolist() for length in range(300)]
 
@@ -22,10 +33,7 @@ def tokens(rows: Sequence[Sequence[int]]) -> Ragged:
 @pytest.fixture(scope="module")
 def model() -> BertForSequenceClassification:
     """A small BERT classifier with random weights, dropout and a padding id other than 0."""
-    config = BertConfig(
-        vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=24, pad_token_id=7, initializer_range=0.5, num_labels=3,
-    )  # fmt: skip
+    config = BertConfig(**SIZES)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return BertForSequenceClassification(config)
@@ -62,3 +70,21 @@ def test_the_same_rows_give_the_same_bytes(model):
 
 def test_no_rows_give_no_probabilities(model):
     assert predict_probabilities(model, tokens([]), DEVICE).shape == (0, 3)
+
+
+@pytest.mark.parametrize("kind", [BertForTokenClassification, BertForQuestionAnswering])
+@pytest.mark.parametrize("attention", ["eager", FLAT])
+def test_every_token_has_the_logits_that_its_row_has_alone(model, kind, attention):
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        wide = kind(model.config if kind is BertForTokenClassification else BertConfig(**{**SIZES, "num_labels": 2}))
+    wide.eval()
+    with torch.inference_mode():
+        outputs = [wide(input_ids=torch.tensor([row])) for row in ROWS[:40]]
+    expected = [
+        output.logits[0] if "logits" in output else torch.stack([output.start_logits[0], output.end_logits[0]], dim=-1)
+        for output in outputs
+    ]
+    with with_attention(wide, attention):
+        actual = compute_token_logits(wide, tokens(ROWS[:40]), DEVICE, batch_tokens=64, batch_size=7)
+    torch.testing.assert_close(actual, torch.cat(expected), rtol=1e-4, atol=1e-5)

@@ -27,7 +27,7 @@ def task(guess: Guess, **limits: int):
 
 def test_what_the_common_sections_have_is_not_repeated():
     ingest = {"file": "own/x.csv", "text": "body", "label": "team", "labels": ["a", "b"]}
-    assert task(PLAIN) == {"encoder": "raw/e5", "ingest": ingest}
+    assert task(PLAIN) == {"kind": "text-classification", "encoder": "raw/e5", "ingest": ingest}
 
 
 def test_all_that_differs():
@@ -36,6 +36,7 @@ def test_all_that_differs():
         labels=None, threshold=Threshold(at=0.5, above="high", otherwise="low"), split="part", unlabelled=3,
     )  # fmt: skip
     assert task(guess, min_rows=7) == {
+        "kind": "text-classification",
         "encoder": "raw/e5",
         "ingest": {
             "file": "own/x.csv", "files": {"train": ["data/train-*.parquet"]}, "delimiter": "\t", "quote": "",

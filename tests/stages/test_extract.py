@@ -6,7 +6,7 @@ from transformers import AutoModel
 
 from pipeline.core.errors import DataError, UsageError
 from pipeline.core.tables import describe, labels_of, read_arrow, task_of, write_arrow
-from pipeline.kinds.text_classification.inputs import INPUTS
+from pipeline.kinds.text_classification.feed import FEED
 from pipeline.stages import extract
 from pipeline.stages.extract import run
 from tests.models.test_features import PARAMS
@@ -37,7 +37,7 @@ def written(path, input_ids):
 
 
 def test_every_example_has_its_vector(tokens, encoder, tmp_path, capsys):
-    run(PARAMS, INPUTS, tokens=tokens, encoder=encoder, features=tmp_path / "features")
+    run(PARAMS, FEED, tokens=tokens, encoder=encoder, features=tmp_path / "features")
     table, given = read_arrow(tmp_path / "features"), read_arrow(tokens)
     assert (task_of(table), labels_of(table)) == ("t", ("no", "yes"))
     assert table.select(["id", "split", "labels"]).to_pylist() == given.select(["id", "split", "labels"]).to_pylist()
@@ -47,7 +47,7 @@ def test_every_example_has_its_vector(tokens, encoder, tmp_path, capsys):
         with torch.inference_mode():
             expected = model(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0)
         assert line == pytest.approx(expected.tolist(), abs=1e-5)
-    assert "50 examples, 339 tokens, 0 cut, 32 numbers each: " in capsys.readouterr().out
+    assert "50 rows, 32 numbers each: " in capsys.readouterr().out
 
 
 def test_the_record_batches_depend_on_the_width_alone(tokens, encoder, tmp_path, monkeypatch):
@@ -56,7 +56,7 @@ def test_the_record_batches_depend_on_the_width_alone(tokens, encoder, tmp_path,
     for batch_size in (3, 4):
         how = PARAMS.model_copy(update={"batch_size": batch_size})
         for name in ("one", "two"):
-            run(how, INPUTS, tokens=tokens, encoder=encoder, features=tmp_path / name)
+            run(how, FEED, tokens=tokens, encoder=encoder, features=tmp_path / name)
         assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
         tables.append(read_arrow(tmp_path / "one"))
         assert [len(part) for part in tables[-1].to_batches()] == [20, 20, 10]
@@ -65,7 +65,7 @@ def test_the_record_batches_depend_on_the_width_alone(tokens, encoder, tmp_path,
 
 
 def test_the_file_is_memory_mapped(tokens, encoder, tmp_path):
-    run(PARAMS, INPUTS, tokens=tokens, encoder=encoder, features=tmp_path / "features")
+    run(PARAMS, FEED, tokens=tokens, encoder=encoder, features=tmp_path / "features")
     before = pa.total_allocated_bytes()
     column = read_arrow(tmp_path / "features")["features"].chunk(0)
     assert column.flatten().to_numpy(zero_copy_only=True).size == COUNT * 32
@@ -85,7 +85,7 @@ def test_what_does_not_fit_leaves_no_file(changed, ids, error, message, encoder,
     with pytest.raises(error, match=message):
         run(
             PARAMS.model_copy(update=changed),
-            INPUTS,
+            FEED,
             tokens=written(tmp_path / "odd", ids),
             encoder=encoder,
             features=tmp_path / "features",

@@ -169,9 +169,9 @@ def test_a_probe_fits_a_linear_model_on_frozen_features(inputs, encoder, tmp_pat
 def test_a_probe_computes_on_the_threads_that_extract_says(inputs, encoder, tmp_path, monkeypatch):
     used = []
 
-    def watched(*given):
+    def watched(*given, **options):
         used.append(torch.get_num_threads())
-        return extract_vectors(*given)
+        return extract_vectors(*given, **options)
 
     monkeypatch.setattr(fewshot, "extract_vectors", watched)
     before = torch.get_num_threads()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.settings.study import StudyParams
 from pipeline.study import fewshot
 from pipeline.study.budget import draw_budget
@@ -29,7 +30,7 @@ def test_test_rows_are_predicted_in_fp32_whatever_the_training_computes_in(encod
         probe=None, finetune=finetune,
     )  # fmt: skip
     budget = draw_budget(make_examples(), labels=24, seed=0)
-    predicted, _ = finetune_arm(params, finetune, encoder, budget)
+    predicted, _ = finetune_arm(params, finetune, LEARNING, encoder, budget)
     ((used, logits),) = seen
     assert used == "fp32"
     assert logits.dtype == torch.float32

@@ -7,11 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
-from pipeline.models.batches import to_ragged
 from pipeline.models.coverage import Coverage, find_unknown, measure_coverage, require_coverage
-from pipeline.models.inference import collate
 from pipeline.models.inputs import Encoded, Inputs
-from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import encode, load_tokenizer
 from pipeline.settings.task import TokenizeParams
 
@@ -58,11 +55,4 @@ def _summarize(table: pa.Table) -> str:
     return f"{table.num_rows} examples, {count} tokens, {pc.sum(table['truncated']).as_py()} cut"
 
 
-INPUTS = Inputs(
-    encode=_encode,
-    summarize=_summarize,
-    rows=lambda table: to_ragged(table["input_ids"]),
-    lengths=lambda tokens: tokens.lengths,
-    collate=collate,
-    require_fit=require_fit,
-)
+INPUTS = Inputs(encode=_encode, summarize=_summarize)
