@@ -1,16 +1,21 @@
 """What the tests of images start from: tiny encoders with random weights, and images as bytes."""
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from pipeline.core.stage import stage_params
 from pipeline.models.random_encoder import draw_encoder
+from pipeline.settings.parse import parse_params
 from pipeline.settings.sources import RandomSource
+from tests.given.settings import dump, read, resolve_params
 
 SIDE = 16
+SHARES = {"train": 0.5, "validation": 0.25, "test": 0.25}
 PROCESSOR = {"image_processor_type": "ViTImageProcessor", "size": {"height": SIDE, "width": SIDE}}
 SHAPES: dict[str, dict[str, Any]] = {
     "vit": {
@@ -49,3 +54,27 @@ def encode_image(image: Image.Image, kind: str = "PNG", **keys: Any) -> bytes:
 def noise(*shape: int, seed: int = 0) -> Image.Image:
     """Return an image of random pixels, (H, W) in grey or (H, W, 3)."""
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8))
+
+
+def ingest_params(**ingest: Any) -> Any:
+    """Return the params of `ingest` for images in a folder `pictures`, named by the table rows.csv in it."""
+    values, _ = parse_params(read("params.yaml"))
+    own = {
+        **{"file": "pictures", "files": ["rows.csv"], "labels": ["disc", "square"], "shares": SHARES},
+        **ingest,
+    }
+    values["tasks"] = {"t": {"kind": "image-classification", "encoder": "raw/tiny", "ingest": own}}
+    values["sources"] = {"tiny": random_source().model_dump(exclude={"source", "timeout", "max_bytes"})}
+    resolved = resolve_params(dump(values), {})
+    return stage_params(resolved, "ingest", "t", None)[0]
+
+
+def write_pictures(folder: Path, files: Mapping[str, bytes], rows: Sequence[tuple[str, str]]) -> Path:
+    """Write images, and a table with the path and the class of each; return the folder that holds `pictures`."""
+    for name, content in {**files, "rows.csv": b""}.items():
+        path = folder / "pictures" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    lines = ["image,label", *(f"{path},{label}" for path, label in rows)]
+    (folder / "pictures/rows.csv").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return folder
