@@ -188,6 +188,7 @@ def _embeddings(model: PreTrainedModel) -> list[nn.Module]:
         UsageError: The family keeps them elsewhere.
     """
     base: Any = model.base_model
-    if not hasattr(base, "embeddings"):
+    lowest = getattr(base, "embeddings", getattr(base, "embedder", None))
+    if lowest is None:
         raise UsageError(f"encoder: {type(model).__name__} has no `embeddings`. Choose another family.")
-    return [base.embeddings, *([base.embeddings_project] if hasattr(base, "embeddings_project") else [])]
+    return [lowest, *([base.embeddings_project] if hasattr(base, "embeddings_project") else [])]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, AutoModel
 
 from pipeline.core.document import Document
@@ -26,7 +27,7 @@ def draw_encoder(params: RandomSource, folder: Path, _scratch: Path) -> None:
             config = AutoConfig.for_model(kind, **keys)
             AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False).save_pretrained(folder)
             _build_processor(params.processor).save_pretrained(folder)
-    except (AttributeError, ValueError, TypeError, ZeroDivisionError, RuntimeError) as error:
+    except (StrictDataclassError, AttributeError, ValueError, TypeError, ZeroDivisionError, RuntimeError) as error:
         at = f"sources.{params.source}"
         raise UsageError(f"{at}: no such encoder, {error}. Correct `config` or `processor`.") from error
 
