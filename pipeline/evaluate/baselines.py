@@ -164,7 +164,7 @@ def predict_probe(
     )
 
 
-def fit_scaler(vectors: Vectors) -> Callable[[Vectors], Floats]:
+def fit_scaler(vectors: Vectors | Floats) -> Callable[[Vectors | Floats], Floats]:
     """Return the function that standardises vectors, (N, H), as those of train, in double precision."""
     scaler = StandardScaler().fit(vectors.astype(np.float64))
     return lambda others: np.asarray(scaler.transform(others.astype(np.float64)))

@@ -30,7 +30,7 @@ class Layout(NamedTuple):
     Unless `strict`, bytes that do not decode become lone surrogates, which no encoding has, and end no reading.
     """
 
-    format: Literal["text", "delimited", "jsonl", "parquet", "pattern"]
+    format: Literal["text", "delimited", "jsonl", "parquet", "pattern", "files"]
     encoding: str
     delimiter: str
     quote: str
@@ -73,7 +73,7 @@ def read_records(path: Path, params: IngestParams) -> Records:
 def _read_file(path: Path, params: IngestParams) -> Records:
     columns = params.columns()
     layout = Layout(
-        "text" if params.format == "files" else params.format,
+        params.format,
         params.encoding,
         params.delimiter,
         params.quote,

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pipeline.core.command import read_output, run_program
 from pipeline.core.errors import DataError, UsageError
 from pipeline.core.files import sha256
+from pipeline.settings.fields import SPLITS
 from pipeline.settings.sources import DebianSource, IdxFiles
 from pipeline.sources.archive import name_nearest
 from pipeline.sources.idx import join_idx_splits
@@ -34,7 +35,7 @@ def bring_debian(params: DebianSource, folder: Path, scratch: Path) -> None:
         EnvironmentFault: The download failed, or there is no apt.
     """
     archive = download_package(params, scratch)
-    splits = {split: files for split, files in params.members.items() if isinstance(files, IdxFiles)}
+    splits = {split: files for split in SPLITS if isinstance(files := params.members.get(split), IdxFiles)}
     if not splits:
         unpack_package(archive, {name: folder / str(to) for name, to in params.members.items()}, params.max_bytes)
         return

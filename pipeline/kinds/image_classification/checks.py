@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from pipeline.checks.drift import label_drift
+from pipeline.checks.drift import total_variation
 from pipeline.checks.duplicates import mark_shared
 from pipeline.checks.measures import (
     MOST_LINES,
@@ -76,7 +76,7 @@ def _measure(
 ) -> dict[str, Measure]:
     drift = Measure(None, reason=NO_REFERENCE)
     if params.reference is not None:
-        drift = Measure(label_drift(present, params.reference))
+        drift = Measure(total_variation(present["label_shares"], params.reference.label_shares))
     try:
         changes = {f"{name}_share": measure_listed(intake["changed"][name], intake["rows"]) for name in CHANGE_TITLES}
     except (KeyError, TypeError) as error:

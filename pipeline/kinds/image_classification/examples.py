@@ -42,7 +42,7 @@ def _parse(records: Records, params: ImageIngestParams, faults: Faults) -> Parse
         labels = read_labels(records, params.label, labels=params.labels, threshold=params.threshold, may_lack=may_lack)
     pictures = _read_pictures(records, params, faults)
     empty = {row for row, picture in enumerate(pictures) if picture is _NOTHING}
-    values = {
+    values: dict[str, Sequence[Any]] = {
         "image": [picture.encoded for picture in pictures],
         "width": [picture.width for picture in pictures],
         "height": [picture.height for picture in pictures],

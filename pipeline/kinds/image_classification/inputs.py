@@ -24,7 +24,7 @@ _BATCH_IMAGES = 256  # decoded at a time
 _RECORD_BYTES = 2**25  # of a record batch at most
 
 
-def _encode(_: TaskParams, examples: Path, encoder: Path) -> Encoded:
+def _encode(_params: TaskParams, examples: Path, encoder: Path) -> Encoded:
     """Resize and crop every image as the encoder's processor does; memory does not grow with them."""
     processor = load_processor(encoder)
     schema, rows = stream_parquet(examples, ("id", "split", "label", "image"), rows=_BATCH_IMAGES)
