@@ -8,7 +8,7 @@ from pipeline.core.document import Document
 from pipeline.core.format import shorten
 
 MOST_CHARACTERS = 500  # of a parameter's value: what every version of MLflow's server takes
-CURVES = ("train_loss", "loss", "accuracy", "macro_f1")  # of the history; all but the first are of validation
+NO_SCORES = ("step", "epoch", "learning_rate")  # of an evaluation in the history; the others are scores
 
 
 class TaskRecord(NamedTuple):
@@ -27,9 +27,10 @@ def make_record(name: str, settings: Document, metrics: Mapping[str, Any], histo
     """Return the record of a task; a metric that could not be measured (None) is left out."""
     params = {key: shorten(value, MOST_CHARACTERS) for key, value in _flatten(settings)}
     test = {f"test/{key}": value for key, value in metrics.items()}
-    best = {_name(key): history["best"][key] for key in CURVES}
+    scored = [key for key in history["best"] if key not in NO_SCORES]
+    best = {_name(key): history["best"][key] for key in scored}
     curves = {
-        scores["step"]: {f"curve/{_name(key)}": scores[key] for key in CURVES} for scores in history["evaluations"]
+        scores["step"]: {f"curve/{_name(key)}": scores[key] for key in scored} for scores in history["evaluations"]
     }
     measured = {key: float(value) for key, value in (test | best).items() if value is not None}
     return TaskRecord(name, params, measured, curves)
