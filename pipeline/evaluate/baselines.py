@@ -122,6 +122,7 @@ def predict_tfidf(
     Source: Pedregosa et al. (2011), JMLR 12; https://scikit-learn.org/stable/modules/feature_extraction.html, section
     "Tf-idf term weighting". Cavnar and Trenkle (1994), N-gram-based text categorization.
     """
+    _require_two_classes(train[1])
     return predict_logistic(
         params.strengths,
         params.max_iter,

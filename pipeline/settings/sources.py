@@ -44,7 +44,8 @@ def _require_own_files(targets: Sequence[str]) -> None:
 
 def _shape_of_members(value: object) -> str:
     """Return the tag of members: MAP if their values are maps."""
-    return MAP if isinstance(value, dict) and any(isinstance(each, dict) for each in value.values()) else LIST
+    files = value.values() if isinstance(value, dict) else ()
+    return MAP if any(isinstance(each, dict | IdxFiles) for each in files) else LIST
 
 
 class FetchParams(Strict):

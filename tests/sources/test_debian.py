@@ -70,6 +70,8 @@ def test_idx_files_become_a_dataset(tmp_path, monkeypatch):
     package = make_deb(tmp_path / "mirror", files)
     mirror(package, tmp_path, monkeypatch)
     splits = {"train": {"images": "d/images.gz", "labels": "d/labels.gz", "rows": 2}}
+    source = DebianSource.model_validate(debian_source(package, splits))
+    assert DebianSource.model_validate(source.model_dump(mode="json")) == source
     found = bring(tmp_path, debian_source(package, splits))
     assert pq.read_table(found["dataset.parquet"])["label"].to_pylist() == [2, 0]
 

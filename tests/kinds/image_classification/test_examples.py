@@ -51,6 +51,13 @@ def test_bytes_in_parquet(tmp_path, nested):
     assert taken.examples["image"].to_pylist() == list(GOOD.values())
 
 
+def test_many_different_images_in_parquet(tmp_path):
+    cells = [{"bytes": encode_image(noise(40, 40, 3, seed=seed)), "path": None} for seed in range(300)]
+    table = pa.table({"image": cells, "label": ["disc", "square"] * 150})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    assert take(tmp_path, file="rows.parquet", files=None, format="parquet").counts["kept"] == 300
+
+
 def test_changes_are_counted_with_their_lines(tmp_path):
     clear = encode_image(noise(9, 8, 3).convert("RGBA"))
     taken = take(write_pictures(tmp_path, {**GOOD, "clear.png": clear}, [*ROWS, ("clear.png", "disc")]))
