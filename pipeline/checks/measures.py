@@ -116,17 +116,28 @@ def ratio(part: int, whole: int) -> float:
 def measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
     """Return the shares of rows that ingest has removed from the examples, and of texts that it has changed."""
     try:
-        rows, dropped, changed = intake["rows"], intake["dropped"], intake["changed"]
-        misread = _measure_listed(changed["misread"], rows)
-        given, stale = intake["corrections"]["given"], intake["corrections"]["stale"]["count"]
+        rows, changed = intake["rows"], intake["changed"]
+        misread = measure_listed(changed["misread"], rows)
         return {
-            "conflict_share": _measure_listed(intake["conflicts"], rows),
-            "duplicate_share": Measure(ratio(dropped["duplicates"], rows), dropped["duplicates"]),
+            **measure_dropped(intake),
             "misread_share": misread,
             "misread_any": misread,
-            "trimmed_share": _measure_listed(changed["trimmed"], rows),
-            "control_share": _measure_listed(changed["controls"], rows),
-            "normalised_share": _measure_listed(changed["normalised"], rows),
+            "trimmed_share": measure_listed(changed["trimmed"], rows),
+            "control_share": measure_listed(changed["controls"], rows),
+            "normalised_share": measure_listed(changed["normalised"], rows),
+        }
+    except (KeyError, TypeError) as error:
+        raise EnvironmentFault(f"intake: not as ingest writes it, {error!r}. {REPRODUCE}") from error
+
+
+def measure_dropped(intake: Mapping[str, Any]) -> dict[str, Measure]:
+    """Return the shares of rows that ingest has removed from the examples, and of corrections that no longer fit."""
+    try:
+        rows, dropped = intake["rows"], intake["dropped"]
+        given, stale = intake["corrections"]["given"], intake["corrections"]["stale"]["count"]
+        return {
+            "conflict_share": measure_listed(intake["conflicts"], rows),
+            "duplicate_share": Measure(ratio(dropped["duplicates"], rows), dropped["duplicates"]),
             **{f"{name}_share": Measure(ratio(dropped[name], rows), dropped[name]) for name in ("empty", "unlabelled")},
             "stale_share": Measure(stale / given if given else 0.0, stale),
         }
@@ -134,7 +145,7 @@ def measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
         raise EnvironmentFault(f"intake: not as ingest writes it, {error!r}. {REPRODUCE}") from error
 
 
-def _measure_listed(part: Mapping[str, Any], rows: int) -> Measure:
+def measure_listed(part: Mapping[str, Any], rows: int) -> Measure:
     """Return the share that some rows, which ingest has counted and listed, are of all."""
     return Measure(ratio(part["rows"], rows), part["rows"], tuple(part["lines"][:MOST_LINES]))
 

@@ -11,7 +11,7 @@ from typing import IO, BinaryIO, Literal, NamedTuple
 from pipeline.core.errors import DataError, EnvironmentFault
 from pipeline.examples.delimited import Dialect, read_conll, read_delimited, split_lists
 from pipeline.examples.faults import Faults, RowErrors
-from pipeline.examples.files import expand_files, is_packed, open_file
+from pipeline.examples.files import expand_files, is_packed, list_files, open_file
 from pipeline.examples.jsonlines import as_texts, read_json_lines
 from pipeline.examples.lines import LineCap, decode_lines, read_pattern, read_text
 from pipeline.examples.parquet import read_parquet_rows
@@ -30,7 +30,7 @@ class Layout(NamedTuple):
     Unless `strict`, bytes that do not decode become lone surrogates, which no encoding has, and end no reading.
     """
 
-    format: Literal["text", "delimited", "jsonl", "parquet", "pattern", "conll"]
+    format: Literal["text", "delimited", "jsonl", "parquet", "pattern", "conll", "files"]
     encoding: str
     delimiter: str
     quote: str
@@ -56,6 +56,8 @@ def read_records(path: Path, params: IngestParams) -> Records:
         DataError: A file breaks its format, or one is not there; the message says where and what to do.
         EnvironmentFault: A file cannot be read, or changes meanwhile.
     """
+    if params.format == "files":
+        return list_files(path, params.files or (), tuple(params.columns()))
     if params.files is None:
         return _read_file(path, params)
     parts: list[tuple[str, Split | None, Records]] = []
