@@ -83,6 +83,7 @@ def set_up(values: Document) -> None:
     """Turn the values of params.yaml into those of a project of the samples, with one encoder for all of them."""
     values["tasks"] = {
         language: {
+            "kind": "text-classification",
             "encoder": "encoder/own",
             "ingest": {
                 "file": f"languages/{language}.csv",

@@ -75,7 +75,11 @@ def test_a_further_seed_runs_its_own_cells_alone(clone):
 def test_a_parameter_of_pretraining_runs_it_and_what_hangs_on_it(clone):
     clone.edit("params.yaml", "steps: 4", "steps: 5")
     assert clone.repro() == ({"params", "pretrain@own", "report"}, set())
-    clone.edit("params.yaml", "topics:\n    encoder: raw/tiny", "topics:\n    encoder: encoder/own")
+    clone.edit(
+        "params.yaml",
+        "topics:\n    kind: text-classification\n    encoder: raw/tiny",
+        "topics:\n    kind: text-classification\n    encoder: encoder/own",
+    )
     dependent = of("topics", "tokenize", "extract", "baseline", "finetune", "calibrate", "evaluate")
     assert clone.repro("evaluate@topics") == ({"params", *dependent}, set())
 

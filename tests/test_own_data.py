@@ -19,11 +19,11 @@ def seven_lines() -> str:
     page = (ROOT / "docs/how-to/tasks.md").read_text(encoding="utf-8")
     match = re.search(r"<!-- own data -->\n```yaml\n(.*?)```\n<!-- /own data -->", page, flags=re.DOTALL)
     assert match
-    assert len(match.group(1).splitlines()) == 7
+    assert len(match.group(1).splitlines()) == 8
     return match.group(1)
 
 
-def test_seven_lines_add_a_task(tmp_path, encoder):
+def test_eight_lines_add_a_task(tmp_path, encoder):
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     assert text.count("\ntasks:\n") == 1
     settings, profiles, resolved = tmp_path / "params.yaml", tmp_path / "profiles.json", tmp_path / "params.json"

@@ -1,7 +1,8 @@
 """The examples of a task out of the rows of its file, and the count of all that changed on the way."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -52,11 +53,17 @@ class Examples(NamedTuple):
             it then returns is not used.
         tabulate: `tabulate(params, values, labels)` are the columns of the examples between `split` and `row`, of the
             rows that are left.
+        parse_label: `parse_label(params, words)` is the label that a person has written as a correction, None if it is
+            none.
+        name_classes: `name_classes(label)` are the classes that a label names, for the counts; one empty name if the
+            kind has no classes.
     """
 
     classes: Callable[[Any], tuple[str, ...]]
     parse: Callable[[Records, Any, Faults], Parsed]
     tabulate: Callable[[Any, Mapping[str, Sequence[Any]], Sequence[Any]], Mapping[str, pa.Array]]
+    parse_label: Callable[[Any, str], Any]
+    name_classes: Callable[[Any], Iterable[str]]
 
 
 class Intake(NamedTuple):
@@ -80,7 +87,12 @@ def take_in(records: Records, params: IngestParams, kind: Examples) -> Intake:
     rows, sides = _parse_rows(records, params, kind)
     ids = [text_id(key) for key in rows.keys]
     corrected = apply_corrections(
-        params.corrected, file=params.corrections or "corrections", ids=ids, labels=rows.labels, classes=classes
+        params.corrected,
+        file=params.corrections or "corrections",
+        ids=ids,
+        labels=rows.labels,
+        classes=classes,
+        parse=partial(kind.parse_label, params),
     )
     labels = corrected.labels
     left_out = rows.empty | corrected.removed
@@ -116,7 +128,9 @@ def take_in(records: Records, params: IngestParams, kind: Examples) -> Intake:
         "corrections": corrected.counts,
         "conflicts": _describe_conflicts(records, repeats),
         "changed": rows.changed,
-        "splits": _count_splits([(sides[row], labels[row] if classes else "") for row in kept], classes or ("",)),
+        "splits": _count_splits(
+            [(sides[row], name) for row in kept for name in kind.name_classes(labels[row])], classes or ("",)
+        ),
     }
     # One piece a column: how a table is cut into pieces shows in the bytes of its Parquet file.
     return Intake(describe(pa.table(columns).combine_chunks(), task=params.task, labels=classes), counts)

@@ -5,7 +5,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.core.document import Document
@@ -155,10 +155,12 @@ def apply_corrections(
     ids: Sequence[str],
     labels: Sequence[Any],
     classes: Sequence[str],
+    parse: Callable[[str], Any],
 ) -> Corrected:
     """Return the labels of N rows, corrected. `ids` are those of their texts, so a correction fits its text alone.
 
-    `file` is that of the corrections, for the error.
+    `parse(words)` is the label that somebody has written, None if it is none; `file` is that of the corrections, and
+    `classes` are those of the task, for the error.
 
     A correction no longer fits if no row has its text, or none the label that it was made for; it is then not applied,
     and counted. One whose label is in the file already is `needless`. `removed` counts rows, all others texts.
@@ -166,8 +168,12 @@ def apply_corrections(
     Raises:
         DataError: A correction is no class.
     """
-    allowed = {*classes, REMOVE}
-    unknown = {name: item.correction for name, item in corrections.items() if item.correction not in allowed}
+    wanted = {name: parse(item.correction) for name, item in corrections.items()}
+    unknown = {
+        name: item.correction
+        for name, item in corrections.items()
+        if wanted[name] is None and item.correction != REMOVE
+    }
     if unknown:
         names = listed(sorted({*unknown.values()}))
         raise DataError(
@@ -180,14 +186,14 @@ def apply_corrections(
         item = corrections.get(identity)
         if item is None:
             continue
-        if item.correction == label:
+        if wanted[identity] is not None and wanted[identity] == label:
             needless.add(identity)
-        elif item.label in (None, label):
+        elif item.label is None or (label is not None and parse(item.label) == label):
             changed.add(identity)
-            if item.correction in classes:
-                corrected[row] = item.correction
-            else:
+            if wanted[identity] is None:
                 removed.add(row)
+            else:
+                corrected[row] = wanted[identity]
     stale = [identity for identity in corrections if identity not in changed | needless]
     counts = {
         "given": len(corrections),

@@ -20,7 +20,7 @@ from pipeline.settings.section import (
     refuse_derived,
     require_map,
 )
-from pipeline.settings.shared.kind import Settings
+from pipeline.settings.shared.kind import Settings, has_texts
 from pipeline.settings.shared.tasks import check_kinds, check_tasks, resolve_task
 from pipeline.settings.sources import resolve_sources
 from pipeline.settings.study import resolve_study
@@ -105,9 +105,9 @@ def resolve_params(
 def _resolve_profile(raw: Document, resolved: Document, kinds: Mapping[str, Settings], problems: Problems) -> Document:
     """Return the sections of pretraining, of the study and of production, each if params.yaml has it."""
     sections: Document = {}
-    tasks = tuple(resolved["kinds"])
     if raw.get("corpus") is not None or raw.get("encoders"):
-        sections["corpus"] = _resolve_corpus(raw, tasks, problems)
+        texts = tuple(task for task, kind in resolved["kinds"].items() if kind not in kinds or has_texts(kinds[kind]))
+        sections["corpus"] = _resolve_corpus(raw, texts, problems)
     if raw.get("encoders") is not None:
         sections["pretrain"] = _resolve_encoders(raw, problems)
     if raw.get("study") is not None:

@@ -171,7 +171,7 @@ def resolve_study(raw: Document, resolved: Document, kinds: Mapping[str, Setting
     if study.kind not in kinds:
         problems.add("study.kind", describe_unknown(study.kind, tuple(kinds), kind="kind of task"))
         return {}
-    if other := [task for task in study.tasks if resolved["kinds"][task] != study.kind]:
+    if other := [task for task in study.tasks if resolved["kinds"][task] in {*kinds} - {study.kind}]:
         problems.add("study.tasks", f"must be of the kind {study.kind}, found {other[0]!r}")
         return {}
     settings = kinds[study.kind]

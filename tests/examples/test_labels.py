@@ -137,7 +137,8 @@ def test_a_threshold_above_all_numbers_is_refused() -> None:
 
 def apply(corrections, *, ids="abc", labels=("ham", "ham", "spam"), classes=("ham", "spam")):
     items = {identity: Correction(label=label, correction=correction) for identity, label, correction in corrections}
-    return apply_corrections(items, file="c.csv", ids=list(ids), labels=labels, classes=classes)
+    parse = {name: name for name in classes}.get
+    return apply_corrections(items, file="c.csv", ids=list(ids), labels=labels, classes=classes, parse=parse)
 
 
 def test_a_label_is_replaced_and_a_row_removed():

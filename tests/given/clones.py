@@ -167,10 +167,12 @@ def settings(shas: dict[str, str], text: str) -> str:
     }
     values["tasks"] = {
         "reviews": {
+            "kind": "text-classification",
             "encoder": "raw/tiny",
             "ingest": {"file": "sample/reviews.csv", "labels": ["negative", "positive"]},
         },
         "topics": {
+            "kind": "text-classification",
             "encoder": "raw/tiny",
             "ingest": {"file": "sample/topics.jsonl", "format": "jsonl", "labels": TOPICS},
             "finetune": {"epochs": 1},

@@ -38,4 +38,14 @@ def _tabulate(
     }
 
 
-EXAMPLES = Examples(classes=_classes, parse=_parse, tabulate=_tabulate)
+def _parse_label(params: LabelledTextParams, words: str) -> str | None:
+    return words if words in _classes(params) else None
+
+
+EXAMPLES = Examples(
+    classes=_classes,
+    parse=_parse,
+    tabulate=_tabulate,
+    parse_label=_parse_label,
+    name_classes=lambda label: (label,),
+)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from pipeline.core.document import Document, Strict
+from pipeline.settings.ingest import IngestParams
 from pipeline.settings.problems import Problems
 
 
@@ -18,3 +19,9 @@ class Settings(NamedTuple):
 
     sections: Mapping[str, type[Strict]]
     check: Callable[[Mapping[str, Document], Problems], None]
+
+
+def has_texts(kind: Settings) -> bool:
+    """Return whether the examples of a kind have a column `text`, of which a corpus can be made."""
+    ingest = kind.sections["ingest"]
+    return issubclass(ingest, IngestParams) and "text" in ingest.made
