@@ -67,7 +67,7 @@ def build_frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[
     columns = [name for name in (*EXAMPLE_COLUMNS, "file") if name in table.column_names]
     counts = [pc.sum(_equal(train, "label", index)).as_py() or 0 for index in range(len(shares))]
     return {
-        "examples": table.select(columns).append_column("leaked", pa.array(_leaked(table), pa.bool_())),
+        "examples": table.select(columns).append_column("leaked", pa.array(mark_leaks(table), pa.bool_())),
         "splits": count_split_rows(table),
         "classes": pa.table({"name": [*shares], "rows": pa.array(counts, pa.int64()), "share": [*shares.values()]}),
         "measures": tabulate_measures(measures),
@@ -183,7 +183,7 @@ def _measure_rows(rows: pa.Table, whole: int) -> Measure:
     return Measure(ratio(rows.num_rows, whole), rows.num_rows, tuple(islice(places, MOST_LINES)))
 
 
-def _leaked(table: pa.Table) -> list[bool]:
+def mark_leaks(table: pa.Table) -> list[bool]:
     """Return for each row whether its id or its text (by its `text_key`) occurs in more than one split."""
     splits = table["split"].to_pylist()
     keys = [None if text is None else text_key(text) for text in table["text"].to_pylist()]
