@@ -44,8 +44,8 @@ class LabelSetParams(TextIngestParams):
             yield f"`text` and `label` must be two columns, both are {self.label!r}"
         yield from super().list_errors()
         yield from consistency.check_classes(self.labels, None)
-        if self.separator == self.delimiter and self.format == "delimited":
-            yield f"`separator` and `delimiter` must differ, both are {self.separator!r}"
+        if self.format == "delimited" and not self.quote and self.separator == self.delimiter:
+            yield f"`separator` and `delimiter` must differ without a `quote`, both are {self.separator!r}"
         names = [*self.labels, *(self.labels.values() if isinstance(self.labels, dict) else ())]
         for mark in dict.fromkeys((WORDS_SEPARATOR, self.separator)):
             if odd := [name for name in names if mark is not None and mark in name]:
