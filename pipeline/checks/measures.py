@@ -16,7 +16,7 @@ from pipeline.core.tables import labels_of
 from pipeline.examples.records import Place, places_of
 from pipeline.examples.text import text_key
 from pipeline.settings.fields import SPLITS
-from pipeline.settings.shared.texts import LabelledTextChecksParams, TextChecksParams
+from pipeline.settings.shared.texts import DriftChecksParams, TextChecksParams
 
 MOST_LINES = 5
 NO_REFERENCE = "no reference yet"
@@ -92,7 +92,7 @@ def profile_train(table: pa.Table) -> Document:
 
 
 def measure_examples(
-    table: pa.Table, intake: Mapping[str, Any], params: LabelledTextChecksParams, present: Mapping[str, Any]
+    table: pa.Table, intake: Mapping[str, Any], params: DriftChecksParams, present: Mapping[str, Any]
 ) -> dict[str, Measure]:
     """Return every number of the frame `measures` by name.
 
@@ -167,7 +167,7 @@ def measure_near_duplicates(table: pa.Table, params: TextChecksParams) -> Measur
     return measure._replace(reason=f"{duplicates.cut} train texts have too many like them to compare with all")
 
 
-def measure_drift(params: LabelledTextChecksParams, present: Mapping[str, Any]) -> dict[str, Measure]:
+def measure_drift(params: DriftChecksParams, present: Mapping[str, Any]) -> dict[str, Measure]:
     """Return the distances to the reference, or why there are none."""
     if params.reference is None:
         return dict.fromkeys(("label_drift", "length_drift"), Measure(None, reason=NO_REFERENCE))

@@ -146,13 +146,27 @@ def _fold(label: str) -> str:
 
 
 def _by_threshold(records: Records, column: str, raw: list[str], threshold: Threshold) -> list[str]:
-    numbers = [float(label) if _NUMBER.fullmatch(label) else math.nan for label in raw]
-    odd = [(row, raw[row]) for row, number in enumerate(numbers) if raw[row] and not math.isfinite(number)]
-    if odd:
-        remedy = "`threshold` needs finite numbers with a decimal point; for class names use `labels`."
-        raise records.fault("whose label is not a finite number", odd, remedy, column=column)
+    remedy = "`threshold` needs finite numbers with a decimal point; for class names use `labels`."
+    refuse_odd_numbers(records, column, raw, remedy=remedy)
+    numbers = map(parse_number, raw)
     sides = (threshold.otherwise, threshold.above)
     return [sides[number > threshold.at] if label else "" for label, number in zip(raw, numbers, strict=True)]
+
+
+def parse_number(cell: str) -> float:
+    """Return the number that a cell spells with digits and a decimal point; NaN if it spells none."""
+    return float(cell) if _NUMBER.fullmatch(cell) else math.nan
+
+
+def refuse_odd_numbers(records: Records, column: str, raw: Sequence[str], *, remedy: str) -> None:
+    """Require each cell of `raw`, (N,), to be empty or to spell a finite number.
+
+    Raises:
+        RowErrors: Some are not.
+    """
+    odd = [(row, cell) for row, cell in enumerate(raw) if cell and not math.isfinite(parse_number(cell))]
+    if odd:
+        raise records.fault("whose label is not a finite number", odd, remedy, column=column)
 
 
 class Corrected(NamedTuple):
