@@ -34,7 +34,7 @@ def read_label_sets(records: Records, params: LabelSetParams) -> list[LabelSet |
     is_missing = [not valid for valid in records.columns[params.label].is_valid().to_pylist()]
     raw = [[unicodedata.normalize("NFC", label).strip() for label in cell] for cell in cells]
     raw = [[] if labels == [""] else labels for labels in raw]
-    classes = map_labels(params.labels)
+    classes = map_labels(params.labels or ())
     faults = Faults()
     with faults.gather():
         _check_given(records, params, raw, is_missing)

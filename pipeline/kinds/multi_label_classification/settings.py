@@ -34,12 +34,15 @@ class LabelSetParams(TextIngestParams):
     made = ("text", "labels")
 
     label: Text
-    labels: Labels
+    labels: Labels | None
     separator: Text | None
     no_labels: Literal["keep", "fail"]
 
     def list_errors(self) -> Iterator[str]:
         """Yield what contradicts itself, in the labels and what stands between them too."""
+        if not self.labels:
+            yield "give `labels`, the classes"
+            return
         if self.label in self.text:
             yield f"`text` and `label` must be two columns, both are {self.label!r}"
         yield from super().list_errors()

@@ -49,8 +49,8 @@ def compute_number_metrics(scored: ScoredNumbers, weights: Floats) -> Floats:
     if any(np.count_nonzero(_count(codes, weights)) < 2 for codes in (scored.actual_codes, scored.predicted_codes)):
         return np.array((rmse, mae, np.nan, np.nan))
     pearson = _correlate(scored.actual, scored.predicted, weights)
-    ranks = (_rank(codes, weights) for codes in (scored.actual_codes, scored.predicted_codes))
-    return np.array((rmse, mae, pearson, _correlate(*ranks, weights)))
+    spearman = _correlate(_rank(scored.actual_codes, weights), _rank(scored.predicted_codes, weights), weights)
+    return np.array((float(rmse), float(mae), pearson, spearman))
 
 
 def _count(codes: Ints, weights: Floats) -> Floats:
