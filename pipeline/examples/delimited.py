@@ -1,4 +1,4 @@
-"""Rows of comma- or tab-separated text: every row as long as the header, every quote closed."""
+"""Rows of delimited text: a row a line with a header, all of one length; or a word a line, a sentence a row (CoNLL)."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,13 +7,19 @@ from typing import NamedTuple
 
 from pipeline.core.errors import DataError
 from pipeline.examples.faults import Faults, RowFault, find_columns
-from pipeline.examples.lines import LineEnds
+from pipeline.examples.lines import LineEnds, number_lines
 from pipeline.examples.records import Oversized, RawRow
 from pipeline.settings.ingest import HOLDINGS, Holds
 
 _ENDS = r"\r\n|\r|\n|\Z"
 _CANDIDATES = (",", ";", "\t", "|")
 _SHOWN = 40  # characters of a cell in a message
+
+DOCUMENT = "docstart"  # the column with the number of a sentence's document
+_MARK = "-DOCSTART-"
+_UNIVERSAL = 10  # columns of CoNLL-U
+_COMMENT = re.compile(r"#\s*(newdoc\b|newpar\b|[\w.:-]+\s*=).*")
+_NO_WORD = re.compile(r"\d+[-.]\d+")  # the ids of CoNLL-U that stand for several words, or for a word left out
 
 Cells = Sequence[str | Oversized]
 
@@ -171,13 +177,64 @@ def split_lists(
         DataError: There is no separator, or a column holds bytes, which text cannot.
     """
     for name, holds in lists.items():
-        if holds == "bytes" or not separator:
+        if holds == "bytes" or (holds != "json" and not separator):
             fix = "Use Parquet" if holds == "bytes" else "Set `ingest.separator`, or use JSON Lines or Parquet"
             raise DataError(f"{file}: column {name!r}: a cell of text holds no {HOLDINGS[holds]}. {fix}.")
-    places = [place for place, name in enumerate(columns) if name in lists]
+    places = [place for place, name in enumerate(columns) if lists.get(name, "json") != "json"]
     for number, values in rows:
         cells = list(values)
         for place in places:
             if isinstance(cells[place], str):
                 cells[place] = cells[place].split(separator) if cells[place] else []
         yield number, cells
+
+
+def read_conll(lines: Iterable[str], *, file: str, columns: Sequence[str]) -> Iterator[RawRow]:
+    """Yield the wanted columns of each sentence, lists with a cell a word; columns are named "1", "2", ... in order.
+
+    Blank lines end a sentence. Cells stand between tabs or, if the first line with cells has none, between blanks. A
+    document begins at `-DOCSTART-`, or at `# newdoc` of CoNLL-U; the column `docstart` is its number, "0" before the
+    first. Other comments of CoNLL-U (`# key = value`) are skipped, and so are its multi-word tokens and empty nodes.
+
+    Raises:
+        DataError: A wanted column is not there.
+        RowErrors: Lines with another number of cells, whose sentences are left out, or lone CRs among other line ends.
+    """
+    ragged = RowFault(file, "without the cells of the first line")
+    faults = Faults()
+    with faults.gather():
+        yield from _read_sentences(lines, file, columns, ragged)
+    with faults.gather():
+        ragged.check("Divide the cells of each line alike, and sentences by a blank line.")
+    faults.check()
+
+
+def _read_sentences(lines: Iterable[str], file: str, columns: Sequence[str], ragged: RowFault) -> Iterator[RawRow]:
+    width, separator, document = 0, None, 0
+    start, words, is_whole = 0, list[Sequence[str]](), True
+
+    def close() -> Iterator[RawRow]:
+        if words and is_whole:
+            cells = {str(place): list(column) for place, column in enumerate(zip(*words, strict=True), start=1)}
+            yield start, [str(document) if name == DOCUMENT else cells[name] for name in columns]
+
+    for number, line in number_lines(lines, file=file):
+        begins_document = line.startswith((_MARK, "# newdoc", "#newdoc"))
+        if not line.strip() or begins_document:
+            yield from close()
+            words, is_whole, document = [], True, document + begins_document
+            continue
+        if not words and is_whole and _COMMENT.fullmatch(line):
+            continue
+        if not width:
+            separator = "\t" if "\t" in line else None
+            width = len(line.split(separator))
+            find_columns(file, columns, [*map(str, range(1, width + 1)), DOCUMENT], hint=" Columns are numbered.")
+        cells = line.split(separator)
+        if len(cells) != width:
+            ragged.add(number, f"{len(cells)} cells, not {width}")
+            is_whole = False
+        elif not (width == _UNIVERSAL and _NO_WORD.fullmatch(cells[0])):
+            start = start if words else number
+            words.append(cells)
+    yield from close()

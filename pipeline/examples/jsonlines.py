@@ -108,7 +108,13 @@ def as_texts(
                     odd[name].add(number, cell)
                     bad = True
             if not bad:
-                yield number, [_spell(cell) for cell in values]
+                yield (
+                    number,
+                    [
+                        _write(cell) if lists.get(name) == "json" else _spell(cell)
+                        for name, cell in zip(columns, values, strict=True)
+                    ],
+                )
     for name, fault in nested.items():
         with faults.gather():
             fault.check("A column holds strings, numbers, booleans or null." if name in odd else SEVERAL_VALUES)
@@ -122,6 +128,8 @@ def as_texts(
 
 def _fits(cell: object, holds: Holds) -> bool:
     """Return whether a value of JSON is what its column holds."""
+    if holds == "json":
+        return True
     if holds == "text":
         return not isinstance(cell, bool | _Number)
     parts = cell if isinstance(cell, list) else [None]
@@ -129,6 +137,19 @@ def _fits(cell: object, holds: Holds) -> bool:
     return holds != "bytes" and all(
         isinstance(part, plain) and (holds == "cells" or not isinstance(part, _Number)) for part in parts
     )
+
+
+def _write(cell: Any) -> str | None:
+    """Return a value of JSON as its text, numbers as numbers."""
+    return None if cell is None else json.dumps(_numbered(cell), ensure_ascii=False)
+
+
+def _numbered(cell: Any) -> Any:
+    if isinstance(cell, _Number):
+        return json.loads(cell)
+    if isinstance(cell, list):
+        return [_numbered(part) for part in cell]
+    return {key: _numbered(part) for key, part in cell.items()} if isinstance(cell, dict) else cell
 
 
 def _spell(cell: Any) -> Any:

@@ -1,5 +1,6 @@
 """Rows of a Parquet file that somebody else wrote: the wanted columns, as they are or as text."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -132,6 +133,8 @@ def _values(column: pa.Array, name: str, *, file: str, as_text: bool) -> list[ob
 
 def _nested_values(column: pa.Array, name: str, holds: Holds, *, file: str) -> list[object]:
     """Return the values of a column of lists or of bytes; an image of the Hub is a struct with its `bytes`."""
+    if holds == "json":
+        return [None if value is None else json.dumps(value, ensure_ascii=False) for value in column.to_pylist()]
     if holds == "bytes" and pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
         column = pc.struct_field(column, "bytes")
     kind = _plain_type(column.type)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import IO, BinaryIO, Literal, NamedTuple
 
 from pipeline.core.errors import DataError, EnvironmentFault
-from pipeline.examples.delimited import Dialect, read_delimited, split_lists
+from pipeline.examples.delimited import Dialect, read_conll, read_delimited, split_lists
 from pipeline.examples.faults import Faults, RowErrors
 from pipeline.examples.files import expand_files, is_packed, open_file
 from pipeline.examples.jsonlines import as_texts, read_json_lines
@@ -30,7 +30,7 @@ class Layout(NamedTuple):
     Unless `strict`, bytes that do not decode become lone surrogates, which no encoding has, and end no reading.
     """
 
-    format: Literal["text", "delimited", "jsonl", "parquet", "pattern"]
+    format: Literal["text", "delimited", "jsonl", "parquet", "pattern", "conll"]
     encoding: str
     delimiter: str
     quote: str
@@ -79,7 +79,7 @@ def _read_file(path: Path, params: IngestParams) -> Records:
         separator=params.list_separator(),
     )
     texts = [name for name, holds in columns.items() if holds == "text"]
-    lists = {name: holds for name, holds in columns.items() if holds in ("cells", "texts", "bytes")}
+    lists = {name: holds for name, holds in columns.items() if holds in ("cells", "texts", "bytes", "json")}
     line = LineCap(CELLS_OF_A_LINE * params.max_cell_bytes, "max_cell_bytes")
     limits = Limits(file=params.max_file_bytes, line=line, cell=params.max_cell_bytes)
     with open_rows(path, layout, tuple(columns), limits, texts=texts, lists=lists) as rows:
@@ -156,6 +156,8 @@ def _parse(
         case "jsonl":
             rows = read_json_lines(lines, file=file, columns=columns, complete=texts is None)
             return rows if texts is None else as_texts(rows, file=file, columns=columns, texts=texts, lists=lists)
+        case "conll":
+            return read_conll(lines, file=file, columns=columns)
         case "pattern":
             rows = read_pattern(lines, file=file, columns=columns, pattern=layout.pattern or "")
         case _:

@@ -24,6 +24,7 @@ ARROW_TYPES: dict[Holds, pa.DataType] = {
     "cells": pa.large_list(pa.large_string()),
     "texts": pa.large_list(pa.large_string()),
     "bytes": pa.large_binary(),
+    "json": pa.large_string(),
 }
 _BATCH_ROWS = 4096
 _BATCH_CHARACTERS = 1 << 24

@@ -10,10 +10,12 @@ from pipeline.settings import consistency
 from pipeline.settings.corrections import Correction
 from pipeline.settings.fields import Count, FilePath, Files, Name, RawPath, Text
 
-# What the cells of a column are: one value of any plain type, read as text; strings alone; lists of either; bytes.
-Holds = Literal["cell", "text", "cells", "texts", "bytes"]
+# What the cells of a column are: one value of any plain type, read as text; strings alone; lists of either; bytes; any
+# value of JSON, read as its text.
+Holds = Literal["cell", "text", "cells", "texts", "bytes", "json"]
 HOLDINGS: dict[Holds, str] = {
     "cell": "values", "text": "strings", "cells": "lists of values", "texts": "lists of strings", "bytes": "bytes",
+    "json": "values of JSON",
 }  # fmt: skip
 
 
@@ -43,7 +45,7 @@ class IngestParams(Strict):
     task: Name
     file: RawPath
     files: Files | None
-    format: Literal["delimited", "jsonl", "parquet", "pattern"]
+    format: Literal["delimited", "jsonl", "parquet", "pattern", "conll"]
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)]
     quote: Annotated[str, StringConstraints(max_length=1)]
     pattern: Text | None

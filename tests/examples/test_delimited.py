@@ -1,14 +1,20 @@
 import csv
 import io
 import tracemalloc
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
-from pipeline.examples.delimited import Dialect, read_delimited, split_rows
+from pipeline.examples.delimited import DOCUMENT, Dialect, read_conll, read_delimited, split_lists, split_rows
+from pipeline.examples.jsonlines import as_texts, read_json_lines
+from pipeline.examples.parquet import read_parquet_rows
 from pipeline.examples.records import Oversized, RawRow
 from tests.given.ingesting import split_lines
 
@@ -181,3 +187,58 @@ def test_ten_thousand_ragged_rows_are_counted_and_five_are_shown() -> None:
     assert "10000 row(s)" in str(caught.value)
     assert "line 2, 3, 4, 5, 6 and 9995 more" in str(caught.value)
     assert "'3 cells', '4 cells', '5 cells', '6 cells', '7 cells' and more" in str(caught.value)
+
+
+CONLL = "-DOCSTART- -X- O O\n\nEU NNP B-ORG\nrejects VBZ O\n\n\n# NN O\n-DOCSTART- -X- O\n\nPeter NNP B-PER\n"
+UNIVERSAL = (
+    "# newdoc id = a\n# text = vámonos al\n1-2\tvámonos\t_\t_\n1\tvamos\tir\tVERB\n2\tnos\tnosotros\tPRON\n\n"
+    "# sent_id = 2\n1\tal\ta\tADP\n"
+)
+
+
+def read_sentences(content: str, columns: list[str]) -> list[RawRow]:
+    return list(read_conll(split_lines(content), file="f.conll", columns=columns))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_sentence_is_a_row(end: str) -> None:
+    assert read_sentences(CONLL.replace("\n", end), ["1", "3", DOCUMENT]) == [
+        (3, [["EU", "rejects"], ["B-ORG", "O"], "1"]),
+        (7, [["#"], ["O"], "1"]),
+        (10, [["Peter"], ["B-PER"], "2"]),
+    ]
+
+
+def test_comments_and_multi_word_tokens_of_conll_u_are_no_words() -> None:
+    wide = "\n".join(line + "\t_" * 6 if "\t" in line else line for line in UNIVERSAL.splitlines())
+    assert read_sentences(wide, ["2", "4", DOCUMENT]) == [
+        (4, [["vamos", "nos"], ["VERB", "PRON"], "1"]),
+        (8, [["al"], ["ADP"], "1"]),
+    ]
+
+
+def test_a_ragged_line_takes_its_sentence_along() -> None:
+    rows = read_conll(split_lines("a X\nb\n\nc Y\n"), file="f.conll", columns=["1"])
+    assert next(rows) == (4, [["c"]])
+    with pytest.raises(DataError, match=r"f\.conll:2: 1 row\(s\) without the cells .* '1 cells, not 2'"):
+        next(rows)
+
+
+def test_no_such_column() -> None:
+    with pytest.raises(DataError, match=r"f\.conll: column '9' is not there.*'1', '2', 'docstart'"):
+        read_sentences("a X\n", ["9"])
+
+
+SPANS = '[{"start": 0, "end": 2, "label": "PER"}]'
+
+
+def test_a_value_of_json_is_its_text(tmp_path: Path) -> None:
+    holds: dict[str, Any] = {"spans": "json"}
+    lines = split_lines(f'{{"spans": {SPANS}}}\n{{"spans": null}}\n')
+    rows = read_json_lines(lines, file="f", columns=["spans"])
+    assert list(as_texts(rows, file="f", columns=["spans"], texts=[], lists=holds)) == [(1, [SPANS]), (2, [None])]
+    pq.write_table(pa.table({"spans": [[{"start": 0, "end": 2, "label": "PER"}], None]}), tmp_path / "f")
+    parquet = read_parquet_rows(tmp_path / "f", file="f", columns=["spans"], texts=[], lists=holds)
+    assert list(parquet) == [(1, (SPANS,)), (2, (None,))]
+    cells = split_lists([(2, [SPANS])], file="f", columns=["spans"], lists=holds, separator=None)
+    assert list(cells) == [(2, [SPANS])]
