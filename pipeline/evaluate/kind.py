@@ -106,6 +106,8 @@ class Measures(NamedTuple):
     project: Callable[[pa.Table, pa.Table, pa.Table, Any], Document]  # (examples, features, predictions, params)
     calibrate: Callable[[pa.Table, Path, Any], Document]  # (tokens, model, params) -> what its answers follow
     curve: Callable[[Scored, Any], list[Document]] | None = None  # (scored, params) -> bins of confidence, for `diff`
+    # predictions -> (truths, answers) that the plot of confusions counts; None: those of the examples
+    confused: Callable[[pa.Table], tuple[list[str], list[str]]] | None = None
     unit: str | None = None  # column of the predictions whose equal values are drawn together; None: each row alone
 
     @property

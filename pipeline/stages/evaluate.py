@@ -42,5 +42,6 @@ def run(
     write_json(projection, projected)
     write_parquet(predictions, own)
     with publish(confusion) as partial:
-        plot = confusion_csv(kind.truths(own), kind.answers(own))
+        pairs = kind.confused(own) if kind.confused else (kind.truths(own), kind.answers(own))
+        plot = confusion_csv(*pairs)
         partial.write_text(plot, encoding="utf-8", newline="")
