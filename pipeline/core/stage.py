@@ -26,7 +26,7 @@ STAGES = (
 )  # fmt: skip
 WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for each task, source, encoder, arm or cell
 
-KINDS = ("text-classification",)  # of tasks, by Hugging Face's names
+KINDS = ("question-answering", "text-classification")  # of tasks, by Hugging Face's names
 # A facet of a kind is a type, the module of the kind that holds its value, and that value: `Learning`, `learning.py`,
 # `LEARNING`.
 FACETS = ("settings", "examples", "checks", "inputs", "feed", "learning", "baselines", "measures", "page", "answers")
