@@ -43,8 +43,10 @@ def parse_spans(cell: str) -> list[Span]:
 
 
 def _read_span(text: Any, start: Any) -> Span:
-    if not isinstance(text, str) or not isinstance(start, int) or isinstance(start, bool):
-        raise ValueError("an answer without a string `text` and a whole number `answer_start`")  # noqa: TRY004
+    if not isinstance(text, str):
+        raise ValueError("an answer without a string `text`")  # noqa: TRY004
+    if not isinstance(start, int) or isinstance(start, bool):
+        raise ValueError("no whole number `answer_start`")  # noqa: TRY004
     return Span(start, text)
 
 
@@ -71,7 +73,7 @@ def normalise_span(passage: str, span: Span) -> Span | None:
         end -= 1
     if start == end:
         return None
-    while start > 0 and unicodedata.combining(passage[start]):
+    while start > 0 and unicodedata.combining(passage[start]) and not _is_blank(passage[start - 1]):
         start -= 1
     while end < len(passage) and unicodedata.combining(passage[end]):
         end += 1
