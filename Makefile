@@ -11,7 +11,7 @@ export GX_ANALYTICS_ENABLED := false
 # compiles the project again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup repro run up down results lock clean
+.PHONY: help setup repro run up down workers results lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,12 +46,17 @@ up: setup  ## start Prefect's server, schedules and a worker on this machine
 down: setup  ## stop them
 	python -m pipeline down
 
+WORKERS := 2
+workers: setup  ## start WORKERS=2 workers on this machine until Ctrl-C, for `python -m pipeline run --on tcp://127.0.0.1:8786`
+	dask scheduler --host 127.0.0.1 --port 8786 --no-dashboard & trap "kill $$! 2> /dev/null || true" EXIT; \
+	dask worker tcp://127.0.0.1:8786 --nworkers $(WORKERS) --nthreads 1 --no-dashboard
+
 results: setup  ## print the results of the last run
 	@python -m pipeline results
 
 lock: setup  ## resolve pyproject.toml again into requirements.lock
 	pip install --quiet --disable-pip-version-check pip-tools
-	pip-compile pyproject.toml --extra dev --extra docs --extra export --extra serve --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
+	pip-compile pyproject.toml --extra dev --extra docs --extra export --extra serve --extra machines --extra search --output-file requirements.lock --upgrade --strip-extras --allow-unsafe \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet
 	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' requirements.lock
 
@@ -61,7 +66,7 @@ clean:  ## remove the environment and the caches of the tools; data and DVC's ca
 # For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
 .PHONY: study test test-avx2 check docs readme format \
   soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
-  bench-diff bench-flow bench-predict bench-answer
+  bench-diff bench-flow bench-places bench-predict bench-answer bench-search
 
 # A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
 # ones first. One worker more than cores, since many wait.
@@ -87,7 +92,7 @@ soak: setup  ## strike every stage by signals at random moments, 520 times (abou
 	python -m benchmarks.signals
 
 # Each prints its table, then one JSON object.
-bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-predict bench-answer  ## all benchmarks below
+bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-places bench-predict bench-answer bench-search  ## all benchmarks below
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
@@ -114,11 +119,18 @@ bench-labels: setup  ## planted label errors: how many are found, and what corre
 	dvc repro --quiet extract@questions extract@spam
 	python -m benchmarks.labels
 
+bench-search: setup  ## a search with other workers and kills, and its sampler against others (PARTS="workers optuna samplers" is ten minutes, all an hour)
+	dvc repro --quiet tokenize@questions tokenize@reviews
+	python -m benchmarks.search $(PARTS)
+
 bench-diff: setup  ## the metric diff on 1,000 and 100,000 test rows
 	python -m benchmarks.diff
 
 bench-flow: setup  ## the flow against bare DVC
 	python -m benchmarks.flow
+
+bench-places: setup  ## stages on two Dask workers beside as many here, and what a stage costs more
+	python -m benchmarks.places
 
 bench-predict: setup  ## prediction beside transformers.pipeline and ONNX Runtime as its tutorials use it (ten minutes)
 	dvc repro --quiet finetune@reviews

@@ -15,20 +15,22 @@ from ruamel.yaml import YAML
 from pipeline.core.stage import STAGES, WHOLE, Gate, In, load, load_facets, read_declaration
 from pipeline.settings.parse import parse_params
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
+from pipeline.settings.search.sections import CANDIDATES, SEARCH_STAGES, Search
 from pipeline.settings.study import Arm, Rival, Study
 from pipeline.settings.task import PER_TASK, BaselineParams
 from tests.given.settings import read, resolve_params, with_profiles
 
-TEXT = with_profiles("params.yaml", "pretraining", "study", "production")
-ALONE, WITH_ENCODERS, WITH_STUDY, WITH_ALL = (
-    YAML(typ="safe", pure=True).load(with_profiles("dvc.yaml", *profiles))["stages"]
-    for profiles in ((), ("pretraining",), ("pretraining", "study"), ("pretraining", "study", "production"))
+PROFILES = ("pretraining", "study", "production", "search")
+TEXT = with_profiles("params.yaml", *PROFILES)
+ALONE, WITH_ENCODERS, WITH_STUDY, WITH_PRODUCTION, WITH_ALL = (
+    YAML(typ="safe", pure=True).load(with_profiles("dvc.yaml", *PROFILES[:count]))["stages"]
+    for count in range(len(PROFILES) + 1)
 )
 # Every stage, by its name; the report of each, since the profiles replace it.
 ENTRIES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, entry) for name, entry in WITH_ALL.items()}
 ENTRIES |= {"report alone": ("report", ALONE["report"]), "report of encoders": ("report", WITH_ENCODERS["report"])}
 RESOLVED = ("code", "params")
-BESIDES = ("corpus", "pretrain", "study", "export", "report")  # sections that are not a task's
+BESIDES = ("corpus", "pretrain", "study", "export", "search", "report")  # sections that are not a task's
 
 
 def entry(key: str) -> dict[str, Any]:
@@ -55,7 +57,8 @@ def paths(key: str, *kinds: str) -> list[str]:
 
 def test_every_stage_has_an_entry_and_a_module():
     assert set(WITH_ALL) == set(STAGES)
-    assert set(WITH_ALL) - set(WITH_STUDY) == {"export"}
+    assert set(WITH_ALL) - set(WITH_PRODUCTION) == {*SEARCH_STAGES}
+    assert set(WITH_PRODUCTION) - set(WITH_STUDY) == {"export"}
     assert set(WITH_STUDY) - set(WITH_ENCODERS) == {"rival", "start", "study", "transfer"}
     assert set(WITH_ENCODERS) - set(ALONE) == {"corpus", "pretrain"}
     assert {path.stem for path in Path("pipeline/stages").glob("*.py")} == {*STAGES, "__init__"}
@@ -65,7 +68,8 @@ def test_a_profile_changes_no_stage_but_the_report():
     for before, after, changed in (
         (ALONE, WITH_ENCODERS, {"report"}),
         (WITH_ENCODERS, WITH_STUDY, {"report"}),
-        (WITH_STUDY, WITH_ALL, set()),
+        (WITH_STUDY, WITH_PRODUCTION, set()),
+        (WITH_PRODUCTION, WITH_ALL, set()),
     ):
         assert {name for name in before if before[name] != after[name]} == changed
 
@@ -122,7 +126,8 @@ def test_a_stage_depends_on_its_own_section_and_its_own_code(key):
     name = "item" if stage == "track" else "key"  # the others are for each key of a map
     section = f"{stage}.${{{name}}}" if per_name else stage
     declared = read_declaration(load(stage))
-    kind = "study.kind" if stage in ("study", "rival") else "item.kind"
+    of_profiles = {"study": "study.kind", "rival": "study.kind", "trial": "search.kind", "confirm": "search.kind"}
+    kind = of_profiles.get(stage, "item.kind")
     code = f"{stage}.${{{kind}}}" if any(not facet.every for _, facet in declared.facets) else stage
     assert entry(key)["params"] == [{"data/params.json": [section]}, {"data/code.json": [code]}]
     assert per_name == (stage not in WHOLE)
@@ -137,6 +142,12 @@ def test_only_names_are_templated_into_commands():
             "item.task",
             "item.arm",
             "item.encoder",
+            "item.round.round",
+            "item.round.after",
+            "item.slot",
+            "item.candidate",
+            "item.seed",
+            "search.rounds[-1].round",
         }
 
 
@@ -218,3 +229,8 @@ def test_the_study_holds_the_keys_its_classes_read():
 def test_only_what_is_a_name_is_an_axis_of_the_matrix():
     for stage in ("rival", "study"):
         assert list(WITH_STUDY[stage]["matrix"]) == ["task", "arm", "labels", "seed"]
+
+
+def test_a_search_trains_its_candidates_again_as_its_stages_know_them():
+    assert WITH_ALL["confirm"]["matrix"]["candidate"] == [*CANDIDATES]
+    assert set(parse_params(TEXT)[0]["search"]) == set(Search.model_fields)

@@ -18,10 +18,10 @@ from pipeline.answer.page import PAGE_ROUTES
 from pipeline.answer.question import (
     MAX_TEXTS,
     AnswerList,
-    Neighbour,
     NeighbourQuestion,
     Question,
     Score,
+    TrainingText,
     to_answers,
     to_scores,
 )
@@ -91,7 +91,7 @@ async def answer_question(
     return _json(content, headers={"X-Model-Version": predictor.version})
 
 
-@ROUTES.post("/v1/neighbours", response_model=list[Neighbour], responses=REFUSALS)
+@ROUTES.post("/v1/neighbours", response_model=list[TrainingText], responses=REFUSALS)
 async def find_neighbours_of_text(question: NeighbourQuestion, request: Request) -> Response:
     """Return the training texts nearest to a text, the nearest first, if the server may show them (`--neighbours`)."""
     service = _service(request)

@@ -40,7 +40,7 @@ class NeighbourQuestion(BaseModel):
     model: StrictStr | None = Field(None, description="The name of the model; may be left out if there is only one.")
 
 
-class Neighbour(BaseModel):
+class TrainingText(BaseModel):
     """A training example."""
 
     text: str = Field(description="Cut if it is long.")

@@ -20,9 +20,9 @@ README, PICTURE = Path("README.md"), Path("docs/stages.svg")
 @CI.command()
 @click.argument("file", type=PATH)
 def comment_command(file: Path) -> None:
-    """Print FILE, the output of `diff --json`, as a comment in Markdown.
+    """Print FILE, the output of `diff --json`, as Markdown.
 
-    FILE may come from an untrusted run.
+    It is a comment for a pull request. FILE may come from an untrusted run.
 
     Raises:
         DataError: The file is too large, or not such a document.

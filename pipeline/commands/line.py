@@ -14,6 +14,7 @@ from pipeline.commands.look import LOOK
 from pipeline.commands.production import PRODUCTION
 from pipeline.commands.project import PROJECT
 from pipeline.commands.run import RUN
+from pipeline.commands.search import SEARCH
 from pipeline.core.command_line import HELP, run_words
 from pipeline.core.stage import STAGES
 
@@ -75,7 +76,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, asked: bool) ->
 
 
 COMMANDS = CommandLine(
-    sources=[RUN, PRODUCTION, LOOK, PROJECT, CI],
+    sources=[RUN, PRODUCTION, LOOK, SEARCH, PROJECT, CI],
     commands=[click.Command(stage) for stage in STAGES],  # for help and completion: `__main__` runs them
     params=[
         click.Option(

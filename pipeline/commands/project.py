@@ -62,7 +62,9 @@ def update_command(source: str, revision: str) -> int:
 @click.option("--revision", default="main", show_default=True, help="A branch, tag or commit.")
 @click.option("--type", "kind", type=click.Choice(["model", "dataset"]), default="model", show_default=True)
 def pin_command(repository: str, revision: str, kind: str) -> None:
-    """Add a model or dataset of the Hub to the sources of params.yaml.
+    """Add a model or dataset of the Hub to the sources.
+
+    They stand in params.yaml.
 
     Raises:
         UsageError: There is no such repository, revision or file.

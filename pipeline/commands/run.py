@@ -15,12 +15,14 @@ RUN = CommandGroup("Run")
 @click.option(
     "--fail-fast/--keep-going", help="After a failure, stop everything, or finish what can be (default: the latter)."
 )
-def run_command(targets: tuple[str, ...], workers: int | None, fail_fast: bool) -> int:
+@click.option("--on", metavar="ADDRESS", help="Dask scheduler whose workers run what computes, as tcp://HOST:8786.")
+def run_command(targets: tuple[str, ...], workers: int | None, fail_fast: bool, on: str | None) -> int:
     """Run the affected stages in parallel, under Prefect.
 
     A TARGET is a stage, with all stages it depends on (default: everything).
     """
-    code: int = importlib.import_module("pipeline.flow.commands").run_affected(targets, workers, fail_fast=fail_fast)
+    commands = importlib.import_module("pipeline.flow.commands")
+    code: int = commands.run_affected(targets, workers, fail_fast=fail_fast, on=on)
     return code
 
 

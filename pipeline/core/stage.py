@@ -22,11 +22,11 @@ Out = Annotated[Path, "out"]
 STAGES = (
     "code", "params", "fetch", "ingest", "validate", "corpus", "pretrain", "tokenize", "extract", "baseline",
     "inspect", "finetune", "calibrate", "evaluate", "rival", "start", "study", "transfer",
-    "report", "track", "export",
+    "withhold", "propose", "trial", "finalists", "confirm", "search", "report", "track", "export",
 )  # fmt: skip
 WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for each task, source, encoder, arm or cell
 
-KINDS = ("question-answering", "text-classification")  # of tasks, by Hugging Face's names
+KINDS = ("question-answering", "text-classification", "token-classification")  # of tasks, by Hugging Face's names
 # A facet of a kind is a type, the module of the kind that holds its value, and that value: `Learning`, `learning.py`,
 # `LEARNING`.
 FACETS = ("settings", "examples", "checks", "inputs", "feed", "learning", "baselines", "measures", "page", "answers")

@@ -12,7 +12,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # spreadshee
 
 
 def confusion_csv(truths: Iterable[str], answers: Iterable[str]) -> str:
-    """Return a CSV with one line an example: its truth and the answer in words, both untrusted text.
+    """Return a CSV with one line an example, or a part of one: its truth and the answer in words, both untrusted text.
 
     `<` and `>` become their wide forms and hidden characters visible, so that no name is markup in the page of
     `dvc plots show`. A spreadsheet runs a cell that starts like a formula, so those get a leading apostrophe, as in

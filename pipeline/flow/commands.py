@@ -47,8 +47,10 @@ def print_plan(targets: Sequence[str], form: str) -> int:
     return int(bool(list_affected(plan)))
 
 
-def run_affected(targets: Sequence[str], workers: int | None, *, fail_fast: bool) -> int:
+def run_affected(targets: Sequence[str], workers: int | None, *, fail_fast: bool, on: str | None) -> int:
     """Run the affected stages among the targets, if any, as a Prefect flow, and return the exit code.
+
+    Those that compute run on the workers of the Dask scheduler at the address `on`, if that is given.
 
     It is 0, 1 if a stage failed, 143 if the run was cancelled, and that of the error if nothing could begin (75:
     another run uses this workspace), or if the run broke (70).
@@ -67,7 +69,7 @@ def run_affected(targets: Sequence[str], workers: int | None, *, fail_fast: bool
     os.environ.update(make_run_environment(os.environ))
     importlib.import_module("pipeline.flow.server").provide_server()
     flow = importlib.import_module("pipeline.flow.flow").transferline
-    state: Any = flow(list(targets), workers, fail_fast, return_state=True)
+    state: Any = flow(list(targets), workers, fail_fast, on=on, return_state=True)
     print(state.message or state.name, file=sys.stderr)
     if state.is_completed():
         return 0

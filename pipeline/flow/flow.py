@@ -34,6 +34,7 @@ from pipeline.repository.plan import PlannedStage, list_affected, summarize_plan
 from pipeline.repository.planner import plan_stages
 from pipeline.run.ending import StageEnd, describe_end, summarize_ends
 from pipeline.run.execution import Execution, RunningStages
+from pipeline.run.places.place import StagePlace, open_place
 from pipeline.run.slots import Slots, detect_devices
 
 # How often the server is asked if the run was cancelled. With the eight seconds a stage has to end, it stays below ten.
@@ -49,11 +50,13 @@ def transferline(
     fail_fast: bool = False,
     refresh: bool = False,
     publish: Publish = "nothing",
+    on: str | None = None,
 ) -> State[None]:
     """Run the affected stages among the targets (among all, if none is named), up to `workers` in parallel.
 
     `refresh` first fetches the newest version of imported data. `publish` commits the changed files that Git keeps to a
-    branch of the run's own, `transferline/RUN`, and can open a pull request.
+    branch of the run's own, `transferline/RUN`, and can open a pull request. The stages that compute run on the workers
+    of the Dask scheduler at the address `on`, if that is given.
     """
     try:
         if workers is not None and workers < 1:
@@ -61,7 +64,8 @@ def transferline(
         with lock_outputs([Path("dvc.lock")]):
             if refresh:
                 refresh_imports()
-            state = _run(targets or [], Slots(workers or os.cpu_count() or 1, detect_devices()), fail_fast=fail_fast)
+            slots = Slots(workers or os.cpu_count() or 1, detect_devices())
+            state = _run(targets or [], slots, on, fail_fast=fail_fast)
             if state.is_completed():
                 _publish(state, publish)
             return state
@@ -77,7 +81,7 @@ def transferline(
         return Failed(name="Broken", message=f"a fault of the pipeline itself, {error!r}. Report it with the log.")
 
 
-def _run(targets: Sequence[str], slots: Slots, *, fail_fast: bool) -> State[None]:
+def _run(targets: Sequence[str], slots: Slots, on: str | None, *, fail_fast: bool) -> State[None]:
     """Plan, execute and show the results."""
     for line in repair():
         get_run_logger().warning("%s", line)
@@ -85,7 +89,19 @@ def _run(targets: Sequence[str], slots: Slots, *, fail_fast: bool) -> State[None
     get_run_logger().info("%s", summarize_plan(plan))
     if not list_affected(plan):
         return Completed(name="Unchanged", message=f"nothing changed: {summarize_plan(plan)}")
-    before, running = list_locked_stages(), RunningStages(Path.cwd())
+    with open_place(on) as place:
+        ends = _execute_and_show(plan, place, targets, slots._replace(elsewhere=place.elsewhere), fail_fast=fail_fast)
+    if all(end.succeeded for end in ends.values()):
+        return Completed(message=summarize_ends(ends))
+    failed = any(end.state == "Failed" for end in ends.values())
+    return Failed(message=summarize_ends(ends)) if failed else Cancelled(message=summarize_ends(ends))
+
+
+def _execute_and_show(
+    plan: Sequence[PlannedStage], place: StagePlace, targets: Sequence[str], slots: Slots, *, fail_fast: bool
+) -> dict[str, StageEnd]:
+    """Bring every stage to its end, show the plan before and the results after, and leave dvc.lock in DVC's order."""
+    before, running = list_locked_stages(), RunningStages(place.start)
     with watch_server(get_current_settings().api.url, lambda: _abandon(running, before, plan)):
         show_plan(plan)
         try:
@@ -93,10 +109,7 @@ def _run(targets: Sequence[str], slots: Slots, *, fail_fast: bool) -> State[None
         finally:  # a run that was interrupted has recorded stages too
             restore_order(before, plan)
         show_results(plan, ends)
-    if all(end.succeeded for end in ends.values()):
-        return Completed(message=summarize_ends(ends))
-    failed = any(end.state == "Failed" for end in ends.values())
-    return Failed(message=summarize_ends(ends)) if failed else Cancelled(message=summarize_ends(ends))
+    return ends
 
 
 def _execute(

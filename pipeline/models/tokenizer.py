@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from tokenizers import Encoding, Regex, Tokenizer, normalizers
+from tokenizers import Encoding, Regex, Tokenizer, normalizers, pre_tokenizers
 
 from pipeline.core.document import json_text
 from pipeline.core.errors import EnvironmentFault
@@ -44,19 +44,32 @@ def load_tokenizer(encoder: Path, *, max_length: int) -> Tokenizer:
     return tokenizer
 
 
-def save_tokenizer(encoder: Path, folder: Path, *, max_length: int) -> None:
+def set_prefix_space(tokenizer: Tokenizer) -> None:
+    """Make a byte-level tokenizer read the first word of a text as it reads the others, after a blank.
+
+    Texts that come as words have no blanks, and each word must give the same tokens wherever it stands.
+    """
+    pieces = tokenizer.pre_tokenizer
+    if isinstance(pieces, pre_tokenizers.ByteLevel):
+        pieces.add_prefix_space = True
+        tokenizer.pre_tokenizer = pieces
+
+
+def save_tokenizer(encoder: Path, folder: Path, *, max_length: int, for_words: bool = False) -> None:
     """Write the encoder's tokenizer to `folder`, so that raw text gets the ids that training saw.
 
     It brings a text to the normal form of `ingest`, cuts at `max_length` tokens, and pads nothing; whoever batches
     texts pads them to the longest. transformers splits special tokens in texts; it cuts at `model_max_length` once it
     is asked to (`truncation=True`), and never otherwise. tokenizers cuts by itself, and splits special tokens once
-    `encode_special_tokens` is set, which its file cannot hold.
+    `encode_special_tokens` is set, which its file cannot hold. `for_words` if training saw texts as words.
 
     Raises:
         EnvironmentFault: There is no readable tokenizer.json.
     """
     tokenizer = load_tokenizer(encoder, max_length=max_length)
     tokenizer.normalizer = _with_normal_form(tokenizer.normalizer)
+    if for_words:
+        set_prefix_space(tokenizer)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     settings = {
         **_special_tokens(encoder, tokenizer),

@@ -46,7 +46,7 @@ def open_neighbours(task: str) -> Callable[[Ids], list[Document]]:
     )
     train = pc.indices_nonzero(pc.equal(examples["split"], "train")).to_numpy()
     part = train, to_vectors(features["features"])[train]
-    extract = import_backend("torch_model", "torch").open_encoder(encoder, params)
+    extract = import_backend("torch_model", "torch").open_extractor(encoder, params)
     texts, classes, labels = examples["text"], examples["label"], labels_of(examples)
 
     def find(ids: Ids) -> list[Document]:

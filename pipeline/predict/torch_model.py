@@ -49,7 +49,7 @@ def open_torch(folder: Path, *, labels: tuple[str, ...], threads: int) -> tuple[
     return compute, GPU_BATCH_TOKENS if device.device.type == "cuda" else CPU_BATCH_TOKENS
 
 
-def open_encoder(folder: Path, params: ExtractParams) -> Callable[[Ids], Vectors]:
+def open_extractor(folder: Path, params: ExtractParams) -> Callable[[Ids], Vectors]:
     """Return what gives each row of token ids its vector, (N, H), as the stage `extract` does.
 
     Raises:

@@ -70,6 +70,16 @@ def set_value(text: str, path: str, value: object) -> str:
     return "".join(lines)
 
 
+def set_block(text: str, path: str, block: str) -> str:
+    """Return params.yaml with a block, whose lines are indented, as all that stands below a dotted key.
+
+    Raises:
+        UsageError: There is no such key.
+    """
+    lines, start = _find_key(text, path)
+    return "".join([*lines[: start + 1], block, *lines[_find_end(lines, start) :]])
+
+
 def spell(value: Any) -> str:
     """Return a text, number, list or map as YAML in one line, in quotes only if it needs them."""
     if isinstance(value, dict):

@@ -77,10 +77,8 @@ def page_html(
     )
 
 
-@cache
-def _page_template(
-    templates: tuple[tuple[str, str], ...], functions: tuple[tuple[str, Callable[..., Any]], ...]
-) -> Template:
+def build_environment(templates: Mapping[str, str]) -> Environment:
+    """Return the environment of a page: everything printed is escaped, and a name without a value is an error."""
     environment = Environment(
         loader=DictLoader(dict(templates)),
         autoescape=True,
@@ -89,6 +87,16 @@ def _page_template(
         keep_trailing_newline=True,
     )
     environment.filters.update(FILTERS)
+    policy = Markup(POLICY)  # noqa: S704 - a constant of this module, quotes and all
+    environment.globals.update(policy=policy, outcome_classes=OUTCOME_CLASSES)
+    return environment
+
+
+@cache
+def _page_template(
+    templates: tuple[tuple[str, str], ...], functions: tuple[tuple[str, Callable[..., Any]], ...]
+) -> Template:
+    environment = build_environment(dict(templates))
     environment.globals.update(dict(functions))
     environment.globals.update(
         draw_bar=draw_bar,
@@ -122,9 +130,7 @@ def _page_template(
         describe_method=study.describe_method,
         describe_tests=study.describe_tests,
         unproven=UNPROVEN,
-        outcome_classes=OUTCOME_CLASSES,
         endings=render.ENDINGS,
-        policy=Markup(POLICY),  # noqa: S704 - a constant of this module, quotes and all
     )
     return environment.get_template("page.html")
 

@@ -1,4 +1,4 @@
-"""A task's results in words: its accuracy, its gains over the baselines, its failed checks and frequent errors."""
+"""The results of a task in words: its headline metric, its gains over the baselines, its failed checks."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

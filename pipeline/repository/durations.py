@@ -3,20 +3,25 @@
 import json
 import math
 import os
+import platform
+import re
 import statistics
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 DURATIONS_FILE = Path(".dvc/tmp/durations.jsonl")
 RECENT_RUNS = 5
+_REPEAT = re.compile(r"-(round\d+-)?\d+$")  # the end of a stage's name that tells repeats apart: a seed, or a trial
 
 
-def record_duration(root: Path, stage: str, seconds: float) -> None:
-    """Append the duration of a run; the line is written in one piece, whoever else writes."""
+def record_duration(root: Path, stage: str, seconds: float, machine: str = "") -> None:
+    """Append the duration of a run on `machine` (this one); the line is written in one piece, whoever else writes."""
     path = root / DURATIONS_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps({"stage": stage, "seconds": round(seconds, 3)}) + "\n"
+    run = {"stage": stage, "seconds": round(seconds, 3), "machine": machine or platform.node()}
+    line = json.dumps(run) + "\n"
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(handle, line.encode())
@@ -49,3 +54,12 @@ def read_durations(root: Path) -> dict[str, float]:
         if 0.0 <= duration < math.inf:
             seconds[stage].append(duration)
     return {stage: statistics.median(runs[-RECENT_RUNS:]) for stage, runs in seconds.items()}
+
+
+def estimate_seconds(durations: Mapping[str, float], stage: str) -> float | None:
+    """Return the duration of a stage, or the median of stages that differ by their seed or trial alone, or None."""
+    if stage in durations or not _REPEAT.search(stage):
+        return durations.get(stage)
+    kind = _REPEAT.sub("", stage)
+    repeats = [seconds for name, seconds in durations.items() if _REPEAT.sub("", name) == kind != name]
+    return statistics.median(repeats) if repeats else None

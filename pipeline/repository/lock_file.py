@@ -13,6 +13,8 @@ from pipeline.core.files import publish
 from pipeline.repository.access import open_repository
 from pipeline.repository.plan import PlannedStage
 
+DVC_LOCK = Path("dvc.lock")
+
 
 def repair() -> list[str]:
     """Repair the files of a DVC that was killed while it wrote them, and return one line per repair.
@@ -27,7 +29,7 @@ def repair() -> list[str]:
     """
     with open_repository() as repo, repo.lock:
         repairs = []
-        table, lock, copy = Path(repo.tmp_dir, "rwlock"), Path("dvc.lock"), Path(repo.tmp_dir, "dvc.lock.good")
+        table, lock, copy = Path(repo.tmp_dir, "rwlock"), DVC_LOCK, Path(repo.tmp_dir, "dvc.lock.good")
         if table.is_file() and not _is_json(table):
             table.unlink()
             repairs.append(f"{table.name}: unreadable, emptied")
@@ -46,7 +48,12 @@ def repair() -> list[str]:
 
 def list_locked_stages() -> list[str]:
     """Return the names of the stages in dvc.lock, in its order; none if it is missing or unreadable."""
-    return list((_read_lock(Path("dvc.lock")) or {}).get("stages") or {})
+    return list(read_entries())
+
+
+def read_entries() -> dict[str, Any]:
+    """Return the entries of dvc.lock by stage; none if it is missing or unreadable."""
+    return dict((_read_lock(DVC_LOCK) or {}).get("stages") or {})
 
 
 def restore_order(before: Sequence[str], plan: Sequence[PlannedStage]) -> None:
@@ -55,13 +62,13 @@ def restore_order(before: Sequence[str], plan: Sequence[PlannedStage]) -> None:
     The stages of `before` keep their places; new ones follow in the order of the plan.
     """
     with open_repository() as repo, repo.lock:
-        document = _read_lock(Path("dvc.lock")) or {}  # unreadable: a kill was in between, and the next run repairs it
+        document = _read_lock(DVC_LOCK) or {}  # unreadable: a kill was in between, and the next run repairs it
         names = list(document.get("stages") or {})
         order = {name: place for place, name in enumerate(dict.fromkeys((*before, *(stage.name for stage in plan))))}
         ordered = sorted(names, key=lambda name: order.get(name, len(order)))
         if ordered != names:
             document["stages"] = {name: document["stages"][name] for name in ordered}
-            with publish(Path("dvc.lock")) as partial:
+            with publish(DVC_LOCK) as partial:
                 dump_yaml(str(partial), document)
 
 

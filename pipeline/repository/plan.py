@@ -41,8 +41,10 @@ class StageReason(NamedTuple):
 class PlannedStage(NamedTuple):
     """One stage of a plan.
 
-    `needs` are the stages it depends on, `seconds` is the median of its recent runs (None if it was never timed), and
-    `timeout` the number of seconds after which it is stopped (None for no limit).
+    `needs` are the stages it depends on, `seconds` is the median of its recent runs or, if it was never timed, of its
+    repeats with other seeds (None if there are none), and `timeout` the number of seconds after which it is stopped
+    (None for no limit). A `portable` stage is worth being run on another machine: it computes, and is not one of those
+    that take no time.
     """
 
     name: str
@@ -52,6 +54,7 @@ class PlannedStage(NamedTuple):
     resource: Resource
     seconds: float | None
     timeout: float | None = None
+    portable: bool = False
 
 
 def list_affected(plan: Iterable[PlannedStage]) -> list[str]:

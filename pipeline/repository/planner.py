@@ -20,7 +20,7 @@ from dvc.stage import Stage
 
 from pipeline.core.errors import UsageError
 from pipeline.repository.access import open_repository
-from pipeline.repository.durations import read_durations
+from pipeline.repository.durations import estimate_seconds, read_durations
 from pipeline.repository.forecast import Content, Future, overlap
 from pipeline.repository.known_outputs import find_restorable, precompute
 from pipeline.repository.plan import NOT_THERE, PlannedStage, Resource, StageReason, StageVerdict
@@ -56,8 +56,9 @@ def _plan(repo: Repo, targets: Sequence[str], scratch: Path) -> list[PlannedStag
             reasons += [StageReason(NOT_THERE, str(dep)) for dep in stage.deps if _is_missing(dep, outs)]
         needs = tuple(sorted(other.addressing for other in graph.successors(stage)))
         resource, timeout = _read_meta(stage)
-        name = stage.addressing
-        plan.append(PlannedStage(name, verdict, tuple(reasons), needs, resource, seconds.get(name), timeout))
+        name, portable = stage.addressing, _is_portable(stage)
+        estimate = estimate_seconds(seconds, name)
+        plan.append(PlannedStage(name, verdict, tuple(reasons), needs, resource, estimate, timeout, portable))
     return plan
 
 
@@ -98,6 +99,12 @@ def _read_meta(stage: Stage) -> tuple[Resource, float | None]:
             f"dvc.yaml, {stage.addressing}: meta.timeout is {timeout!r}. Set a number of seconds greater than 0."
         )
     return resource, timeout
+
+
+def _is_portable(stage: Stage) -> bool:
+    """Return whether a stage computes: no import, no download, nothing frozen and nothing that takes no time."""
+    meta = stage.meta or {}
+    return bool(stage.cmd) and not stage.frozen and meta.get("resource") != "network" and not meta.get("foreseeable")
 
 
 def _judge(stage: Stage, future: Future, scratch: Path) -> tuple[StageVerdict, list[StageReason]]:

@@ -1,51 +1,65 @@
 """The execution of a plan: which stages wait, run and have ended; and the running stages, which stop on request."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
+from typing import Protocol
 
+from pipeline.core.errors import PipelineError
 from pipeline.repository.plan import PlannedStage, format_duration
 from pipeline.run.ending import EndState, StageEnd
-from pipeline.run.process import StageProcess
 from pipeline.run.slots import Slots, estimate_left, grant, sort_by_urgency
+
+
+class StageJob(Protocol):
+    """A running stage, wherever it runs."""
+
+    def stop(self, why: str = ...) -> None:
+        """Make it end within ten seconds; a second call does nothing."""
+
+    def follow(self, print_line: Callable[[str], None]) -> StageEnd:
+        """Hand over each line of its output, and return its end."""
 
 
 class RunningStages:
     """The stages that run now; all of them can be stopped at any moment and from any thread."""
 
-    def __init__(self, root: Path) -> None:
-        """Nothing runs yet; `root` is the project's folder. `ends` has the last end of each stage that ran."""
-        self.root = root
+    def __init__(self, start: Callable[[PlannedStage, Mapping[str, str]], StageJob]) -> None:
+        """Nothing runs yet; `start` starts a stage with additional environment variables.
+
+        `ends` has the last end of each stage that ran.
+        """
+        self._start = start
         self.ended: SimpleQueue[tuple[PlannedStage, StageEnd]] = SimpleQueue()
         self.stopped = Event()
         self.ends: dict[str, StageEnd] = {}
-        self._processes: dict[str, StageProcess] = {}
+        self._jobs: dict[str, StageJob] = {}
 
     def reproduce(
         self, stage: PlannedStage, environment: Mapping[str, str], print_line: Callable[[str], None]
     ) -> StageEnd:
         """Run a stage to its end, within its timeout."""
-        process = StageProcess(stage.name, self.root, environment, timeout=stage.timeout)
-        self._processes[stage.name] = process
-        if self.stopped.is_set():
-            process.stop()
         try:
-            self.ends[stage.name] = process.follow(print_line)
-            return self.ends[stage.name]
+            job = self._jobs[stage.name] = self._start(stage, environment)
+            if self.stopped.is_set():
+                job.stop()
+            self.ends[stage.name] = job.follow(print_line)
+        except PipelineError as error:
+            self.ends[stage.name] = StageEnd("Failed", error.exit_code, str(error))
         finally:
-            del self._processes[stage.name]
+            self._jobs.pop(stage.name, None)
+        return self.ends[stage.name]
 
     @property
     def active(self) -> bool:
         """Whether a stage runs."""
-        return bool(self._processes)
+        return bool(self._jobs)
 
     def stop(self) -> None:
         """Stop everything; a stage that is started later is stopped at once."""
         self.stopped.set()
-        for process in list(self._processes.values()):
-            process.stop()
+        for job in list(self._jobs.values()):
+            job.stop()
 
 
 class Execution:

@@ -1,10 +1,10 @@
-"""One stage as `dvc repro --single-item`, in a process group of its own that ends when it is stopped."""
+"""One stage as a process of DVC's, in a group of its own that ends when it is stopped."""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread, Timer
@@ -14,19 +14,32 @@ from pipeline.run.ending import StageEnd, parse_line
 STOPPED = "stopped"
 LEASH = Path(__file__).with_name("leash.py")
 # With -P, since the modules beside a script would otherwise shadow those of the standard library.
-ON_LEASH = (sys.executable, "-P", str(LEASH))
-COMMAND = (*ON_LEASH, sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item")
+PYTHON = sys.executable
+ON_LEASH = (PYTHON, "-P", str(LEASH))
 
 
 class StageProcess:
     """A running stage. It ends, with everything it started, when it is stopped or when this process dies."""
 
-    def __init__(self, stage: str, root: Path, environment: Mapping[str, str], *, timeout: float | None) -> None:
-        """Start it; `follow` then hands over its output. It is stopped after `timeout` seconds, if that is not None."""
+    def __init__(
+        self,
+        words: Sequence[str],
+        root: Path,
+        environment: Mapping[str, str],
+        *,
+        timeout: float | None,
+        kept_open: Sequence[int] = (),
+    ) -> None:
+        """Start the command `words` in `root`; `follow` then hands over its output.
+
+        It is stopped after `timeout` seconds, if that is not None. The files `kept_open` stay open until all of it has
+        ended, even if this process dies: so a lock on them outlives it.
+        """
         self._why = ""
         self._timer = Timer(timeout or 0.0, self.stop, [f"took longer than its timeout of {timeout} s"])
         self._process = subprocess.Popen(
-            [*COMMAND, stage], cwd=root, env={**_environment(), **environment}, start_new_session=True, bufsize=1,
+            [*ON_LEASH, *words], cwd=root, env={**_environment(), **environment}, start_new_session=True, bufsize=1,
+            pass_fds=kept_open,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
         )  # fmt: skip
 
@@ -65,8 +78,13 @@ class StageProcess:
         if code == 0:
             return end
         if self._why:
-            return StageEnd("Cancelled", why=self._why) if self._why == STOPPED else StageEnd("Failed", 1, self._why)
+            return end_of_stopped(self._why)
         return end if end.state == "Failed" else StageEnd("Failed", code, f"dvc failed with exit code {code}")
+
+
+def end_of_stopped(why: str) -> StageEnd:
+    """Return the end of a stage that was stopped: cancelled, or failed if it was for another reason."""
+    return StageEnd("Cancelled", why=why) if why == STOPPED else StageEnd("Failed", 1, why)
 
 
 def _kill_rest(group: int) -> None:

@@ -10,13 +10,19 @@ from pipeline.core.command import run_program
 from pipeline.repository.plan import PlannedStage
 
 DOWNLOADS = 4
+# Each has a thread here that waits. The queue of a cluster must not run empty, and one that grows on demand needs one.
+MOST_ELSEWHERE = 48
 
 
 class Slots(NamedTuple):
-    """Slots of the machine, or those that a running stage holds: the number for CPUs, and the identifiers of GPUs."""
+    """Slots of the machine, or those that a running stage holds: the number for CPUs, and the identifiers of GPUs.
+
+    `elsewhere` is the number of stages that other machines run at a time.
+    """
 
     workers: int
     devices: tuple[str, ...] = ()
+    elsewhere: int = 0
 
 
 def grant(
@@ -26,8 +32,11 @@ def grant(
 
     A GPU stage takes one GPU and one CPU slot. On a machine without a GPU it computes on all cores, so it takes all CPU
     slots and runs alone among the stages that compute. A download computes nothing and takes no slot; at most four
-    downloads run at a time.
+    downloads run at a time. Nor does a stage for another machine take one: there it waits for a slot of that machine.
     """
+    if runs_elsewhere(stage, slots):
+        away = sum(runs_elsewhere(other, slots) for other in running.values())
+        return Slots(0) if away < MOST_ELSEWHERE else None
     if stage.resource == "network":
         downloads = sum(other.resource == "network" for other in running.values())
         return Slots(0) if downloads < DOWNLOADS else None
@@ -38,6 +47,11 @@ def grant(
         return Slots(1, (device,)) if device is not None and free >= 1 else None
     needed = slots.workers if stage.resource == "gpu" else 1
     return Slots(needed) if free >= needed else None
+
+
+def runs_elsewhere(stage: PlannedStage, slots: Slots) -> bool:
+    """Return whether a stage goes to another machine: if there is one, and it computes."""
+    return slots.elsewhere > 0 and stage.portable and stage.verdict != "restore"
 
 
 def sort_by_urgency(plan: Sequence[PlannedStage]) -> list[PlannedStage]:
@@ -52,16 +66,20 @@ def sort_by_urgency(plan: Sequence[PlannedStage]) -> list[PlannedStage]:
 def estimate_left(stages: Sequence[PlannedStage], slots: Slots) -> float | None:
     """Return the seconds that stages take at least, by their recent runs; None if one that runs was never timed.
 
-    They are those of the longest chain or of all work spread over all CPU slots, whichever takes longer. The stages are
-    in an order in which none depends on a later one; what is restored from the cache takes no time.
+    They are those of the longest chain or of all work spread over all CPU slots, here or elsewhere, whichever takes
+    longest. The stages are in an order in which none depends on a later one; what is restored from the cache takes no
+    time.
     """
     timed = [stage._replace(seconds=0.0) if stage.verdict == "restore" else stage for stage in stages]
-    work = 0.0
+    here = away = 0.0
     for stage in timed:
         if stage.seconds is None:
             return None
-        work += stage.seconds * (grant(stage, slots, {}, {}) or slots).workers
-    return max(work / slots.workers, *_times_to_end(timed).values(), 0.0)
+        if runs_elsewhere(stage, slots):
+            away += stage.seconds
+        else:
+            here += stage.seconds * (grant(stage, slots, {}, {}) or slots).workers
+    return max(here / slots.workers, away / max(slots.elsewhere, 1), *_times_to_end(timed).values(), 0.0)
 
 
 def _times_to_end(plan: Sequence[PlannedStage]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.production import resolve_export
+from pipeline.settings.search.sections import resolve_search
 from pipeline.settings.section import (
     check_encoder,
     check_keys,
@@ -34,6 +35,7 @@ TOP_LEVEL = (
     "pretrain",
     "study",
     "export",
+    "search",
     "report",
     "track",
     "sources",
@@ -103,7 +105,7 @@ def resolve_params(
 
 
 def _resolve_profile(raw: Document, resolved: Document, kinds: Mapping[str, Settings], problems: Problems) -> Document:
-    """Return the sections of pretraining, of the study and of production, each if params.yaml has it."""
+    """Return the sections of pretraining, the study, production and a search, each if params.yaml has it."""
     sections: Document = {}
     if raw.get("corpus") is not None or raw.get("encoders"):
         texts = tuple(task for task, kind in resolved["kinds"].items() if kind not in kinds or has_texts(kinds[kind]))
@@ -114,6 +116,8 @@ def _resolve_profile(raw: Document, resolved: Document, kinds: Mapping[str, Sett
         sections |= resolve_study(raw, resolved, kinds, problems)
     if raw.get("export") is not None:
         sections["export"] = resolve_export(raw, resolved["kinds"], problems)
+    if raw.get("search") is not None:
+        sections |= resolve_search(raw, resolved, kinds, problems)
     return sections
 
 

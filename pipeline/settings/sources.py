@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from pipeline.core.document import Document, Strict
-from pipeline.settings.fields import FilePath, Files, Name
+from pipeline.settings.fields import FilePath, Files, Globs, Name
 from pipeline.settings.problems import Problems
 from pipeline.settings.section import check_name, check_section, merge, refuse_derived, require_map
 
@@ -56,6 +56,26 @@ class PackageSource(FetchParams):
         return self
 
 
+class NpmSource(FetchParams):
+    """Files of a package of the npm registry; `files` are their names or globs, below `package/` of its archive.
+
+    `suffix` is added to each name: data without one need one that says what they are.
+    """
+
+    kind: Literal["npm"]
+    package: Annotated[str, StringConstraints(pattern=r"^(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*$")]
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+-]*$")]
+    sha256: Sha256
+    files: Globs
+    suffix: Annotated[str, StringConstraints(pattern=r"^(\.[a-z]+)?$")]
+
+    @model_validator(mode="after")
+    def _check_suffix(self) -> Self:
+        for pattern in self.files:
+            require_plain_suffix(pattern + self.suffix)
+        return self
+
+
 class HubSource(FetchParams):
     """A dataset or model of the Hugging Face Hub at one commit.
 
@@ -76,10 +96,10 @@ class HubSource(FetchParams):
         return self
 
 
-Source = Annotated[PackageSource | HubSource, Field(discriminator="kind")]
+Source = Annotated[PackageSource | HubSource | NpmSource, Field(discriminator="kind")]
 
 
-SOURCE_KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource}
+SOURCE_KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource, "npm": NpmSource}
 
 
 def resolve_sources(raw: Document, problems: Problems) -> Document:

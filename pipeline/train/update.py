@@ -14,6 +14,10 @@ from pipeline.models.processes import ALONE, Ranks, sum_over_ranks
 from pipeline.train.objective import Step
 
 
+class Diverged(UsageError):
+    """A loss is not finite: the learning rate is too high for these examples."""
+
+
 def update(
     model: PreTrainedModel,
     optimizer: torch.optim.Optimizer,
@@ -49,12 +53,12 @@ def read_losses(
     """Return the pending losses of the steps as numbers; it waits for the device.
 
     Raises:
-        UsageError: One is not finite; the message names the first, its step and its examples.
+        Diverged: One is not finite; the message names the first, its step and its examples.
     """
     losses: list[float] = torch.stack(pending).tolist()
     for step, loss in zip(steps, losses, strict=True):
         if not math.isfinite(loss):
-            raise UsageError(
+            raise Diverged(
                 f"step {step.number}: the loss must be finite, found {loss} on the examples "
                 f"{listed(name_examples(step))}. Lower `learning_rate` (now {learning_rate:g}), or correct these "
                 "examples."
@@ -66,10 +70,10 @@ def require_finite_loss(loss: float, step: int, learning_rate: float) -> None:
     """Refuse a validation loss that is not finite: the last update before the evaluation broke the weights.
 
     Raises:
-        UsageError: It is infinite or NaN.
+        Diverged: It is infinite or NaN.
     """
     if not math.isfinite(loss):
-        raise UsageError(
+        raise Diverged(
             f"step {step}: the validation loss must be finite, found {loss}: the last update broke the weights. "
             f"Lower `learning_rate` (now {learning_rate:g})."
         )

@@ -143,7 +143,7 @@ def _open_domain(sections: Sections, examples: pa.Table, most: int) -> tuple[Dom
     if importlib.util.find_spec("torch") is None:
         return None, _NO_TORCH
     train = examples.filter(pc.equal(examples["split"], "train")).sort_by("id").slice(0, most)
-    extract = importlib.import_module("pipeline.predict.torch_model").open_encoder(sections.encoder, sections.extract)
+    extract = importlib.import_module("pipeline.predict.torch_model").open_extractor(sections.encoder, sections.extract)
     return Domain(train["text"].to_pylist(), extract), ""
 
 

@@ -1,12 +1,14 @@
 """The routes, asked over HTTP: answers, refusals, and several models in one process."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from tests.given.answering import answering
 from tests.given.bundles import LABELS, expected_probability
+from tests.given.neighbours import TRAIN
 
 
 def post(server, body: str) -> httpx.Response:
@@ -102,3 +104,30 @@ def test_metrics_count_what_was_asked(served):
     served.client.get("/no/such/path")
     after = served.metric("requests_total"), served.metric("batch_texts_sum")
     assert (after[0] - before[0], after[1] - before[1]) == (4, 2)  # each metric is a request, too
+
+
+def ask_neighbours(server, **question) -> httpx.Response:
+    return server.client.post("/v1/neighbours", json=question)
+
+
+def test_training_texts_are_shown_only_if_that_is_asked_for(served, shown):
+    assert [server.client.get("/v1/models").json()[0]["neighbours"] for server in (served, shown)] == [False, True]
+    assert ask_neighbours(served, text="good").status_code == 404
+    near = {each["text"]: each for each in ask_neighbours(shown, text=TRAIN[2]).json()}
+    assert len(near) == len(TRAIN)
+    assert near[TRAIN[2]]["label"] == "bad"
+    assert -1 <= near[TRAIN[2]]["similarity"] <= 1
+
+
+@pytest.mark.parametrize(("question", "code"), [({"text": " "}, 422), ({}, 422), ({"text": "a", "model": "b"}, 404)])
+def test_a_text_without_neighbours_is_refused(shown, question, code):
+    assert ask_neighbours(shown, **question).status_code == code
+
+
+def test_many_who_ask_for_neighbours_at_once_are_refused(shown):
+    with ThreadPoolExecutor(16) as clients:
+        answers = [*clients.map(lambda _: ask_neighbours(shown, text="a good film"), range(64))]
+        assert shown.predict("good").status_code == 200
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert {answer.headers.get("Retry-After") for answer in answers if answer.status_code == 503} <= {"1"}
+    assert ask_neighbours(shown, text="a good film").status_code == 200

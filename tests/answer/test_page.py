@@ -7,7 +7,15 @@ from html.parser import HTMLParser
 import pytest
 
 from pipeline.answer.page import FILES_OF_PAGE, PAGE_FOLDER
-from tests.given.browser import CHROMIUM
+from tests.given.browser import CHROMIUM, browsing
+from tests.given.neighbours import TRAIN
+from tests.given.projects import until
+
+PHONE = 390
+ASK = """
+document.getElementById("text").value = "the <b>very</b> bad film";
+document.getElementById("form").requestSubmit();
+"""
 
 
 class Links(HTMLParser):
@@ -58,3 +66,14 @@ def test_a_browser_shows_what_the_server_says(served, tmp_path, path, shown):
     ]  # fmt: skip
     done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=120)
     assert shown in done.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no browser")
+def test_a_phone_shows_training_texts_as_text(shown, tmp_path):
+    with browsing(shown.url, tmp_path / "browser", width=PHONE) as page:
+        until(lambda: page.run("document.getElementById('model')?.options.length") == 1)
+        page.run(ASK)
+        until(lambda: page.run("document.querySelectorAll('#near li').length") == len(TRAIN))
+        assert page.run("document.getElementById('near').innerText").count(TRAIN[2]) == 1
+        assert page.run("document.querySelectorAll('#near script, #answer b').length") == 0
+        assert page.run("document.documentElement.scrollWidth") == PHONE

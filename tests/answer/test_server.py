@@ -79,6 +79,11 @@ def test_what_nobody_waits_for_is_not_computed(slow):
         assert [entry["code"] for entry in server.named("request") if entry["path"] == "/v1/predict"] == [499]
 
 
+def test_neighbours_need_a_project(films, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["answer", str(films), "--neighbours", "--port", "0"]) == 4
+
+
 def test_a_port_that_is_taken_is_refused(films):
     with socket.create_server(("127.0.0.1", 0)) as other:
         assert main(["answer", str(films), "--port", str(other.getsockname()[1])]) == 4

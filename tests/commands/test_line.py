@@ -33,7 +33,14 @@ def test_the_list_has_each_command_once_in_one_line_and_all_stages(capsys):
 
 
 def test_groups_have_names_and_no_command_is_named_as_a_stage_or_twice():
-    assert [group.name for group in COMMANDS.sources] == ["Run", "In production", "Look", "Own project", "For CI"]
+    assert [group.name for group in COMMANDS.sources] == [
+        "Run",
+        "In production",
+        "Look",
+        "Search",
+        "Own project",
+        "For CI",
+    ]
     assert len(WORDS) == len({*WORDS, *STAGES}) - len(STAGES)
 
 

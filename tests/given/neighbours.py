@@ -8,12 +8,13 @@ import pyarrow as pa
 from pipeline.core.files import write_json
 from pipeline.core.tables import describe, description, write_arrow, write_parquet
 from pipeline.examples.text import text_id, text_key
+from pipeline.models.inference import TOKEN_FEED
 from pipeline.models.tokenizer import load_tokenizer
-from pipeline.settings.resolve import resolve_params
 from pipeline.settings.task import ExtractParams
 from pipeline.stages import extract
 from tests.given.encoder import make_encoder
 from tests.given.revisions import settings
+from tests.given.settings import resolve_params
 
 LABELS = ("bad", "good")
 TEXTS = ("a good film", "a bad film", "<script>a very bad film</script>", "good " * 400, "the film and the good", "bad")
@@ -39,5 +40,5 @@ def write_embedded(root: Path, task: str) -> Path:
     write_arrow(root / "data/tokens.arrow", tokens.schema, tokens.to_batches())
     params = ExtractParams.model_validate_json(json.dumps(sections["extract"][task]))
     features = root / f"data/features/{task}.arrow"
-    extract.run(params, tokens=root / "data/tokens.arrow", encoder=encoder, features=features)
+    extract.run(params, TOKEN_FEED, tokens=root / "data/tokens.arrow", encoder=encoder, features=features)
     return root

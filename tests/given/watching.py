@@ -64,7 +64,6 @@ def write_project(root: Path, task: str) -> Path:
     params = with_params(epochs=6, batch_tokens=512, batch_size=32)
     classifier = model(encoder, params)
     classifier.config.id2label = dict(enumerate(LABELS))
-    classifier.config.label2id = {label: index for index, label in enumerate(LABELS)}
     fit(classifier, rows_of("train"), rows_of("validation"), params, DEVICE)
     folder = root / f"data/model/{task}"
     folder.parent.mkdir(parents=True)

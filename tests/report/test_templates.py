@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.report.charts.projection import CLASS_SHAPES
 from pipeline.report.charts.study import ARM_LOOKS
+from pipeline.report.search import SEARCH_TEMPLATES
 from tests.given.reporting import TEMPLATE_FOLDER, TEMPLATE_TEXTS
 
 CSS = "".join(text for name, text in TEMPLATE_TEXTS.items() if name.endswith(".css"))
@@ -57,7 +58,10 @@ def test_numbers_in_the_confusion_matrix_are_readable(scheme: int, cell: str) ->
 
 
 def test_every_file_of_the_folder_is_used() -> None:
-    assert {path.name for path in TEMPLATE_FOLDER.iterdir() if path.name != "__pycache__"} == set(TEMPLATE_TEXTS)
+    assert {path.name for path in TEMPLATE_FOLDER.iterdir() if path.name != "__pycache__"} == {
+        *TEMPLATE_TEXTS,
+        *SEARCH_TEMPLATES,
+    }
 
 
 def test_the_style_sheets_hold_no_jinja() -> None:

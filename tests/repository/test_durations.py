@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.repository.durations import DURATIONS_FILE, read_durations, record_duration, record_own_duration
+from pipeline.repository.durations import (
+    DURATIONS_FILE,
+    estimate_seconds,
+    read_durations,
+    record_duration,
+    record_own_duration,
+)
 from tests.given.projects import ROOT, Project
 
 
@@ -83,3 +89,23 @@ def test_no_damage_stops_a_plan(tmp_path_factory, damage):
     (root / DURATIONS_FILE).parent.mkdir(parents=True)
     (root / DURATIONS_FILE).write_bytes(damage)
     assert all(0.0 <= seconds < math.inf for seconds in read_durations(root).values())
+
+
+@pytest.mark.parametrize(
+    ("stage", "seconds"),
+    [
+        ("trial@a-round0-1", 10.0),
+        ("trial@a-round7-3", 15.0),  # the median of its repeats
+        ("confirm@a-first-9", 30.0),
+        ("confirm@a-second-9", None),
+        ("finetune@b", None),
+        ("study@a-arm-32-5", 7.0),
+        ("study@a-arm-64-5", None),
+    ],
+)
+def test_a_stage_that_was_never_timed_takes_as_long_as_its_repeats(stage, seconds):
+    durations = {
+        "trial@a-round0-1": 10.0, "trial@a-round1-2": 20.0, "trial@a2-round0-1": 99.0, "confirm@a-first-1": 30.0,
+        "finetune@a": 50.0, "study@a-arm-32-1": 7.0,
+    }  # fmt: skip
+    assert estimate_seconds(durations, stage) == seconds

@@ -47,7 +47,7 @@ def test_a_plan_survives_json(plan):
 
 def test_the_keys_of_json_are_an_interface():
     (written,) = plan_to_json([stage("a", "run", StageReason("parameter", "x", 1, 2))])
-    assert list(written) == ["name", "verdict", "reasons", "needs", "resource", "seconds", "timeout"]
+    assert list(written) == ["name", "verdict", "reasons", "needs", "resource", "seconds", "timeout", "portable"]
     assert written["reasons"] == [{"what": "parameter", "name": "x", "old": 1, "new": 2}]
 
 

@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.errors import EnvironmentFault
 from pipeline.repository.plan import PlannedStage
 from pipeline.run.ending import StageEnd
-from pipeline.run.execution import Execution
+from pipeline.run.execution import Execution, RunningStages
 from pipeline.run.slots import Slots
 
 VERDICTS = st.sampled_from(["run", "unchanged", "restore", "maybe"])
@@ -88,3 +89,13 @@ def test_progress_knows_no_time_of_what_was_never_timed():
     stage = PlannedStage("a", "run", (), (), "cpu", None)
     execution = Execution([stage], Slots(1), begin=lambda *_: None, show=lambda *_: None, stop=lambda: None)
     assert execution.progress == "[0/1], time left unknown"
+
+
+def test_a_stage_that_cannot_be_started_has_failed_with_the_code_of_the_error():
+    def refuse(_stage: PlannedStage, _environment: object) -> None:
+        raise EnvironmentFault("no remote")
+
+    running = RunningStages(refuse)
+    end = running.reproduce(PlannedStage("a", "run", (), (), "cpu", None), {}, lambda _: None)
+    assert end == running.ends["a"] == StageEnd("Failed", EnvironmentFault.exit_code, "no remote")
+    assert not running.active

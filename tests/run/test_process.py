@@ -2,8 +2,9 @@
 
 import pytest
 
+from pipeline.run.places.here import REPRO
 from pipeline.run.process import StageProcess
-from tests.given.projects import Project, gone
+from tests.given.projects import Project, gone, until
 
 BACKGROUND = "stages: {a: {cmd: '(sleep 40; touch late) & echo $! > pid; touch a', outs: [a]}}\n"
 TALKING = "stages: {a: {cmd: 'echo $$ > pid; echo begun; sleep 600', outs: [a]}}\n"
@@ -11,9 +12,9 @@ TALKING = "stages: {a: {cmd: 'echo $$ > pid; echo begun; sleep 600', outs: [a]}}
 
 def test_what_a_stage_leaves_in_the_background_is_killed_and_not_waited_for(tmp_path):
     project = Project(tmp_path, {"dvc.yaml": BACKGROUND})
-    assert StageProcess("a", project.root, {}, timeout=None).follow(lambda _: None).state == "Ran"
+    assert StageProcess([*REPRO, "a"], project.root, {}, timeout=None).follow(lambda _: None).state == "Ran"
     assert not (project.root / "late").exists()
-    assert gone(int(project.read("pid")))
+    until(lambda: gone(int(project.read("pid"))))
 
 
 def test_a_stage_whose_reader_fails_is_stopped_in_order(tmp_path):
@@ -23,5 +24,5 @@ def test_a_stage_whose_reader_fails_is_stopped_in_order(tmp_path):
 
     project = Project(tmp_path, {"dvc.yaml": TALKING})
     with pytest.raises(ZeroDivisionError):
-        StageProcess("a", project.root, {}, timeout=None).follow(fail)
-    assert gone(int(project.read("pid")))
+        StageProcess([*REPRO, "a"], project.root, {}, timeout=None).follow(fail)
+    until(lambda: gone(int(project.read("pid"))))

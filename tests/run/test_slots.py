@@ -3,7 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.repository.plan import PlannedStage
-from pipeline.run.slots import DOWNLOADS, Slots, detect_devices, estimate_left, grant, sort_by_urgency
+from pipeline.run.slots import (
+    DOWNLOADS,
+    MOST_ELSEWHERE,
+    Slots,
+    detect_devices,
+    estimate_left,
+    grant,
+    runs_elsewhere,
+    sort_by_urgency,
+)
 
 
 def stage(
@@ -74,6 +83,21 @@ def test_the_time_left_is_that_of_the_longest_chain_or_of_all_work():
     assert estimate_left([first._replace(seconds=None)], Slots(1)) is None
     assert estimate_left([first._replace(seconds=None, verdict="restore")], Slots(1)) == 0.0
     assert estimate_left([], Slots(1)) == 0.0
+
+
+def test_what_computes_goes_elsewhere_and_takes_no_slot_here():
+    slots = Slots(1, elsewhere=2)
+    away = [stage(str(number), "gpu")._replace(portable=True) for number in range(MOST_ELSEWHERE + 1)]
+    running = {each.name: each for each in away[:-1]}
+    held = dict.fromkeys(running, Slots(0))
+    assert grant(away[-2], slots, {}, {}) == Slots(0)
+    assert grant(away[-1], slots, held, running) is None
+    assert grant(stage("here"), slots, held, running) == Slots(1)
+    assert runs_elsewhere(away[0], slots)
+    assert not runs_elsewhere(away[0], Slots(1))
+    assert not runs_elsewhere(away[0]._replace(verdict="restore"), slots)
+    three = [each._replace(seconds=10.0) for each in away[:3]]
+    assert estimate_left([*three, stage("here", seconds=12.0)], slots) == 15.0
 
 
 @pytest.mark.parametrize("resource", ["cpu", "network"])

@@ -50,13 +50,14 @@ _Labels = Annotated[
     | Annotated[tuple[Text, ...], Field(min_length=1), Tag(LIST)],
     Discriminator(shape),
 ]
+Labels = Annotated[_Labels, BeforeValidator(_require_labels)]
 
 
 class LabelParams(IngestParams):
     """The column of the class of an example, and the classes."""
 
     label: Text
-    labels: Annotated[_Labels, BeforeValidator(_require_labels)] | None
+    labels: Labels | None
     threshold: Threshold | None
 
     def list_errors(self) -> Iterator[str]:

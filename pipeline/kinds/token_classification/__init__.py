@@ -1,0 +1,1 @@
+"""Sentences of one tag a word: entities, or parts of speech."""

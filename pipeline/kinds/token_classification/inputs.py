@@ -1,0 +1,149 @@
+"""Inputs of token classification: the token ids of a sentence, in several rows if it is long, and its words' tags."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from tokenizers import Encoding, Tokenizer
+
+from pipeline.core.tables import description, labels_of, stream_parquet, task_of
+from pipeline.kinds.token_classification.settings import TagTokenizeParams
+from pipeline.models.coverage import Coverage, find_unknown, require_coverage
+from pipeline.models.inputs import Encoded, Inputs
+from pipeline.models.tokenizer import load_tokenizer, set_prefix_space
+from pipeline.tagging.schemes import is_bio
+
+_RECORD_TOKENS = 2**23
+UNTAGGED = -100  # of a token that no word begins with: the index that the library's losses leave out
+NO_WORD = -1
+_TAG_COLUMNS = {
+    "id": pa.string(),
+    "split": pa.string(),
+    "tags": pa.list_(pa.int64()),  # of each token, or UNTAGGED
+    "words": pa.list_(pa.int32()),  # the word that a token begins, or NO_WORD
+    "input_ids": pa.list_(pa.int32()),
+    "truncated": pa.bool_(),
+}
+
+
+class Pieces(NamedTuple):
+    """Some tokens of a sentence in order: their ids, the word of each, and whether a word was too long for a row."""
+
+    ids: list[int]
+    words: list[int]
+    cut: bool
+
+
+def split_at_words(ids: Sequence[int], words: Sequence[int], *, room: int) -> Iterator[Pieces]:
+    """Yield the tokens of a sentence in rows of at most `room`, split between words only.
+
+    Of a word with more tokens than a row has, the first are kept.
+    """
+    row = Pieces([], [], cut=False)
+    start = 0
+    while start < len(ids):
+        end = start
+        while end < len(ids) and words[end] == words[start]:
+            end += 1
+        taken = min(end - start, room)
+        if row.ids and len(row.ids) + taken > room:
+            yield row
+            row = Pieces([], [], cut=False)
+        row = Pieces(
+            [*row.ids, *ids[start : start + taken]],
+            [*row.words, *words[start : start + taken]],
+            row.cut or taken < end - start,
+        )
+        start = end
+    if row.ids:
+        yield row
+
+
+def align_tags(
+    words: Sequence[int], tags: Sequence[int], going_on: Sequence[int] | None
+) -> tuple[list[int], list[int]]:
+    """Return the tag of each token, and the word that it begins; other tokens of a word have none of both.
+
+    With `going_on`, the tag that goes on with each tag, the other tokens of a word have that of theirs.
+    """
+    firsts = [place == 0 or words[place - 1] != word for place, word in enumerate(words)]
+    rest = [UNTAGGED if going_on is None else going_on[tags[word]] for word in words]
+    own = [tags[word] if first else other for word, first, other in zip(words, firsts, rest, strict=True)]
+    return own, [word if first else NO_WORD for word, first in zip(words, firsts, strict=True)]
+
+
+def list_followers(classes: Sequence[str]) -> list[int]:
+    """Return the index of the tag that goes on with each tag: of B- its I-, of any other the tag itself."""
+    bio = is_bio(classes)
+    return [at + 1 if bio and tag.startswith("B-") else at for at, tag in enumerate(classes)]
+
+
+def _encode(params: TagTokenizeParams, examples: Path, encoder: Path) -> Encoded:
+    """Tokenise the words of every example; memory does not grow with them.
+
+    Raises:
+        DataError: The tokenizer knows too few of the words' characters; raised after the last batch.
+    """
+    tokenizer = load_tokenizer(encoder, max_length=params.max_length)
+    tokenizer.no_truncation()
+    set_prefix_space(tokenizer)
+    unknown, (before, after) = find_unknown(tokenizer), _find_special(tokenizer)
+    schema, batches = stream_parquet(examples, ("id", "split", "words", "tags"), rows=params.batch_texts)
+    followers = list_followers(labels_of(schema)) if params.label == "all" else None
+    room = params.max_length - len(before) - len(after)
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        coverage = Coverage()
+        for batch in batches:
+            words, tags = batch["words"].to_pylist(), batch["tags"].to_pylist()
+            encodings = tokenizer.encode_batch(words, is_pretokenized=True, add_special_tokens=False)
+            values: list[list[object]] = [[] for _ in _TAG_COLUMNS]
+            for example, split, own, encoding in zip(batch["id"], batch["split"], tags, encodings, strict=True):
+                coverage = coverage.add(_measure(encoding, unknown, example.as_py()))
+                for pieces in split_at_words(encoding.ids, [word or 0 for word in encoding.word_ids], room=room):
+                    aligned, begun = align_tags(pieces.words, own, followers)
+                    row = (
+                        *(example.as_py(), split.as_py()),
+                        *(_wrap(part, before, after, fill) for part, fill in ((aligned, UNTAGGED), (begun, NO_WORD))),
+                        [*before, *pieces.ids, *after],
+                        pieces.cut,
+                    )
+                    for column, value in zip(values, row, strict=True):
+                        column.append(value)
+            arrays = [pa.array(column, kind) for column, kind in zip(values, _TAG_COLUMNS.values(), strict=True)]
+            yield pa.record_batch(arrays, list(_TAG_COLUMNS))
+        if unknown is not None:
+            require_coverage(coverage, task=params.task, most=params.max_unknown_share)
+            print(coverage.describe())
+
+    metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
+    return Encoded(pa.schema(_TAG_COLUMNS.items(), metadata), rows(), _RECORD_TOKENS // params.max_length)
+
+
+def _wrap(values: Sequence[int], before: Sequence[int], after: Sequence[int], fill: int) -> list[int]:
+    return [*[fill] * len(before), *values, *[fill] * len(after)]
+
+
+def _find_special(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Return the special tokens that the tokenizer puts before and after a text."""
+    bare, whole = (tokenizer.encode("a", add_special_tokens=special).ids for special in (False, True))
+    start = next(at for at in range(len(whole)) if whole[at : at + len(bare)] == bare)
+    return whole[:start], whole[start + len(bare) :]
+
+
+def _measure(encoding: Encoding, unknown: int | None, name: str) -> Coverage:
+    """Return the coverage of a sentence: the tokens and characters that the tokenizer does not know."""
+    sizes = [end - start for start, end in encoding.offsets]
+    lost = [size for size, token in zip(sizes, encoding.ids, strict=True) if token == unknown]
+    return Coverage(len(sizes), len(lost), sum(sizes), sum(lost), (name,) if lost else ())
+
+
+def _summarize(table: pa.Table) -> str:
+    count = pc.sum(pc.list_value_length(table["input_ids"])).as_py()
+    examples = pc.count_distinct(table["id"]).as_py()
+    return f"{examples} examples in {table.num_rows} rows, {count} tokens, {pc.sum(table['truncated']).as_py()} cut"
+
+
+INPUTS = Inputs(encode=_encode, summarize=_summarize)

@@ -1,0 +1,65 @@
+"""The values that a search has chosen, adopted: written into the task's own section of params.yaml."""
+
+from pathlib import Path
+
+from pipeline.core.document import Document
+from pipeline.core.errors import UsageError
+from pipeline.core.files import publish, read_json, read_utf8
+from pipeline.core.stage import load_facets
+from pipeline.settings.overlay import edit_yaml
+from pipeline.settings.parse import parse_params, submap
+from pipeline.settings.problems import describe_unknown
+from pipeline.settings.resolve import resolve_params
+
+SEARCHED = Path("data/searched")  # the results of each search, as dvc.yaml has it
+
+
+def adopt_values(task: str, *, root: Path = Path()) -> str:
+    """Write the chosen values of a search into `tasks.TASK.finetune` of params.yaml; return what was changed.
+
+    Values that the task has already are not written, comments stay, and the whole file is checked before.
+
+    Raises:
+        UsageError: There is no such task, or the new params.yaml is not valid.
+        EnvironmentFault: The task has no results of a search, or params.yaml cannot be read or written.
+    """
+    file = root / "params.yaml"
+    text = read_utf8(file)
+    changed = _find_changes(text, task, read_results(task, root=root)["chosen"]["values"])
+    if not changed:
+        return f"{task}: params.yaml has the chosen values already."
+    new = edit_yaml(text, lambda values: _set_values(values, task, changed))
+    resolve_params(new, load_facets("settings"), {})
+    with publish(file) as partial:
+        partial.write_text(new, encoding="utf-8")
+    lines = "".join(f"\n  {key}: {value}" for key, value in changed.items())
+    return f"{file}, tasks.{task}.finetune:{lines}\nReview it with `git diff`, then run `dvc repro`."
+
+
+def read_results(task: str, *, root: Path = Path()) -> Document:
+    """Return the results of the search of a task.
+
+    Raises:
+        EnvironmentFault: There are none.
+    """
+    results: Document = read_json(root / SEARCHED / f"{task}.json", fix=f"Run `dvc repro search@{task}` first.")
+    return results
+
+
+def _find_changes(text: str, task: str, values: Document) -> Document:
+    """Return the chosen values that differ from those of params.yaml.
+
+    Raises:
+        UsageError: params.yaml is not valid, or has no such task.
+    """
+    raw, _ = parse_params(text)
+    if task not in (tasks := submap(raw, "tasks")):
+        raise UsageError(f"params.yaml: {describe_unknown(task, tuple(tasks), kind='task')}. Name one of its tasks.")
+    own = submap(tasks, task)
+    kind = submap(submap(raw, "kinds"), str(own.get("kind")))
+    present = {**submap(raw, "finetune"), **submap(kind, "finetune"), **submap(own, "finetune")}
+    return {key: value for key, value in values.items() if key not in present or present[key] != value}
+
+
+def _set_values(values: Document, task: str, changed: Document) -> None:
+    values["tasks"][task].setdefault("finetune", {}).update(changed)

@@ -1,0 +1,97 @@
+"""The budget of a search: as many rounds in params.yaml as its trials or minutes allow, set before it starts."""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.core.document import Document
+from pipeline.core.errors import UsageError
+from pipeline.core.files import publish, read_utf8
+from pipeline.core.format import count, plural
+from pipeline.core.stage import load_facets
+from pipeline.project.params_file import set_block
+from pipeline.repository.durations import estimate_seconds, read_durations
+from pipeline.settings.parse import parse_params
+from pipeline.settings.resolve import resolve_params
+from pipeline.settings.search.sections import CANDIDATES, START
+
+MOST_ROUNDS = 1000
+
+
+class Costs(NamedTuple):
+    """The trainings of a search: tasks, trials of a round, trainings after all rounds, seconds of one of each task."""
+
+    tasks: int
+    slots: int
+    confirmations: int
+    seconds: float | None
+
+    def trainings(self, rounds: int) -> int:
+        """Return the number of trainings of one task."""
+        return rounds * self.slots + self.confirmations
+
+    def minutes(self, rounds: int) -> float | None:
+        """Return how long all tasks take, one stage at a time; None if that is not known."""
+        return None if self.seconds is None else self.trainings(rounds) * self.seconds / 60
+
+
+def set_budget(*, trials: int | None, minutes: float | None, root: Path = Path()) -> str:
+    """Write the rounds of the search into params.yaml, and return how many trainings they are and about how long.
+
+    `trials` are those of each task. `minutes` are for the whole search, one stage at a time, by the durations of its
+    trials so far, or else of the fine-tuning of each task.
+
+    Raises:
+        UsageError: There is no search, not one of the two is given, a task was never timed, or no round fits.
+        EnvironmentFault: params.yaml cannot be read or written.
+    """
+    file = root / "params.yaml"
+    text = read_utf8(file)
+    costs = _read_costs(text, root)
+    rounds = _count_rounds(costs, trials, minutes)
+    block = "".join(f"    - {{round: {at}, after: {at - 1 if at else START}}}\n" for at in range(rounds))
+    with publish(file) as partial:
+        partial.write_text(set_block(text, "search.rounds", block), encoding="utf-8")
+    whole = costs.minutes(rounds)
+    time = "in a time that is not known yet" if whole is None else f"in about {count(whole)} minutes of work"
+    trainings = costs.tasks * costs.trainings(rounds)
+    return f"{file}: {plural(rounds, 'round')} of {costs.slots} trials, {count(trainings)} trainings in all, {time}."
+
+
+def _read_costs(text: str, root: Path) -> Costs:
+    """Return what a round and the last trainings cost.
+
+    Raises:
+        UsageError: There is no search, or params.yaml is not valid.
+    """
+    if "search" not in resolve_params(text, load_facets("settings"), {}):
+        raise UsageError("params.yaml: there is no search. Run `python -m pipeline overlay profiles/search`.")
+    search: Document = parse_params(text)[0]["search"]
+    durations, seconds = read_durations(root), []
+    for task in search["tasks"]:
+        trial = estimate_seconds(durations, f"trial@{task}-round0-0")
+        seconds.append(durations.get(f"finetune@{task}") if trial is None else trial)
+    known = [value for value in seconds if value is not None]
+    whole = sum(known) if len(known) == len(seconds) else None
+    return Costs(len(seconds), len(search["slots"]), len(CANDIDATES) * len(search["seeds"]), whole)
+
+
+def _count_rounds(costs: Costs, trials: int | None, minutes: float | None) -> int:
+    """Return the number of rounds that a budget allows.
+
+    Raises:
+        UsageError: Not one budget is given, no training was timed, or no round fits.
+    """
+    if trials is not None and minutes is None:
+        rounds = math.ceil(trials / costs.slots)
+    elif trials is not None or minutes is None:
+        raise UsageError("budget: one of --trials and --minutes is needed, found both or none. Give one.")
+    elif costs.seconds is None:
+        raise UsageError("budget: a task was never trained here, so its time is not known. Run `dvc repro finetune`.")
+    else:
+        rounds = math.floor((minutes * 60 / costs.seconds - costs.confirmations) / costs.slots)
+    if not 1 <= rounds <= MOST_ROUNDS:
+        least = costs.minutes(1)
+        hint = "" if least is None else f" (one round: about {math.ceil(least)} minutes)"
+        raise UsageError(f"budget: it must allow 1 to {MOST_ROUNDS} rounds, found {rounds}{hint}. Set another.")
+    return rounds

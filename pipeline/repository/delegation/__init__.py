@@ -1,0 +1,1 @@
+"""Stages delegated to other machines, through DVC's remote."""

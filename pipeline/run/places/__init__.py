@@ -1,0 +1,1 @@
+"""Places where stages run: this machine, and the workers of a Dask cluster."""

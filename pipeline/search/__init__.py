@@ -1,0 +1,1 @@
+"""A search for hyper-parameters: proposals in rounds, trials on validation, finalists with fresh seeds."""

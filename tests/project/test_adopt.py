@@ -1,0 +1,44 @@
+import json
+
+import pytest
+
+from pipeline.__main__ import main
+from tests.given.settings import read, resolve_params
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(read("params.yaml"))
+    (tmp_path / "data/searched").mkdir(parents=True)
+    return tmp_path
+
+
+def choose(workspace, task="questions", **values):
+    results = {"chosen": {"candidate": "first", "values": values}}
+    (workspace / f"data/searched/{task}.json").write_text(json.dumps(results))
+
+
+def test_the_chosen_values_become_the_tasks_own_and_all_else_stays(workspace):
+    before = (workspace / "params.yaml").read_text()
+    choose(workspace, epochs=3, batch_size=8, learning_rate=3.21e-5, lora=None, schedule="cosine")
+    assert main(["adopt", "questions"]) == 0
+    after = (workspace / "params.yaml").read_text()
+    changed = {line.split("#")[0].strip() for line in set(after.splitlines()) - set(before.splitlines())}
+    assert changed == {"batch_size: 8", "learning_rate: 3.21e-05", "schedule: cosine"}
+    assert len(set(before.splitlines()) - set(after.splitlines())) == 1
+    section = resolve_params(after, {})["finetune"]["questions"]
+    assert (section["batch_size"], section["learning_rate"], section["schedule"]) == (8, 3.21e-5, "cosine")
+    assert main(["adopt", "questions"]) == 0
+    assert (workspace / "params.yaml").read_text() == after
+
+
+def test_what_cannot_be_adopted_changes_nothing(workspace, capsys):
+    before = (workspace / "params.yaml").read_text()
+    assert main(["adopt", "questions"]) == 4
+    assert "search@questions" in capsys.readouterr().err
+    choose(workspace, epochs=0)
+    assert main(["adopt", "questions"]) == 2
+    choose(workspace, task="other", epochs=2)
+    assert main(["adopt", "other"]) == 2
+    assert (workspace / "params.yaml").read_text() == before

@@ -1,0 +1,98 @@
+import pytest
+
+from pipeline.core.errors import UsageError
+from pipeline.settings.parse import parse_params
+from pipeline.settings.search.sections import SEARCH_STAGES
+from tests.given.searches import list_rounds
+from tests.given.settings import dump, resolve_params, with_profiles
+
+TEXT = with_profiles("params.yaml", "search")
+
+
+def changed(text=TEXT, **search):
+    values, _ = parse_params(text)
+    values["search"] |= search
+    return dump(values)
+
+
+def refused(text):
+    with pytest.raises(UsageError) as caught:
+        resolve_params(text, {})
+    return str(caught.value)
+
+
+def test_each_stage_of_a_search_has_a_section_by_the_name_of_its_item():
+    resolved = resolve_params(changed(rounds=list_rounds(2), slots=[1, 2], seeds=[5]), {})
+    assert list(resolved["propose"]) == ["reviews-round0", "reviews-round1"]
+    assert list(resolved["trial"]) == [f"reviews-round{index}-{slot}" for index in (0, 1) for slot in (1, 2)]
+    assert list(resolved["confirm"]) == [f"reviews-{name}-5" for name in ("default", "first", "second", "third")]
+    assert set(SEARCH_STAGES) <= set(resolved)
+    assert not set(SEARCH_STAGES) & set(resolve_params(with_profiles("params.yaml"), {}))
+
+
+def sections_that_differ(before, after):
+    one, two = resolve_params(before, {}), resolve_params(after, {})
+    return {
+        f"{stage}@{name}" for stage in SEARCH_STAGES for name in two[stage] if one[stage].get(name) != two[stage][name]
+    }
+
+
+def test_one_more_round_changes_no_section_of_those_before_it():
+    added = sections_that_differ(changed(rounds=list_rounds(2)), changed(rounds=list_rounds(3)))
+    trials = {f"trial@reviews-round2-{slot}" for slot in (1, 2, 3, 4)}
+    assert added == {"propose@reviews-round2", *trials, "finalists@reviews", "search@reviews"}
+
+
+def test_values_that_the_task_adopts_are_no_reason_to_search_again():
+    values, _ = parse_params(TEXT)
+    values["tasks"]["reviews"]["finetune"] |= {"learning_rate": 7e-4, "batch_size": 8}
+    assert sections_that_differ(TEXT, dump(values)) == {"finalists@reviews", "search@reviews"}
+
+
+def test_another_value_that_is_not_searched_is_one():
+    values, _ = parse_params(TEXT)
+    values["tasks"]["reviews"]["finetune"]["weight_decay"] = 0.5
+    assert {name.partition("@")[0] for name in sections_that_differ(TEXT, dump(values))} == {"trial", "confirm"}
+
+
+def test_a_task_replaces_and_drops_keys_of_the_space():
+    own = {"epochs": {"low": 2, "high": 3}, "batch_size": None}
+    resolved = resolve_params(changed(tasks={"reviews": {"encoder": "raw/minilm", "space": own}}), {})
+    space = resolved["propose"]["reviews-round0"]["space"]
+    assert (space["epochs"]["low"], space["epochs"]["high"]) == (2, 3)
+    assert "batch_size" not in space
+    assert "batch_size" in resolved["trial"]["reviews-round0-1"]["finetune"]
+    assert "epochs" not in resolved["trial"]["reviews-round0-1"]["finetune"]
+
+
+def test_a_key_with_a_condition_keeps_the_value_of_the_task_for_trials_without_it():
+    space = {"lora": {"choices": [None, 8]}, "weight_decay": {"low": 0.0, "high": 0.1, "when": {"lora": [8]}}}
+    resolved = resolve_params(changed(space=space), {})
+    assert "weight_decay" in resolved["trial"]["reviews-round0-1"]["finetune"]
+    assert "lora" not in resolved["trial"]["reviews-round0-1"]["finetune"]
+    assert resolved["search"]["reviews"]["default"] == {"lora": None}
+
+
+@pytest.mark.parametrize(
+    ("search", "key", "words"),
+    [
+        ({"kind": "text-classificatio"}, "search.kind", "`text-classification`"),
+        ({"tasks": {}}, "search.tasks", "at least 1"),
+        ({"tasks": {"review": {"encoder": "raw/minilm", "space": {}}}}, "search.tasks.review", "`reviews`"),
+        ({"tasks": {"reviews": {"encoder": "raw/other", "space": {}}}}, "search.tasks.reviews.encoder", "raw/minilm"),
+        ({"rounds": []}, "search.rounds", "at least 1"),
+        ({"rounds": [{"round": 0, "after": "start"}, {"round": 2, "after": 0}]}, "search", "count from 0"),
+        ({"slots": []}, "search.slots", "at least 1"),
+        ({"slots": [1, 1]}, "search", "repeat"),
+        ({"seeds": [0, 1]}, "search.seeds", "seed of the trials"),
+        ({"seed": -1}, "search.seed", "0"),
+        ({"confidence": 1.0}, "search.confidence", "less than 1"),
+        ({"width": 3}, "search.width", "unknown key"),
+        ({"space": {}}, "search.space", "at least one"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_key(search, key, words):
+    message = refused(changed(**search))
+    (line,) = [line for line in message.splitlines() if f" {key}: " in line]
+    assert words in line
+    assert "line " in line

@@ -1,0 +1,22 @@
+from pipeline.tagging.crf import describe_words, draw_shape, predict_field
+
+SENTENCES = [["Maria", "sings"], ["Tom", "runs", "fast"], ["the", "dog", "runs"]] * 5
+TAGS = [["N", "V"], ["N", "V", "A"], ["D", "N", "V"]] * 5
+
+
+def test_shapes() -> None:
+    assert [draw_shape(word) for word in ("Maria", "U.S.", "1995-96", "iPhone", "日本")] == [
+        "Xxxx", "X.X.", "ddd-dd", "xXxxx", "xx",
+    ]  # fmt: skip
+
+
+def test_features_name_the_word_its_parts_and_its_neighbours() -> None:
+    first, second = describe_words(["Dr.", "ABC-9"])
+    assert {"word=dr.", "shape=Xx.", "first=dr", "last=r.", "-1:edge", "1:word=abc-9", "1:shape=XXX-d"} <= {*first}
+    assert {"digit", "hyphen", "capitals", "-1:word=dr.", "1:edge"} <= {*second}
+    assert not {"digit", "hyphen", "capitals"} & {*first}
+
+
+def test_it_learns_and_is_the_same_again() -> None:
+    runs = [predict_field((SENTENCES, TAGS), [["the", "cat", "sings"], []], penalty=0.1, max_iter=50) for _ in range(2)]
+    assert runs[0] == runs[1] == [["D", "N", "V"], []]
