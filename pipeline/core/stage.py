@@ -28,7 +28,7 @@ WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for e
 
 KINDS = (  # of tasks, by Hugging Face's names
     "text-classification", "multi-label-classification", "text-regression", "token-classification",
-    "image-classification",
+    "question-answering", "image-classification",
 )  # fmt: skip
 # A facet of a kind is a type, the module of the kind that holds its value, and that value: `Learning`, `learning.py`,
 # `LEARNING`.

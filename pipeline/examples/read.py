@@ -16,6 +16,7 @@ from pipeline.examples.jsonlines import as_texts, read_json_lines
 from pipeline.examples.lines import LineCap, decode_lines, read_pattern, read_text
 from pipeline.examples.parquet import read_parquet_rows
 from pipeline.examples.records import RawRow, Records, collect_records, join_records
+from pipeline.examples.squad import read_squad
 from pipeline.settings.fields import Split
 from pipeline.settings.ingest import Holds, IngestParams
 
@@ -30,7 +31,7 @@ class Layout(NamedTuple):
     Unless `strict`, bytes that do not decode become lone surrogates, which no encoding has, and end no reading.
     """
 
-    format: Literal["text", "delimited", "jsonl", "parquet", "pattern", "conll", "files"]
+    format: Literal["text", "delimited", "jsonl", "parquet", "pattern", "conll", "files", "squad"]
     encoding: str
     delimiter: str
     quote: str
@@ -150,7 +151,9 @@ def _parse(
     texts: Sequence[str] | None,
     lists: Mapping[str, Holds],
 ) -> Iterator[RawRow]:
-    lines = decode_lines(stream, file=file, encoding=layout.encoding, cap=limits.line, strict=layout.strict)
+    is_document = layout.format == "squad"  # on one line
+    cap = LineCap(limits.file, "max_file_bytes") if is_document and limits.file else limits.line
+    lines = decode_lines(stream, file=file, encoding=layout.encoding, cap=cap, strict=layout.strict)
     match layout.format:
         case "delimited":
             dialect = Dialect(layout.delimiter, layout.quote, limits.cell)
@@ -160,6 +163,8 @@ def _parse(
             return rows if texts is None else as_texts(rows, file=file, columns=columns, texts=texts, lists=lists)
         case "conll":
             return read_conll(lines, file=file, columns=columns)
+        case "squad":
+            return read_squad(lines, file=file, columns=columns)
         case "pattern":
             rows = read_pattern(lines, file=file, columns=columns, pattern=layout.pattern or "")
         case _:

@@ -45,7 +45,7 @@ class IngestParams(Strict):
     task: Name
     file: RawPath
     files: Files | None
-    format: Literal["delimited", "jsonl", "parquet", "pattern", "conll", "files"]
+    format: Literal["delimited", "jsonl", "parquet", "pattern", "conll", "files", "squad"]
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)]
     quote: Annotated[str, StringConstraints(max_length=1)]
     pattern: Text | None
