@@ -25,7 +25,7 @@ from pipeline.settings.task import (
     TokenizeParams,
 )
 
-CLASSES = ("answerable", "unanswerable")
+ANSWERABLE = ("answerable", "unanswerable")
 
 
 class ReadingParams(IngestParams):
