@@ -25,7 +25,7 @@ from pipeline.settings.task import (
     TokenizeParams,
 )
 
-CLASSES = ("answerable", "unanswerable")
+ANSWERABILITY = ("answerable", "unanswerable")
 
 
 class ReadingParams(IngestParams):
