@@ -18,7 +18,7 @@ from pipeline.settings.task import TaskParams
 
 # What a model says of a question: a span, "" if there is none. If the model doubts by a number, whether that is too
 # much is decided later (`tabulate`); the probabilities are those of the span and of there being no answer.
-ANSWER = pa.struct(
+SPAN_ANSWER = pa.struct(
     {
         "text": pa.string(),
         "start": pa.int64(),
@@ -69,7 +69,7 @@ def _take(match: SentenceMatch, part: str, threshold: float | None) -> Span:
 
 def _tabulate(spans: Sequence[Span]) -> pa.Array:
     unknown: Document = dict.fromkeys(("doubt", "probability", "null_probability"))
-    return pa.array([{"text": span.text, "start": span.start, **unknown} for span in spans], ANSWER)
+    return pa.array([{"text": span.text, "start": span.start, **unknown} for span in spans], SPAN_ANSWER)
 
 
 BASELINES = Baselines(predict=_predict, inspect=None)
