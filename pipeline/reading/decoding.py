@@ -8,13 +8,7 @@ import numpy.typing as npt
 
 from pipeline.evaluate.metrics import Floats
 
-<<<<<<< HEAD
-_LONGEST = 30  # tokens of an answer at most
-||||||| d472c96
-LONGEST = 30  # tokens of an answer at most
-=======
 LONGEST_ANSWER = 30  # tokens of an answer at most
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
 BEST = 20  # spans of a passage whose scores are made probabilities
 
 
@@ -51,13 +45,7 @@ class Decoded(NamedTuple):
         return self.null - self.best.score
 
 
-<<<<<<< HEAD
-def decode(windows: Sequence[Window], *, longest: int = _LONGEST) -> Decoded:
-||||||| d472c96
-def decode(windows: Sequence[Window], *, longest: int = LONGEST) -> Decoded:
-=======
 def decode(windows: Sequence[Window], *, longest: int = LONGEST_ANSWER) -> Decoded:
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     """Return the best span of at most `longest` tokens over the windows of one passage, the first of equals.
 
     The score of no answer is the least of the windows: any of them may hold one.
@@ -67,13 +55,7 @@ def decode(windows: Sequence[Window], *, longest: int = LONGEST_ANSWER) -> Decod
     null = min(float(window.logits[0].sum()) for window in windows)
     spans: dict[tuple[int, int], Candidate] = {}
     for window in windows:
-<<<<<<< HEAD
-        for span in _list_spans(window, longest=longest):
-||||||| d472c96
-        for span in list_spans(window, longest=longest):
-=======
         for span in rank_spans(window, longest=longest):
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
             known = spans.get(span[:2])
             if known is None or span.score > known.score:
                 spans[span[:2]] = span
@@ -85,13 +67,7 @@ def decode(windows: Sequence[Window], *, longest: int = LONGEST_ANSWER) -> Decod
     return Decoded(best, null, float(shares[1]) if ranked else 0.0, float(shares[0]))
 
 
-<<<<<<< HEAD
-def _list_spans(window: Window, *, longest: int = _LONGEST) -> Iterator[Candidate]:
-||||||| d472c96
-def list_spans(window: Window, *, longest: int = LONGEST) -> Iterator[Candidate]:
-=======
 def rank_spans(window: Window, *, longest: int = LONGEST_ANSWER) -> Iterator[Candidate]:
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     """Yield the `BEST` spans of a window, in no order: tokens of the passage in a row, `longest` at most."""
     tokens = np.flatnonzero(window.starts >= 0)
     if not len(tokens):

@@ -10,14 +10,7 @@ from pipeline.examples.intake import Examples, Parsed
 from pipeline.examples.records import Records
 from pipeline.examples.text import CONTROLS, is_empty, normalise, text_id, text_key
 from pipeline.examples.texts import count_changes
-<<<<<<< HEAD
-from pipeline.kinds.question_answering.settings import ANSWERABLE, ReadingParams
-||||||| d472c96
-from pipeline.kinds.question_answering.settings import CLASSES, ReadingParams
-from pipeline.reading.spans import Span, find_nearest, normalise_span, parse_spans
-=======
 from pipeline.kinds.question_answering.settings import ANSWERABILITY, ReadingParams
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
 from pipeline.reading.spans import Span, find_nearest, normalise_span, parse_answers
 
 # What was said of a question: its answers, none if the passage holds none.
@@ -160,21 +153,9 @@ def _tabulate(
 
 
 EXAMPLES = Examples(
-<<<<<<< HEAD
-    classes=lambda _params: ANSWERABLE,
-||||||| d472c96
-    classes=lambda _params: CLASSES,
-=======
     classes=lambda _params: ANSWERABILITY,
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     parse=_parse,
     tabulate=_tabulate,
     parse_label=lambda _params, _words: None,
-<<<<<<< HEAD
-    name_classes=lambda said: (ANSWERABLE[0] if said else ANSWERABLE[1],),
-||||||| d472c96
-    name_classes=lambda said: (CLASSES[0] if said else CLASSES[1],),
-=======
     name_classes=lambda said: (ANSWERABILITY[0] if said else ANSWERABILITY[1],),
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
 )

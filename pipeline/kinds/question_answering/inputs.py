@@ -17,13 +17,6 @@ from pipeline.models.inputs import RECORD_TOKENS, Encoded, Inputs
 from pipeline.models.tokenizer import load_tokenizer
 from pipeline.reading.spans import Span
 
-<<<<<<< HEAD
-_RECORD_TOKENS = 2**23
-||||||| d472c96
-RECORD_TOKENS = 2**23
-OUTSIDE = -1  # of a token that is not of the passage
-=======
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
 _OUTSIDE = -1  # of a token that is not of the passage
 ROOM = 8  # tokens beside a question that a window must have: the special ones, and a few of the passage
 WINDOW_COLUMNS = {
@@ -31,13 +24,7 @@ WINDOW_COLUMNS = {
     "split": pa.string(),
     "input_ids": pa.list_(pa.int32()),
     "token_type_ids": pa.list_(pa.int32()),  # 1 in the passage if the encoder tells texts apart, else null
-<<<<<<< HEAD
-    "starts": pa.list_(pa.int32()),  # the character of the passage at which a token starts, or _OUTSIDE
-||||||| d472c96
-    "starts": pa.list_(pa.int32()),  # the character of the passage at which a token starts, or OUTSIDE
-=======
     "starts": pa.list_(pa.int32()),  # the character of the passage at which a token starts, or -1
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     "ends": pa.list_(pa.int32()),
     "first": pa.int64(),  # the token with which the first answer begins; 0 if it is not in this window
     "last": pa.int64(),
@@ -60,13 +47,7 @@ class _Window(NamedTuple):
 def find_answer(starts: Sequence[int], ends: Sequence[int], answer: Span | None) -> tuple[int, int]:
     """Return the first and the last token of an answer; (0, 0) if it is not wholly in the window, or there is none.
 
-<<<<<<< HEAD
-    `starts` and `ends` are the characters of the passage of each token, _OUTSIDE of it -1.
-||||||| d472c96
-    `starts` and `ends` are the characters of the passage of each token, OUTSIDE of it -1.
-=======
     `starts` and `ends` are the characters of the passage of each token, -1 outside of it.
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     """
     inside = [token for token, start in enumerate(starts) if start >= 0]
     if answer is None or not inside or starts[inside[0]] > answer.start or ends[inside[-1]] < answer.end:
@@ -107,7 +88,7 @@ def _encode(params: WindowParams, examples: Path, encoder: Path) -> Encoded:
             print(coverage.describe())
 
     metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
-    return Encoded(pa.schema(WINDOW_COLUMNS.items(), metadata), rows(), _RECORD_TOKENS // params.max_length)
+    return Encoded(pa.schema(WINDOW_COLUMNS.items(), metadata), rows(), RECORD_TOKENS // params.max_length)
 
 
 def _has_types(encoder: Path) -> bool:

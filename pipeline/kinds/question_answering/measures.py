@@ -13,25 +13,13 @@ from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
 from pipeline.examples.records import places_of
 from pipeline.examples.text import text_id, text_key
 from pipeline.kinds.question_answering.baseline_names import READING_BASELINES
-<<<<<<< HEAD
-from pipeline.kinds.question_answering.settings import ANSWERABLE, ReadingEvaluateParams
-||||||| d472c96
-from pipeline.kinds.question_answering.settings import CLASSES, ReadingEvaluateParams
-=======
 from pipeline.kinds.question_answering.settings import ANSWERABILITY, ReadingEvaluateParams
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
 from pipeline.reading.scores import ScoredAnswers, compute_answer_metrics, score_answers
 from pipeline.settings.production import CalibrateParams
 
 NO_ANSWER = "(no answer)"
 _NO_SUCH = "no question is of this sort"
-<<<<<<< HEAD
-ANSWER_METRICS = (
-||||||| d472c96
-METRICS = (
-=======
 READING_METRICS = (
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     Metric("f1", "F1", 1, "share"),
     Metric("exact_match", "exact match", 1, "share"),
     Metric("answerable_f1", "F1 of answerable questions", 1, "share", undefined=_NO_SUCH),
@@ -97,13 +85,7 @@ def _group(predictions: pa.Table) -> list[Slice]:
     has = np.array([bool(own) for own in predictions["answers"].to_pylist()])
     parts = [
         Slice("question", name, np.flatnonzero(has == wanted))
-<<<<<<< HEAD
-        for name, wanted in zip(ANSWERABLE, (True, False), strict=True)
-||||||| d472c96
-        for name, wanted in zip(CLASSES, (True, False), strict=True)
-=======
         for name, wanted in zip(ANSWERABILITY, (True, False), strict=True)
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     ]
     return [part for part in parts if len(part.rows)]
 
@@ -130,38 +112,18 @@ def list_worst_answers(
 def _detail(_measured: Measured, predictions: pa.Table, kept: Document, _params: Any) -> Details:
     """Return how many questions have an answer and how many got one, and the threshold."""
     pairs = list(zip(*pair_classes(predictions), strict=True))
-<<<<<<< HEAD
-    counts = [[pairs.count((actual, given)) for given in ANSWERABLE] for actual in ANSWERABLE]
-||||||| d472c96
-    counts = [[pairs.count((actual, given)) for given in CLASSES] for actual in CLASSES]
-=======
     counts = [[pairs.count((actual, given)) for given in ANSWERABILITY] for actual in ANSWERABILITY]
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     passages = len(set(predictions["passage"].to_pylist()))
     return Details(
-<<<<<<< HEAD
-        model={"confusion": {"labels": list(ANSWERABLE), "matrix": counts}},
-||||||| d472c96
-        model={"confusion": {"labels": list(CLASSES), "matrix": counts}},
-=======
         model={"confusion": {"labels": list(ANSWERABILITY), "matrix": counts}},
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
         whole={"passages": passages, "threshold": kept["threshold"]},
     )
 
 
 def pair_classes(predictions: pa.Table) -> tuple[list[str], list[str]]:
     """Return for each question whether it has an answer, and whether one was given, as classes."""
-<<<<<<< HEAD
-    actual = [ANSWERABLE[not own] for own in predictions["answers"].to_pylist()]
-    return actual, [ANSWERABLE[not text] for text in predictions["predicted"].to_pylist()]
-||||||| d472c96
-    actual = [CLASSES[not own] for own in predictions["answers"].to_pylist()]
-    return actual, [CLASSES[not text] for text in predictions["predicted"].to_pylist()]
-=======
     actual = [ANSWERABILITY[not own] for own in predictions["answers"].to_pylist()]
     return actual, [ANSWERABILITY[not text] for text in predictions["predicted"].to_pylist()]
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
 
 
 def _project(_examples: pa.Table, _features: pa.Table, _own: pa.Table, _params: Any) -> Document:
@@ -170,13 +132,7 @@ def _project(_examples: pa.Table, _features: pa.Table, _own: pa.Table, _params: 
 
 
 MEASURES = Measures(
-<<<<<<< HEAD
-    metrics=ANSWER_METRICS,
-||||||| d472c96
-    metrics=METRICS,
-=======
     metrics=READING_METRICS,
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     baselines=READING_BASELINES,
     predict=_predict,
     tabulate=_tabulate,

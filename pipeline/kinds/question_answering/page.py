@@ -6,13 +6,7 @@ from typing import NamedTuple
 from pipeline.core.document import Document
 from pipeline.core.format import count, escape_markdown, markdown_table
 from pipeline.kinds.question_answering.baseline_names import READING_BASELINES
-<<<<<<< HEAD
-from pipeline.kinds.question_answering.measures import ANSWER_METRICS
-||||||| d472c96
-from pipeline.kinds.question_answering.measures import METRICS
-=======
 from pipeline.kinds.question_answering.measures import READING_METRICS
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
 from pipeline.report.charts.confusion import draw_confusion
 from pipeline.report.kind import Advice, CardParts, Page, Quote, Task
 
@@ -20,13 +14,7 @@ _AROUND = 300  # characters of the passage that are shown on both sides of the s
 _FEW = 30  # questions of a sort in test, below which its numbers say little
 
 
-<<<<<<< HEAD
-class _Part(NamedTuple):
-||||||| d472c96
-class Part(NamedTuple):
-=======
 class PassagePart(NamedTuple):
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     """Characters of a passage in a row, and whether they are of a true answer, and of the one given."""
 
     text: str
@@ -34,13 +22,7 @@ class PassagePart(NamedTuple):
     predicted: bool
 
 
-<<<<<<< HEAD
-def cut_passage(row: Document) -> list[_Part]:
-||||||| d472c96
-def cut_passage(row: Document) -> list[Part]:
-=======
 def cut_passage(row: Document) -> list[PassagePart]:
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     """Return a passage cut wherever an answer begins or ends, true or given; far from all of them it is left out."""
     passage = row["context"]
     actual = [(start, start + len(text)) for start, text in zip(row["starts"], row["answers"], strict=True)]
@@ -50,22 +32,10 @@ def cut_passage(row: Document) -> list[PassagePart]:
     right = min(len(passage), (ends[-1] if ends else 0) + _AROUND)
     bounds = [left, *(place for place in ends if left < place < right), right]
     parts = [
-<<<<<<< HEAD
-        _Part(passage[start:end], _covers(actual, start, end), _covers(given, start, end))
-||||||| d472c96
-        Part(passage[start:end], _covers(actual, start, end), _covers(given, start, end))
-=======
         PassagePart(passage[start:end], _covers(actual, start, end), _covers(given, start, end))
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
         for start, end in pairwise(bounds)
     ]
-<<<<<<< HEAD
-    before, after = ([_Part("…", False, False)] if cut else [] for cut in (left > 0, right < len(passage)))
-||||||| d472c96
-    before, after = ([Part("…", False, False)] if cut else [] for cut in (left > 0, right < len(passage)))
-=======
     before, after = ([PassagePart("…", False, False)] if cut else [] for cut in (left > 0, right < len(passage)))
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     return [*before, *parts, *after]
 
 
@@ -141,13 +111,7 @@ F1 and exact match ignore case, ASCII punctuation and English articles, as in SQ
 
 
 PAGE = Page(
-<<<<<<< HEAD
-    metrics=ANSWER_METRICS,
-||||||| d472c96
-    metrics=METRICS,
-=======
     metrics=READING_METRICS,
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     baselines=READING_BASELINES,
     sections={
         "results": "Models",

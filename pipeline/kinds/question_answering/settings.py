@@ -25,13 +25,7 @@ from pipeline.settings.task import (
     TokenizeParams,
 )
 
-<<<<<<< HEAD
-ANSWERABLE = ("answerable", "unanswerable")
-||||||| d472c96
-CLASSES = ("answerable", "unanswerable")
-=======
 ANSWERABILITY = ("answerable", "unanswerable")
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
 
 
 class ReadingParams(IngestParams):

@@ -12,13 +12,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.tables import describe, write_parquet
 from pipeline.kinds.question_answering.feed import to_windows
 from pipeline.kinds.question_answering.inputs import INPUTS, find_answer
-<<<<<<< HEAD
-from pipeline.kinds.question_answering.settings import ANSWERABLE, WindowParams
-||||||| d472c96
-from pipeline.kinds.question_answering.settings import CLASSES, WindowParams
-=======
 from pipeline.kinds.question_answering.settings import ANSWERABILITY, WindowParams
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
 from pipeline.reading.spans import Span
 from tests.given.encoder import make_encoder
 
@@ -33,13 +27,7 @@ def write_examples(path: Path, question: str, answer: str) -> Path:
     table = pa.Table.from_pylist([row]).set_column(
         5, "starts", pa.array([row["starts"]], pa.list_(pa.int64()))
     ).set_column(4, "answers", pa.array([row["answers"]], pa.list_(pa.string())))  # fmt: skip
-<<<<<<< HEAD
-    write_parquet(path, describe(table, task="tiny", labels=ANSWERABLE))
-||||||| d472c96
-    write_parquet(path, describe(table, task="tiny", labels=CLASSES))
-=======
     write_parquet(path, describe(table, task="tiny", labels=ANSWERABILITY))
->>>>>>> e94ed0c87f1ef0743b6a0d80d1340a015322964d
     return path
 
 
