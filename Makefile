@@ -65,8 +65,8 @@ clean:  ## remove the environment and the caches of the tools; data and DVC's ca
 
 # For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
 .PHONY: study gallery test test-avx2 check docs readme format \
-  soak bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
-  bench-diff bench-flow bench-places bench-predict bench-answer bench-search
+  soak soak-places bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
+  bench-diff bench-flow bench-places bench-predict bench-answer bench-search bench-tags
 
 # A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
 # ones first. One worker more than cores, since many wait.
@@ -94,8 +94,11 @@ test-avx2: setup  ## run the tests as on a processor without AVX-512 and bf16
 soak: setup  ## strike every stage by signals at random moments, 520 times (about an hour)
 	python -m benchmarks.signals
 
+soak-places: setup  ## kill workers, nannies, stages and drivers of a Dask cluster at random, for ten minutes
+	python -m benchmarks.places_soak
+
 # Each prints its table, then one JSON object.
-bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-places bench-predict bench-answer bench-search  ## all benchmarks below
+bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-places bench-predict bench-answer bench-search  ## all benchmarks below, but bench-tags
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
@@ -141,6 +144,10 @@ bench-predict: setup  ## prediction beside transformers.pipeline and ONNX Runtim
 
 bench-answer: setup  ## the server of a bundle under load, overload and over many requests
 	python -m benchmarks.answer
+
+bench-tags: setup  ## tagging beside a tuned Trainer; first lay the profile gallery over: python -m pipeline overlay profiles/gallery
+	dvc repro --quiet tokenize@parts-of-speech
+	python -m benchmarks.tags
 
 docs: setup  ## make the documentation a site, in site/, with its links checked
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet

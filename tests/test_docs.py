@@ -104,7 +104,9 @@ def test_every_key_of_the_params_is_on_their_page(path):
         assert part, name
         for leaf in leaves(section):
             # a map on one line is shown as it is, and so are the sections whose keys a person chooses
-            assert f"| `{leaf}` |" in part or all(re.search(rf"\b{key}\b", part) for key in leaf.split(".")), leaf
+            assert f"| `{leaf}` |" in part or all(
+                re.search(rf"(?<!\w){re.escape(key)}(?!\w)", part) for key in leaf.split(".")
+            ), leaf
 
 
 def test_a_parameter_is_its_key_value_and_comment():

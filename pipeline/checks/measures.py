@@ -16,7 +16,7 @@ from pipeline.core.tables import labels_of
 from pipeline.examples.records import Place, places_of
 from pipeline.examples.text import text_key
 from pipeline.settings.fields import SPLITS
-from pipeline.settings.shared.texts import LabelledTextChecksParams, TextChecksParams
+from pipeline.settings.shared.texts import DriftChecksParams, TextChecksParams
 
 MOST_LINES = 5
 NO_REFERENCE = "no reference yet"
@@ -67,7 +67,7 @@ def build_frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[
     columns = [name for name in (*EXAMPLE_COLUMNS, "file") if name in table.column_names]
     counts = [pc.sum(_equal(train, "label", index)).as_py() or 0 for index in range(len(shares))]
     return {
-        "examples": table.select(columns).append_column("leaked", pa.array(_leaked(table), pa.bool_())),
+        "examples": table.select(columns).append_column("leaked", pa.array(mark_leaks(table), pa.bool_())),
         "splits": count_split_rows(table),
         "classes": pa.table({"name": [*shares], "rows": pa.array(counts, pa.int64()), "share": [*shares.values()]}),
         "measures": tabulate_measures(measures),
@@ -92,7 +92,7 @@ def profile_train(table: pa.Table) -> Document:
 
 
 def measure_examples(
-    table: pa.Table, intake: Mapping[str, Any], params: LabelledTextChecksParams, present: Mapping[str, Any]
+    table: pa.Table, intake: Mapping[str, Any], params: DriftChecksParams, present: Mapping[str, Any]
 ) -> dict[str, Measure]:
     """Return every number of the frame `measures` by name.
 
@@ -116,17 +116,28 @@ def ratio(part: int, whole: int) -> float:
 def measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
     """Return the shares of rows that ingest has removed from the examples, and of texts that it has changed."""
     try:
-        rows, dropped, changed = intake["rows"], intake["dropped"], intake["changed"]
-        misread = _measure_listed(changed["misread"], rows)
-        given, stale = intake["corrections"]["given"], intake["corrections"]["stale"]["count"]
+        rows, changed = intake["rows"], intake["changed"]
+        misread = measure_listed(changed["misread"], rows)
         return {
-            "conflict_share": _measure_listed(intake["conflicts"], rows),
-            "duplicate_share": Measure(ratio(dropped["duplicates"], rows), dropped["duplicates"]),
+            **measure_dropped(intake),
             "misread_share": misread,
             "misread_any": misread,
-            "trimmed_share": _measure_listed(changed["trimmed"], rows),
-            "control_share": _measure_listed(changed["controls"], rows),
-            "normalised_share": _measure_listed(changed["normalised"], rows),
+            "trimmed_share": measure_listed(changed["trimmed"], rows),
+            "control_share": measure_listed(changed["controls"], rows),
+            "normalised_share": measure_listed(changed["normalised"], rows),
+        }
+    except (KeyError, TypeError) as error:
+        raise EnvironmentFault(f"intake: not as ingest writes it, {error!r}. {REPRODUCE}") from error
+
+
+def measure_dropped(intake: Mapping[str, Any]) -> dict[str, Measure]:
+    """Return the shares of rows that ingest has removed from the examples, and of corrections that no longer fit."""
+    try:
+        rows, dropped = intake["rows"], intake["dropped"]
+        given, stale = intake["corrections"]["given"], intake["corrections"]["stale"]["count"]
+        return {
+            "conflict_share": measure_listed(intake["conflicts"], rows),
+            "duplicate_share": Measure(ratio(dropped["duplicates"], rows), dropped["duplicates"]),
             **{f"{name}_share": Measure(ratio(dropped[name], rows), dropped[name]) for name in ("empty", "unlabelled")},
             "stale_share": Measure(stale / given if given else 0.0, stale),
         }
@@ -134,7 +145,7 @@ def measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
         raise EnvironmentFault(f"intake: not as ingest writes it, {error!r}. {REPRODUCE}") from error
 
 
-def _measure_listed(part: Mapping[str, Any], rows: int) -> Measure:
+def measure_listed(part: Mapping[str, Any], rows: int) -> Measure:
     """Return the share that some rows, which ingest has counted and listed, are of all."""
     return Measure(ratio(part["rows"], rows), part["rows"], tuple(part["lines"][:MOST_LINES]))
 
@@ -167,7 +178,7 @@ def measure_near_duplicates(table: pa.Table, params: TextChecksParams) -> Measur
     return measure._replace(reason=f"{duplicates.cut} train texts have too many like them to compare with all")
 
 
-def measure_drift(params: LabelledTextChecksParams, present: Mapping[str, Any]) -> dict[str, Measure]:
+def measure_drift(params: DriftChecksParams, present: Mapping[str, Any]) -> dict[str, Measure]:
     """Return the distances to the reference, or why there are none."""
     if params.reference is None:
         return dict.fromkeys(("label_drift", "length_drift"), Measure(None, reason=NO_REFERENCE))
@@ -183,7 +194,7 @@ def _measure_rows(rows: pa.Table, whole: int) -> Measure:
     return Measure(ratio(rows.num_rows, whole), rows.num_rows, tuple(islice(places, MOST_LINES)))
 
 
-def _leaked(table: pa.Table) -> list[bool]:
+def mark_leaks(table: pa.Table) -> list[bool]:
     """Return for each row whether its id or its text (by its `text_key`) occurs in more than one split."""
     splits = table["split"].to_pylist()
     keys = [None if text is None else text_key(text) for text in table["text"].to_pylist()]

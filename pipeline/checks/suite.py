@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from pipeline.core.errors import listed
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.shared.classes import ClassChecksParams
-from pipeline.settings.shared.texts import LabelledTextChecksParams, TextChecksParams
+from pipeline.settings.shared.texts import DriftChecksParams, LabelledTextChecksParams, TextChecksParams
 from pipeline.settings.task import ValidateParams
 
 # The columns of labelled texts, in order, with their types; those kept from the file follow, as strings.
@@ -71,16 +71,7 @@ def list_checks(params: LabelledTextChecksParams, labels: Sequence[str]) -> list
     """Return the checks of examples whose schema is right, the most telling first; `labels` are the classes."""
     return [
         *list_row_checks(EXAMPLE_COLUMNS),
-        Check(
-            "label_known",
-            "Labels known",
-            "critical",
-            "examples",
-            f"a class index from 0 to {len(labels) - 1}",
-            _RERUN,
-            "expect_column_values_to_be_in_set",
-            {"column": "label", "value_set": list(range(len(labels)))},
-        ),
+        check_known_labels(labels),
         *list_text_checks(params),
         *list_split_checks(params),
         *list_class_checks(params),
@@ -88,6 +79,13 @@ def list_checks(params: LabelledTextChecksParams, labels: Sequence[str]) -> list
         *list_change_checks(params),
         *list_drift_checks(params),
     ]
+
+
+def check_known_labels(labels: Sequence[str]) -> Check:
+    """Return the check that each example has a class."""
+    known = list(range(len(labels)))
+    return Check("label_known", "Labels known", "critical", "examples", f"a class index from 0 to {known[-1]}", _RERUN,
+                 "expect_column_values_to_be_in_set", {"column": "label", "value_set": known})  # fmt: skip
 
 
 def list_row_checks(own: Iterable[str]) -> list[Check]:
@@ -195,7 +193,7 @@ def list_change_checks(params: TextChecksParams) -> list[Check]:
     ]  # fmt: skip
 
 
-def list_drift_checks(params: LabelledTextChecksParams) -> list[Check]:
+def list_drift_checks(params: DriftChecksParams) -> list[Check]:
     """Return the checks of the distance of train to the reference."""
     accept = f"look for the cause; if the drift is intended, run `python -m pipeline accept {params.task}`"
     return [

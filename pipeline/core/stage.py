@@ -26,7 +26,10 @@ STAGES = (
 )  # fmt: skip
 WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for each task, source, encoder, arm or cell
 
-KINDS = ("text-classification", "token-classification")  # of tasks, by Hugging Face's names
+KINDS = (  # of tasks, by Hugging Face's names
+    "text-classification", "multi-label-classification", "text-regression", "token-classification",
+    "question-answering", "image-classification",
+)  # fmt: skip
 # A facet of a kind is a type, the module of the kind that holds its value, and that value: `Learning`, `learning.py`,
 # `LEARNING`.
 FACETS = ("settings", "examples", "checks", "inputs", "feed", "learning", "baselines", "measures", "page", "answers")

@@ -123,7 +123,7 @@ def predict_tfidf(
     "Tf-idf term weighting". Cavnar and Trenkle (1994), N-gram-based text categorization.
     """
     _require_two_classes(train[1])
-    return _predict_logistic(
+    return predict_logistic(
         params.strengths,
         params.max_iter,
         fit_weights(params, ngrams, train[0]),
@@ -154,11 +154,10 @@ def predict_probe(
 
     Source: Alain and Bengio 2016, arXiv 1610.01644, section 3.
     """
-    _require_two_classes(train[1])
-    return _predict_logistic(
+    return predict_logistic(
         params.probe_strengths,
         params.max_iter,
-        {"frozen features": _fit_scaler(train[0])},
+        {"frozen features": fit_scaler(train[0])},
         train=train,
         validation=validation,
         inputs=features,
@@ -166,13 +165,13 @@ def predict_probe(
     )
 
 
-def _fit_scaler(vectors: Vectors) -> Callable[[Vectors], Floats]:
+def fit_scaler(vectors: Vectors | Floats) -> Callable[[Vectors | Floats], Floats]:
     """Return the function that standardises vectors, (N, H), as those of train, in double precision."""
     scaler = StandardScaler().fit(vectors.astype(np.float64))
     return lambda others: np.asarray(scaler.transform(others.astype(np.float64)))
 
 
-def _predict_logistic(
+def predict_logistic(
     strengths: Sequence[float],
     max_iter: int,
     transforms: Mapping[str, Transform],
@@ -185,13 +184,18 @@ def _predict_logistic(
     """Return the class probabilities of N `inputs` by logistic regression on what one of `transforms` makes of them.
 
     The model is fitted to `train`, with the transform and the strength that do best on `validation` by macro-F1: of
-    equals the first transform, then the smallest strength.
+    equals the first transform, then the smallest strength. A class without train rows gets 0.
+
+    Raises:
+        DataError: The train rows are of one class only.
+        UsageError: The solver did not converge.
     """
+    _require_two_classes(train[1])
     choices: list[tuple[float, str, float, LogisticRegression]] = []
     for name, transform in transforms.items():
         known, tuned = transform(train[0]), transform(validation[0])
         for strength in sorted(set(strengths)):
-            model = _fit_logistic(strength, max_iter, known, train[1])
+            model = fit_logistic(strength, max_iter, known, train[1])
             predicted = _all_probabilities(model, tuned, classes).argmax(axis=1)
             score = macro_f1(confusion_matrix(validation[1], predicted, classes))
             choices.append((score, name, strength, model))
@@ -209,7 +213,7 @@ def _require_two_classes(train: Ints) -> None:
         )
 
 
-def _fit_logistic(strength: float, max_iter: int, features: Features, labels: Ints) -> LogisticRegression:
+def fit_logistic(strength: float, max_iter: int, features: Features, labels: Ints) -> LogisticRegression:
     """Return a converged model: one that was cut short would make the baseline look weaker than it is."""
     # few steps over sparse rows: the same optimum as the default solver at a tenth of its time
     model = LogisticRegression(C=strength, max_iter=max_iter, solver="newton-cg")

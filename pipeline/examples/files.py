@@ -1,4 +1,4 @@
-"""Files of raw rows: found by name or glob, opened within their cap, unpacked if their name ends in .gz."""
+"""Files of raw rows, or rows themselves: found by name or glob, opened within their cap, unpacked if named .gz."""
 
 import fnmatch
 import io
@@ -10,7 +10,12 @@ from gzip import BadGzipFile, GzipFile
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow as pa
+
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, listed
+from pipeline.examples.faults import find_columns
+from pipeline.examples.records import Part, Records
+from pipeline.examples.text import SURROGATES
 from pipeline.settings.fields import Split
 
 _PIECE = 1 << 20
@@ -41,6 +46,26 @@ def expand_files(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[st
                 if chosen.setdefault(name, split) != split:
                     raise DataError(f"{folder}: {name!r} is in {chosen[name]} and in {split}. Name it in one split.")
     return list(chosen.items())
+
+
+def list_files(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[str]], columns: Sequence[str]) -> Records:
+    """Return a row for each of the files (see `expand_files`): its `path` below `folder`, and the name of its `folder`.
+
+    Raises:
+        DataError: There are no such files or columns, or a name is no UTF-8.
+    """
+    chosen = expand_files(folder, files)
+    names = [name for name, _ in chosen]
+    if broken := [name for name in names if SURROGATES.search(name)]:
+        raise DataError(f"{folder}: {len(broken)} file name(s) that are not UTF-8, {listed(broken)}. Rename them.")
+    cells = {"path": names, "folder": [(folder / name).parent.name for name in names]}
+    find_columns(str(folder), columns, tuple(cells), hint=" A row is a file, `path`, in a `folder`.")
+    return Records(
+        str(folder),
+        pa.chunked_array([pa.repeat(1, len(names))]),
+        {column: pa.chunked_array([pa.array(cells[column], pa.large_string())]) for column in columns},
+        tuple(Part(name, 1, split) for name, split in chosen),
+    )
 
 
 def is_packed(path: Path) -> bool:

@@ -34,6 +34,7 @@ class Parsed(NamedTuple):
         empty: Rows that hold no example.
         changed: Counts of what was changed on reading.
         target: The column of the labels, for messages.
+        together: What examples that stay in one split share, if that is more than being equal and no group is named.
     """
 
     values: Mapping[str, Sequence[Any]]
@@ -42,6 +43,7 @@ class Parsed(NamedTuple):
     empty: set[int]
     changed: Document
     target: str
+    together: Sequence[str] | None = None
 
 
 class Examples(NamedTuple):
@@ -145,7 +147,7 @@ def _parse_rows(records: Records, params: IngestParams, kind: Examples) -> tuple
     faults = Faults(records.faults)
     rows, sides = kind.parse(records, params, faults), list[Split]()
     with faults.gather():
-        sides = _choose_sides(records, rows.keys, params)
+        sides = _choose_sides(records, rows.together or rows.keys, params)
     faults.check()
     return rows, sides
 

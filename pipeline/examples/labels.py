@@ -5,7 +5,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.core.document import Document
@@ -52,20 +52,29 @@ def read_labels(
         else:
             classes = _by_name(records, column, raw, labels or ())
     faults.check()
-    present = set(classes)
-    absent = [name for name in list_classes(labels, threshold) if name not in present]
+    require_present(records, column, list_classes(labels, threshold), present=set(classes), raw=filter(None, raw))
+    return classes
+
+
+def require_present(
+    records: Records, column: str, classes: Iterable[str], *, present: Collection[str], raw: Iterable[str]
+) -> None:
+    """Require each class to have a row; `present` are those that have, `raw` the labels in the file, for the message.
+
+    Raises:
+        RowErrors: A class has none.
+    """
+    absent = [name for name in classes if name not in present]
     if absent and not records.faults:  # otherwise its rows may be among those left out
-        counts = ", ".join(f"{listed([label])} ({count})" for label, count in Counter(filter(None, raw)).most_common(5))
+        counts = ", ".join(f"{listed([label])} ({count})" for label, count in Counter(raw).most_common(5))
         raise RowErrors(
             f"{records.file}: column {column!r}: no row of class {listed(absent)}; the commonest labels are "
             f"{counts}. Take the class out of `labels` (or move `threshold`), or add rows of it."
         )
-    return classes
 
 
 def _by_name(records: Records, column: str, raw: list[str], labels: Mapping[str, str] | Sequence[str]) -> list[str]:
-    pairs = labels.items() if isinstance(labels, Mapping) else zip(labels, labels, strict=True)
-    classes = {unicodedata.normalize("NFC", label): name for label, name in pairs}
+    classes = map_labels(labels)
     unknown: dict[str, list[int]] = {}
     for row, label in enumerate(raw):
         if label and label not in classes:
@@ -79,9 +88,15 @@ def _by_name(records: Records, column: str, raw: list[str], labels: Mapping[str,
             raise records.fault("with several labels in a cell", rows, SEVERAL_VALUES, column=column)
     with faults.gather():
         if unknown := {label: rows for label, rows in unknown.items() if label not in several}:
-            raise _unknown(records, column, unknown, labels)
+            raise refuse_unknown(records, column, unknown, labels)
     faults.check()
     return [classes[label] if label else "" for label in raw]
+
+
+def map_labels(labels: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
+    """Return the class of each label of the file, in NFC."""
+    pairs = labels.items() if isinstance(labels, Mapping) else zip(labels, labels, strict=True)
+    return {unicodedata.normalize("NFC", label): name for label, name in pairs}
 
 
 def _is_several(label: str, known: Iterable[str]) -> bool:
@@ -90,7 +105,7 @@ def _is_several(label: str, known: Iterable[str]) -> bool:
     return len(parts) > 1 and all(part in known for part in parts)
 
 
-def _unknown(records: Records, column: str, unknown: dict[str, list[int]], labels: LabelMap) -> RowErrors:
+def refuse_unknown(records: Records, column: str, unknown: dict[str, list[int]], labels: LabelMap) -> RowErrors:
     """Return the error about the rows by label: the five commonest, labels equal up to case and space, and the fix."""
     folded = {_fold(label): label for label in labels or ()}
     shown = []
@@ -131,13 +146,27 @@ def _fold(label: str) -> str:
 
 
 def _by_threshold(records: Records, column: str, raw: list[str], threshold: Threshold) -> list[str]:
-    numbers = [float(label) if _NUMBER.fullmatch(label) else math.nan for label in raw]
-    odd = [(row, raw[row]) for row, number in enumerate(numbers) if raw[row] and not math.isfinite(number)]
-    if odd:
-        remedy = "`threshold` needs finite numbers with a decimal point; for class names use `labels`."
-        raise records.fault("whose label is not a finite number", odd, remedy, column=column)
+    remedy = "`threshold` needs finite numbers with a decimal point; for class names use `labels`."
+    refuse_odd_numbers(records, column, raw, remedy=remedy)
+    numbers = map(parse_number, raw)
     sides = (threshold.otherwise, threshold.above)
     return [sides[number > threshold.at] if label else "" for label, number in zip(raw, numbers, strict=True)]
+
+
+def parse_number(cell: str) -> float:
+    """Return the number that a cell spells with digits and a decimal point; NaN if it spells none."""
+    return float(cell) if _NUMBER.fullmatch(cell) else math.nan
+
+
+def refuse_odd_numbers(records: Records, column: str, raw: Sequence[str], *, remedy: str) -> None:
+    """Require each cell of `raw`, (N,), to be empty or to spell a finite number.
+
+    Raises:
+        RowErrors: Some are not.
+    """
+    odd = [(row, cell) for row, cell in enumerate(raw) if cell and not math.isfinite(parse_number(cell))]
+    if odd:
+        raise records.fault("whose label is not a finite number", odd, remedy, column=column)
 
 
 class Corrected(NamedTuple):

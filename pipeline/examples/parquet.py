@@ -17,6 +17,7 @@ from pipeline.examples.records import ARROW_TYPES, SEVERAL_VALUES, RawRow
 from pipeline.settings.ingest import HOLDINGS, Holds
 
 _BATCH_ROWS = 1024
+_NESTED_ROWS = 64  # with lists or structs, which are decoded whole
 _SLICE_BYTES = 1 << 24  # of decoded rows in memory at a time; a single row may have more
 
 
@@ -46,7 +47,9 @@ def read_parquet_rows(
         find_columns(file, columns, parquet.schema_arrow.names)
         for name in texts or ():
             _check_strings(parquet.schema_arrow.field(name).type, name, file=file)
-        for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
+        nested = any(pa.types.is_nested(parquet.schema_arrow.field(name).type) for name in columns)
+        batch_rows = _NESTED_ROWS if nested else _BATCH_ROWS
+        for batch in parquet.iter_batches(batch_size=batch_rows, columns=list(columns)):
             sizes = sum((_decoded_sizes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
             size += int(sizes.sum())
             if max_bytes is not None and size > max_bytes:
@@ -67,9 +70,13 @@ def read_parquet_rows(
 
 
 def _open(source: Path) -> pq.ParquetFile:
-    """Open a file so that a repeated text stays a reference: a small file may repeat a long text a million times."""
+    """Open a file so that a repeated text stays a reference: a small file may repeat a long text a million times.
+
+    Those in lists and structs do not: Arrow cannot read such a column once its dictionary has grown too large.
+    """
     with pq.ParquetFile(source) as parquet:
-        paths = [parquet.schema.column(index).path for index in range(len(parquet.schema))]
+        known = {*parquet.schema_arrow.names}
+        paths = [path for index in range(len(parquet.schema)) if (path := parquet.schema.column(index).path) in known]
     return pq.ParquetFile(source, buffer_size=2**20, read_dictionary=paths)
 
 

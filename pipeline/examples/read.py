@@ -11,11 +11,12 @@ from typing import IO, BinaryIO, Literal, NamedTuple
 from pipeline.core.errors import DataError, EnvironmentFault
 from pipeline.examples.delimited import Dialect, read_conll, read_delimited, split_lists
 from pipeline.examples.faults import Faults, RowErrors
-from pipeline.examples.files import expand_files, is_packed, open_file
+from pipeline.examples.files import expand_files, is_packed, list_files, open_file
 from pipeline.examples.jsonlines import as_texts, read_json_lines
 from pipeline.examples.lines import LineCap, decode_lines, read_pattern, read_text
 from pipeline.examples.parquet import read_parquet_rows
 from pipeline.examples.records import RawRow, Records, collect_records, join_records
+from pipeline.examples.squad import read_squad
 from pipeline.settings.fields import Split
 from pipeline.settings.ingest import Holds, IngestParams
 
@@ -30,7 +31,7 @@ class Layout(NamedTuple):
     Unless `strict`, bytes that do not decode become lone surrogates, which no encoding has, and end no reading.
     """
 
-    format: Literal["text", "delimited", "jsonl", "parquet", "pattern", "conll"]
+    format: Literal["text", "delimited", "jsonl", "parquet", "pattern", "conll", "files", "squad"]
     encoding: str
     delimiter: str
     quote: str
@@ -56,6 +57,8 @@ def read_records(path: Path, params: IngestParams) -> Records:
         DataError: A file breaks its format, or one is not there; the message says where and what to do.
         EnvironmentFault: A file cannot be read, or changes meanwhile.
     """
+    if params.format == "files":
+        return list_files(path, params.files or (), tuple(params.columns()))
     if params.files is None:
         return _read_file(path, params)
     parts: list[tuple[str, Split | None, Records]] = []
@@ -148,7 +151,9 @@ def _parse(
     texts: Sequence[str] | None,
     lists: Mapping[str, Holds],
 ) -> Iterator[RawRow]:
-    lines = decode_lines(stream, file=file, encoding=layout.encoding, cap=limits.line, strict=layout.strict)
+    is_document = layout.format == "squad"  # on one line
+    cap = LineCap(limits.file, "max_file_bytes") if is_document and limits.file else limits.line
+    lines = decode_lines(stream, file=file, encoding=layout.encoding, cap=cap, strict=layout.strict)
     match layout.format:
         case "delimited":
             dialect = Dialect(layout.delimiter, layout.quote, limits.cell)
@@ -158,6 +163,8 @@ def _parse(
             return rows if texts is None else as_texts(rows, file=file, columns=columns, texts=texts, lists=lists)
         case "conll":
             return read_conll(lines, file=file, columns=columns)
+        case "squad":
+            return read_squad(lines, file=file, columns=columns)
         case "pattern":
             rows = read_pattern(lines, file=file, columns=columns, pattern=layout.pattern or "")
         case _:

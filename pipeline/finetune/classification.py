@@ -79,14 +79,33 @@ def _losses(
     ranks: Ranks = ALONE,
 ) -> Iterator[torch.Tensor]:
     """Yield the cross-entropy of each micro-batch, a mean weighted by class."""
-    class_weights = None if weights is None else to_device(weights, device.device)
 
     def compute(rows: Indices) -> torch.Tensor:
-        labels = to_device(torch.from_numpy(train.labels[rows]), device.device)
-        logits = forward(model, collate(model, train.tokens, rows, device), device)
-        return cross_entropy(logits, labels, class_weights, label_smoothing=params.label_smoothing)
+        return forward(model, collate(model, train.tokens, rows, device), device)
 
-    return share_losses(step, compute, weigh=lambda rows: _total_weight(train.labels[rows], weights), ranks=ranks)
+    return share_class_losses(train.labels, weights, step, params, device, compute, ranks)
+
+
+def share_class_losses(
+    labels: Indices,
+    weights: torch.Tensor | None,
+    step: Step,
+    params: ClassifierParams,
+    device: Device,
+    compute: Callable[[Indices], torch.Tensor],
+    ranks: Ranks = ALONE,
+) -> Iterator[torch.Tensor]:
+    """Yield the cross-entropy of each micro-batch of rows with these `labels`, a mean weighted by class.
+
+    `compute(rows)` are the logits of some rows, (B, C), on the device.
+    """
+    class_weights = None if weights is None else to_device(weights, device.device)
+
+    def compute_loss(rows: Indices) -> torch.Tensor:
+        actual = to_device(torch.from_numpy(labels[rows]), device.device)
+        return cross_entropy(compute(rows), actual, class_weights, label_smoothing=params.label_smoothing)
+
+    return share_losses(step, compute_loss, weigh=lambda rows: _total_weight(labels[rows], weights), ranks=ranks)
 
 
 def _total_weight(labels: Indices, weights: torch.Tensor | None) -> float | torch.Tensor:
@@ -112,12 +131,17 @@ def _measure(
     logits = compute_logits(
         model, validation.tokens, device, batch_tokens=tokens, batch_size=size, ranks=ranks, go_on=go_on
     )
+    return score_logits(logits, validation.labels, moment)
+
+
+def score_logits(logits: torch.Tensor, labels: Indices, moment: Moment) -> ValidationScores:
+    """Return the scores of logits, (N, C), on rows with these class indices, (N,)."""
     classes = logits.shape[1]
-    cells = validation.labels * classes + logits.argmax(-1).numpy()
+    cells = labels * classes + logits.argmax(-1).numpy()
     confusion = np.bincount(cells, minlength=classes**2).reshape(classes, classes).astype(np.float64)
     return ValidationScores(
         *moment,
-        loss=float(cross_entropy(logits, torch.from_numpy(validation.labels))),
+        loss=float(cross_entropy(logits, torch.from_numpy(labels))),
         accuracy=float(confusion.trace() / confusion.sum()),
         macro_f1=macro_f1(confusion),
     )

@@ -33,19 +33,28 @@ class HeadCalibration(NamedTuple):
 
 
 def calibrate_head(model: PreTrainedModel, tokens: Ragged, labels: Ints) -> HeadCalibration:
-    """Fit a temperature to validation rows, fold it into the head, and return it with the losses of these rows.
+    """Return `fold_temperature` of texts, whose head reads the first token."""
 
-    So whatever runs the model gives calibrated probabilities, and the classes that it gave before. The configuration
-    keeps the number as `calibration_temperature`.
-    """
-
-    def predict(rows: Ragged) -> torch.Tensor:
+    def predict(most: int | None) -> torch.Tensor:
+        rows = tokens if most is None else _first_rows(tokens, most)
         with shorten_last_layer(model):
             return compute_logits(model, rows, choose_device("fp32"), batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
 
-    logits = predict(tokens).double().numpy()
+    return fold_temperature(model, labels, predict)
+
+
+def fold_temperature(
+    model: PreTrainedModel, labels: Ints, predict: Callable[[int | None], torch.Tensor]
+) -> HeadCalibration:
+    """Fit a temperature to validation rows, fold it into the head, and return it with the losses of these rows.
+
+    So whatever runs the model gives calibrated probabilities, and the classes that it gave before. The configuration
+    keeps the number as `calibration_temperature`. `predict(most)` are the logits of the rows, of the first `most` only
+    if that is a number.
+    """
+    logits = predict(None).double().numpy()
     fitted = fit_temperature(logits, labels)
-    reason = None if fitted == 1 else divide_logits(model, fitted, lambda: predict(_first_rows(tokens)))
+    reason = None if fitted == 1 else divide_logits(model, fitted, lambda: predict(ROWS_CHECKED))
     temperature = 1.0 if reason else fitted
     model.config.calibration_temperature = temperature
     losses = likelihood_loss(logits, labels), likelihood_loss(logits / temperature, labels)
@@ -83,7 +92,7 @@ def find_output_layer(model: PreTrainedModel) -> nn.Linear | None:
     return next((layer for layer in reversed(layers) if layer.out_features == model.config.num_labels), None)
 
 
-def _first_rows(tokens: Ragged) -> Ragged:
-    """Return the first rows of single texts, `ROWS_CHECKED` at most."""
-    offsets = tokens.offsets[: ROWS_CHECKED + 1]
+def _first_rows(tokens: Ragged, most: int) -> Ragged:
+    """Return the first rows of single texts, `most` at most."""
+    offsets = tokens.offsets[: most + 1]
     return Ragged(tokens.values[: offsets[-1]], offsets)

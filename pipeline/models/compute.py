@@ -78,6 +78,8 @@ def rank_attentions(model: PreTrainedModel, device: Device, dropout: float) -> t
     """
     if device.device.type == "cpu":
         return ("eager",)
+    if not hasattr(model.config, "num_attention_heads"):  # a convolutional family
+        return ("eager",)
     head_size = model.config.hidden_size // model.config.num_attention_heads
     dtype = torch.bfloat16 if device.precision == "bf16" else torch.float32
     fits = fits_kernel(device.device.type, dtype, head_size, dropout)

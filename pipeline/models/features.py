@@ -13,6 +13,7 @@ from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute
 from pipeline.models.device import Device
 from pipeline.models.inference import Feed
+from pipeline.models.layers import count_layers
 from pipeline.settings.task import ExtractParams
 
 
@@ -68,12 +69,14 @@ def pool_batch(
 ) -> torch.Tensor:
     """Return the vectors of one batch, (B, H) float32 on the device."""
     inputs = kind.collate(model, rows, batch, device)
-    inner = params.layer not in (-1, model.config.num_hidden_layers)
+    inner = params.layer not in (-1, count_layers(model.config))
     with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):
         output = model(**inputs, output_hidden_states=inner)
     hidden = (output.hidden_states[params.layer] if inner else output.last_hidden_state).float()
     if "segments" in inputs:
         hidden = hidden[0, inputs["segments"].unpack]
+    if hidden.dim() == 4:  # the places of an image, (B, H, Y, X), are its tokens
+        hidden = hidden.flatten(2).transpose(1, 2)
     mask = inputs.get("attention_mask")
     real = torch.ones(hidden.shape[:2], dtype=torch.bool, device=hidden.device) if mask is None else mask.bool()
     return POOLINGS[params.pooling](hidden, real)
@@ -100,7 +103,7 @@ def require_layer(model: PreTrainedModel, layer: int) -> None:
     Raises:
         UsageError: It has fewer.
     """
-    depth = model.config.num_hidden_layers
+    depth = count_layers(model.config)
     if layer > depth:
         raise UsageError(
             f"extract.layer: the encoder has {depth} layers, found {layer}. Set it to 1 to {depth}, to 0 for the "

@@ -5,6 +5,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.tables import description, labels_of, stream_parquet, task_of
+from pipeline.models.coverage import Coverage, find_unknown, measure_coverage, require_coverage
+from pipeline.models.tokenizer import encode, load_tokenizer
+from pipeline.settings.task import TokenizeParams
+
+# The most token ids of a record batch: 32 MiB of memory. Its length in rows depends on `max_length` alone.
+RECORD_TOKENS = 2**23
 
 
 class Encoded(NamedTuple):
@@ -27,3 +36,46 @@ class Inputs(NamedTuple):
 
     encode: Callable[[Any, Path, Path], Encoded]
     summarize: Callable[[pa.Table], str]
+
+
+def encode_texts(params: TokenizeParams, examples: Path, encoder: Path, *, label: str, holds: pa.DataType) -> Encoded:
+    """Return the token ids of one text an example, with its column `label`, of the type `holds`, as `labels`.
+
+    Memory does not grow with the examples.
+
+    Raises:
+        DataError: The tokenizer knows too few of the texts' characters; raised after the last batch.
+    """
+    tokenizer = load_tokenizer(encoder, max_length=params.max_length)
+    unknown = find_unknown(tokenizer)
+    schema, rows = stream_parquet(examples, ("id", "split", label, "text"), rows=params.batch_texts)
+    columns = {
+        "id": pa.string(),
+        "split": pa.string(),
+        "labels": holds,
+        "input_ids": pa.list_(pa.int32()),
+        "truncated": pa.bool_(),
+    }
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        coverage = Coverage()
+        for batch, input_ids, truncated in encode(tokenizer, rows, max_length=params.max_length):
+            if unknown is not None:
+                part = measure_coverage(
+                    tokenizer, batch, input_ids, truncated, unknown=unknown, max_length=params.max_length
+                )
+                coverage = coverage.add(part)
+            # Parquet names the values of a list otherwise than Arrow does: hence the cast
+            values = [batch["id"], batch["split"], batch[label].cast(holds), input_ids, truncated]
+            yield pa.record_batch(values, list(columns))
+        require_coverage(coverage, task=params.task, most=params.max_unknown_share)
+        print(coverage.describe())
+
+    metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
+    return Encoded(pa.schema(columns.items(), metadata), batches(), RECORD_TOKENS // params.max_length)
+
+
+def summarize_tokens(table: pa.Table) -> str:
+    """Return the examples, tokens and cut texts of a table of tokens, in words."""
+    count = pc.sum(pc.list_value_length(table["input_ids"])).as_py()
+    return f"{table.num_rows} examples, {count} tokens, {pc.sum(table['truncated']).as_py()} cut"

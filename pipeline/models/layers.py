@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 from transformers.models.bert.modeling_bert import BertLayer
 from transformers.models.electra.modeling_electra import ElectraLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
@@ -169,11 +169,16 @@ def find_layers(model: PreTrainedModel) -> nn.ModuleList:
     Raises:
         UsageError: The family keeps them elsewhere.
     """
-    depth = model.config.num_hidden_layers
+    depth = count_layers(model.config)
     for module in model.base_model.modules():
         if isinstance(module, nn.ModuleList) and len(module) == depth:
             return module
     raise UsageError(f"encoder: {type(model).__name__} has no stack of {depth} layers. Choose another family.")
+
+
+def count_layers(config: PretrainedConfig) -> int:
+    """Return the number of layers of an encoder; the stages of a convolutional one count as such."""
+    return len(config.depths) if hasattr(config, "depths") else config.num_hidden_layers
 
 
 def _embeddings(model: PreTrainedModel) -> list[nn.Module]:
@@ -183,6 +188,7 @@ def _embeddings(model: PreTrainedModel) -> list[nn.Module]:
         UsageError: The family keeps them elsewhere.
     """
     base: Any = model.base_model
-    if not hasattr(base, "embeddings"):
+    lowest = getattr(base, "embeddings", getattr(base, "embedder", None))
+    if lowest is None:
         raise UsageError(f"encoder: {type(model).__name__} has no `embeddings`. Choose another family.")
-    return [base.embeddings, *([base.embeddings_project] if hasattr(base, "embeddings_project") else [])]
+    return [lowest, *([base.embeddings_project] if hasattr(base, "embeddings_project") else [])]

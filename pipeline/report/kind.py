@@ -6,6 +6,12 @@ from typing import Any, NamedTuple
 from pipeline.core.document import Document
 from pipeline.evaluate.kind import BaselineNames, Metric
 
+# What ingest counts as changes of texts, by their keys in data/intake, after "12 ".
+TEXT_CHANGES = {
+    "normalised": "texts put into NFC",
+    "controls": "with control characters replaced",
+    "trimmed": "with white space at the ends removed",
+}
 Quote = Callable[[str], str]  # makes free text safe in the format of a sentence
 
 
@@ -52,6 +58,7 @@ class Page(NamedTuple):
         advise: Advice of its own on a task; free text goes through the quote.
         summarize: Paragraphs and tables of its own in the summary.
         describe: The parts of a model's card.
+        changes: What ingest counts as changes, in words after their number, by their keys in data/intake.
     """
 
     metrics: tuple[Metric, ...]
@@ -63,6 +70,7 @@ class Page(NamedTuple):
     advise: Callable[["Task", Quote], list[Advice]]
     summarize: Callable[["Task"], list[str]]
     describe: Callable[["Task"], CardParts]
+    changes: Mapping[str, str] = TEXT_CHANGES
 
     @property
     def headline(self) -> Metric:

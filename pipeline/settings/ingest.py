@@ -45,7 +45,7 @@ class IngestParams(Strict):
     task: Name
     file: RawPath
     files: Files | None
-    format: Literal["delimited", "jsonl", "parquet", "pattern", "conll"]
+    format: Literal["delimited", "jsonl", "parquet", "pattern", "conll", "files", "squad"]
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)]
     quote: Annotated[str, StringConstraints(max_length=1)]
     pattern: Text | None
@@ -73,6 +73,8 @@ class IngestParams(Strict):
         if (self.format == "pattern") != (self.pattern is not None):
             yield "`pattern` belongs to `format: pattern` alone; give both or neither"
             return
+        if self.format == "files" and self.files is None:
+            yield "`format: files` makes a row of each file: name them in `files`, below the folder `file`"
         made = ("id", "split", "row", "file", *self.made)
         columns = self.own_columns()
         yield from consistency.check_columns(columns, group=self.group, split=self.split, keep=self.keep, made=made)

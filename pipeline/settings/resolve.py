@@ -89,7 +89,7 @@ def resolve_params(
     resolved |= _resolve_profile(raw, resolved, kinds, problems)
     covered = {
         "tasks": [*tasks],
-        "kinds": resolved["kinds"],
+        "kinds": {task: kind for task, kind in resolved["kinds"].items() if kind in kinds},
         "encoders": [*resolved.get("pretrain", ())],
         "cards": {task: card for task, card in resolved["card"].items() if card},
     }

@@ -1,13 +1,14 @@
 """The section `sources` of params.yaml: downloads, pinned so that they bring the same bytes or fail."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from pipeline.core.document import Document, Strict
-from pipeline.settings.fields import FilePath, Files, Globs, Name
+from pipeline.settings.fields import LIST, MAP, Count, FilePath, Files, Globs, Name, Seed, Split, Text
 from pipeline.settings.problems import Problems
 from pipeline.settings.section import check_name, check_section, merge, refuse_derived, require_map
 
@@ -29,6 +30,24 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 CommitHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
+def _require_own_files(targets: Sequence[str]) -> None:
+    """Refuse new names of which two would be one file, or a file and a folder.
+
+    Raises:
+        ValueError: There are two.
+    """
+    places = Counter(target.casefold() for target in targets)  # some file systems ignore case
+    folders = {str(parent) for place in places for parent in PurePosixPath(place).parents}
+    if clash := sorted(place for place, count in places.items() if count > 1 or place in folders):
+        raise ValueError(f"each member needs a file of its own, found two at {clash[0]!r}")
+
+
+def _shape_of_members(value: object) -> str:
+    """Return the tag of members: MAP if their values are maps."""
+    files = value.values() if isinstance(value, dict) else ()
+    return MAP if any(isinstance(each, dict | IdxFiles) for each in files) else LIST
+
+
 class FetchParams(Strict):
     """The parameters of every source."""
 
@@ -37,22 +56,49 @@ class FetchParams(Strict):
     max_bytes: Annotated[int, Field(ge=1, le=10**12)]
 
 
+class JsonList(Strict):
+    """A list of objects in a JSON file of the source: that of the key `list`."""
+
+    file: PlainPath
+    list: Text
+
+
+class Joined(Strict):
+    """A file of JSON Lines out of two lists: rows that pass `where`, with what their object of the lookup adds.
+
+    A row's `key` is the `match` of its object. Of a row the columns `keep` are kept, of the object those of `add`.
+    """
+
+    file: Annotated[PlainPath, StringConstraints(pattern=r"\.jsonl$")]
+    rows: JsonList
+    key: Text
+    where: dict[str, str | bool]
+    keep: tuple[Text, ...]
+    lookup: JsonList
+    match: Text
+    add: tuple[Text, ...]
+
+
 class PackageSource(FetchParams):
-    """Members of a wheel from the package index; `members` maps the path in the wheel to the file's new name."""
+    """Members of a wheel from the package index; `members` maps the path in the wheel to the file's new name.
+
+    `joined` makes one file more out of two of them; a source that needs none leaves it out.
+    """
 
     kind: Literal["package"]
     package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
     version: Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.!+_-]*$")]
     sha256: Sha256
     members: Annotated[dict[FilePath, PlainPath], Field(min_length=1)]
+    joined: Joined | None = None
 
     @model_validator(mode="after")
     def _check_targets(self) -> Self:
-        # Some file systems ignore case.
-        places = Counter(target.casefold() for target in self.members.values())
-        folders = {str(parent) for place in places for parent in PurePosixPath(place).parents}
-        if clash := sorted(place for place, count in places.items() if count > 1 or place in folders):
-            raise ValueError(f"each member needs a file of its own, found two at {clash[0]!r}")
+        _require_own_files(list(self.members.values()))
+        if self.joined:
+            made = {*self.members.values()}
+            if {self.joined.rows.file, self.joined.lookup.file} - made or self.joined.file in made:
+                raise ValueError("`joined` reads files that `members` makes, and makes another")
         return self
 
 
@@ -96,10 +142,57 @@ class HubSource(FetchParams):
         return self
 
 
-Source = Annotated[PackageSource | HubSource | NpmSource, Field(discriminator="kind")]
+class IdxFiles(Strict):
+    """The IDX files of a split's images and classes, by their paths in a package; of them the first `rows` rows."""
+
+    images: FilePath
+    labels: FilePath
+    rows: Count
 
 
-SOURCE_KINDS: dict[str, type[FetchParams]] = {"package": PackageSource, "hub": HubSource, "npm": NpmSource}
+class DebianSource(FetchParams):
+    """Files of a Debian package of any architecture.
+
+    `members` maps the path in the package to the file's new name, or a split to its IDX files, which become one file
+    `dataset.parquet` with the columns `image`, `label` and `split`.
+    """
+
+    kind: Literal["debian"]
+    package: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+:~-]*$")]
+    sha256: Sha256
+    members: Annotated[
+        Annotated[dict[Split, IdxFiles], Field(min_length=1), Tag(MAP)]
+        | Annotated[dict[FilePath, PlainPath], Field(min_length=1), Tag(LIST)],
+        Discriminator(_shape_of_members),
+    ]
+
+    @model_validator(mode="after")
+    def _check_targets(self) -> Self:
+        _require_own_files([name for name in self.members.values() if isinstance(name, str)])
+        return self
+
+
+class RandomSource(FetchParams):
+    """An encoder with random weights: the keys of its configuration, and those of its image processor."""
+
+    kind: Literal["random"]
+    config: dict[str, Any]
+    processor: dict[str, Any]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _check_types(self) -> Self:
+        for name, key in (("config", "model_type"), ("processor", "image_processor_type")):
+            if not isinstance(getattr(self, name).get(key), str):
+                raise ValueError(f"`{name}` must name its `{key}`, as the library spells it")  # noqa: TRY004
+        return self
+
+
+SOURCE_KINDS: dict[str, type[FetchParams]] = {
+    "package": PackageSource, "npm": NpmSource, "debian": DebianSource, "hub": HubSource, "random": RandomSource,
+}  # fmt: skip
+Source = Annotated[PackageSource | NpmSource | DebianSource | HubSource | RandomSource, Field(discriminator="kind")]
 
 
 def resolve_sources(raw: Document, problems: Problems) -> Document:

@@ -7,14 +7,26 @@ from typing import Any
 
 from pipeline.core.files import publish
 from pipeline.core.stage import Out
-from pipeline.settings.sources import Source
+from pipeline.settings.sources import RandomSource, Source
+from pipeline.sources.debian import bring_debian
 from pipeline.sources.hub import bring_repository
 from pipeline.sources.npm import bring_npm_package
 from pipeline.sources.wheel import bring_wheel
 
+
+def _draw(params: RandomSource, folder: Path, scratch: Path) -> None:
+    from pipeline.pretrain.random_encoder import draw_encoder  # noqa: PLC0415  # torch, of use here only
+
+    draw_encoder(params, folder, scratch)
+
+
 _BRING: dict[str, Callable[[Any, Path, Path], None]] = {
-    "package": bring_wheel, "hub": bring_repository, "npm": bring_npm_package,
-}  # fmt: skip
+    "package": bring_wheel,
+    "npm": bring_npm_package,
+    "debian": bring_debian,
+    "hub": bring_repository,
+    "random": _draw,
+}
 
 
 def run(params: Source, *, raw: Out) -> None:

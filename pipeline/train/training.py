@@ -208,7 +208,8 @@ class Training:
         state of them. `record` holds the losses since the last evaluation, and the evaluations.
         """
         self.read_losses()
-        tensors: dict[str, torch.Tensor] = {f"model.{name}": weight for name, weight in _learning(self.model)}
+        changing = (*_learning(self.model), *_statistics(self.model))
+        tensors: dict[str, torch.Tensor] = {f"model.{name}": tensor for name, tensor in changing}
         tensors |= {f"best.{name}": weight for name, weight in self.best_weights.items()}
         for name, state in self._optimizer_state():
             tensors |= {f"optimizer.{key}.{name}": tensor for key, tensor in state.items()}
@@ -220,9 +221,9 @@ class Training:
         """Continue from the state of a training with the same arguments."""
         learning = dict(_learning(self.model))
         with torch.no_grad():
-            for name, weight in learning.items():
-                weight.copy_(state.tensors[f"model.{name}"])
-        self.best_weights = {name: state.tensors[f"best.{name}"].to(self.device.device) for name in learning}
+            for name, tensor in (*learning.items(), *_statistics(self.model)):
+                tensor.copy_(state.tensors[f"model.{name}"])
+        self.best_weights = {name: state.tensors[f"best.{name}"].to(self.device.device) for name in self.best_weights}
         for name, weight in learning.items():
             tensors = {key: state.tensors.get(f"optimizer.{key}.{name}") for key in ADAMW_STATE}
             self.optimizer.state[weight] = {
@@ -243,6 +244,12 @@ def _learning(model: PreTrainedModel) -> Iterator[tuple[str, torch.nn.Parameter]
     return ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
 
 
+def _statistics(model: PreTrainedModel) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the buffers that a model is saved with, say the running means of batch normalisation, by name."""
+    saved = model.state_dict(keep_vars=True)
+    return ((name, buffer) for name, buffer in model.named_buffers() if name in saved)
+
+
 def _copy_learning(model: PreTrainedModel) -> dict[str, torch.Tensor]:
-    """Return a copy of the weights that learn; the frozen ones need none."""
-    return {name: weight.detach().clone() for name, weight in _learning(model)}
+    """Return a copy of the weights that learn, and of running statistics; the frozen ones need none."""
+    return {name: tensor.detach().clone() for name, tensor in (*_learning(model), *_statistics(model))}

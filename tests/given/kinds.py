@@ -9,11 +9,12 @@ from pipeline.core.files import write_json
 from pipeline.core.stage import bind_facets, load, read_declaration, stage_params
 from pipeline.settings.parse import parse_params
 from tests.given.encoder import make_encoder
+from tests.given.images import make_image_encoder
 from tests.given.settings import ROOT, dump, read, resolve_params
 
 TASK = "sample"
 # What makes a tiny encoder with random weights for a kind; a kind of texts needs no line here.
-ENCODERS: dict[str, Callable[[Path], Path]] = {}
+ENCODERS: dict[str, Callable[[Path], Path]] = {"image-classification": make_image_encoder}
 # The inputs and outputs of the stages up to the evaluation, by the name of their option.
 FILES = {
     "examples": "examples.parquet",

@@ -1,9 +1,14 @@
 """What the tests of `fetch` bring files from: wheels made on the spot, and a hub on this machine's loopback."""
 
+import gzip
 import hashlib
+import io
 import json
+import lzma
+import struct
+import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +16,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 BRANCH = "main"  # whose last commit is REVISION
@@ -198,3 +205,73 @@ def serving(hub: Hub) -> Iterator[Hub]:
     """Serve `hub` on the loopback until the block ends; `hub.url` is what HF_ENDPOINT should be."""
     with on_loopback(type("HubHandler", (Handler,), {"hub": hub})) as hub.url:
         yield hub
+
+
+def write_idx(path: Path, values: Any) -> Path:
+    """Write unsigned bytes as an IDX file, packed if its name ends in .gz."""
+    content = bytes((0, 0, 8, values.ndim)) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def ar_archive(members: Mapping[str, bytes]) -> bytes:
+    """Return an ar archive."""
+    out = b"!<arch>\n"
+    for name, content in members.items():
+        header = f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n"
+        out += header.encode() + content + b"\n" * (len(content) % 2)
+    return out
+
+
+def make_deb(
+    folder: Path,
+    files: Mapping[str, bytes],
+    *,
+    packer: str = "xz",
+    fill: Callable[[tarfile.TarFile], None] | None = None,
+) -> Path:
+    """Write a Debian package snippets 1.0-1 with `files`, and what `fill` adds to its archive."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+        if fill is not None:
+            fill(tar)
+    pack = {
+        "xz": lzma.compress,
+        "gz": gzip.compress,
+        "zst": lambda content: pa.compress(content, "zstd", asbytes=True),
+        "": bytes,
+    }[packer]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "snippets_1.0-1_all.deb"
+    name = f"data.tar{f'.{packer}' if packer else ''}"
+    path.write_bytes(ar_archive({"debian-binary": b"2.0\n", "control.tar.gz": b"", name: pack(plain.getvalue())}))
+    return path
+
+
+def mirror(package: Path, folder: Path, monkeypatch: Any) -> None:
+    """Make apt take the folder of `package` for its only mirror."""
+    content = package.read_bytes()
+    entry = {
+        "Package": "snippets", "Version": "1.0-1", "Architecture": "all", "Maintainer": "tests",
+        "Filename": f"./{package.name}", "Size": len(content), "SHA256": hashlib.sha256(content).hexdigest(),
+        "Description": "snippets",
+    }  # fmt: skip
+    (package.parent / "Packages").write_text("".join(f"{key}: {value}\n" for key, value in entry.items()))
+    (folder / "sources.list").write_text(f"deb [trusted=yes] file:{package.parent} ./\n")
+    own = {"SourceList": folder / "sources.list", "SourceParts": "/dev/null"}
+    (folder / "apt.conf").write_text("".join(f'Dir::Etc::{key} "{value}";\n' for key, value in own.items()))
+    monkeypatch.setenv("APT_CONFIG", str(folder / "apt.conf"))
+
+
+def debian_source(package: Path, members: Mapping[str, Any], /, **changes: Any) -> dict[str, Any]:
+    """Return the resolved section of a `debian` source for a package of `make_deb`."""
+    digest = hashlib.sha256(package.read_bytes()).hexdigest()
+    return {
+        **{"source": "s", "kind": "debian", "timeout": 5, "max_bytes": 10**6, "members": dict(members)},
+        **{"package": "snippets", "version": "1.0-1", "sha256": digest},
+        **changes,
+    }

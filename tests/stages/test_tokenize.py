@@ -4,8 +4,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from pipeline.core.tables import describe, description, labels_of, max_length_of, read_arrow, task_of, write_parquet
-from pipeline.kinds.text_classification import inputs as text_inputs
 from pipeline.kinds.text_classification.inputs import INPUTS
+from pipeline.models import inputs as text_inputs
 from pipeline.settings.task import TokenizeParams
 from pipeline.stages.tokenize import run
 

@@ -57,7 +57,7 @@ PAGE = Page(
         "calibration": "Calibration and slices",
         "features": "Features",
     },
-    template="text-classification.html",
+    template="classes.html",
     functions={
         "draw_confusion": draw_confusion,
         "draw_calibration": draw_calibration,

@@ -66,7 +66,12 @@ class TextChecksParams(ValidateParams):
         return self
 
 
-class LabelledTextChecksParams(TextChecksParams, ClassChecksParams):
-    """The thresholds of the checks of texts that have one class each."""
+class DriftChecksParams(TextChecksParams):
+    """The thresholds of the checks of labelled texts against a reference."""
 
+    max_label_drift: Share
     reference: Profile | None
+
+
+class LabelledTextChecksParams(DriftChecksParams, ClassChecksParams):
+    """The thresholds of the checks of texts that have classes."""

@@ -1,0 +1,64 @@
+"""Inputs of image classification: the pixels of one image in bytes, all of one size, and the index of its class."""
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+from PIL import Image
+
+from pipeline.core.tables import description, labels_of, stream_parquet, task_of
+from pipeline.kinds.image_classification.decoding import open_picture
+from pipeline.kinds.image_classification.processor import (
+    Bytes,
+    describe_processor,
+    load_processor,
+    read_scale,
+    shape_images,
+)
+from pipeline.models.inputs import Encoded, Inputs
+from pipeline.settings.task import TaskParams
+
+_BATCH_IMAGES = 256  # decoded at a time
+_RECORD_BYTES = 2**25  # of a record batch at most
+
+
+def _encode(_params: TaskParams, examples: Path, encoder: Path) -> Encoded:
+    """Resize and crop every image as the encoder's processor does; memory does not grow with them."""
+    processor = load_processor(encoder)
+    schema, rows = stream_parquet(examples, ("id", "split", "label", "image"), rows=_BATCH_IMAGES)
+    shaped = ((batch, shape_images(processor, _open_all(batch))) for batch in rows)
+    first = next(shaped)
+    *_, height, width = first[1].shape
+    size = first[1][0].size
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch, pixels in chain([first], shaped):
+            yield _to_batch(batch, pixels, size)
+
+    columns = {"id": pa.string(), "split": pa.string(), "labels": pa.int64(), "pixels": pa.binary(size)}
+    metadata = {
+        **description(task_of(schema), labels_of(schema)),
+        "size": json.dumps([height, width]),
+        "scale": json.dumps(read_scale(processor)._asdict()),
+        "processor": describe_processor(processor),
+    }
+    return Encoded(pa.schema(columns.items(), metadata), batches(), max(1, _RECORD_BYTES // size))
+
+
+def _open_all(batch: pa.RecordBatch) -> list[Image.Image]:
+    return [open_picture(image.as_py()) for image in batch["image"]]
+
+
+def _to_batch(batch: pa.RecordBatch, pixels: Bytes, size: int) -> pa.RecordBatch:
+    values = pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), len(pixels), [None, pa.py_buffer(pixels.tobytes())])
+    return pa.record_batch([batch["id"], batch["split"], batch["label"], values], ["id", "split", "labels", "pixels"])
+
+
+def _summarize(table: pa.Table) -> str:
+    height, width = json.loads(table.schema.metadata[b"size"])
+    return f"{table.num_rows} images of {width} x {height} pixels"
+
+
+INPUTS = Inputs(encode=_encode, summarize=_summarize)

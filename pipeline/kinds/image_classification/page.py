@@ -1,0 +1,74 @@
+"""The page of a class for each image."""
+
+from pipeline.classes.advice import advise_on_classes, describe_decision, frequent_errors
+from pipeline.classes.measures import METRICS
+from pipeline.classes.page import (
+    HUB_METRICS,
+    SCALE,
+    describe_temperature,
+    errors_note,
+    number_classes,
+    summarize_classes,
+    tabulate_class_results,
+)
+from pipeline.kinds.image_classification.baseline_names import IMAGE_BASELINES
+from pipeline.kinds.image_classification.decoding import CHANGE_TITLES
+from pipeline.report.charts.confusion import draw_confusion
+from pipeline.report.charts.curves import draw_calibration
+from pipeline.report.charts.projection import draw_projection
+from pipeline.report.kind import CardParts, Page, Task
+from pipeline.report.relabelling import correction_rows
+
+
+def _describe(task: Task) -> CardParts:
+    evaluation = task.evaluation
+    return CardParts(
+        tag="image-classification",
+        hub_metrics=HUB_METRICS,
+        introduction=f"An image classifier with {len(evaluation['labels'])} classes",
+        outputs=number_classes(evaluation),
+        use=f"""```python
+from transformers import pipeline
+
+classify = pipeline("image-classification", model="data/model/{task.name}")
+print(classify("a picture.png"))
+```
+
+Its image processor, saved beside it, resizes and crops as in training, with Pillow.
+The one that transformers takes if torchvision is installed differs from it in the last bits of a pixel.""",
+        tables=tabulate_class_results(evaluation, task.intake["splits"]["train"]),
+        limits=f"""It always answers with one of its classes,
+even for an image that belongs to none. {describe_temperature(evaluation)}
+A class or a slice with few test examples may be much worse than its numbers.""",
+    )
+
+
+PAGE = Page(
+    metrics=METRICS,
+    baselines=IMAGE_BASELINES,
+    sections={
+        "results": "Models",
+        "classes": "Classes",
+        "errors": "Most confident errors",
+        "checks": "Checks",
+        "data": "Data",
+        "training": "Training",
+        "calibration": "Calibration and slices",
+        "features": "Features",
+    },
+    template="classes.html",
+    functions={
+        "draw_confusion": draw_confusion,
+        "draw_calibration": draw_calibration,
+        "draw_projection": draw_projection,
+        "frequent_errors": frequent_errors,
+        "errors_note": errors_note,
+        "correction_rows": correction_rows,
+        "describe_decision": describe_decision,
+    },
+    scale=SCALE,
+    advise=advise_on_classes,
+    summarize=summarize_classes,
+    describe=_describe,
+    changes=CHANGE_TITLES,
+)

@@ -1,0 +1,1 @@
+"""Texts of any number of classes each."""

@@ -1,0 +1,116 @@
+"""Baselines of multi-label classification: prevalence, and a linear model for each label on n-grams and features."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.core.tables import describe, labels_of, task_of
+from pipeline.evaluate.align import align, select_split, to_vectors
+from pipeline.evaluate.baselines import Baselines, Features, fit_logistic, fit_scaler
+from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.evaluate.ngrams import count_ngrams, fit_weights
+from pipeline.kinds.multi_label_classification.metrics import (
+    Bools,
+    compute_average_precisions,
+    score_label_sets,
+    to_indicators,
+    to_lists,
+)
+from pipeline.kinds.multi_label_classification.thresholds import apply_thresholds, choose_thresholds
+from pipeline.settings.task import BaselineParams
+
+ANSWER = pa.struct({"probabilities": pa.list_(pa.float64()), "labels": pa.list_(pa.int64())})
+
+
+class _Parts(NamedTuple):
+    """Positions of the examples to learn from, to choose on and to answer, and which labels the first two have."""
+
+    train: Ints
+    validation: Ints
+    rows: Ints
+    known: Bools
+    tuned: Bools
+
+
+def _predict(params: BaselineParams, examples: pa.Table, features: pa.Table) -> tuple[pa.Table, list[str]]:
+    """Return the answers of each baseline, with thresholds that validation chooses as it does for the model."""
+    aligned = align(features, examples["id"].to_pylist(), like=examples, what="features", split=None)
+    vectors, parts = to_vectors(aligned["features"]), _split(examples)
+    weights = fit_weights(params, count_ngrams(params, examples["text"].to_pylist()), parts.train)
+    scale = fit_scaler(vectors[parts.train])
+    prevalence = np.tile(parts.known.mean(axis=0), (examples.num_rows, 1))
+    fits = {
+        "tfidf": _fit_best(params.strengths, params.max_iter, weights, parts),
+        "probe": _fit_best(
+            params.probe_strengths, params.max_iter, {"frozen features": lambda rows: scale(vectors[rows])}, parts
+        ),
+        "prevalence": (prevalence[parts.rows], prevalence[parts.validation], "shares of train"),
+    }
+    columns = {name: _answer(own, parts.tuned, held_out) for name, (own, held_out, _) in fits.items()}
+    outside = examples.take(pa.array(parts.rows))
+    table = pa.table({"id": outside["id"], "split": outside["split"], **columns})
+    lines = [f"{name}: {choice}" for name, (*_, choice) in fits.items()]
+    return describe(table, task=task_of(examples), labels=labels_of(examples)), lines
+
+
+def _split(examples: pa.Table) -> _Parts:
+    splits = examples["split"].to_numpy()
+    train, validation = (np.flatnonzero(splits == split) for split in ("train", "validation"))
+    known, tuned = (
+        to_indicators(select_split(examples, split)["labels"], examples) for split in ("train", "validation")
+    )
+    return _Parts(train, validation, np.flatnonzero(splits != "train"), known, tuned)
+
+
+def _fit_best(
+    strengths: Sequence[float],
+    max_iter: int,
+    transforms: Mapping[str, Callable[[Ints], Any]],
+    parts: _Parts,
+) -> tuple[Floats, Floats, str]:
+    """Return the probabilities of the rows and of validation by a logistic regression for each label, and the choice.
+
+    The transform and the strength are those with the best mean average precision on validation, of equals the first
+    transform and the smallest strength: by what a checkpoint of the model is chosen too.
+
+    Raises:
+        UsageError: The solver did not converge.
+    """
+    choices: list[tuple[float, Floats, Floats, str]] = []
+    for name, transform in transforms.items():
+        inputs, held_out, own = (transform(rows) for rows in (parts.train, parts.validation, parts.rows))
+        for strength in sorted(set(strengths)):
+            models = [_fit_label(strength, max_iter, inputs, known) for known in parts.known.T]
+            tuned = _apply(models, held_out)
+            scored = score_label_sets(parts.tuned, tuned, np.zeros_like(parts.tuned))
+            precisions = compute_average_precisions(scored, np.ones(len(tuned)))
+            score = float(np.nanmean(precisions)) if parts.tuned.any() else 0.0
+            line = f"{name}, strength {strength:g}, mean average precision {score:.4f} on validation"
+            choices.append((score, _apply(models, own), tuned, line))
+    _, own_best, tuned_best, line = max(choices, key=lambda choice: choice[0])
+    return own_best, tuned_best, line
+
+
+def _fit_label(strength: float, max_iter: int, inputs: Features, known: Bools) -> Callable[[Features], Floats]:
+    """Return the function from features to the probability of a label; all train rows may have it, or none."""
+    if known.all() or not known.any():
+        share = float(known[0])
+        return lambda features: np.full(features.shape[0], share)
+    model = fit_logistic(strength, max_iter, inputs, known.astype(np.int64))
+    return lambda features: np.asarray(model.predict_proba(features)[:, 1])
+
+
+def _apply(models: Sequence[Callable[[Features], Floats]], features: Features) -> Floats:
+    return np.stack([model(features) for model in models], axis=1)
+
+
+def _answer(probabilities: Floats, tuned: Bools, held_out: Floats) -> pa.Array:
+    """Return the answers of a baseline, whose thresholds are chosen on validation: its labels, (V, C), and its own."""
+    predicted = apply_thresholds(probabilities, choose_thresholds(held_out, tuned))
+    values = [pa.array(list(probabilities), pa.list_(pa.float64())), to_lists(predicted)]
+    return pa.StructArray.from_arrays(values, fields=list(ANSWER))
+
+
+BASELINES = Baselines(predict=_predict, inspect=None)

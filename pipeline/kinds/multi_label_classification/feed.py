@@ -1,0 +1,5 @@
+"""Feed of multi-label classification: token ids, padded or flat."""
+
+from pipeline.models.inference import TOKEN_FEED
+
+FEED = TOKEN_FEED

@@ -1,0 +1,75 @@
+"""Baselines of question answering: the sentence that is most like the question, and no answer at all."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.document import Document
+from pipeline.core.tables import describe, labels_of, task_of
+from pipeline.evaluate.align import select_split
+from pipeline.evaluate.baselines import Baselines
+from pipeline.reading.scores import score_answer
+from pipeline.reading.sentences import Match, fit_words, match_sentence
+from pipeline.reading.spans import Span
+from pipeline.reading.threshold import fit_threshold
+from pipeline.settings.task import TaskParams
+
+# What a model says of a question: a span, "" if there is none. If the model doubts by a number, whether that is too
+# much is decided later (`tabulate`); the probabilities are those of the span and of there being no answer.
+ANSWER = pa.struct(
+    {
+        "text": pa.string(),
+        "start": pa.int64(),
+        "doubt": pa.float64(),
+        "probability": pa.float64(),
+        "null_probability": pa.float64(),
+    }
+)
+
+
+def _predict(_params: TaskParams, examples: pa.Table, _features: pa.Table) -> tuple[pa.Table, list[str]]:
+    """Return what both say of the rows outside train; validation chooses how much of the sentence, and when none.
+
+    Raises:
+        DataError: A split is empty.
+    """
+    train, validation = (select_split(examples, split) for split in ("train", "validation"))
+    rows = examples.filter(pc.not_equal(examples["split"], "train"))
+    words = fit_words(train["context"].to_pylist())
+
+    def match(table: pa.Table) -> list[Match]:
+        pairs = zip(table["context"].to_pylist(), table["question"].to_pylist(), strict=True)
+        return [match_sentence(words, passage, question) for passage, question in pairs]
+
+    truths, tuned = validation["answers"].to_pylist(), match(validation)
+    choices = {}
+    for part in ("sentence", "rest"):
+        texts = [getattr(own, part).text for own in tuned]
+        threshold = fit_threshold(np.array([-own.similarity for own in tuned]), texts, truths)
+        given = [_take(own, part, threshold).text for own in tuned]
+        choices[part, threshold] = float(
+            np.mean([score_answer(text, own)[1] for text, own in zip(given, truths, strict=True)])
+        )
+    (part, threshold), score = max(choices.items(), key=lambda choice: choice[1])
+    answers = {"sentence": [_take(own, part, threshold) for own in match(rows)], "never": [Span(0, "")] * rows.num_rows}
+    columns = {name: _tabulate(spans) for name, spans in answers.items()}
+    table = pa.table({"id": rows["id"], "split": rows["split"], **columns})
+    whole = {"sentence": "the whole sentence", "rest": "its longest part that the question does not say"}[part]
+    limit = "always" if threshold is None else f"if their similarity is at least {-threshold:.3f}"
+    line = f"sentence: {whole}, {limit}; F1 {score:.4f} on validation"
+    return describe(table, task=task_of(examples), labels=labels_of(examples)), [line]
+
+
+def _take(match: Match, part: str, threshold: float | None) -> Span:
+    span: Span = getattr(match, part)
+    return Span(0, "") if threshold is not None and -match.similarity > threshold else span
+
+
+def _tabulate(spans: Sequence[Span]) -> pa.Array:
+    unknown: Document = dict.fromkeys(("doubt", "probability", "null_probability"))
+    return pa.array([{"text": span.text, "start": span.start, **unknown} for span in spans], ANSWER)
+
+
+BASELINES = Baselines(predict=_predict, inspect=None)

@@ -1,0 +1,134 @@
+"""Settings of question answering: the sections of its tasks, and the rules between them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.core.document import Document
+from pipeline.settings.fields import Count, Share, Text
+from pipeline.settings.ingest import Holds, IngestParams
+from pipeline.settings.problems import Problems
+from pipeline.settings.production import CalibrateParams, WatchParams
+from pipeline.settings.shared.evaluation import LengthParams
+from pipeline.settings.shared.kind import Settings
+from pipeline.settings.shared.texts import TextChecksParams
+from pipeline.settings.study import RivalParams, StudyParams
+from pipeline.settings.task import (
+    CardParams,
+    EvaluateParams,
+    ExtractParams,
+    FinetuneParams,
+    MetricGate,
+    Profile,
+    TaskParams,
+    TokenizeParams,
+)
+
+CLASSES = ("answerable", "unanswerable")
+
+
+class ReadingParams(IngestParams):
+    """The columns of a passage, a question, and the answers to it with where they start in the passage."""
+
+    made = ("context", "question", "answers", "starts")
+
+    context: Text
+    question: Text
+    answers: Text
+    misplaced: Literal["fail", "nearest"]
+    empty: Literal["drop", "fail"]
+    controls: Literal["space", "fail"]
+
+    def list_errors(self) -> Iterator[str]:
+        """Yield what contradicts itself, in the columns of an example too."""
+        columns = [self.context, self.question, self.answers]
+        if len(set(columns)) < len(columns):
+            yield f"`context`, `question` and `answers` must be three columns, found {', '.join(columns)}"
+        yield from super().list_errors()
+        if self.corrections:
+            yield f"`corrections` are those of the one class of a text, found {self.corrections!r}; set it to null"
+
+    def own_columns(self) -> dict[str, Holds]:
+        """Return the columns of an example."""
+        return {self.context: "text", self.question: "text", self.answers: "json"}
+
+
+class ReadingChecksParams(TextChecksParams):
+    """The thresholds of the checks of passages, questions and answers."""
+
+    max_answer_words: Count
+    max_moved_share: Share
+    max_unanswerable_share: Share
+    max_label_drift: Share
+    reference: Profile | None
+
+
+class WindowParams(TokenizeParams):
+    """The parameters that turn a question and its passage into windows of token ids."""
+
+    stride: Annotated[int, Field(ge=0, le=4096)]
+
+    @model_validator(mode="after")
+    def _check_stride(self) -> "WindowParams":
+        if self.stride >= self.max_length - 8:
+            raise ValueError(f"`stride` must be below `max_length` - 8, {self.max_length - 8}, found {self.stride}")
+        return self
+
+
+class ReaderParams(FinetuneParams):
+    """The parameters of training an encoder to find the start and the end of an answer."""
+
+    metric: Literal["f1", "exact_match", "loss"]
+
+
+class ReadingEvaluateParams(EvaluateParams, LengthParams):
+    """The parameters of the measurements of answers."""
+
+
+class ReadingGates(TaskParams):
+    """The gates of a task of questions, one for each metric; no stage reads them."""
+
+    f1: MetricGate | None
+    exact_match: MetricGate | None
+    answerable_f1: MetricGate | None
+    answerable_exact: MetricGate | None
+    unanswerable: MetricGate | None
+
+
+class ReadingCellParams(StudyParams):
+    """A cell of the study with an encoder that learns to answer."""
+
+    finetune: ReaderParams | None
+
+
+def _check(sections: Mapping[str, Document], problems: Problems) -> None:
+    ingest = sections["ingest"]
+    for column in sections["evaluate"].get("slices", ()):
+        if ingest and column not in ingest["keep"]:
+            kept = ", ".join(ingest["keep"]) or "none yet"
+            problems.within("evaluate.slices").add("", f"must be columns of `ingest.keep` ({kept}), found {column!r}")
+    for key in ("abstain", "favoured"):
+        if sections["calibrate"].get(key) is not None:
+            problems.within(f"calibrate.{key}").add("", "must be null, since an answer is of no class")
+
+
+SETTINGS = Settings(
+    sections={
+        "ingest": ReadingParams,
+        "validate": ReadingChecksParams,
+        "tokenize": WindowParams,
+        "extract": ExtractParams,
+        "baseline": TaskParams,
+        "inspect": TaskParams,
+        "finetune": ReaderParams,
+        "calibrate": CalibrateParams,
+        "evaluate": ReadingEvaluateParams,
+        "gates": ReadingGates,
+        "watch": WatchParams,
+        "card": CardParams,
+        "rival": RivalParams,
+        "study": ReadingCellParams,
+    },
+    check=_check,
+)

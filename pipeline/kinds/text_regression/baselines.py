@@ -1,0 +1,73 @@
+"""Baselines of text regression: the mean, and ridge regression on n-grams and on frozen features."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sklearn.linear_model import Ridge
+
+from pipeline.core.tables import describe, task_of
+from pipeline.evaluate.align import align, select_split, to_vectors
+from pipeline.evaluate.baselines import Baselines, fit_scaler
+from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.evaluate.ngrams import count_ngrams, fit_weights
+from pipeline.settings.task import BaselineParams
+
+Rows = tuple[Ints, Ints, Ints]  # positions to learn from, to choose on and to answer
+
+
+def _predict(params: BaselineParams, examples: pa.Table, features: pa.Table) -> tuple[pa.Table, list[str]]:
+    """Return the number that each baseline gives every row outside train, and the choices made for them."""
+    for split in ("train", "validation"):
+        select_split(examples, split)
+    aligned = align(features, examples["id"].to_pylist(), like=examples, what="features", split=None)
+    vectors, numbers, splits = (
+        to_vectors(aligned["features"]),
+        examples["label"].to_numpy(),
+        examples["split"].to_numpy(),
+    )
+    train, validation, own = (
+        np.flatnonzero(mask) for mask in (splits == "train", splits == "validation", splits != "train")
+    )
+    weights = fit_weights(params, count_ngrams(params, examples["text"].to_pylist()), train)
+    scale, rows = fit_scaler(vectors[train]), (train, validation, own)
+    limit = params.max_iter
+    tfidf, tfidf_choice = fit_ridge(params.strengths, limit, weights, numbers, rows)
+    probe, probe_choice = fit_ridge(
+        params.probe_strengths, limit, {"frozen features": lambda places: scale(vectors[places])}, numbers, rows
+    )
+    outside = examples.take(pa.array(own))
+    columns = {"tfidf": tfidf, "probe": probe, "mean": np.full(len(own), numbers[train].mean())}
+    table = pa.table({"id": outside["id"], "split": outside["split"], **columns})
+    return describe(table, task=task_of(examples), labels=()), [f"tfidf: {tfidf_choice}", f"probe: {probe_choice}"]
+
+
+def fit_ridge(
+    strengths: Sequence[float],
+    max_iter: int,
+    transforms: Mapping[str, Callable[[Ints], Any]],
+    numbers: Floats,
+    rows: Rows,
+) -> tuple[Floats, str]:
+    """Return the numbers that ridge regression gives some rows, and the choice that did best on validation.
+
+    It is fitted to train, with the transform and the strength (the inverse of the penalty) with the least RMSE on
+    validation, of equals the first transform and the smallest strength.
+
+    Source: Hoerl and Kennard (1970), Technometrics 12(1).
+    """
+    train, validation, _ = rows
+    choices: list[tuple[float, Floats, str]] = []
+    for name, transform in transforms.items():
+        inputs, held_out, asked = (transform(places) for places in rows)
+        for strength in sorted(set(strengths)):
+            model = Ridge(alpha=1 / strength, max_iter=max_iter).fit(inputs, numbers[train])
+            rmse = float(np.sqrt(np.mean((model.predict(held_out) - numbers[validation]) ** 2)))
+            line = f"{name}, strength {strength:g}, RMSE {rmse:.4f} on validation"
+            choices.append((rmse, np.asarray(model.predict(asked), dtype=np.float64), line))
+    _, predicted, line = min(choices, key=lambda choice: choice[0])
+    return predicted, line
+
+
+BASELINES = Baselines(predict=_predict, inspect=None)

@@ -1,0 +1,65 @@
+"""The page of a number for each text."""
+
+from pipeline.core.document import Document
+from pipeline.core.format import count, markdown_table, share
+from pipeline.kinds.text_regression.baseline_names import NUMBER_BASELINES
+from pipeline.kinds.text_regression.measures import NUMBER_METRICS
+from pipeline.report.kind import CardParts, Page, Task
+
+
+def _tabulate(evaluation: Document) -> str:
+    """Return what is predicted beside the truth, by tenths of the test rows."""
+    rows = [
+        (f"{share(row['low'])} to {share(row['high'])}", share(row["predicted"]), share(row["actual"]),
+         share(row["rmse"]), count(row["rows"]))
+        for row in evaluation["model"]["parts"]
+    ]  # fmt: skip
+    return markdown_table(("Predicted", "Mean", "Actual mean", "RMSE", "Test rows"), rows, right=range(1, 5))
+
+
+def _describe(task: Task) -> CardParts:
+    standard = task.history["standard"]
+    return CardParts(
+        tag="text-classification",
+        hub_metrics=(
+            ("mae", "mae", "Mean absolute error"),
+            ("pearson", "pearsonr", "Pearson"),
+            ("spearman", "spearmanr", "Spearman"),
+        ),
+        introduction="A model that tells a number for a text",
+        outputs=f"Its numbers are in the unit of the data, whose mean is {share(standard['mean'])} and whose standard "
+        f"deviation is {share(standard['deviation'])}.",
+        use=f"""```python
+from transformers import pipeline
+
+rate = pipeline("text-classification", model="data/model/{task.name}", function_to_apply="none", truncation=True)
+print(rate("a text")[0]["score"])
+```
+
+It reads the first {count(task.history["max_length"])} tokens of a text. Keep `truncation=True`:
+without it transformers cuts nothing, and the model reads more than it was trained and tested on, or fails. Without
+`function_to_apply="none"` other versions of transformers may squeeze the number into 0 to 1.""",
+        tables=_tabulate(task.evaluation),
+        limits="It gives a number for any text, and may give one that no example has.",
+    )
+
+
+PAGE = Page(
+    metrics=NUMBER_METRICS,
+    baselines=NUMBER_BASELINES,
+    sections={
+        "results": "Models",
+        "numbers": "Predicted and actual",
+        "errors": "Largest errors",
+        "checks": "Checks",
+        "data": "Data",
+        "training": "Training",
+        "slices": "Slices",
+    },
+    template="text-regression.html",
+    functions={},
+    scale="RMSE and mean absolute error are in the unit of the data (0 upwards), correlations lie between -1 and 1.",
+    advise=lambda _task, _quote: [],
+    summarize=lambda task: [_tabulate(task.evaluation)],
+    describe=_describe,
+)

@@ -1,0 +1,1 @@
+"""Reading comprehension: spans of passages that answer questions."""
