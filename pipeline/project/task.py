@@ -15,7 +15,7 @@ from pipeline.project.folders import tell_split
 from pipeline.project.guess import Guess
 from pipeline.project.params_file import spell
 
-FEW_ROWS = "fitted to few rows; more rows prove more"
+FITTED_REMARK = "fitted to few rows; more rows prove more"
 OTHER_ENCODER = "`python -m pipeline pin OWNER/NAME` adds another of the Hub"
 _COLUMN = 33  # of the comments in params.yaml
 _SHOWN = 8  # classes in a comment
@@ -66,7 +66,7 @@ def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Ma
         *(line_of(f"      {key}: {spell(value)}", remark) for key, value, remark in _ingest(guess)),
         *_remark_labels(guess),
         *(["    validate:"] if limits else []),
-        *(line_of(f"      {key}: {value}", FEW_ROWS) for key, value in limits.items()),
+        *(line_of(f"      {key}: {value}", FITTED_REMARK) for key, value in limits.items()),
         "    # finetune: {epochs: 3, learning_rate: 1.0e-4}  # any key of a stage above, for this task alone",
     ]
     return "".join(f"{line}\n" for line in lines)

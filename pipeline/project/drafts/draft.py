@@ -20,7 +20,7 @@ from pipeline.project.drafts.table import Table, look_at
 from pipeline.project.drafts.targets import describe_target
 from pipeline.project.init import limits_of
 from pipeline.project.params_file import add_entry, spell
-from pipeline.project.task import FEW_ROWS, OTHER_ENCODER, Entry, fit_limits, line_of, list_layout, require_name
+from pipeline.project.task import FITTED_REMARK, OTHER_ENCODER, Entry, fit_limits, line_of, list_layout, require_name
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.resolve import resolve_params
@@ -120,7 +120,7 @@ def _fit_to_rows(kind: str, name: str, path: Path, params: str, lines: list[str]
         return Draft(_join(head, lines), [str(error)], params)
     limits = fit_limits({split: {"": rows} for split, rows in splits.items()}, parse_params(params)[0]["validate"])
     shown = ", ".join(f"{split} {count(rows)}" for split, rows in splits.items())
-    fitted = [line_of(f"    validate: {spell(limits)}", FEW_ROWS)] if limits else []
+    fitted = [line_of(f"    validate: {spell(limits)}", FITTED_REMARK)] if limits else []
     block = _join(line_of(head, f"rows: {shown}"), [*lines, *fitted])
     return Draft(block, [], add_entry(params, "tasks", block))
 

@@ -60,7 +60,7 @@ def find_separator(cells: Sequence[Any]) -> str | None:
     return min(sizes, key=lambda mark: sizes[mark]) if sizes else None
 
 
-def count_classes(cells: Sequence[Any]) -> Counter[str]:
+def count_listed(cells: Sequence[Any]) -> Counter[str]:
     """Return the rows that each class of a list of them has."""
     return Counter(label for labels in split_cells(cells, find_separator(cells)) for label in set(labels))
 
@@ -90,7 +90,7 @@ def _fit_class_lists(free: Sequence[Column], table: Table) -> list[str]:
     """Return the columns of lists, then those of texts in which a separator divides classes of several rows each."""
     lists = [column.name for column in free if _are_lists(table.cells[column.name])]
     marked = [column.name for column in free if not column.is_nested and find_separator(table.cells[column.name])]
-    counts = {name: count_classes(table.cells[name]) for name in (*lists, *marked)}
+    counts = {name: count_listed(table.cells[name]) for name in (*lists, *marked)}
     repeated = {name: name in lists or rows.total() >= _ROWS_OF_A_CLASS * len(rows) for name, rows in counts.items()}
     return [name for name, rows in counts.items() if repeated[name] and 2 <= len(rows) <= MOST_CLASSES]
 

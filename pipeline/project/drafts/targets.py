@@ -1,11 +1,11 @@
-"""What follows from the target of a task, the column that its model is to tell: classes, types, a separator."""
+"""Keys that follow from the target of a task, the column that its model is to tell: classes, types, a separator."""
 
 from collections import Counter
 from collections.abc import Callable
 
 from pipeline.core.format import count
 from pipeline.project.columns import Column
-from pipeline.project.drafts.roles import count_classes, find_separator, split_cells
+from pipeline.project.drafts.roles import count_listed, find_separator, split_cells
 from pipeline.project.drafts.table import Table
 from pipeline.project.guess import find_classes
 from pipeline.project.task import Entry, describe_counts
@@ -31,7 +31,7 @@ def _name_classes(column: Column, table: Table) -> list[Entry]:
 
 def _name_class_lists(column: Column, table: Table) -> list[Entry]:
     cells = table.cells[column.name]
-    counts, separator = count_classes(cells), find_separator(cells)
+    counts, separator = count_listed(cells), find_separator(cells)
     mark: list[Entry] = [("separator", separator, "")] if separator else []
     return [*mark, ("labels", sorted(counts), describe_counts(counts))]
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.commands.line import answer
 from pipeline.core.errors import DataError, UsageError
 from pipeline.core.stage import KINDS
 from pipeline.project.drafts.draft import add_task, draft_task
@@ -119,6 +120,11 @@ def test_the_lines_are_added_and_comments_stay(tmp_path):
     assert "cp" not in printed
     with pytest.raises(UsageError, match="already"):
         add_task("text-regression", "trial", raw / "rows.csv", write=True, root=root)
+
+
+def test_the_command_prints_the_lines(capsys):
+    assert answer(["new", "text-regression", "trial", str(SAMPLES / "text-regression/rows.csv")]) == 0
+    assert parse_params(f"tasks:\n{capsys.readouterr().out}")[0]["tasks"]["trial"]["kind"] == "text-regression"
 
 
 def test_a_file_elsewhere_is_to_be_put_where_the_pipeline_reads_it(tmp_path):

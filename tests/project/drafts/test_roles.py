@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.examples.lines import LineCap
 from pipeline.examples.read import Limits
-from pipeline.project.drafts.roles import assign_columns, count_classes, find_separator, split_cells
+from pipeline.project.drafts.roles import assign_columns, count_listed, find_separator, split_cells
 from pipeline.project.drafts.table import look_at
 
 LIMITS = Limits(10**6, LineCap(10**5, "max_cell_bytes"), 10**4)
@@ -66,4 +66,4 @@ def test_a_separator_is_found_again(rows, mark):
     cells = [mark.join(sorted(row)) for row in rows]
     assert find_separator(cells) == (mark if any(len(row) > 1 for row in rows) else None)
     assert [set(row) for row in split_cells(cells, mark)] == rows
-    assert count_classes(cells) == count_classes([sorted(row) for row in rows])
+    assert count_listed(cells) == count_listed([sorted(row) for row in rows])
