@@ -64,7 +64,7 @@ clean:  ## remove the environment and the caches of the tools; data and DVC's ca
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage *.egg-info
 
 # For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
-.PHONY: study test test-avx2 check docs readme format \
+.PHONY: study gallery test test-avx2 check docs readme format \
   soak soak-places bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
   bench-diff bench-flow bench-places bench-predict bench-answer bench-search bench-tags
 
@@ -75,6 +75,9 @@ PARALLEL := --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dis
 PROFILE := study
 study: setup  ## what pretraining brings, in .study: ten minutes; PROFILE=full is the full study, an hour and a half (resumes)
 	python -m benchmarks.study profiles/$(PROFILE) $(OPTIONS)
+
+gallery: setup  ## a task of each kind beside its rivals, in .gallery, as docs/gallery.md (half an hour; resumes)
+	python -m benchmarks.gallery
 
 test: setup  ## run the tests on all cores (OPTIONS="--cov --durations=20" measures coverage and lists the slowest)
 	pytest $(PARALLEL) $(OPTIONS)

@@ -42,10 +42,10 @@ def update_clone(root: Path, clone: Path) -> None:
     """Check out the commit of `root` in the clone, with the cache of `root`; dvc.lock of the clone stays.
 
     Raises:
-        SystemExit: A file that Git keeps differs from the commit, so nobody could tell what was studied.
+        SystemExit: A file that Git keeps differs from the commit, so nobody could tell what was run.
     """
     if read_output(["git", "status", "--porcelain", "--untracked-files=no"], cwd=root):
-        raise SystemExit("study: some files differ from the last commit, and the study is of a commit. Commit them.")
+        raise SystemExit("some files differ from the last commit, and what is run is a commit. Commit them.")
     lock = clone / "dvc.lock"
     kept = lock.read_bytes() if lock.is_file() else None
     check_out_commit(str(root.resolve()), clone)
@@ -65,13 +65,13 @@ def lay_profiles(clone: Path, *profiles: Path) -> None:
         overlay_project(clone, folder, lambda text: resolve_params(text, load_facets("settings"), references))
 
 
-def reproduce(clone: Path) -> None:
-    """Run the missing cells of the study; each stage records its duration.
+def reproduce(clone: Path, target: str) -> None:
+    """Run what is missing of a stage and of all that it depends on; each stage records its duration.
 
     Raises:
-        CalledProcessError: A stage failed; finished cells are kept.
+        CalledProcessError: A stage failed; finished ones are kept.
     """
-    subprocess.run(["dvc", "repro", "transfer"], cwd=clone, check=True)
+    subprocess.run(["dvc", "repro", target], cwd=clone, check=True)
 
 
 def collect(clone: Path, made: str, profile: str) -> Document:
@@ -167,7 +167,7 @@ def main() -> None:
     update_clone(Path.cwd(), clone)
     lay_profiles(clone, *BASE, arguments.profile)
     start = time.monotonic()
-    reproduce(clone)
+    reproduce(clone, "transfer")
     made = f"{datetime.datetime.now(tz=datetime.UTC).date()}, {describe_machine()}"
     write_documents(docs, collect(clone, made, arguments.profile.name))
     print(f"the study took {format_duration(time.monotonic() - start)}; its results: {docs / 'study.md'}")

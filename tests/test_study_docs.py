@@ -121,16 +121,16 @@ def test_the_clone_is_of_the_commit_and_shares_the_cache(tmp_path):
 
 def test_a_run_shows_what_dvc_tells_and_runs_no_stage_again(tmp_path, capfd):
     root = Project(tmp_path / "project", {"dvc.yaml": ECHOES}).root
-    reproduce(root)
+    reproduce(root, "transfer")
     assert "Running stage 'first'" in capfd.readouterr().out
-    reproduce(root)
+    reproduce(root, "transfer")
     assert "Running stage" not in capfd.readouterr().out
 
 
 def test_a_stage_that_fails_ends_the_run(tmp_path):
     root = Project(tmp_path / "project", {"dvc.yaml": ECHOES.replace("echo 2 >", "false >")}).root
     with pytest.raises(subprocess.CalledProcessError):
-        reproduce(root)
+        reproduce(root, "transfer")
     assert (root / "first.txt").is_file()
 
 

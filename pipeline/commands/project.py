@@ -74,6 +74,24 @@ def pin_command(repository: str, revision: str, kind: str) -> None:
 
 
 @PROJECT.command()
+@click.argument("kind")
+@click.argument("name")
+@click.argument("file", type=PATH)
+@click.option("--write", is_flag=True, help="Add them to params.yaml.")
+def new_command(kind: str, name: str, file: Path, write: bool) -> None:
+    """Print the lines of a task that fits a file.
+
+    KIND is text-classification or another kind of task, NAME the task's, FILE a table. What cannot be decided is said.
+
+    Raises:
+        UsageError: There is no such kind or file, the name is taken, or --write and something is not decided.
+        DataError: The file breaks its format.
+        EnvironmentFault: A file cannot be read, or params.yaml not be written.
+    """
+    print(importlib.import_module("pipeline.project.drafts.draft").add_task(kind, name, file, write=write))
+
+
+@PROJECT.command()
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK...")
 def accept_command(tasks: tuple[str, ...]) -> None:
     """Make the present profile of each TASK its reference for drift.

@@ -65,7 +65,7 @@ def list_texts(columns: Sequence[Column]) -> list[str]:
 
     If none looks like texts, they are all columns, or the one with a usual name.
     """
-    scores = {column.name: _score_text(column) for column in columns}
+    scores = {column.name: score_text(column) for column in columns}
     names = sorted((name for name, score in scores.items() if score > 0), key=lambda name: -scores[name])
     if len(names) > 1 and scores[names[0]] >= _CLEAR * scores[names[1]]:
         return names[:1]
@@ -78,7 +78,7 @@ def list_labels(columns: Sequence[Column]) -> list[str]:
     They have few values, each in several rows. If there is none, a column of numbers with many values may be one, to be
     cut in two by a threshold. If there is none of these, they are all columns, or the one with a usual name.
     """
-    classes = [column.name for column in columns if _is_of_classes(column) and not is_split(column)]
+    classes = [column.name for column in columns if is_of_classes(column) and not is_split(column)]
     numbers = [column.name for column in columns if column.is_number and column.filled and not column.is_nested]
     return _prefer(classes or numbers or [column.name for column in columns], _LABEL_NAMES)
 
@@ -107,14 +107,15 @@ def _prefer(names: list[str], usual: Sequence[str]) -> list[str]:
     return known[:1] or names
 
 
-def _score_text(column: Column) -> float:
+def score_text(column: Column) -> float:
     """Return the mean length of a column's values, times the share that is distinct; 0 if they are no language."""
     if column.is_nested or column.is_number or 2 * column.spoken < column.filled or column.distinct < 3:
         return 0.0
     return column.characters / column.filled * column.distinct / column.compared
 
 
-def _is_of_classes(column: Column) -> bool:
+def is_of_classes(column: Column) -> bool:
+    """Return whether the values may be names of classes: few, and each in several rows."""
     if column.counts is None or column.is_nested:
         return False
     return 2 <= len(column.counts) <= min(MOST_CLASSES, max(2, column.filled // _ROWS_OF_A_CLASS))

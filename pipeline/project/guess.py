@@ -83,7 +83,7 @@ def guess_data(
         raise UsageError(f"text and label are both {label!r}. Name two columns.")
     files = group_files(names) if names else None
     split = None if isinstance(files, dict) else next((one.name for one in others if is_split(one)), None)
-    labels, threshold, counts = _classes(chosen, paths, layout, limits)
+    labels, threshold, counts = find_classes(chosen, paths, layout, limits)
     return Guess(files, layout, text, label, labels, threshold, counts, split, chosen.empty)
 
 
@@ -125,7 +125,7 @@ def _settle(role: str, given: str | None, candidates: Sequence[str], columns: Se
     return ask(f"Which column holds {_ROLES[role]}?", candidates)
 
 
-def _classes(
+def find_classes(
     column: Column, paths: Sequence[Path], layout: Layout, limits: Limits
 ) -> tuple[list[str] | dict[str, str] | None, Threshold | None, dict[str, int]]:
     """Return the classes or the threshold of the column of labels, and the rows by label or by side.

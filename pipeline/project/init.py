@@ -117,7 +117,7 @@ def fit_task(
     if not sources:
         raise UsageError("params.yaml: no source brings an encoder. Run `init` in a clone whose tasks have one.")
     name = name_task(data.resolve(), sources) if name is None else require_name(name, sources)
-    guess = guess_data(data, _limits(values["ingest"]), text=text, label=label, ask=ask)
+    guess = guess_data(data, limits_of(values["ingest"]), text=text, label=label, ask=ask)
     file = name if data.is_dir() else f"{name}/{data.name}"
     encoder = f"raw/{next(iter(sources))}"
     first = add_entry(params, "tasks", render_guess(name, file, guess, encoder=encoder, limits={}))
@@ -157,7 +157,7 @@ def _describe_dropped(dropped: Mapping[str, int]) -> list[str]:
     return [f"  dropped: {', '.join(kinds)}"] if kinds else []
 
 
-def _limits(ingest: Document) -> Limits:
+def limits_of(ingest: Document) -> Limits:
     """Return the limits that the section `ingest` sets."""
     cell = ingest["max_cell_bytes"]
     return Limits(file=ingest["max_file_bytes"], line=LineCap(_CELLS_OF_A_LINE * cell, "max_cell_bytes"), cell=cell)

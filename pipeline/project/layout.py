@@ -19,6 +19,7 @@ from pipeline.examples.lines import decode_lines, number_lines
 from pipeline.examples.read import Layout, Limits, open_rows
 
 _DELIMITERS = (",", ";", "\t", "|")
+_SQUAD = ("title", "context", "question", "answers")
 _OBJECTS = 1000  # of a JSONL file, whose keys are its columns
 _CHUNK = 1 << 20
 _PLAIN: tuple[Callable[[Any], bool], ...] = (
@@ -73,6 +74,23 @@ def read_columns(path: Path, layout: Layout, limits: Limits) -> tuple[list[str],
             dialect = Dialect(layout.delimiter, layout.quote, limits.cell)
             names = [str(cell) for cell in next(split_rows(lines, file=str(path), dialect=dialect))[1]]
     return names, _read_lines(path, layout, names, limits)
+
+
+def read_cells(path: Path, layout: Layout, limits: Limits, *, rows: int) -> tuple[list[str], list[Row]]:
+    """Return the columns of a file, lists and objects too but no bytes, and its first rows.
+
+    Raises:
+        DataError: It is not a whole file of its format.
+    """
+    if layout.format == "squad":
+        names = list(_SQUAD)
+    elif layout.format == "parquet":
+        names = [field.name for field in read_schema(path) if "binary" not in str(field.type)]
+    else:
+        names, cells = read_columns(path, layout, limits)
+        return names, [*islice(cells, rows)]
+    with open_rows(path, layout, names, limits) as opened:
+        return names, [cells for _, cells in islice(opened, rows)]
 
 
 def read_schema(path: Path) -> pa.Schema:

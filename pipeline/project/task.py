@@ -9,15 +9,21 @@ from typing import Any
 from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.core.format import count, plural, visible
+from pipeline.examples.read import Layout
 from pipeline.project.columns import is_finite_number
 from pipeline.project.folders import tell_split
 from pipeline.project.guess import Guess
 from pipeline.project.params_file import spell
 
+FITTED_REMARK = "fitted to few rows; more rows prove more"
+OTHER_ENCODER = "`python -m pipeline pin OWNER/NAME` adds another of the Hub"
 _COLUMN = 33  # of the comments in params.yaml
 _SHOWN = 8  # classes in a comment
 _MOST_TYPOS = 2  # rows of a class that may be a mistyped name
 _LONG_WORDS = 90  # of which 128 tokens lose some
+
+
+Entry = tuple[str, Any, str]  # a key of `ingest`, its value, a remark on it
 
 
 def name_task(path: Path, taken: Mapping[str, object]) -> str:
@@ -52,15 +58,15 @@ def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Ma
     if the common ones do not.
     """
     lines = [
-        _line(f"  {spell(name)}:", f"{plural(sum(guess.counts.values()), 'row')}: {_describe_counts(guess)}"),
+        line_of(f"  {spell(name)}:", f"{plural(sum(guess.counts.values()), 'row')}: {describe_counts(guess.counts)}"),
         "    kind: text-classification",
-        _line(f"    encoder: {encoder}", "`python -m pipeline pin OWNER/NAME` adds another of the Hub"),
+        line_of(f"    encoder: {encoder}", OTHER_ENCODER),
         "    ingest:",
         f"      file: {spell(file)}",
-        *(_line(f"      {key}: {spell(value)}", remark) for key, value, remark in _ingest(guess)),
+        *(line_of(f"      {key}: {spell(value)}", remark) for key, value, remark in _ingest(guess)),
         *_remark_labels(guess),
         *(["    validate:"] if limits else []),
-        *(_line(f"      {key}: {value}", "fitted to few rows; more rows prove more") for key, value in limits.items()),
+        *(line_of(f"      {key}: {value}", FITTED_REMARK) for key, value in limits.items()),
         "    # finetune: {epochs: 3, learning_rate: 1.0e-4}  # any key of a stage above, for this task alone",
     ]
     return "".join(f"{line}\n" for line in lines)
@@ -97,22 +103,26 @@ def fit_limits(splits: Mapping[str, Mapping[str, int]], common: Document) -> dic
     return {"min_rows": max(1, rows)} if rows < common["min_rows"] else {}
 
 
-def _ingest(guess: Guess) -> list[tuple[str, Any, str]]:
-    """Return the keys of `ingest` that differ from the common ones, each with its value and a remark."""
-    layout = guess.layout
-    found: list[tuple[str, Any, str]] = []
-    if guess.files is not None:
-        found.append(("files", guess.files, "" if isinstance(guess.files, dict) else "split by `ingest.shares`"))
+def list_layout(layout: Layout) -> list[Entry]:
+    """Return the keys that say how a file holds its rows, if they differ from the common ones."""
+    found: list[Entry] = []
     if layout.format != "delimited":
         found.append(("format", layout.format, ""))
     else:
         found += [("delimiter", layout.delimiter, "")] if layout.delimiter != "," else []
         found += [("quote", layout.quote, "")] if layout.quote != '"' else []
     if layout.encoding != "utf-8":
-        found.append(
-            ("encoding", layout.encoding, "no UTF-8; check a few texts" if layout.encoding == "cp1252" else "")
-        )
-    found += [("text", guess.text, ""), ("label", guess.label, "")]
+        remark = "no UTF-8; check a few texts" if layout.encoding == "cp1252" else ""
+        found.append(("encoding", layout.encoding, remark))
+    return found
+
+
+def _ingest(guess: Guess) -> list[Entry]:
+    """Return the keys of `ingest` that differ from the common ones, each with its value and a remark."""
+    found: list[Entry] = []
+    if guess.files is not None:
+        found.append(("files", guess.files, "" if isinstance(guess.files, dict) else "split by `ingest.shares`"))
+    found += [*list_layout(guess.layout), ("text", guess.text, ""), ("label", guess.label, "")]
     if guess.labels is not None:
         found.append(("labels", guess.labels, ""))
     if guess.threshold is not None:
@@ -134,11 +144,13 @@ def _remark_labels(guess: Guess) -> list[str]:
     return [f"      # threshold: {{at: {at}, above: high, otherwise: low}}  # {remark}"]
 
 
-def _describe_counts(guess: Guess) -> str:
-    ordered = sorted(guess.counts.items(), key=lambda item: -item[1])
+def describe_counts(counts: Mapping[str, int]) -> str:
+    """Return the classes with their rows, the largest first; of many the first ones."""
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
     shown = ", ".join(f"{visible(label)} {count(rows)}" for label, rows in ordered[:_SHOWN])
     return shown + (f" and {len(ordered) - _SHOWN} more" if ordered[_SHOWN:] else "")
 
 
-def _line(code: str, comment: str) -> str:
+def line_of(code: str, comment: str) -> str:
+    """Return a line of params.yaml with its comment in the common column."""
     return f"{code.ljust(_COLUMN - 1)} # {comment}" if comment else code

@@ -106,4 +106,5 @@ SETTINGS = Settings(
         "study": ImageCellParams,
     },
     check=_check,
+    columns={"image": "image", "label": "class"},
 )

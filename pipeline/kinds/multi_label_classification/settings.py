@@ -116,4 +116,5 @@ SETTINGS = Settings(
         "study": LabelSetCellParams,
     },
     check=_check,
+    columns={"text": "text", "label": "classes"},
 )

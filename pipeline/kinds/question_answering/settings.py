@@ -130,4 +130,5 @@ SETTINGS = Settings(
         "study": ReadingCellParams,
     },
     check=_check,
+    columns={"context": "text", "question": "text", "answers": "answers"},
 )

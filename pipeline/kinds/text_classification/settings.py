@@ -54,4 +54,5 @@ SETTINGS = Settings(
         "study": TextCellParams,
     },
     check=_check,
+    columns={"text": "text", "label": "class"},
 )

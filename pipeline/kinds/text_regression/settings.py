@@ -94,4 +94,5 @@ SETTINGS = Settings(
         "study": NumberCellParams,
     },
     check=_check,
+    columns={"text": "text", "label": "number"},
 )

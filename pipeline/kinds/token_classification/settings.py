@@ -185,4 +185,5 @@ SETTINGS = Settings(
         "study": TagCellParams,
     },
     check=_check,
+    columns={"words": "words", "tags": "tags"},
 )

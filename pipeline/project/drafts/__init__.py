@@ -1,0 +1,1 @@
+"""Drafts of tasks of any kind: what a kind wants, looked for in a file."""
