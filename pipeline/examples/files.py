@@ -48,7 +48,7 @@ def expand_files(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[st
     return list(chosen.items())
 
 
-def list_files(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[str]], columns: Sequence[str]) -> Records:
+def list_paths(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[str]], columns: Sequence[str]) -> Records:
     """Return a row for each of the files (see `expand_files`): its `path` below `folder`, and the name of its `folder`.
 
     Raises:

@@ -9,14 +9,14 @@ from types import MappingProxyType
 from typing import IO, BinaryIO, Literal, NamedTuple
 
 from pipeline.core.errors import DataError, EnvironmentFault
-from pipeline.examples.delimited import Dialect, read_conll, read_delimited, split_lists
 from pipeline.examples.faults import Faults, RowErrors
-from pipeline.examples.files import expand_files, is_packed, list_files, open_file
-from pipeline.examples.jsonlines import as_texts, read_json_lines
+from pipeline.examples.files import expand_files, is_packed, list_paths, open_file
+from pipeline.examples.formats.delimited import Dialect, read_conll, read_delimited, split_lists
+from pipeline.examples.formats.jsonlines import as_texts, read_json_lines
+from pipeline.examples.formats.parquet import read_parquet_rows
+from pipeline.examples.formats.squad import read_squad
 from pipeline.examples.lines import LineCap, decode_lines, read_pattern, read_text
-from pipeline.examples.parquet import read_parquet_rows
 from pipeline.examples.records import RawRow, Records, collect_records, join_records
-from pipeline.examples.squad import read_squad
 from pipeline.settings.fields import Split
 from pipeline.settings.ingest import Holds, IngestParams
 
@@ -58,7 +58,7 @@ def read_records(path: Path, params: IngestParams) -> Records:
         EnvironmentFault: A file cannot be read, or changes meanwhile.
     """
     if params.format == "files":
-        return list_files(path, params.files or (), tuple(params.columns()))
+        return list_paths(path, params.files or (), tuple(params.columns()))
     if params.files is None:
         return _read_file(path, params)
     parts: list[tuple[str, Split | None, Records]] = []

@@ -38,7 +38,7 @@ class Inputs(NamedTuple):
     summarize: Callable[[pa.Table], str]
 
 
-def encode_texts(params: TokenizeParams, examples: Path, encoder: Path, *, label: str, holds: pa.DataType) -> Encoded:
+def encode_task(params: TokenizeParams, examples: Path, encoder: Path, *, label: str, holds: pa.DataType) -> Encoded:
     """Return the token ids of one text an example, with its column `label`, of the type `holds`, as `labels`.
 
     Memory does not grow with the examples.

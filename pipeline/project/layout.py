@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import DataError, UsageError
-from pipeline.examples.delimited import Dialect, split_rows
 from pipeline.examples.files import open_file
-from pipeline.examples.jsonlines import read_json_lines
+from pipeline.examples.formats.delimited import Dialect, split_rows
+from pipeline.examples.formats.jsonlines import read_json_lines
 from pipeline.examples.lines import decode_lines, number_lines
 from pipeline.examples.read import Layout, Limits, open_rows
 

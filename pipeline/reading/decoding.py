@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pipeline.evaluate.metrics import Floats
 
-LONGEST = 30  # tokens of an answer at most
+LONGEST_ANSWER = 30  # tokens of an answer at most
 BEST = 20  # spans of a passage whose scores are made probabilities
 
 
@@ -45,7 +45,7 @@ class Decoded(NamedTuple):
         return self.null - self.best.score
 
 
-def decode(windows: Sequence[Window], *, longest: int = LONGEST) -> Decoded:
+def decode(windows: Sequence[Window], *, longest: int = LONGEST_ANSWER) -> Decoded:
     """Return the best span of at most `longest` tokens over the windows of one passage, the first of equals.
 
     The score of no answer is the least of the windows: any of them may hold one.
@@ -55,7 +55,7 @@ def decode(windows: Sequence[Window], *, longest: int = LONGEST) -> Decoded:
     null = min(float(window.logits[0].sum()) for window in windows)
     spans: dict[tuple[int, int], Candidate] = {}
     for window in windows:
-        for span in list_spans(window, longest=longest):
+        for span in rank_spans(window, longest=longest):
             known = spans.get(span[:2])
             if known is None or span.score > known.score:
                 spans[span[:2]] = span
@@ -67,7 +67,7 @@ def decode(windows: Sequence[Window], *, longest: int = LONGEST) -> Decoded:
     return Decoded(best, null, float(shares[1]) if ranked else 0.0, float(shares[0]))
 
 
-def list_spans(window: Window, *, longest: int = LONGEST) -> Iterator[Candidate]:
+def rank_spans(window: Window, *, longest: int = LONGEST_ANSWER) -> Iterator[Candidate]:
     """Yield the `BEST` spans of a window, in no order: tokens of the passage in a row, `longest` at most."""
     tokens = np.flatnonzero(window.starts >= 0)
     if not len(tokens):

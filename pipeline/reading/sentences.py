@@ -14,7 +14,7 @@ _SENTENCE = re.compile(r"\S.*?(?:[.!?。！？]+[\"'”’)\]]*(?=\s|$|[^\x00-\x
 _WORD = re.compile(word_pattern())
 
 
-class Match(NamedTuple):
+class SentenceMatch(NamedTuple):
     """A sentence, its part that the question does not say, and their similarity, [0, 1]."""
 
     sentence: Span
@@ -35,7 +35,7 @@ def fit_words(passages: Sequence[str]) -> TfidfVectorizer:
     return TfidfVectorizer(token_pattern=word_pattern(), sublinear_tf=True).fit(sentences)
 
 
-def match_sentence(words: TfidfVectorizer, passage: str, question: str) -> Match:
+def match_sentence(words: TfidfVectorizer, passage: str, question: str) -> SentenceMatch:
     """Return the sentence of the passage that is most like the question by the cosine of TF-IDF, the first of equals.
 
     Source: Rajpurkar et al. 2016, SQuAD, arXiv 1606.05250, section 5 (the sliding window of Richardson et al. 2013).
@@ -44,7 +44,7 @@ def match_sentence(words: TfidfVectorizer, passage: str, question: str) -> Match
     weights = words.transform([question, *(sentence.text for sentence in sentences)])
     likeness = np.asarray((weights[1:] @ weights[0].T).todense()).ravel()
     best = int(likeness.argmax())
-    return Match(sentences[best], find_rest(sentences[best], question), float(likeness[best]))
+    return SentenceMatch(sentences[best], find_rest(sentences[best], question), float(likeness[best]))
 
 
 def find_rest(sentence: Span, question: str) -> Span:

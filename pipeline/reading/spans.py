@@ -19,7 +19,7 @@ class Span(NamedTuple):
         return self.start + len(self.text)
 
 
-def parse_spans(cell: str) -> list[Span]:
+def parse_answers(cell: str) -> list[Span]:
     """Return the answers of a cell of JSON; an empty list says that the passage holds none.
 
     They are a list of `{"text": ..., "answer_start": ...}`, as in SQuAD, or one such object whose values are lists, as

@@ -17,7 +17,7 @@ from pipeline.core.errors import DataError
 from pipeline.settings.fields import Split
 from pipeline.settings.sources import IdxFiles
 
-Bytes = npt.NDArray[np.uint8]
+_Bytes = npt.NDArray[np.uint8]
 
 _UNSIGNED_BYTE = 8
 # As the Hub's own datasets: images are structs of encoded bytes and a path, and `datasets` opens them as images.
@@ -55,7 +55,7 @@ def join_idx_splits(splits: Mapping[Split, IdxFiles], paths: Mapping[str, Path],
             )
 
 
-def read_idx(path: Path, name: str, *, dimensions: int, max_bytes: int) -> Bytes:
+def read_idx(path: Path, name: str, *, dimensions: int, max_bytes: int) -> _Bytes:
     """Return the unsigned bytes of an IDX file, packed if its name ends in .gz; messages call it `name`.
 
     Raises:
@@ -90,7 +90,7 @@ def _read(path: Path, name: str, max_bytes: int) -> bytes:
     return content
 
 
-def _encode(image: Bytes) -> bytes:
+def _encode(image: _Bytes) -> bytes:
     out = io.BytesIO()
     Image.fromarray(image).save(out, "PNG")
     return out.getvalue()

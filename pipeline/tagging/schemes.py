@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 Scheme = Literal["bio", "iob1", "bilou", "none"]
-OUTSIDE = "O"
+OUTSIDE_TAG = "O"
 _PREFIXES: dict[str, dict[str, str]] = {
     "bio": {"B": "B", "I": "I"},
     "iob1": {"B": "B", "I": "I"},
@@ -44,8 +44,8 @@ class BioTags(NamedTuple):
 
 def parse_tag(tag: str, scheme: Scheme) -> Tag | None:
     """Return the parts of a tag; None if the scheme has no such tag."""
-    if tag == OUTSIDE:
-        return Tag(OUTSIDE, "")
+    if tag == OUTSIDE_TAG:
+        return Tag(OUTSIDE_TAG, "")
     prefix, _, kind = tag.partition("-")
     mark = _PREFIXES[scheme].get(prefix)
     return Tag(mark, kind) if mark and kind else None
@@ -63,7 +63,7 @@ def to_bio(tags: Sequence[Tag], scheme: Scheme) -> BioTags:
         is_cut = scheme == "bilou" and current != "" and not goes_on
         if begins_late or is_cut:
             illegal.append(place)
-        bio.append(OUTSIDE if tag.mark == OUTSIDE else f"{'I' if goes_on else 'B'}-{tag.type}")
+        bio.append(OUTSIDE_TAG if tag.mark == OUTSIDE_TAG else f"{'I' if goes_on else 'B'}-{tag.type}")
         current = "" if tag.mark in ("L", "U") else tag.type
     if scheme == "bilou" and current:
         illegal.append(len(tags) - 1)
@@ -74,7 +74,7 @@ def name_tags(types: Sequence[str], scheme: Scheme) -> tuple[str, ...]:
     """Return the classes of the words: the types themselves, or O and the two tags of each type of span."""
     if scheme == "none":
         return tuple(types)
-    return (OUTSIDE, *(f"{mark}-{kind}" for kind in types for mark in ("B", "I")))
+    return (OUTSIDE_TAG, *(f"{mark}-{kind}" for kind in types for mark in ("B", "I")))
 
 
 def list_types(classes: Sequence[str]) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def find_spans(tags: Sequence[str]) -> Iterator[SpanMark]:
     Source: seqeval 1.2.2, `mode="strict"`, `scheme=IOB2`.
     """
     start, kind = 0, ""
-    for place, tag in enumerate([*tags, OUTSIDE]):
+    for place, tag in enumerate([*tags, OUTSIDE_TAG]):
         if kind and tag != f"I-{kind}":
             yield SpanMark(start, place, kind)
             kind = ""

@@ -30,7 +30,7 @@ class ScoredTags(NamedTuple):
     types: tuple[str, ...]
 
 
-def list_spans(tags: Sequence[str], *, bio: bool) -> list[SpanMark]:
+def list_tagged_spans(tags: Sequence[str], *, bio: bool) -> list[SpanMark]:
     """Return the spans of a sentence; with plain tags each word is one."""
     return list(find_spans(tags)) if bio else [SpanMark(place, place + 1, tag) for place, tag in enumerate(tags)]
 
@@ -47,7 +47,7 @@ def count_tags(
     counts = np.zeros((3, len(actual), len(types)), np.int64)
     right, sure = np.zeros(len(actual), np.int64), np.zeros(len(actual))
     for row, (truth, answer) in enumerate(zip(actual, predicted, strict=True)):
-        there, said = (Counter(list_spans(tags, bio=bio)) for tags in (truth, answer))
+        there, said = (Counter(list_tagged_spans(tags, bio=bio)) for tags in (truth, answer))
         for part, spans in enumerate((there & said, said, there)):
             for span in spans:
                 counts[part, row, index[span.type]] += 1

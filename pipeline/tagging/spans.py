@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from pipeline.examples.text import word_pattern
-from pipeline.tagging.schemes import OUTSIDE
+from pipeline.tagging.schemes import OUTSIDE_TAG
 
 _WORD = re.compile(rf"{word_pattern()}|\S")
 
@@ -50,7 +50,7 @@ def find_words(text: str) -> list[TextWord]:
     return [TextWord(match.start(), match.group()) for match in _WORD.finditer(text)]
 
 
-def parse_spans(cell: str) -> list[CharacterSpan]:
+def parse_character_spans(cell: str) -> list[CharacterSpan]:
     """Return the spans of a cell of JSON, in the order of the text.
 
     Raises:
@@ -105,7 +105,7 @@ def mark_words(text: str, spans: Sequence[CharacterSpan]) -> MarkedText:
             left.pop(0)
             begun = False
         span = left[0] if left and left[0].start < word.end else None
-        tags.append(f"{'I' if begun else 'B'}-{span.type}" if span else OUTSIDE)
+        tags.append(f"{'I' if begun else 'B'}-{span.type}" if span else OUTSIDE_TAG)
         if span:
             begun = True
             widened |= (span.start > word.start) or (word.start < span.end < word.end)

@@ -14,6 +14,7 @@ from pipeline.train.checkpoints import Checkpoint
 from pipeline.train.objective import Moment, Objective, Step, require_steps
 from pipeline.train.optimizer import build_optimizer, schedule_rate, set_rate
 from pipeline.train.update import read_losses, require_finite_loss, seed_step, update
+from pipeline.train.weights import copy_changing, list_learning, list_statistics
 
 # Losses are read together, so that a GPU need not wait for the host at every step.
 STEPS_BETWEEN_READS = 16
@@ -76,7 +77,7 @@ class Training:
         self.done = 0
         self.evaluations: list[Any] = []
         self.loss_at_evaluation = 0.0  # the mean of the losses due to be read at the last evaluation
-        self.best_weights = _copy_learning(model)
+        self.best_weights = copy_changing(model)
         self._losses: list[float] = []
         self._pending: list[torch.Tensor] = []
 
@@ -198,7 +199,7 @@ class Training:
         require_finite_loss(evaluation.loss, step.number, self.params.learning_rate)
         self.evaluations.append(evaluation)
         if self.best == len(self.evaluations) - 1:
-            self.best_weights = _copy_learning(self.model)
+            self.best_weights = copy_changing(self.model)
 
     # -------------------------------------------------------------------------------------------- state
     def state(self) -> Checkpoint:
@@ -208,7 +209,7 @@ class Training:
         state of them. `record` holds the losses since the last evaluation, and the evaluations.
         """
         self.read_losses()
-        changing = (*_learning(self.model), *_statistics(self.model))
+        changing = (*list_learning(self.model), *list_statistics(self.model))
         tensors: dict[str, torch.Tensor] = {f"model.{name}": tensor for name, tensor in changing}
         tensors |= {f"best.{name}": weight for name, weight in self.best_weights.items()}
         for name, state in self._optimizer_state():
@@ -219,9 +220,9 @@ class Training:
 
     def restore(self, state: Checkpoint) -> None:
         """Continue from the state of a training with the same arguments."""
-        learning = dict(_learning(self.model))
+        learning = dict(list_learning(self.model))
         with torch.no_grad():
-            for name, tensor in (*learning.items(), *_statistics(self.model)):
+            for name, tensor in (*learning.items(), *list_statistics(self.model)):
                 tensor.copy_(state.tensors[f"model.{name}"])
         self.best_weights = {name: state.tensors[f"best.{name}"].to(self.device.device) for name in self.best_weights}
         for name, weight in learning.items():
@@ -234,22 +235,6 @@ class Training:
 
     def _optimizer_state(self) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
         """Yield the optimizer's state of each weight that learns; nothing for one it has not updated yet."""
-        for name, weight in _learning(self.model):
+        for name, weight in list_learning(self.model):
             if weight in self.optimizer.state:
                 yield name, self.optimizer.state[weight]
-
-
-def _learning(model: PreTrainedModel) -> Iterator[tuple[str, torch.nn.Parameter]]:
-    """Yield the weights that learn, by name."""
-    return ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
-
-
-def _statistics(model: PreTrainedModel) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the buffers that a model is saved with, say the running means of batch normalisation, by name."""
-    saved = model.state_dict(keep_vars=True)
-    return ((name, buffer) for name, buffer in model.named_buffers() if name in saved)
-
-
-def _copy_learning(model: PreTrainedModel) -> dict[str, torch.Tensor]:
-    """Return a copy of the weights that learn, and of running statistics; the frozen ones need none."""
-    return {name: tensor.detach().clone() for name, tensor in (*_learning(model), *_statistics(model))}

@@ -88,7 +88,7 @@ def test_the_section_of_a_name_is_typed():
         TokenizeParams(**TOKENIZE),
         None,
     )
-    report = {"title": "T", "worst": 3, "tasks": ["t"], "encoders": [], "cards": {}}
+    report = {"title": "T", "worst": 3, "tasks": ["t"], "kinds": {}, "encoders": [], "cards": {}}
     assert stage_params({"report": report}, "report", None, ReportParams)[0].tasks == ("t",)
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pipeline.reading.scores import compute_answer_metrics, score_answer, score_answers, simplify
 
 PIECE = st.lists(st.sampled_from(["the", "A", "an", "Cat", "cat", "sat!", "—", ".", "on", "mat", "an,", "the-end"]))
-ANSWER = PIECE.map(" ".join)
-QUESTIONS = st.lists(st.tuples(ANSWER, st.lists(ANSWER, max_size=3)), min_size=1, max_size=8)
+SPAN_ANSWER = PIECE.map(" ".join)
+QUESTIONS = st.lists(st.tuples(SPAN_ANSWER, st.lists(SPAN_ANSWER, max_size=3)), min_size=1, max_size=8)
 
 
 def words(text: str) -> list[str]:

@@ -3,19 +3,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.examples.text import normalise
-from pipeline.reading.spans import Span, find_nearest, normalise_span, parse_spans
+from pipeline.reading.spans import Span, find_nearest, normalise_span, parse_answers
 
 TEXT = st.text(st.sampled_from("ab \u0301\u0308é\u200b\x07\n한ᄒ\u1161😀"), max_size=30)
 
 
 @pytest.mark.parametrize("cell", ['[{"text": "b", "answer_start": 1}]', '{"text": ["b"], "answer_start": [1]}'])
 def test_both_shapes_give_the_same_spans(cell):
-    assert parse_spans(cell) == [Span(1, "b")]
+    assert parse_answers(cell) == [Span(1, "b")]
 
 
 @pytest.mark.parametrize("cell", ["[]", '{"text": [], "answer_start": []}'])
 def test_no_answers_are_an_empty_list(cell):
-    assert parse_spans(cell) == []
+    assert parse_answers(cell) == []
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_no_answers_are_an_empty_list(cell):
 )  # fmt: skip
 def test_another_shape_is_refused(cell):
     with pytest.raises(ValueError, match=r"a |no |are |Expecting"):
-        parse_spans(cell)
+        parse_answers(cell)
 
 
 @given(st.text("ab", max_size=20), st.text("ab", min_size=1, max_size=3), st.integers(-5, 25))

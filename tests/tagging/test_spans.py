@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.tagging.spans import CharacterSpan, find_fault, find_words, mark_words, parse_spans
+from pipeline.tagging.spans import CharacterSpan, find_fault, find_words, mark_words, parse_character_spans
 
 TEXT = "Maria López-Ruiz moved to Oslo."
 
@@ -19,7 +19,7 @@ TEXT = "Maria López-Ruiz moved to Oslo."
     ],
 )
 def test_the_spans_of_annotation_tools(span: object) -> None:
-    assert parse_spans(json.dumps([span])) == [CharacterSpan(26, 30, "LOC")]
+    assert parse_character_spans(json.dumps([span])) == [CharacterSpan(26, 30, "LOC")]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_the_spans_of_annotation_tools(span: object) -> None:
 )  # fmt: skip
 def test_no_spans(cell: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        parse_spans(cell)
+        parse_character_spans(cell)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pyarrow as pa
 from pipeline.core.tables import class_indices, describe, labels_of, task_of
 from pipeline.evaluate.align import align, select_split, to_vectors
 from pipeline.evaluate.baselines import Baselines, fit_scaler, predict_logistic, predict_majority
+from pipeline.images.gradients import histogram_gradients, shrink_images
 from pipeline.kinds.image_classification.baseline_names import IMAGE_BASELINES
-from pipeline.kinds.image_classification.gradients import histogram_gradients, shrink_images
 from pipeline.kinds.image_classification.settings import ImageBaselineParams
 
 

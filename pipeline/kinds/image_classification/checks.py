@@ -36,14 +36,14 @@ from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.tables import labels_of
 from pipeline.examples.records import places_of
-from pipeline.kinds.image_classification.decoding import CHANGE_TITLES, open_picture
+from pipeline.images.decoding import CHANGE_TITLES, open_picture
 from pipeline.kinds.image_classification.settings import ImageChecksParams
 
-EXAMPLE_COLUMNS = {
+_EXAMPLE_COLUMNS = {
     "id": "string", "split": "string", "image": "binary", "width": "int64", "height": "int64", "label": "int64",
     "row": "int64",
 }  # fmt: skip
-_SHOWN = tuple(name for name in EXAMPLE_COLUMNS if name != "image")  # of the frame, which holds no image
+_SHOWN = tuple(name for name in _EXAMPLE_COLUMNS if name != "image")  # of the frame, which holds no image
 _HASHED = (17, 16)  # pixels to which an image is shrunk before neighbours in a row are compared
 
 
@@ -161,4 +161,4 @@ def _list_checks(params: ImageChecksParams, labels: tuple[str, ...]) -> list[Che
     ]  # fmt: skip
 
 
-CHECKS = Checks(columns=EXAMPLE_COLUMNS, profile=_profile, measure=_measure, frames=_build_frames, suite=_list_checks)
+CHECKS = Checks(columns=_EXAMPLE_COLUMNS, profile=_profile, measure=_measure, frames=_build_frames, suite=_list_checks)

@@ -12,7 +12,7 @@ from pipeline.examples.faults import Faults
 from pipeline.examples.intake import Examples, Parsed
 from pipeline.examples.labels import list_classes, read_labels
 from pipeline.examples.records import Records
-from pipeline.kinds.image_classification.decoding import CHANGE_TITLES, Faulty, Picture, read_picture
+from pipeline.images.decoding import CHANGE_TITLES, Faulty, Picture, read_picture
 from pipeline.kinds.image_classification.settings import ImageIngestParams
 from pipeline.settings.fields import require_relative
 

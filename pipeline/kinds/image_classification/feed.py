@@ -5,8 +5,8 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import DataError
-from pipeline.kinds.image_classification.pixels import Pixels, take_pixels, to_pixels
-from pipeline.kinds.image_classification.processor import CHANNELS, Bytes
+from pipeline.images.pixels import Pixels, take_pixels, to_pixels
+from pipeline.images.processor import CHANNELS, Bytes
 from pipeline.models.batches import ModelInputs, to_device
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device

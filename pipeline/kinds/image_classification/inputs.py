@@ -9,8 +9,8 @@ import pyarrow as pa
 from PIL import Image
 
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
-from pipeline.kinds.image_classification.decoding import open_picture
-from pipeline.kinds.image_classification.processor import (
+from pipeline.images.decoding import open_picture
+from pipeline.images.processor import (
     Bytes,
     describe_processor,
     load_processor,

@@ -10,9 +10,9 @@ from pipeline.core.tables import labels_of
 from pipeline.finetune.classification import ValidationScores
 from pipeline.finetune.head import describe_scores, fold_temperature
 from pipeline.finetune.learning import Finish, Learning
+from pipeline.images.processor import load_processor
 from pipeline.kinds.image_classification.feed import require_pixels_fit
 from pipeline.kinds.image_classification.objective import IMAGES, ImageRows, compute_image_logits, rows_of_images
-from pipeline.kinds.image_classification.processor import load_processor
 from pipeline.models.device import choose_device
 from pipeline.models.heads import Head, name_classes
 from pipeline.models.inference import BATCH_SIZE

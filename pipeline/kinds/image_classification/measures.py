@@ -24,8 +24,8 @@ from pipeline.evaluate.kind import Measures
 from pipeline.evaluate.metrics import Floats, Ints, ScoredClasses
 from pipeline.evaluate.projection import project_examples
 from pipeline.evaluate.slices import Slice, slice_by_columns
+from pipeline.images.decoding import make_thumbnail
 from pipeline.kinds.image_classification.baseline_names import IMAGE_BASELINES
-from pipeline.kinds.image_classification.decoding import make_thumbnail
 from pipeline.kinds.image_classification.settings import ImageEvaluateParams
 
 

@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 
 from pipeline.finetune.classification import CLASSES, ValidationScores, score_logits, share_class_losses
 from pipeline.finetune.updates import plan_epochs
+from pipeline.images.pixels import Crop, Pixels, draw_view, show, take_pixels, to_pixels
 from pipeline.kinds.image_classification.feed import collate_pixels, scale_pixels
-from pipeline.kinds.image_classification.pixels import Pixels, View, draw_view, show, take_pixels, to_pixels
 from pipeline.kinds.image_classification.settings import ImageTrainingParams
 from pipeline.models.batches import to_device
 from pipeline.models.batching import Indices, plan_batches
@@ -79,7 +79,7 @@ def _losses(
     views = draw_view(params.seed, epoch, len(train.labels), margin, flip=params.flip)
 
     def compute(rows: Indices) -> torch.Tensor:
-        view = View(views.offsets[rows], views.mirrored[rows])
+        view = Crop(views.offsets[rows], views.mirrored[rows])
         images = show(take_pixels(train.pixels, rows), view, margin)
         return forward(model, scale_pixels(train.pixels, images, device), device)
 

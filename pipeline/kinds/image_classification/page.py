@@ -11,8 +11,8 @@ from pipeline.classes.page import (
     summarize_classes,
     tabulate_class_results,
 )
+from pipeline.images.decoding import CHANGE_TITLES
 from pipeline.kinds.image_classification.baseline_names import IMAGE_BASELINES
-from pipeline.kinds.image_classification.decoding import CHANGE_TITLES
 from pipeline.report.charts.confusion import draw_confusion
 from pipeline.report.charts.curves import draw_calibration
 from pipeline.report.charts.projection import draw_projection

@@ -4,9 +4,9 @@ from functools import partial
 
 import pyarrow as pa
 
-from pipeline.models.inputs import Inputs, encode_texts, summarize_tokens
+from pipeline.models.inputs import Inputs, encode_task, summarize_tokens
 
 INPUTS = Inputs(
-    encode=partial(encode_texts, label="labels", holds=pa.list_(pa.int64())),
+    encode=partial(encode_task, label="labels", holds=pa.list_(pa.int64())),
     summarize=summarize_tokens,
 )

@@ -31,7 +31,7 @@ from pipeline.kinds.multi_label_classification.metrics import (
     to_lists,
 )
 from pipeline.kinds.multi_label_classification.settings import LabelSetEvaluateParams
-from pipeline.kinds.multi_label_classification.thresholds import HALF, apply_thresholds
+from pipeline.kinds.multi_label_classification.thresholds import EVEN_THRESHOLD, apply_thresholds
 from pipeline.settings.task import TaskParams
 
 AT_HALF = "at_half"  # the answers of the model without its thresholds
@@ -143,7 +143,7 @@ def _answer_at_half(predictions: pa.Table, _kept: Document) -> dict[str, pa.Arra
     """Return the answers of the model with one half as the threshold of every label."""
     column = predictions["probabilities"].combine_chunks()
     probabilities = to_matrix(column, classes=len(labels_of(predictions)), what="predictions")
-    sets = to_lists(np.greater_equal(probabilities, HALF))
+    sets = to_lists(np.greater_equal(probabilities, EVEN_THRESHOLD))
     return {AT_HALF: pa.StructArray.from_arrays([column, sets], names=["probabilities", "labels"])}
 
 

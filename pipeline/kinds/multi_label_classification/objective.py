@@ -18,7 +18,7 @@ from pipeline.kinds.multi_label_classification.metrics import (
     to_indicators,
 )
 from pipeline.kinds.multi_label_classification.settings import LabelSetFinetuneParams
-from pipeline.kinds.multi_label_classification.thresholds import HALF, apply_thresholds
+from pipeline.kinds.multi_label_classification.thresholds import EVEN_THRESHOLD, apply_thresholds
 from pipeline.models.batches import Ragged, to_device, to_ragged
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device
@@ -94,7 +94,7 @@ def _measure(
     )
     targets = torch.from_numpy(validation.labels.astype(np.float32))
     probabilities = torch.sigmoid(logits.double()).numpy()
-    predicted = apply_thresholds(probabilities, np.full(probabilities.shape[1], HALF))
+    predicted = apply_thresholds(probabilities, np.full(probabilities.shape[1], EVEN_THRESHOLD))
     scored = score_label_sets(validation.labels, probabilities, predicted)
     micro, macro, precision, _ = np.nan_to_num(compute_set_metrics(scored, np.ones(len(targets)))).tolist()
     return SetScores(*moment, float(binary_cross_entropy_with_logits(logits, targets)), micro, macro, precision)

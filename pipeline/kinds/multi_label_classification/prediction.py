@@ -14,7 +14,7 @@ from pipeline.evaluate.metrics import Floats
 from pipeline.kinds.multi_label_classification.learning import label_set_head
 from pipeline.kinds.multi_label_classification.metrics import compute_set_metrics, score_label_sets, to_indicators
 from pipeline.kinds.multi_label_classification.objective import set_rows_of
-from pipeline.kinds.multi_label_classification.thresholds import HALF, apply_thresholds, choose_thresholds
+from pipeline.kinds.multi_label_classification.thresholds import EVEN_THRESHOLD, apply_thresholds, choose_thresholds
 from pipeline.models.batches import Ragged, to_ragged
 from pipeline.models.device import choose_device
 from pipeline.models.folder import load_model
@@ -41,7 +41,7 @@ def choose_on_validation(tokens: pa.Table, model: Path) -> Document:
     probabilities = _predict(model, tokens, rows.tokens)
     thresholds = choose_thresholds(probabilities, rows.labels)
     values: Document = {"rows": len(rows.ids)}
-    for suffix, limits in (("", thresholds), ("_at_half", np.full_like(thresholds, HALF))):
+    for suffix, limits in (("", thresholds), ("_at_half", np.full_like(thresholds, EVEN_THRESHOLD))):
         scored = score_label_sets(rows.labels, probabilities, apply_thresholds(probabilities, limits))
         micro, macro, *_ = compute_set_metrics(scored, np.ones(len(rows.ids))).tolist()
         values |= {f"micro_f1{suffix}": _number(micro), f"macro_f1{suffix}": _number(macro)}

@@ -7,7 +7,7 @@ from pipeline.kinds.multi_label_classification.metrics import Bools
 
 # Validation rows of a label with which it is given a threshold of its own; with fewer it would follow single rows.
 LEAST_ROWS = 10
-HALF = 0.5
+EVEN_THRESHOLD = 0.5
 
 
 def choose_threshold(probabilities: Floats, actual: Bools) -> float:
@@ -16,7 +16,7 @@ def choose_threshold(probabilities: Floats, actual: Bools) -> float:
     It is halfway between two probabilities. Both arrays are (N,); without a row of the label it is `HALF`.
     """
     if not actual.any():
-        return HALF
+        return EVEN_THRESHOLD
     order = np.argsort(-probabilities, kind="stable")
     ranked, hits = probabilities[order], np.cumsum(actual[order])
     last = np.flatnonzero(np.append(ranked[1:] < ranked[:-1], True))  # the last of each run of equals

@@ -11,14 +11,14 @@ from pipeline.core.tables import describe, labels_of, task_of
 from pipeline.evaluate.align import select_split
 from pipeline.evaluate.baselines import Baselines
 from pipeline.reading.scores import score_answer
-from pipeline.reading.sentences import Match, fit_words, match_sentence
+from pipeline.reading.sentences import SentenceMatch, fit_words, match_sentence
 from pipeline.reading.spans import Span
 from pipeline.reading.threshold import fit_threshold
 from pipeline.settings.task import TaskParams
 
 # What a model says of a question: a span, "" if there is none. If the model doubts by a number, whether that is too
 # much is decided later (`tabulate`); the probabilities are those of the span and of there being no answer.
-ANSWER = pa.struct(
+SPAN_ANSWER = pa.struct(
     {
         "text": pa.string(),
         "start": pa.int64(),
@@ -39,7 +39,7 @@ def _predict(_params: TaskParams, examples: pa.Table, _features: pa.Table) -> tu
     rows = examples.filter(pc.not_equal(examples["split"], "train"))
     words = fit_words(train["context"].to_pylist())
 
-    def match(table: pa.Table) -> list[Match]:
+    def match(table: pa.Table) -> list[SentenceMatch]:
         pairs = zip(table["context"].to_pylist(), table["question"].to_pylist(), strict=True)
         return [match_sentence(words, passage, question) for passage, question in pairs]
 
@@ -62,14 +62,14 @@ def _predict(_params: TaskParams, examples: pa.Table, _features: pa.Table) -> tu
     return describe(table, task=task_of(examples), labels=labels_of(examples)), [line]
 
 
-def _take(match: Match, part: str, threshold: float | None) -> Span:
+def _take(match: SentenceMatch, part: str, threshold: float | None) -> Span:
     span: Span = getattr(match, part)
     return Span(0, "") if threshold is not None and -match.similarity > threshold else span
 
 
 def _tabulate(spans: Sequence[Span]) -> pa.Array:
     unknown: Document = dict.fromkeys(("doubt", "probability", "null_probability"))
-    return pa.array([{"text": span.text, "start": span.start, **unknown} for span in spans], ANSWER)
+    return pa.array([{"text": span.text, "start": span.start, **unknown} for span in spans], SPAN_ANSWER)
 
 
 BASELINES = Baselines(predict=_predict, inspect=None)

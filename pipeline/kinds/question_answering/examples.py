@@ -10,8 +10,8 @@ from pipeline.examples.intake import Examples, Parsed
 from pipeline.examples.records import Records
 from pipeline.examples.text import CONTROLS, is_empty, normalise, text_id, text_key
 from pipeline.examples.texts import count_changes
-from pipeline.kinds.question_answering.settings import CLASSES, ReadingParams
-from pipeline.reading.spans import Span, find_nearest, normalise_span, parse_spans
+from pipeline.kinds.question_answering.settings import ANSWERABILITY, ReadingParams
+from pipeline.reading.spans import Span, find_nearest, normalise_span, parse_answers
 
 # What was said of a question: its answers, none if the passage holds none.
 Said = tuple[Span, ...]
@@ -105,7 +105,7 @@ class _AnswerReader:
         misshapen: list[tuple[int, object]] = []
         for row, cell in enumerate(cells):
             try:
-                rows.append(None if cell is None else parse_spans(cell))
+                rows.append(None if cell is None else parse_answers(cell))
             except ValueError as error:
                 misshapen.append((row, str(error)))
                 rows.append(None)
@@ -153,9 +153,9 @@ def _tabulate(
 
 
 EXAMPLES = Examples(
-    classes=lambda _params: CLASSES,
+    classes=lambda _params: ANSWERABILITY,
     parse=_parse,
     tabulate=_tabulate,
     parse_label=lambda _params, _words: None,
-    name_classes=lambda said: (CLASSES[0] if said else CLASSES[1],),
+    name_classes=lambda said: (ANSWERABILITY[0] if said else ANSWERABILITY[1],),
 )

@@ -13,19 +13,18 @@ from pipeline.core.files import read_json
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.kinds.question_answering.settings import WindowParams
 from pipeline.models.coverage import Coverage, find_unknown, require_coverage
-from pipeline.models.inputs import Encoded, Inputs
+from pipeline.models.inputs import RECORD_TOKENS, Encoded, Inputs
 from pipeline.models.tokenizer import load_tokenizer
 from pipeline.reading.spans import Span
 
-RECORD_TOKENS = 2**23
-OUTSIDE = -1  # of a token that is not of the passage
+_OUTSIDE = -1  # of a token that is not of the passage
 ROOM = 8  # tokens beside a question that a window must have: the special ones, and a few of the passage
 WINDOW_COLUMNS = {
     "id": pa.string(),
     "split": pa.string(),
     "input_ids": pa.list_(pa.int32()),
     "token_type_ids": pa.list_(pa.int32()),  # 1 in the passage if the encoder tells texts apart, else null
-    "starts": pa.list_(pa.int32()),  # the character of the passage at which a token starts, or OUTSIDE
+    "starts": pa.list_(pa.int32()),  # the character of the passage at which a token starts, or -1
     "ends": pa.list_(pa.int32()),
     "first": pa.int64(),  # the token with which the first answer begins; 0 if it is not in this window
     "last": pa.int64(),
@@ -48,7 +47,7 @@ class _Window(NamedTuple):
 def find_answer(starts: Sequence[int], ends: Sequence[int], answer: Span | None) -> tuple[int, int]:
     """Return the first and the last token of an answer; (0, 0) if it is not wholly in the window, or there is none.
 
-    `starts` and `ends` are the characters of the passage of each token, OUTSIDE of it -1.
+    `starts` and `ends` are the characters of the passage of each token, -1 outside of it.
     """
     inside = [token for token, start in enumerate(starts) if start >= 0]
     if answer is None or not inside or starts[inside[0]] > answer.start or ends[inside[-1]] < answer.end:
@@ -65,7 +64,7 @@ def _encode(params: WindowParams, examples: Path, encoder: Path) -> Encoded:
         DataError: Questions leave no room for a passage, or the tokenizer knows too few of the characters.
     """
     tokenizer = load_tokenizer(encoder, max_length=params.max_length)
-    tokenizer.enable_truncation(params.max_length, stride=params.stride, strategy="only_second")
+    tokenizer.enable_truncation(params.max_length, stride=params.overlap, strategy="only_second")
     plain = load_tokenizer(encoder, max_length=params.max_length)
     plain.no_truncation()
     unknown, typed = find_unknown(tokenizer), _has_types(encoder)
@@ -106,7 +105,7 @@ def _require_first(tokenizer: Tokenizer, encoder: Path) -> None:
 
 
 def _require_room(plain: Tokenizer, rows: Sequence[dict[str, object]], params: WindowParams) -> None:
-    room = params.max_length - params.stride - ROOM
+    room = params.max_length - params.overlap - ROOM
     encodings = plain.encode_batch([str(row["question"]) for row in rows], add_special_tokens=False)
     long = [(row, len(encoding)) for row, encoding in zip(rows, encodings, strict=True) if len(encoding) > room]
     if long:
@@ -123,7 +122,7 @@ def _tabulate(row: dict[str, object], encoding: Encoding, index: int, *, typed: 
     assert isinstance(places, list)  # noqa: S101
     answer = Span(places[0], answers[0]) if answers else None
     sides = zip(encoding.offsets, encoding.sequence_ids, strict=True)
-    bounds = [offsets if side == 1 else (OUTSIDE, OUTSIDE) for offsets, side in sides]
+    bounds = [offsets if side == 1 else (_OUTSIDE, _OUTSIDE) for offsets, side in sides]
     starts, ends = [start for start, _ in bounds], [end for _, end in bounds]
     first, last = find_answer(starts, ends, answer)
     scored = row["split"] != "train" and index == 0

@@ -13,13 +13,13 @@ from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
 from pipeline.examples.records import places_of
 from pipeline.examples.text import text_id, text_key
 from pipeline.kinds.question_answering.baseline_names import READING_BASELINES
-from pipeline.kinds.question_answering.settings import CLASSES, ReadingEvaluateParams
+from pipeline.kinds.question_answering.settings import ANSWERABILITY, ReadingEvaluateParams
 from pipeline.reading.scores import ScoredAnswers, compute_answer_metrics, score_answers
 from pipeline.settings.production import CalibrateParams
 
 NO_ANSWER = "(no answer)"
 _NO_SUCH = "no question is of this sort"
-METRICS = (
+READING_METRICS = (
     Metric("f1", "F1", 1, "share"),
     Metric("exact_match", "exact match", 1, "share"),
     Metric("answerable_f1", "F1 of answerable questions", 1, "share", undefined=_NO_SUCH),
@@ -85,12 +85,12 @@ def _group(predictions: pa.Table) -> list[Slice]:
     has = np.array([bool(own) for own in predictions["answers"].to_pylist()])
     parts = [
         Slice("question", name, np.flatnonzero(has == wanted))
-        for name, wanted in zip(CLASSES, (True, False), strict=True)
+        for name, wanted in zip(ANSWERABILITY, (True, False), strict=True)
     ]
     return [part for part in parts if len(part.rows)]
 
 
-def list_worst(
+def list_worst_answers(
     scored: ScoredAnswers, examples: pa.Table, predictions: pa.Table, params: ReadingEvaluateParams
 ) -> list[Document]:
     """Return the answers that are all wrong (F1 0) of which the model was surest, the surest first."""
@@ -112,18 +112,18 @@ def list_worst(
 def _detail(_measured: Measured, predictions: pa.Table, kept: Document, _params: Any) -> Details:
     """Return how many questions have an answer and how many got one, and the threshold."""
     pairs = list(zip(*pair_classes(predictions), strict=True))
-    counts = [[pairs.count((actual, given)) for given in CLASSES] for actual in CLASSES]
+    counts = [[pairs.count((actual, given)) for given in ANSWERABILITY] for actual in ANSWERABILITY]
     passages = len(set(predictions["passage"].to_pylist()))
     return Details(
-        model={"confusion": {"labels": list(CLASSES), "matrix": counts}},
+        model={"confusion": {"labels": list(ANSWERABILITY), "matrix": counts}},
         whole={"passages": passages, "threshold": kept["threshold"]},
     )
 
 
 def pair_classes(predictions: pa.Table) -> tuple[list[str], list[str]]:
     """Return for each question whether it has an answer, and whether one was given, as classes."""
-    actual = [CLASSES[not own] for own in predictions["answers"].to_pylist()]
-    return actual, [CLASSES[not text] for text in predictions["predicted"].to_pylist()]
+    actual = [ANSWERABILITY[not own] for own in predictions["answers"].to_pylist()]
+    return actual, [ANSWERABILITY[not text] for text in predictions["predicted"].to_pylist()]
 
 
 def _project(_examples: pa.Table, _features: pa.Table, _own: pa.Table, _params: Any) -> Document:
@@ -132,7 +132,7 @@ def _project(_examples: pa.Table, _features: pa.Table, _own: pa.Table, _params: 
 
 
 MEASURES = Measures(
-    metrics=METRICS,
+    metrics=READING_METRICS,
     baselines=READING_BASELINES,
     predict=_predict,
     tabulate=_tabulate,
@@ -143,7 +143,7 @@ MEASURES = Measures(
     answers=lambda table: [text or NO_ANSWER for text in table["predicted"].to_pylist()],
     slices=_slice,
     groups=_group,
-    worst=list_worst,
+    worst=list_worst_answers,
     variants=lambda _predictions, _kept: {},
     details=_detail,
     project=_project,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pipeline.core.document import Document
 from pipeline.core.format import count, escape_markdown, markdown_table
 from pipeline.kinds.question_answering.baseline_names import READING_BASELINES
-from pipeline.kinds.question_answering.measures import METRICS
+from pipeline.kinds.question_answering.measures import READING_METRICS
 from pipeline.report.charts.confusion import draw_confusion
 from pipeline.report.kind import Advice, CardParts, Page, Quote, Task
 
@@ -14,7 +14,7 @@ _AROUND = 300  # characters of the passage that are shown on both sides of the s
 _FEW = 30  # questions of a sort in test, below which its numbers say little
 
 
-class Part(NamedTuple):
+class PassagePart(NamedTuple):
     """Characters of a passage in a row, and whether they are of a true answer, and of the one given."""
 
     text: str
@@ -22,7 +22,7 @@ class Part(NamedTuple):
     predicted: bool
 
 
-def cut_passage(row: Document) -> list[Part]:
+def cut_passage(row: Document) -> list[PassagePart]:
     """Return a passage cut wherever an answer begins or ends, true or given; far from all of them it is left out."""
     passage = row["context"]
     actual = [(start, start + len(text)) for start, text in zip(row["starts"], row["answers"], strict=True)]
@@ -32,10 +32,10 @@ def cut_passage(row: Document) -> list[Part]:
     right = min(len(passage), (ends[-1] if ends else 0) + _AROUND)
     bounds = [left, *(place for place in ends if left < place < right), right]
     parts = [
-        Part(passage[start:end], _covers(actual, start, end), _covers(given, start, end))
+        PassagePart(passage[start:end], _covers(actual, start, end), _covers(given, start, end))
         for start, end in pairwise(bounds)
     ]
-    before, after = ([Part("…", False, False)] if cut else [] for cut in (left > 0, right < len(passage)))
+    before, after = ([PassagePart("…", False, False)] if cut else [] for cut in (left > 0, right < len(passage)))
     return [*before, *parts, *after]
 
 
@@ -111,7 +111,7 @@ F1 and exact match ignore case, ASCII punctuation and English articles, as in SQ
 
 
 PAGE = Page(
-    metrics=METRICS,
+    metrics=READING_METRICS,
     baselines=READING_BASELINES,
     sections={
         "results": "Models",

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pipeline.core.document import Document
 from pipeline.core.tables import labels_of
 from pipeline.evaluate.align import align
-from pipeline.kinds.question_answering.baselines import ANSWER
+from pipeline.kinds.question_answering.baselines import SPAN_ANSWER
 from pipeline.kinds.question_answering.learning import READER
 from pipeline.kinds.question_answering.objective import WindowRows, decode_questions, rows_of_windows
 from pipeline.models.device import choose_device
@@ -51,7 +51,7 @@ def predict_answers(model: Path, examples: pa.Table, tokens: pa.Table) -> pa.Arr
                 "null_probability": own.null_probability,
             }
         )
-    return pa.array(answers, ANSWER)
+    return pa.array(answers, SPAN_ANSWER)
 
 
 def calibrate_answers(tokens: pa.Table, model: Path) -> Document:

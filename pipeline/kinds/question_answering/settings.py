@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from pipeline.core.document import Document
 from pipeline.settings.fields import Count, Share, Text
@@ -25,7 +25,7 @@ from pipeline.settings.task import (
     TokenizeParams,
 )
 
-CLASSES = ("answerable", "unanswerable")
+ANSWERABILITY = ("answerable", "unanswerable")
 
 
 class ReadingParams(IngestParams):
@@ -69,11 +69,10 @@ class WindowParams(TokenizeParams):
 
     stride: Annotated[int, Field(ge=0, le=4096)]
 
-    @model_validator(mode="after")
-    def _check_stride(self) -> "WindowParams":
-        if self.stride >= self.max_length - 8:
-            raise ValueError(f"`stride` must be below `max_length` - 8, {self.max_length - 8}, found {self.stride}")
-        return self
+    @property
+    def overlap(self) -> int:
+        """The tokens that a window shares with the next: a third of it at most, so that a shorter one stays whole."""
+        return min(self.stride, self.max_length // 3)
 
 
 class ReaderParams(FinetuneParams):

@@ -14,7 +14,7 @@ from pipeline.evaluate.metrics import Floats, Ints
 from pipeline.evaluate.ngrams import count_ngrams, fit_weights
 from pipeline.settings.task import BaselineParams
 
-Rows = tuple[Ints, Ints, Ints]  # positions to learn from, to choose on and to answer
+_Rows = tuple[Ints, Ints, Ints]  # positions to learn from, to choose on and to answer
 
 
 def _predict(params: BaselineParams, examples: pa.Table, features: pa.Table) -> tuple[pa.Table, list[str]]:
@@ -48,7 +48,7 @@ def fit_ridge(
     max_iter: int,
     transforms: Mapping[str, Callable[[Ints], Any]],
     numbers: Floats,
-    rows: Rows,
+    rows: _Rows,
 ) -> tuple[Floats, str]:
     """Return the numbers that ridge regression gives some rows, and the choice that did best on validation.
 

@@ -4,6 +4,6 @@ from functools import partial
 
 import pyarrow as pa
 
-from pipeline.models.inputs import Inputs, encode_texts, summarize_tokens
+from pipeline.models.inputs import Inputs, encode_task, summarize_tokens
 
-INPUTS = Inputs(encode=partial(encode_texts, label="label", holds=pa.float64()), summarize=summarize_tokens)
+INPUTS = Inputs(encode=partial(encode_task, label="label", holds=pa.float64()), summarize=summarize_tokens)

@@ -10,7 +10,13 @@ from pipeline.core.errors import UsageError
 from pipeline.core.tables import max_length_of
 from pipeline.finetune.head import find_output_layer
 from pipeline.finetune.learning import Finish, Learning
-from pipeline.kinds.text_regression.objective import NUMBERS, NumberRows, NumberScores, Standard, number_rows_of
+from pipeline.kinds.text_regression.objective import (
+    NUMBER_OBJECTIVE,
+    NumberRows,
+    NumberScores,
+    Standard,
+    number_rows_of,
+)
 from pipeline.models.heads import Head, name_classes
 from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import save_tokenizer
@@ -53,7 +59,7 @@ LEARNING = Learning(
     rows=number_rows_of,
     require_fit=lambda rows, model: require_fit(rows.tokens, model),
     reads="first token",
-    objective=NUMBERS,
+    objective=NUMBER_OBJECTIVE,
     finish=_finish,
     save_inputs=_save_inputs,
 )

@@ -23,7 +23,7 @@ NUMBER_METRICS = (
     Metric("pearson", "Pearson correlation", 1, "number", undefined=_CONSTANT),
     Metric("spearman", "Spearman correlation", 1, "number", undefined=_CONSTANT),
 )
-PARTS = 10  # of the test rows, by what is predicted for them
+_PARTS = 10  # of the test rows, by what is predicted for them
 THIRDS = ("lowest third", "middle third", "highest third")
 
 
@@ -83,7 +83,7 @@ def _list_largest_errors(
 def _detail(measured: Measured, _predictions: pa.Table, _kept: Document, _params: Any) -> Details:
     """Return the mean truth and the mean answer of tenths of the test rows, by what is predicted for them."""
     model = measured.scored[MODEL]
-    parts = np.array_split(np.argsort(model.predicted, kind="stable"), min(PARTS, len(model.predicted)))
+    parts = np.array_split(np.argsort(model.predicted, kind="stable"), min(_PARTS, len(model.predicted)))
     table = [
         {
             "rows": len(rows),

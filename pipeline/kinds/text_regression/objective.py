@@ -131,7 +131,7 @@ def _describe(scores: NumberScores) -> str:
     return f"validation loss {scores.loss:.4f}, RMSE {scores.rmse:.4f}, Spearman {scores.spearman:.4f}"
 
 
-NUMBERS = Objective(
+NUMBER_OBJECTIVE = Objective(
     plan=lambda train, params: plan_epochs(train.tokens.lengths, params),
     prepare=lambda *_: None,
     losses=_losses,

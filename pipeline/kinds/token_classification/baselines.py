@@ -15,7 +15,7 @@ from pipeline.tagging.crf import predict_field
 from pipeline.tagging.scores import compute_tag_metrics, count_tags
 
 # What a model says of a sentence: the index of the tag of each word, and its probability if that is known.
-ANSWER = pa.struct({"tags": pa.list_(pa.int64()), "probabilities": pa.list_(pa.float64())})
+TAG_ANSWER = pa.struct({"tags": pa.list_(pa.int64()), "probabilities": pa.list_(pa.float64())})
 Sentences = Sequence[Sequence[str]]
 
 
@@ -65,7 +65,7 @@ def _predict(params: TagBaselineParams, examples: pa.Table, _features: pa.Table)
     answers = {"crf": best[1], "frequent": predict_frequent(*known, sentences)}
     indices = {name: index for index, name in enumerate(labels_of(examples))}
     columns = {
-        name: pa.array([{"tags": [indices[tag] for tag in own], "probabilities": None} for own in tags], ANSWER)
+        name: pa.array([{"tags": [indices[tag] for tag in own], "probabilities": None} for own in tags], TAG_ANSWER)
         for name, tags in answers.items()
     }
     table = pa.table({"id": rows["id"], "split": rows["split"], **columns})

@@ -40,7 +40,7 @@ from pipeline.examples.records import places_of
 from pipeline.examples.text import text_key
 from pipeline.settings.shared.texts import LabelledTextChecksParams
 from pipeline.tagging.schemes import is_bio, list_types, parse_tag, to_bio
-from pipeline.tagging.scores import list_spans
+from pipeline.tagging.scores import list_tagged_spans
 
 _COLUMNS = {
     "id": "string",
@@ -77,7 +77,7 @@ def _count_types(table: pa.Table) -> Counter[str]:
         [classes[tag] if tag is not None and 0 <= tag < len(classes) else "O" for tag in tags or ()]
         for tags in train["tags"].to_pylist()
     )
-    return Counter(span.type for tags in rows for span in list_spans(tags, bio=is_bio(classes)))
+    return Counter(span.type for tags in rows for span in list_tagged_spans(tags, bio=is_bio(classes)))
 
 
 def _profile(table: pa.Table) -> Document:

@@ -13,7 +13,7 @@ from pipeline.examples.text import is_empty, normalise, text_key
 from pipeline.examples.texts import count_changes
 from pipeline.kinds.token_classification.settings import TaggedParams
 from pipeline.kinds.token_classification.tags import TagReader
-from pipeline.tagging.spans import find_fault, mark_words, parse_spans
+from pipeline.tagging.spans import find_fault, mark_words, parse_character_spans
 
 _Sentence = tuple[list[str], list[str] | None]  # words, and their tags as the file has them
 
@@ -83,7 +83,7 @@ def _mark_texts(records: Records, params: TaggedParams) -> _Sentences:
     texts, cells = records.texts(params.text or ""), records.columns[params.spans or ""].to_pylist()
     for row, (text, cell) in enumerate(zip(texts, cells, strict=True)):
         try:
-            spans = [] if cell is None else parse_spans(cell)
+            spans = [] if cell is None else parse_character_spans(cell)
         except ValueError as error:
             bad.append((row, str(error)))
             continue

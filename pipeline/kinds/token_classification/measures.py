@@ -18,7 +18,7 @@ from pipeline.kinds.token_classification.baseline_names import TAG_BASELINES
 from pipeline.kinds.token_classification.baselines import name_tags_of
 from pipeline.kinds.token_classification.settings import TagEvaluateParams
 from pipeline.settings.production import CalibrateParams
-from pipeline.tagging.schemes import OUTSIDE, is_bio, list_types
+from pipeline.tagging.schemes import OUTSIDE_TAG, is_bio, list_types
 from pipeline.tagging.scores import ScoredTags, compute_tag_metrics, count_tags, find_flawless, tabulate_types
 
 TAG_METRICS = (
@@ -85,7 +85,7 @@ def _find(kinds: list[set[str]], kind: str) -> npt.NDArray[np.int64]:
     return np.array([row for row, own in enumerate(kinds) if kind in own], np.int64)
 
 
-def list_worst(
+def list_worst_sentences(
     scored: ScoredTags, examples: pa.Table, predictions: pa.Table, params: TagEvaluateParams
 ) -> list[Document]:
     """Return the sentences with the errors the model was surest of, the surest first, with the tags of their words."""
@@ -108,7 +108,7 @@ def list_worst(
 def _detail(measured: Measured, predictions: pa.Table, _kept: Document, _params: Any) -> Details:
     """Return the types of span, and how often words of each are taken for another."""
     classes, scored = labels_of(predictions), measured.scored[MODEL]
-    names = (OUTSIDE, *list_types(classes)) if is_bio(classes) else classes
+    names = (OUTSIDE_TAG, *list_types(classes)) if is_bio(classes) else classes
     index = {name: at for at, name in enumerate(names)}
     matrix = np.zeros((len(names), len(names)), np.int64)
     for actual, predicted in zip(*pair_words(predictions), strict=True):
@@ -122,7 +122,7 @@ def pair_words(predictions: pa.Table) -> tuple[list[str], list[str]]:
     """Return the type of each word of all sentences, and that predicted for it; `O` outside of spans."""
     bio = is_bio(labels_of(predictions))
     sides = (name_tags_of(predictions), name_tags_of(predictions, "predicted"))
-    actual, predicted = ([tag[2:] or OUTSIDE if bio else tag for tags in side for tag in tags] for side in sides)
+    actual, predicted = ([tag[2:] or OUTSIDE_TAG if bio else tag for tags in side for tag in tags] for side in sides)
     return actual, predicted
 
 
@@ -148,7 +148,7 @@ MEASURES = Measures(
     answers=lambda table: [" ".join(tags) for tags in name_tags_of(table, "predicted")],
     slices=_slice,
     groups=_group,
-    worst=list_worst,
+    worst=list_worst_sentences,
     variants=lambda _predictions, _kept: {},
     details=_detail,
     project=_project,

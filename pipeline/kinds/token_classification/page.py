@@ -9,7 +9,7 @@ from pipeline.kinds.token_classification.baseline_names import TAG_BASELINES
 from pipeline.kinds.token_classification.measures import TAG_METRICS
 from pipeline.report.charts.confusion import draw_confusion
 from pipeline.report.kind import Advice, CardParts, Page, Quote, Task
-from pipeline.tagging.schemes import OUTSIDE, is_bio
+from pipeline.tagging.schemes import OUTSIDE_TAG, is_bio
 
 _WORDS_AROUND = 40  # of an error, on both sides
 _FEW = 20  # spans of a type in test, below which its numbers say little
@@ -65,7 +65,7 @@ def without_outside(confusion: Document) -> list[list[int]]:
     """Return the counts without the words that are rightly outside of all spans, beside which all else is small."""
     labels = confusion["labels"]
     return [
-        [0 if row == column and labels[row] == OUTSIDE else words for column, words in enumerate(counts)]
+        [0 if row == column and labels[row] == OUTSIDE_TAG else words for column, words in enumerate(counts)]
         for row, counts in enumerate(confusion["matrix"])
     ]
 

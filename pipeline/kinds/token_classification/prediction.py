@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from pipeline.kinds.token_classification.baselines import ANSWER
+from pipeline.kinds.token_classification.baselines import TAG_ANSWER
 from pipeline.kinds.token_classification.learning import tagger_head
 from pipeline.kinds.token_classification.objective import join_words, rows_of_tags
 from pipeline.models.device import choose_device
@@ -42,4 +42,4 @@ def predict_tags(model: Path, examples: pa.Table, tokens: pa.Table) -> pa.Array:
         if name in tags:
             own[tags[name][0]], probabilities[tags[name][0]] = tags[name][1], shares[name]
         answers.append({"tags": own.tolist(), "probabilities": probabilities.tolist()})
-    return pa.array(answers, ANSWER)
+    return pa.array(answers, TAG_ANSWER)

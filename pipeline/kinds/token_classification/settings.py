@@ -26,7 +26,7 @@ from pipeline.settings.task import (
     TaskParams,
     TokenizeParams,
 )
-from pipeline.tagging.schemes import OUTSIDE, Scheme, name_tags, parse_tag
+from pipeline.tagging.schemes import OUTSIDE_TAG, Scheme, name_tags, parse_tag
 
 TagMetric = Literal["span_f1", "tag_accuracy", "loss"]
 
@@ -99,7 +99,7 @@ def list_named_types(labels: Mapping[str, str] | tuple[str, ...], scheme: Scheme
     if scheme == "none":
         return list(dict.fromkeys(labels.values()))
     tags = [(name, parse_tag(name, scheme)) for name in labels.values()]
-    return list(dict.fromkeys(tag.type if tag else name for name, tag in tags if name != OUTSIDE))
+    return list(dict.fromkeys(tag.type if tag else name for name, tag in tags if name != OUTSIDE_TAG))
 
 
 def _check_pattern(pattern: str | None) -> Iterator[str]:

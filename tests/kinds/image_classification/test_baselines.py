@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from pipeline.core.tables import describe
+from pipeline.images.gradients import histogram_gradients, shrink_images
 from pipeline.kinds.image_classification.baselines import BASELINES
-from pipeline.kinds.image_classification.gradients import histogram_gradients, shrink_images
 from pipeline.kinds.image_classification.settings import ImageBaselineParams
 from tests.given.images import encode_image, noise
 

@@ -9,8 +9,8 @@ from pipeline.checks.expectations import run_checks
 from pipeline.checks.findings import collect_findings
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.tables import describe
+from pipeline.images.decoding import CHANGE_TITLES
 from pipeline.kinds.image_classification.checks import CHECKS, hash_differences, is_blank
-from pipeline.kinds.image_classification.decoding import CHANGE_TITLES
 from pipeline.kinds.image_classification.settings import ClassProfile, ImageChecksParams
 from tests.given.images import encode_image, noise
 from tests.given.settings import read_section

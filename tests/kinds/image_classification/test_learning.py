@@ -11,7 +11,7 @@ from pipeline.core.files import read_json
 from pipeline.core.tables import read_arrow, read_parquet
 from pipeline.evaluate.align import select_split
 from pipeline.finetune.fit import prepare_training
-from pipeline.kinds.image_classification.decoding import open_picture
+from pipeline.images.decoding import open_picture
 from pipeline.kinds.image_classification.feed import require_pixels_fit
 from pipeline.kinds.image_classification.learning import LEARNING, image_head
 from pipeline.kinds.image_classification.objective import compute_image_logits, rows_of_images

@@ -12,7 +12,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.tables import describe, write_parquet
 from pipeline.kinds.question_answering.feed import to_windows
 from pipeline.kinds.question_answering.inputs import INPUTS, find_answer
-from pipeline.kinds.question_answering.settings import CLASSES, WindowParams
+from pipeline.kinds.question_answering.settings import ANSWERABILITY, WindowParams
 from pipeline.reading.spans import Span
 from tests.given.encoder import make_encoder
 
@@ -27,7 +27,7 @@ def write_examples(path: Path, question: str, answer: str) -> Path:
     table = pa.Table.from_pylist([row]).set_column(
         5, "starts", pa.array([row["starts"]], pa.list_(pa.int64()))
     ).set_column(4, "answers", pa.array([row["answers"]], pa.list_(pa.string())))  # fmt: skip
-    write_parquet(path, describe(table, task="tiny", labels=CLASSES))
+    write_parquet(path, describe(table, task="tiny", labels=ANSWERABILITY))
     return path
 
 

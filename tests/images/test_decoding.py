@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.kinds.image_classification.decoding import Faulty, make_thumbnail, open_picture, read_picture
+from pipeline.images.decoding import Faulty, make_thumbnail, open_picture, read_picture
 from tests.given.images import encode_image, noise
 
 GREY, COLOUR = noise(6, 5), noise(6, 5, 3)

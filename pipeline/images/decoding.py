@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _KEPT = ("PNG", "JPEG")  # whose bytes are kept if their pixels are as wanted
 _ORIENTATION = 0x0112  # the tag of EXIF
 _CHANGES = {
@@ -59,11 +59,11 @@ def read_picture(content: bytes, *, max_pixels: int) -> Picture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the library, about metadata and large images
         try:
-            opened = Image.open(io.BytesIO(content), formats=FORMATS)
+            opened = Image.open(io.BytesIO(content), formats=_FORMATS)
         except Image.DecompressionBombError:
             raise Faulty(_describe_large(max_pixels)) from None
         except _DAMAGE:
-            raise Faulty(f"that are no images ({', '.join(FORMATS)})") from None
+            raise Faulty(f"that are no images ({', '.join(_FORMATS)})") from None
         if opened.width * opened.height > max_pixels:
             raise Faulty(_describe_large(max_pixels))
         try:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.core.tables import describe, read_arrow, write_arrow, write_parquet
+from pipeline.images.pixels import Crop, draw_view, show, take_pixels, to_pixels
+from pipeline.images.processor import load_processor
 from pipeline.kinds.image_classification.feed import scale_pixels
 from pipeline.kinds.image_classification.inputs import INPUTS
-from pipeline.kinds.image_classification.pixels import View, draw_view, show, take_pixels, to_pixels
-from pipeline.kinds.image_classification.processor import load_processor
 from pipeline.models.device import choose_device
 from pipeline.settings.task import TaskParams
 from tests.given.images import encode_image, make_image_encoder, noise
@@ -67,7 +67,7 @@ def test_rows_are_taken_from_any_chunk_and_slice(tmp_path):
     mirrored=arrays.arrays(np.bool_, 3),
 )
 def test_a_view_is_the_padded_image_cropped_and_mirrored(images, offsets, mirrored):
-    shown = show(images, View(offsets, mirrored), 2)
+    shown = show(images, Crop(offsets, mirrored), 2)
     for image, (top, left), flipped, view in zip(images, offsets, mirrored, shown, strict=True):
         part = np.pad(image, ((0, 0), (2, 2), (2, 2)), mode="edge")[:, top : top + 5, left : left + 4]
         assert np.array_equal(view, part[..., ::-1] if flipped else part)

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.examples.faults import RowErrors
-from pipeline.examples.squad import read_squad
+from pipeline.examples.formats.squad import read_squad
 
 COLUMNS = ("title", "question", "answers", "is_impossible")
 ANSWER = {"text": "Oslo", "answer_start": 0}

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.evaluate.metrics import Ints
-from pipeline.kinds.image_classification.processor import CHANNELS, Bytes, Scale
+from pipeline.images.processor import CHANNELS, Bytes, PixelScale
 
 _DRAWS = 1  # tells the random numbers of the views from those of the order, which has the same seed and epoch
 
@@ -19,7 +19,7 @@ class Pixels(NamedTuple):
     chunks: tuple[Bytes, ...]
     starts: Ints
     rows: Ints
-    scale: Scale
+    scale: PixelScale
 
     @property
     def lengths(self) -> Ints:
@@ -32,7 +32,7 @@ class Pixels(NamedTuple):
         return self.chunks[0].shape[2], self.chunks[0].shape[3]
 
 
-class View(NamedTuple):
+class Crop(NamedTuple):
     """The part of each of N images that an epoch shows: its offsets, (N, 2) in [0, 2m], and whether it is mirrored."""
 
     offsets: Ints
@@ -43,7 +43,7 @@ def to_pixels(table: pa.Table | pa.RecordBatch, rows: Ints | None = None) -> Pix
     """Return the pixels of a table of inputs, or of a record batch of it; of all rows unless some are named."""
     schema = table.schema.metadata
     height, width = json.loads(schema[b"size"])
-    scale = Scale(**json.loads(schema[b"scale"]))
+    scale = PixelScale(**json.loads(schema[b"scale"]))
     column = table["pixels"]
     arrays = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     chunks = tuple(_view(array).reshape(-1, CHANNELS, height, width) for array in arrays)
@@ -59,17 +59,17 @@ def take_pixels(pixels: Pixels, indices: Ints) -> Bytes:
 
 
 @lru_cache(maxsize=2)
-def draw_view(seed: int, epoch: int, rows: int, margin: int, *, flip: bool) -> View:
+def draw_view(seed: int, epoch: int, rows: int, margin: int, *, flip: bool) -> Crop:
     """Return the view of each row in an epoch; it depends on (seed, epoch, row) alone, so a resumed training has it.
 
     Offsets are uniform in [0, 2 * margin], and half of the images are mirrored if they may be.
     """
     draw = np.random.default_rng([seed, epoch, _DRAWS])
     offsets = draw.integers(0, 2 * margin + 1, size=(rows, 2))
-    return View(offsets, draw.random(rows) < (0.5 if flip else 0.0))
+    return Crop(offsets, draw.random(rows) < (0.5 if flip else 0.0))
 
 
-def show(images: Bytes, view: View, margin: int) -> Bytes:
+def show(images: Bytes, view: Crop, margin: int) -> Bytes:
     """Return images, (B, 3, H, W), of which each is shifted by its offset less `margin`, and perhaps mirrored.
 
     What a shift leaves empty repeats the edge.

@@ -18,7 +18,7 @@ CHANNELS = 3  # the library's processors and pipelines read RGB
 BACKEND = "pil"
 
 
-class Scale(NamedTuple):
+class PixelScale(NamedTuple):
     """How pixels in bytes become what an encoder reads: `(pixel * rescale - mean) / std`, for each channel."""
 
     rescale: float
@@ -42,13 +42,13 @@ def load_processor(folder: Path) -> Any:
         ) from error
 
 
-def read_scale(processor: Any) -> Scale:
+def read_scale(processor: Any) -> PixelScale:
     """Return the scale of a processor."""
     rescale = float(processor.rescale_factor) if processor.do_rescale else 1.0
     if not processor.do_normalize:
-        return Scale(rescale, (0.0,) * CHANNELS, (1.0,) * CHANNELS)
+        return PixelScale(rescale, (0.0,) * CHANNELS, (1.0,) * CHANNELS)
     mean, std = (_to_channels(values) for values in (processor.image_mean, processor.image_std))
-    return Scale(rescale, mean, std)
+    return PixelScale(rescale, mean, std)
 
 
 def shape_images(processor: Any, images: list[Image.Image]) -> Bytes:

@@ -6,16 +6,16 @@ import numpy as np
 from PIL import Image
 
 from pipeline.evaluate.metrics import Floats
-from pipeline.kinds.image_classification.decoding import open_picture
+from pipeline.images.decoding import open_picture
 
-SIDE, _CELL, _BINS = 32, 4, 9
+_SIDE, _CELL, _BINS = 32, 4, 9
 _TINY = 1e-6  # of a norm, for blocks without any gradient
 
 
 def shrink_images(encoded: Iterable[bytes]) -> Floats:
     """Return images in grey, (N, 32, 32) in [0, 1]."""
     shrunk = [
-        np.asarray(open_picture(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+        np.asarray(open_picture(image).convert("L").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR))
         for image in encoded
     ]
     return np.stack(shrunk).astype(np.float64) / 255
@@ -33,7 +33,7 @@ def histogram_gradients(images: Floats) -> Floats:
     sizes, angles = np.hypot(down, across), np.arctan2(down, across) % np.pi
     bins = np.minimum((angles / np.pi * _BINS).astype(np.int64), _BINS - 1)
     weights = np.where(bins[..., None] == np.arange(_BINS), sizes[..., None], 0.0)
-    cells = SIDE // _CELL
+    cells = _SIDE // _CELL
     histograms = weights.reshape(-1, cells, _CELL, cells, _CELL, _BINS).sum(axis=(2, 4))
     blocks = histograms.reshape(-1, cells // 2, 2, cells // 2, 2, _BINS).transpose(0, 1, 3, 2, 4, 5)
     vectors = blocks.reshape(len(images), cells // 2, cells // 2, 4 * _BINS)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import DataError
-from pipeline.examples.parquet import read_parquet_rows
+from pipeline.examples.formats.parquet import read_parquet_rows
 
 Rows = list[tuple[int, tuple[Any, ...]]]
 
@@ -121,9 +121,9 @@ def test_a_long_text_that_many_rows_repeat_is_in_memory_once(path: Path, listed:
     del table, texts
     assert path.stat().st_size < 300_000
     program = (
-        "import resource, sys; from pathlib import Path; from pipeline.examples.parquet import read_parquet_rows as r\n"
+        "import resource, sys; from pathlib import Path; from pipeline.examples.formats import parquet\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "assert sum(1 for _ in r(Path(sys.argv[1]), file='f', columns=('text',))) == 400\n"
+        "assert sum(1 for _ in parquet.read_parquet_rows(Path(sys.argv[1]), file='f', columns=('text',))) == 400\n"
         "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, check=True)

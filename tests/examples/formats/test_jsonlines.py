@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
-from pipeline.examples.jsonlines import as_texts, read_json_lines
+from pipeline.examples.formats.jsonlines import as_texts, read_json_lines
 from tests.given.ingesting import split_lines
 
 COLUMNS = ("text", "label")

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
-from pipeline.examples.delimited import DOCUMENT, Dialect, read_conll, read_delimited, split_lists, split_rows
-from pipeline.examples.jsonlines import as_texts, read_json_lines
-from pipeline.examples.parquet import read_parquet_rows
+from pipeline.examples.formats.delimited import DOCUMENT, Dialect, read_conll, read_delimited, split_lists, split_rows
+from pipeline.examples.formats.jsonlines import as_texts, read_json_lines
+from pipeline.examples.formats.parquet import read_parquet_rows
 from pipeline.examples.records import Oversized, RawRow
 from tests.given.ingesting import split_lines
 

@@ -1,0 +1,1 @@
+"""Images: decoded, scaled to one size, and described by their gradients."""
