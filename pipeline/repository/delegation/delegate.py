@@ -71,10 +71,20 @@ def ship_delivery(order: StageOrder, seconds: float) -> StageDelivery:
 
 
 def _remove_strangers(repo: Repo, stage: Stage) -> None:
-    """Remove from the folders that a stage reads what neither Git nor a stage that it needs has put there."""
+    """Remove from the folders that a stage reads what neither Git nor a stage that it needs has put there.
+
+    Raises:
+        EnvironmentFault: A folder lies outside of the clone; nothing of it is removed.
+    """
+    clone = Path.cwd().resolve()
     outs = [out.fs_path for need in list_needs(repo, stage) for out in need.outs]
     kept = {str(Path(name).absolute()) for name in read_output(["git", "ls-files", "-z"]).split("\0")}
     for folder in (Path(dep.fs_path) for dep in list_file_deps(stage)):
+        if not folder.resolve().is_relative_to(clone):
+            raise EnvironmentFault(
+                f"{stage.addressing}: input {folder} lies outside of the repository, which other machines do not have. "
+                "Run this stage without --on."
+            )
         for file in folder.rglob("*") if folder.is_dir() else ():
             if not file.is_dir() and str(file) not in kept and not any(overlap(str(file), out) for out in outs):
                 file.unlink()

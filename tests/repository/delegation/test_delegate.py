@@ -71,6 +71,20 @@ def test_an_input_that_no_stage_makes_and_nobody_keeps_is_refused(tmp_path, proj
         lay_order(order)
 
 
+def test_a_folder_outside_of_the_clone_is_refused_and_keeps_its_files(tmp_path, project: Project):
+    order = place_order("join", [])
+    assert order is not None
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine").write_text("mine")
+    os.chdir(clone(tmp_path / "clone"))
+    Path("data").mkdir(exist_ok=True)
+    Path("data/cell").symlink_to(outside)
+    with pytest.raises(EnvironmentFault, match="data/cell"):
+        lay_order(order._replace(pulls=[]))
+    assert (outside / "mine").read_text() == "mine"
+
+
 def test_a_remote_that_is_gone_is_named(project: Project):
     remove(project.root.parent / "remote")
     (project.root.parent / "remote").write_text("a file")
