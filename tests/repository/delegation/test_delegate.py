@@ -72,7 +72,9 @@ def test_an_input_that_no_stage_makes_and_nobody_keeps_is_refused(tmp_path, proj
 
 
 def test_a_folder_outside_of_the_clone_is_refused_and_keeps_its_files(tmp_path, project: Project):
+    project.write("data/cell/mine", "mine")
     order = place_order("join", [])
+    (project.root / "data/cell/mine").unlink()
     assert order is not None
     outside = tmp_path / "outside"
     outside.mkdir()
