@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from pipeline.core.stage import load_facets
 from pipeline.report.charts.projection import CLASS_SHAPES
 from pipeline.report.charts.study import ARM_LOOKS
 from pipeline.report.search import SEARCH_TEMPLATES
@@ -61,6 +62,7 @@ def test_every_file_of_the_folder_is_used() -> None:
     assert {path.name for path in TEMPLATE_FOLDER.iterdir() if path.name != "__pycache__"} == {
         *TEMPLATE_TEXTS,
         *SEARCH_TEMPLATES,
+        *(page.template for page in load_facets("page").values()),
     }
 
 
