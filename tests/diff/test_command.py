@@ -455,7 +455,7 @@ def test_wrong_words_are_refused(diff, words, code, message):
 def test_a_head_with_wrong_params_is_refused(diff, clone):
     path = clone.root / "params.yaml"
     others, kind, own = path.read_bytes().partition(b"  text-classification:")
-    with edited(path, others + kind + own.replace(b"{largest_drop", b"{largest_dorp", 1)):
+    with edited(path, others + kind + own.replace(b"largest_drop", b"largest_dorp", 1)):
         code, _, errors = diff("main")
     assert code == 2
     assert "did you mean `largest_drop`?" in errors
