@@ -88,7 +88,7 @@ def unpack_package(archive: Path, members: Mapping[str, Path], max_bytes: int) -
         with _open_tar(archive, max_bytes) as tar:
             for entry in tar:
                 name = entry.name.removeprefix("./")
-                if name in members and (name in names or not entry.isreg()):
+                if name in members and (name in names or entry.issparse() or not entry.isreg()):
                     raise DataError(f"{archive.name} is refused: {name!r} is there twice or no file. Pin another one.")
                 names[name] = None
                 if (to := left.pop(name, None)) is not None:

@@ -80,8 +80,8 @@ def _fault(entry: tarfile.TarInfo) -> str | None:
         require_relative(entry.name.removesuffix("/"))
     except ValueError:
         return "the name leads out of the archive or is not portable"
-    if not (entry.isreg() or entry.isdir()):
-        return "it is a link or a device; only files and folders are allowed"
+    if entry.issparse() or not (entry.isreg() or entry.isdir()):  # the holes of a sparse file are bytes nobody counts
+        return "it is a link or a device, or sparse; only plain files and folders are allowed"
     return None
 
 

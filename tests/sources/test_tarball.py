@@ -49,6 +49,7 @@ def test_the_files_of_the_globs_and_nothing_else(tmp_path: Path) -> None:
         (entry("package/b", tarfile.SYMTYPE), "link"),
         (entry("package/b", tarfile.LNKTYPE), "link"),
         (entry("package/b", tarfile.FIFOTYPE), "link or a device"),
+        (entry("package/b", tarfile.GNUTYPE_SPARSE), "sparse"),
     ],
 )
 def test_an_archive_with_a_bad_entry_gives_nothing(tmp_path: Path, bad: tarfile.TarInfo, words: str) -> None:

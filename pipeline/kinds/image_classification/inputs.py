@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from PIL import Image
 
+from pipeline.core.errors import EnvironmentFault
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.images.decoding import open_picture
 from pipeline.images.processor import (
@@ -35,6 +36,7 @@ def _encode(_params: TaskParams, examples: Path, encoder: Path) -> Encoded:
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch, pixels in chain([first], shaped):
+            require_one_size(pixels, (height, width), encoder)
             yield _to_batch(batch, pixels, size)
 
     columns = {"id": pa.string(), "split": pa.string(), "labels": pa.int64(), "pixels": pa.binary(size)}
@@ -45,6 +47,19 @@ def _encode(_params: TaskParams, examples: Path, encoder: Path) -> Encoded:
         "processor": describe_processor(processor),
     }
     return Encoded(pa.schema(columns.items(), metadata), batches(), max(1, _RECORD_BYTES // size))
+
+
+def require_one_size(pixels: Bytes, size: tuple[int, int], encoder: Path) -> None:
+    """Refuse images, (N, C, H, W), of another height and width than those before them.
+
+    Raises:
+        EnvironmentFault: The processor leaves images of several sizes.
+    """
+    if pixels.shape[2:] != size:
+        raise EnvironmentFault(
+            f"{encoder}: its processor leaves images of several sizes, {size} and {pixels.shape[2:]}. "
+            "Give it a fixed `size` or a `crop_size`."
+        )
 
 
 def _open_all(batch: pa.RecordBatch) -> list[Image.Image]:
