@@ -139,9 +139,10 @@ def describe_reason(reason: StageReason) -> str:
 
 
 def join_reasons(reasons: Sequence[StageReason]) -> str:
-    """Return the first reasons in words, and how many more there are."""
-    rest = len(reasons) - REASONS_SHOWN
-    return ", ".join([*map(describe_reason, reasons[:REASONS_SHOWN]), *([f"{rest} more"] if rest > 0 else [])])
+    """Return the first reasons in words, each once, and how many more there are."""
+    words = list(dict.fromkeys(map(describe_reason, reasons)))
+    rest = len(words) - REASONS_SHOWN
+    return ", ".join([*words[:REASONS_SHOWN], *([f"{rest} more"] if rest > 0 else [])])
 
 
 def format_duration(seconds: float) -> str:
