@@ -24,6 +24,8 @@ COPIES = {
 }
 ARMS = ("random", "scratch", "probe", "pretrained", "adapted")
 
+KIND = "text-classification"
+
 
 def settings() -> str:
     values, _ = parse_params(study_params())
@@ -46,7 +48,9 @@ def project(tmp_path_factory) -> Project:
         "dvc.yaml": dump({"params": dvc["params"], "stages": stages}),
         "params.yaml": settings(),
         "data/params.json": json.dumps(resolve_params(settings(), {})),
-        "data/code.json": json.dumps(dict.fromkeys(STAGES, "0" * 64)),
+        "data/code.json": json.dumps(
+            dict.fromkeys(STAGES, "0" * 64) | {stage: {KIND: "0" * 64} for stage in ("rival", "study")}
+        ),
         "data/examples/reviews.parquet": "texts",
         "data/findings/reviews.json": "{}",
         **encoders,

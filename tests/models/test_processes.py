@@ -29,7 +29,9 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 
 def words(folder: Path, path: Path, encoder: Path, params) -> list[str]:
     folder.mkdir(exist_ok=True)
-    (folder / "params.json").write_text(json.dumps({"finetune": {"t": params.model_dump()}}))
+    (folder / "params.json").write_text(
+        json.dumps({"kinds": {"t": params.kind}, "finetune": {"t": params.model_dump()}})
+    )
     inputs = ["finetune", "t", "--params", str(folder / "params.json"), "--tokens", str(path)]
     outputs = (word for name in ("model", "validation", "history") for word in (f"--{name}", str(folder / name)))
     return [*inputs, "--encoder", str(encoder), *outputs]
