@@ -20,8 +20,8 @@ RESOLVED = Path("data/params.json")
 def budget_command(trials: int | None, minutes: float | None) -> None:
     """Write the rounds of the search that fit a budget.
 
-    They go into params.yaml. Minutes are of one stage at a time, by the durations of trainings on this machine; several
-    workers take less.
+    They go into params.yaml; trials are rounded up to whole rounds. Minutes are of one stage at a time, by the
+    durations of trainings on this machine; several workers take less.
 
     Raises:
         UsageError: There is no search, or no round fits.

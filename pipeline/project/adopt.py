@@ -62,4 +62,7 @@ def _find_changes(text: str, task: str, values: Document) -> Document:
 
 
 def _set_values(values: Document, task: str, changed: Document) -> None:
-    values["tasks"][task].setdefault("finetune", {}).update(changed)
+    own = values["tasks"][task]
+    if any(other is not own and other.get("finetune") is own.get("finetune") for other in values["tasks"].values()):
+        own["finetune"] = dict(own.get("finetune") or {})  # one map, shared through an alias: the others keep theirs
+    own.setdefault("finetune", {}).update(changed)

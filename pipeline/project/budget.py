@@ -50,8 +50,10 @@ def set_budget(*, trials: int | None, minutes: float | None, root: Path = Path()
     costs = _read_costs(text, root)
     rounds = _count_rounds(costs, trials, minutes)
     block = "".join(f"    - {{round: {at}, after: {at - 1 if at else START}}}\n" for at in range(rounds))
+    new = set_block(text, "search.rounds", block)
+    resolve_params(new, load_facets("settings"), {})  # a list that is laid out in another way would be broken
     with publish(file) as partial:
-        partial.write_text(set_block(text, "search.rounds", block), encoding="utf-8")
+        partial.write_text(new, encoding="utf-8")
     whole = costs.minutes(rounds)
     time = "in a time that is not known yet" if whole is None else f"in about {count(whole)} minutes of work"
     trainings = costs.tasks * costs.trainings(rounds)
@@ -85,9 +87,11 @@ def _count_rounds(costs: Costs, trials: int | None, minutes: float | None) -> in
     if trials is not None and minutes is None:
         rounds = math.ceil(trials / costs.slots)
     elif trials is not None or minutes is None:
-        raise UsageError("budget: one of --trials and --minutes is needed, found both or none. Give one.")
+        raise UsageError("budget: one of --trials and --minutes is needed, found both or neither. Give one.")
     elif costs.seconds is None:
         raise UsageError("budget: a task was never trained here, so its time is not known. Run `dvc repro finetune`.")
+    elif not math.isfinite(minutes):
+        raise UsageError(f"budget: minutes must be a number, found {minutes}. Give one.")
     else:
         rounds = math.floor((minutes * 60 / costs.seconds - costs.confirmations) / costs.slots)
     if not 1 <= rounds <= MOST_ROUNDS:

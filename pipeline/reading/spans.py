@@ -28,7 +28,10 @@ def parse_answers(cell: str) -> list[Span]:
     Raises:
         ValueError: They are of another shape.
     """
-    value = json.loads(cell)
+    try:
+        value = json.loads(cell)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if isinstance(value, dict):
         texts, starts = value.get("text"), value.get("answer_start")
         if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):

@@ -59,8 +59,10 @@ def describe_optimism(results: Document) -> str:
 def describe_test(results: Document) -> str:
     """Return what the test split says, which is read once: of the chosen and the default."""
     test = results["test"]
-    if test is None:
+    if test is None and results["chosen"]["candidate"] == results["candidates"][0]["candidate"]:
         return "The default was chosen, so there is nothing to compare on test."
+    if test is None:
+        return "The default diverged, so there is nothing to compare on test."
     words = {REAL_GAIN: "a real gain", REAL_LOSS: "a real loss"}.get(test["outcome"], "no proven difference")
     return (
         f"On {test['rows']} test rows the accuracy is {share(test['chosen']['accuracy'])}, with the default "

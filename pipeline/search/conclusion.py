@@ -88,7 +88,7 @@ def conclude_search(
     chosen: Confirmed,
     test: Document | None,
 ) -> Document:
-    """Return the results of a search, ready for strict JSON; `test` is None if the default was chosen."""
+    """Return the results of a search, ready for strict JSON; `test` is None if the default was chosen or diverged."""
     return {
         "task": params.task,
         "metric": params.metric,

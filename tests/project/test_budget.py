@@ -41,8 +41,12 @@ def test_minutes_are_rounds_by_the_time_of_a_training(workspace, capsys):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["--trials", "4", "--minutes", "5"], ["--minutes", "5"], ["--trials", "9999999"], ["--trials", "0"]]
-)
+    "words",
+    [
+        [], ["--trials", "4", "--minutes", "5"], ["--minutes", "5"], ["--minutes", "inf"], ["--trials", "9999999"],
+        ["--trials", "0"],
+    ],
+)  # fmt: skip
 def test_a_budget_that_says_nothing_is_refused(workspace, words):
     before = (workspace / "params.yaml").read_text()
     assert main(["budget", *words]) == 2
@@ -59,3 +63,14 @@ def test_without_a_search_there_is_no_budget(workspace, capsys):
     (workspace / "params.yaml").write_text(read("params.yaml"))
     assert main(["budget", "--trials", "4"]) == 2
     assert "profiles/search" in capsys.readouterr().err
+
+
+def test_rounds_that_cannot_be_replaced_are_kept(workspace):
+    file = workspace / "params.yaml"
+    head, _, tail = file.read_text().partition("  rounds:")
+    rest = tail[tail.index("\n  ") :].splitlines(keepends=True)
+    others = "".join(line for line in rest if "- {round" not in line)
+    before = f"{head}  rounds: [{{round: 0, after: start}}]{others}"
+    file.write_text(before)
+    assert main(["budget", "--trials", "8"]) == 2
+    assert file.read_text() == before

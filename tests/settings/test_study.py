@@ -98,6 +98,7 @@ NO_TRAINING = "study.arms.probe: .. `initial` .. `min_steps` .. `finetune`"
         (arm("probe", min_steps=9), NO_TRAINING),
         (arm("probe", encoder="../x"), "study.arms.probe.encoder: .. '../x'"),
         (arm("probe", kind="prob"), "study.arms.probe.kind: .. 'probe' or 'finetune' .. 'prob'"),
+        ({"kind": "text-regression"}, "study.kind: .. text-classification .. 'text-regression'"),
         ({"label": [3]}, "study.label: .. `labels`"),
         ({"finetune": {"learning_rat": 1.0}}, "study.finetune.learning_rat: .. `learning_rate`"),
         (

@@ -67,3 +67,23 @@ def test_the_page_is_whole_and_loads_nothing(search):
     assert "http" not in page.replace("http-equiv", "")
     for picture in page.split("<svg")[1:]:
         assert ET.fromstring("<svg" + picture.partition("</svg>")[0] + "</svg>") is not None  # noqa: S314
+
+
+def test_a_default_that_diverged_is_not_compared(search):
+    files = [*(search.root / "confirm").glob("default-*.json")]
+    kept = {file: file.read_text() for file in files}
+    tables = {file: file.read_bytes() for file in (search.root / "confirm").glob("default-*.parquet")}
+    try:
+        for file, text in kept.items():
+            file.write_text(json.dumps({**json.loads(text), "score": None}))
+        for file in tables:
+            file.write_bytes(b"none")
+        found = search.conclude()
+    finally:
+        for file, text in kept.items():
+            file.write_text(text)
+        for file, data in tables.items():
+            file.write_bytes(data)
+    assert found["chosen"]["candidate"] != "default"
+    assert found["test"] is None
+    assert "diverged" in (search.root / "page.html").read_text()

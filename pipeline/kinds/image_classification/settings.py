@@ -10,10 +10,9 @@ from pipeline.settings.fields import Count, Share, Text
 from pipeline.settings.ingest import Holds
 from pipeline.settings.problems import Problems
 from pipeline.settings.production import CalibrateParams, WatchParams, check_favoured
-from pipeline.settings.shared.classes import ClassChecksParams, ClassGates, ClassifierParams, LabelParams, check_slices
-from pipeline.settings.shared.evaluation import ProbabilityParams, ProjectionParams
+from pipeline.settings.shared.classes import ClassChecksParams, ClassGates, ClassifierParams, LabelParams
+from pipeline.settings.shared.evaluation import ProbabilityParams, ProjectionParams, check_slices
 from pipeline.settings.shared.kind import Settings
-from pipeline.settings.study import RivalParams, StudyParams
 from pipeline.settings.task import CardParams, EvaluateParams, ExtractParams, ProbeParams, TaskParams
 
 MOST_PIXELS = 89_478_485  # from which on the library warns of a decompression bomb
@@ -76,15 +75,9 @@ class ImageEvaluateParams(EvaluateParams, ProbabilityParams, ProjectionParams):
     """The parameters of the measurements of classes of images."""
 
 
-class ImageCellParams(StudyParams):
-    """A cell of the study with an encoder that learns classes of images."""
-
-    finetune: ImageTrainingParams | None
-
-
 def _check(sections: Mapping[str, Document], problems: Problems) -> None:
     ingest = sections["ingest"]
-    check_slices(ingest, sections["evaluate"], problems.within("evaluate.slices"))
+    check_slices(sections, problems, own=("label",))
     check_favoured(ingest, sections["calibrate"], problems.within("calibrate.favoured"))
 
 
@@ -102,8 +95,6 @@ SETTINGS = Settings(
         "gates": ClassGates,
         "watch": WatchParams,
         "card": CardParams,
-        "rival": RivalParams,
-        "study": ImageCellParams,
     },
     check=_check,
     columns={"image": "image", "label": "class"},

@@ -32,8 +32,9 @@ def read_label_sets(records: Records, params: LabelSetParams) -> list[LabelSet |
     """
     cells = records.lists(params.label)
     is_missing = [not valid for valid in records.columns[params.label].is_valid().to_pylist()]
-    raw = [[unicodedata.normalize("NFC", label).strip() for label in cell] for cell in cells]
-    raw = [[] if labels == [""] else labels for labels in raw]
+    raw = [[unicodedata.normalize("NFC", label or "").strip() for label in cell] for cell in cells]
+    if params.separator:  # an empty cell of text has no labels; in a list an empty label is a fault
+        raw = [[] if labels == [""] else labels for labels in raw]
     classes = map_labels(params.labels or ())
     faults = Faults()
     with faults.gather():

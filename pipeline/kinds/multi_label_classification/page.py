@@ -6,6 +6,7 @@ from pipeline.core.document import Document
 from pipeline.core.format import count, escape_markdown, markdown_table, plural, share
 from pipeline.kinds.multi_label_classification.baseline_names import LABEL_SET_BASELINES
 from pipeline.kinds.multi_label_classification.measures import SET_METRICS
+from pipeline.report.advice import list_names
 from pipeline.report.kind import Advice, CardParts, Page, Quote, Task
 from pipeline.report.verdict import read_estimate
 
@@ -19,9 +20,8 @@ def _list_rare(evaluation: Document) -> list[Document]:
 def _advise(task: Task, quote: Quote) -> list[Advice]:
     """Return the labels whose test rows are too few to judge them; empty if there is none."""
     rare = _list_rare(task.evaluation)
-    names = ", ".join(f"{quote(row['label'])} ({plural(row['support'], 'test row')})" for row in rare[:5])
-    more = f" and {len(rare) - 5} more" if len(rare) > 5 else ""
-    text = f"Too few test rows to judge {names}{more}. Label more, or raise ingest.shares.test."
+    names = list_names([f"{quote(row['label'])} ({plural(row['support'], 'test row')})" for row in rare])
+    text = f"Too few test rows to judge {names}. Label more, or raise ingest.shares.test."
     return [Advice("Labels", text, "labels")] if rare else []
 
 
@@ -48,7 +48,7 @@ def _tabulate(evaluation: Document) -> str:
 
 def _describe(task: Task) -> CardParts:
     evaluation = task.evaluation
-    thresholds = [round(row["threshold"], 6) for row in evaluation["model"]["classes"]]
+    thresholds = [row["threshold"] for row in evaluation["model"]["classes"]]
     return CardParts(
         tag="text-classification",
         hub_metrics=(

@@ -1,19 +1,16 @@
 """Settings of multi-label classification: the sections of its tasks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
-from pipeline.core.document import Document
 from pipeline.settings import consistency
 from pipeline.settings.fields import Text
 from pipeline.settings.ingest import Holds
-from pipeline.settings.problems import Problems
 from pipeline.settings.production import WatchParams
 from pipeline.settings.shared.classes import Labels
-from pipeline.settings.shared.evaluation import LengthParams
+from pipeline.settings.shared.evaluation import LengthParams, check_slices
 from pipeline.settings.shared.kind import Settings
 from pipeline.settings.shared.texts import LabelledTextChecksParams, TextIngestParams
-from pipeline.settings.study import RivalParams, StudyParams
 from pipeline.settings.task import (
     BaselineParams,
     CardParams,
@@ -83,21 +80,6 @@ class LabelSetGates(TaskParams):
     exact_match: MetricGate | None
 
 
-class LabelSetCellParams(StudyParams):
-    """A cell of the study with an encoder that learns label sets."""
-
-    finetune: LabelSetFinetuneParams | None
-
-
-def _check(sections: Mapping[str, Document], problems: Problems) -> None:
-    kept = sections["ingest"].get("keep", ())
-    for column in sections["evaluate"].get("slices", ()):
-        if sections["ingest"] and column not in kept:
-            problems.within("evaluate.slices").add(
-                "", f"must be columns of `ingest.keep` ({', '.join(kept)}), found {column!r}"
-            )
-
-
 SETTINGS = Settings(
     sections={
         "ingest": LabelSetParams,
@@ -112,9 +94,7 @@ SETTINGS = Settings(
         "gates": LabelSetGates,
         "watch": WatchParams,
         "card": CardParams,
-        "rival": RivalParams,
-        "study": LabelSetCellParams,
     },
-    check=_check,
+    check=check_slices,
     columns={"text": "text", "label": "classes"},
 )

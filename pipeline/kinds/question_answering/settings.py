@@ -10,10 +10,9 @@ from pipeline.settings.fields import Count, Share, Text
 from pipeline.settings.ingest import Holds, IngestParams
 from pipeline.settings.problems import Problems
 from pipeline.settings.production import CalibrateParams, WatchParams
-from pipeline.settings.shared.evaluation import LengthParams
+from pipeline.settings.shared.evaluation import LengthParams, check_slices, refuse_decision
 from pipeline.settings.shared.kind import Settings
 from pipeline.settings.shared.texts import TextChecksParams
-from pipeline.settings.study import RivalParams, StudyParams
 from pipeline.settings.task import (
     CardParams,
     EvaluateParams,
@@ -95,21 +94,9 @@ class ReadingGates(TaskParams):
     unanswerable: MetricGate | None
 
 
-class ReadingCellParams(StudyParams):
-    """A cell of the study with an encoder that learns to answer."""
-
-    finetune: ReaderParams | None
-
-
 def _check(sections: Mapping[str, Document], problems: Problems) -> None:
-    ingest = sections["ingest"]
-    for column in sections["evaluate"].get("slices", ()):
-        if ingest and column not in ingest["keep"]:
-            kept = ", ".join(ingest["keep"]) or "none yet"
-            problems.within("evaluate.slices").add("", f"must be columns of `ingest.keep` ({kept}), found {column!r}")
-    for key in ("abstain", "favoured"):
-        if sections["calibrate"].get(key) is not None:
-            problems.within(f"calibrate.{key}").add("", "must be null, since an answer is of no class")
+    check_slices(sections, problems)
+    refuse_decision(sections, problems, "an answer is of no class")
 
 
 SETTINGS = Settings(
@@ -126,8 +113,6 @@ SETTINGS = Settings(
         "gates": ReadingGates,
         "watch": WatchParams,
         "card": CardParams,
-        "rival": RivalParams,
-        "study": ReadingCellParams,
     },
     check=_check,
     columns={"context": "text", "question": "text", "answers": "answers"},

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pipeline.core.document import Document
 from pipeline.settings.problems import Problems
 from pipeline.settings.production import CalibrateParams, WatchParams, check_favoured
-from pipeline.settings.shared.classes import ClassGates, ClassifierParams, check_slices
-from pipeline.settings.shared.evaluation import LengthParams, ProbabilityParams, ProjectionParams
+from pipeline.settings.shared.classes import ClassGates, ClassifierParams
+from pipeline.settings.shared.evaluation import LengthParams, ProbabilityParams, ProjectionParams, check_slices
 from pipeline.settings.shared.kind import Settings
 from pipeline.settings.shared.texts import LabelledTextChecksParams, LabelledTextParams
 from pipeline.settings.study import RivalParams, StudyParams
@@ -32,7 +32,7 @@ class TextCellParams(StudyParams):
 
 def _check(sections: Mapping[str, Document], problems: Problems) -> None:
     ingest = sections["ingest"]
-    check_slices(ingest, sections["evaluate"], problems.within("evaluate.slices"))
+    check_slices(sections, problems, own=("label",))
     check_favoured(ingest, sections["calibrate"], problems.within("calibrate.favoured"))
 
 

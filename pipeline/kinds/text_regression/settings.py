@@ -1,17 +1,14 @@
 """Settings of text regression: the sections of its tasks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
-from pipeline.core.document import Document
 from pipeline.settings.fields import Text
 from pipeline.settings.ingest import Holds
-from pipeline.settings.problems import Problems
 from pipeline.settings.production import WatchParams
-from pipeline.settings.shared.evaluation import LengthParams
+from pipeline.settings.shared.evaluation import LengthParams, check_slices
 from pipeline.settings.shared.kind import Settings
 from pipeline.settings.shared.texts import DriftChecksParams, TextIngestParams
-from pipeline.settings.study import RivalParams, StudyParams
 from pipeline.settings.task import (
     BaselineParams,
     CardParams,
@@ -61,21 +58,6 @@ class NumberGates(TaskParams):
     spearman: MetricGate | None
 
 
-class NumberCellParams(StudyParams):
-    """A cell of the study with an encoder that learns numbers."""
-
-    finetune: NumberFinetuneParams | None
-
-
-def _check(sections: Mapping[str, Document], problems: Problems) -> None:
-    kept = sections["ingest"].get("keep", ())
-    for column in sections["evaluate"].get("slices", ()):
-        if sections["ingest"] and column not in kept:
-            problems.within("evaluate.slices").add(
-                "", f"must be columns of `ingest.keep` ({', '.join(kept)}), found {column!r}"
-            )
-
-
 SETTINGS = Settings(
     sections={
         "ingest": NumberParams,
@@ -90,9 +72,7 @@ SETTINGS = Settings(
         "gates": NumberGates,
         "watch": WatchParams,
         "card": CardParams,
-        "rival": RivalParams,
-        "study": NumberCellParams,
     },
-    check=_check,
+    check=check_slices,
     columns={"text": "text", "label": "number"},
 )

@@ -7,6 +7,7 @@ from pipeline.core.document import Document
 from pipeline.core.format import count, escape_markdown, markdown_table, share
 from pipeline.kinds.token_classification.baseline_names import TAG_BASELINES
 from pipeline.kinds.token_classification.measures import TAG_METRICS
+from pipeline.report.advice import list_names
 from pipeline.report.charts.confusion import draw_confusion
 from pipeline.report.kind import Advice, CardParts, Page, Quote, Task
 from pipeline.tagging.schemes import OUTSIDE_TAG, is_bio
@@ -85,7 +86,7 @@ def _tabulate_types(task: Task) -> str:
 def _advise(task: Task, quote: Quote) -> list[Advice]:
     """Return the types that test holds too few of to judge them; empty if there is none."""
     few = [row for row in task.evaluation["model"]["types"] if row["support"] < _FEW]
-    names = ", ".join(f"{quote(row['label'])} ({count(row['support'])})" for row in few[:10])
+    names = list_names([f"{quote(row['label'])} ({count(row['support'])})" for row in few])
     text = f"Too few in test to judge: {names}. Label more, or raise ingest.shares.test."
     return [Advice("Types", text, "types")] if few else []
 

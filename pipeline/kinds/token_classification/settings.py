@@ -13,10 +13,9 @@ from pipeline.settings.ingest import Holds, IngestParams
 from pipeline.settings.problems import Problems
 from pipeline.settings.production import CalibrateParams, WatchParams
 from pipeline.settings.shared.classes import Labels
-from pipeline.settings.shared.evaluation import LengthParams
+from pipeline.settings.shared.evaluation import LengthParams, check_slices, refuse_decision
 from pipeline.settings.shared.kind import Settings
 from pipeline.settings.shared.texts import LabelledTextChecksParams
-from pipeline.settings.study import RivalParams, StudyParams
 from pipeline.settings.task import (
     CardParams,
     EvaluateParams,
@@ -150,21 +149,9 @@ class TagGates(TaskParams):
     sentence_accuracy: MetricGate | None
 
 
-class TagCellParams(StudyParams):
-    """A cell of the study with an encoder that learns tags."""
-
-    finetune: TaggerParams | None
-
-
 def _check(sections: Mapping[str, Document], problems: Problems) -> None:
-    ingest = sections["ingest"]
-    for column in sections["evaluate"].get("slices", ()):
-        if ingest and column not in ingest["keep"]:
-            kept = ", ".join(ingest["keep"]) or "none yet"
-            problems.within("evaluate.slices").add("", f"must be columns of `ingest.keep` ({kept}), found {column!r}")
-    for key in ("abstain", "favoured"):
-        if sections["calibrate"].get(key) is not None:
-            problems.within(f"calibrate.{key}").add("", "must be null, since a sentence has no one class")
+    check_slices(sections, problems)
+    refuse_decision(sections, problems, "a sentence has no one class")
 
 
 SETTINGS = Settings(
@@ -181,8 +168,6 @@ SETTINGS = Settings(
         "gates": TagGates,
         "watch": WatchParams,
         "card": CardParams,
-        "rival": RivalParams,
-        "study": TagCellParams,
     },
     check=_check,
     columns={"words": "words", "tags": "tags"},

@@ -41,13 +41,13 @@ def _name_tags(column: Column, table: Table) -> list[Entry]:
     tags = Counter(tag for row in split_cells(table.cells[column.name], None) for tag in row)
     parts = {tag: tag.partition("-") for tag in tags if tag != _OUTSIDE}
     letters = {letter for letter, _, _ in parts.values()}
-    if not all(dash for _, dash, _ in parts.values()) or not letters <= set("BILU"):
+    if not all(dash for _, dash, _ in parts.values()) or not letters <= set("BILUES"):
         remark = _NUMBERED if all(tag.isdigit() for tag in tags) else "plain tags"
         return [("scheme", "none", remark), ("labels", sorted(tags), describe_counts(tags))]
     spans = Counter[str]()
     for tag, (letter, _, name) in parts.items():
-        spans[name] += tags[tag] if letter in ("B", "U") else 0
-    scheme: list[Entry] = [("scheme", "bilou", "")] if letters & set("LU") else []
+        spans[name] += tags[tag] if letter in ("B", "U", "S") else 0
+    scheme: list[Entry] = [("scheme", "bilou", "")] if letters & set("LUES") else []
     return [*scheme, ("labels", sorted(spans), f"spans: {describe_counts(spans)}")]
 
 

@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from pipeline.core.document import Document, Strict
+from pipeline.core.document import Strict
 from pipeline.settings import consistency
 from pipeline.settings.fields import LIST, MAP, Count, Name, Share, Text, shape
 from pipeline.settings.ingest import Holds, IngestParams
-from pipeline.settings.problems import Problems
 from pipeline.settings.task import FinetuneParams, MetricGate, ValidateParams
 
 
@@ -100,11 +99,3 @@ class ClassGates(Strict):
     log_loss: MetricGate | None
     brier: MetricGate | None
     ece: MetricGate | None
-
-
-def check_slices(ingest: Document, evaluate: Document, problems: Problems) -> None:
-    """Add an error for a slice by a column that the examples will not have: now, and not after hours of training."""
-    kept = (*ingest.get("keep", ()), "label")
-    for column in evaluate.get("slices", ()):
-        if ingest and column not in kept:
-            problems.add("", f"must be columns of `ingest.keep` ({', '.join(kept)}), found {column!r}")

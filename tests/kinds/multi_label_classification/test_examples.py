@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
@@ -47,6 +49,7 @@ CSV = {"file": "rows.csv", "format": "delimited", "separator": ";"}
         ([*ROWS, ["d", None], ["e", None]], {}, r":4: .*: 2 row\(s\) without labels \(line 4, 5\).*unlabelled: drop"),
         ([*ROWS, ["d", []]], {}, r":4: column 'labels': 1 row\(s\) with no label .*no_labels: keep"),
         ([*ROWS, ["d", ["x", " "]]], {}, r":4: column 'labels': 1 row\(s\) with an empty label .*'x; '"),
+        ([*ROWS, ["d", [""]]], {"no_labels": "keep"}, r":4: column 'labels': 1 row\(s\) with an empty label"),
         ([*ROWS, ["d", ["x", "x"]]], {}, r":4: column 'labels': 1 row\(s\) with a label twice .*'x; x'"),
         ([*ROWS, ["d", "x"]], {}, r":4: column 'labels': 1 row\(s\) without lists of values .*Write lists of values"),
         ([*ROWS, ["d", ["x", None]]], {}, r":4: column 'labels': 1 row\(s\) without lists of values"),
@@ -64,6 +67,13 @@ CSV = {"file": "rows.csv", "format": "delimited", "separator": ";"}
 def test_faults(tmp_path, rows, own, words):
     with pytest.raises(DataError, match=words):
         take(tmp_path, rows, **own)
+
+
+def test_a_null_in_a_list_of_parquet_is_an_empty_label(tmp_path):
+    chosen = params(file="rows.parquet", format="parquet")
+    pq.write_table(pa.table({"text": ["a", "b"], "labels": [["x", None], ["y"]]}), tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r"rows\.parquet.*column 'labels': 1 row"):
+        take_in(read_records(tmp_path / "rows.parquet", chosen), chosen, EXAMPLES)
 
 
 def test_all_kinds_of_faults_are_named_at_once(tmp_path):

@@ -73,6 +73,7 @@ def test_class_lists_in_cells_of_a_table(tmp_path):
     [
         (["B-PER", "I-PER", "O"], None, ["PER"]),
         (["B-PER", "L-PER", "U-LOC"], "bilou", ["LOC", "PER"]),
+        (["B-PER", "E-PER", "S-LOC"], "bilou", ["LOC", "PER"]),
         (["DET", "NOUN", "VERB"], "none", ["DET", "NOUN", "VERB"]),
         ([0, 1, 2], "none", ["0", "1", "2"]),
     ],
