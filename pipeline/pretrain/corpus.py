@@ -58,21 +58,24 @@ def open_sources(params: CorpusParams, raw: Path, examples: Path) -> Iterator[Te
         yield TextSource(name, file, read_documents(file, text, max_bytes=params.max_document_bytes))
     for task in params.tasks:
         file = examples / f"{task}.parquet"
-        yield TextSource(f"task {task}", file, ([text] for text in _read_texts(file, train=True)))
+        yield TextSource(f"task {task}", file, ([text] for text in _read_texts(file, "text", train=True)))
 
 
-def read_protected(examples: Path, tasks: Iterable[str]) -> frozenset[str]:
-    """Return the id of each text by which a model of these tasks is chosen or judged."""
-    files = [examples / f"{task}.parquet" for task in tasks]
-    return frozenset(text_id(text_key(text)) for file in files for text in _read_texts(file, train=False))
+def read_protected(examples: Path, tasks: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Return the id of each text by which a model is chosen or judged; `tasks` has the columns of each with texts."""
+    columns = [(examples / f"{task}.parquet", column) for task, own in tasks.items() for column in own]
+    return frozenset(
+        text_id(text_key(text)) for file, column in columns for text in _read_texts(file, column, train=False)
+    )
 
 
-def _read_texts(path: Path, *, train: bool) -> Iterator[str]:
-    """Yield the texts of the train split, or of the two others."""
-    _, batches = stream_parquet(path, ("split", "text"), rows=_BATCH_ROWS)
+def _read_texts(path: Path, column: str, *, train: bool) -> Iterator[str]:
+    """Yield the texts of the train split, or of the two others; words are joined by blanks."""
+    _, batches = stream_parquet(path, ("split", column), rows=_BATCH_ROWS)
     for batch in batches:
         is_train = pc.equal(batch["split"], "train")
-        yield from batch.filter(is_train if train else pc.invert(is_train))["text"].to_pylist()
+        for text in batch.filter(is_train if train else pc.invert(is_train))[column].to_pylist():
+            yield text if isinstance(text, str) else " ".join(text)
 
 
 def admit(

@@ -36,11 +36,11 @@ class TextParams(Strict):
 
 
 class CorpusParams(Strict):
-    """The texts of the corpus; `protected` are all tasks, and their validation and test texts stay out of it."""
+    """The texts of the corpus; `protected` are the columns of each task whose validation and test texts stay out."""
 
     texts: dict[Name, TextParams]
     tasks: tuple[Name, ...]
-    protected: tuple[Name, ...]
+    protected: dict[Name, tuple[str, ...]]
     held_out: Annotated[float, Field(gt=0, le=0.5)]
     salt: str
     max_document_bytes: Count

@@ -21,7 +21,7 @@ from pipeline.settings.section import (
     refuse_derived,
     require_map,
 )
-from pipeline.settings.shared.kind import Settings, has_texts
+from pipeline.settings.shared.kind import Settings
 from pipeline.settings.shared.tasks import check_kinds, check_tasks, resolve_task
 from pipeline.settings.sources import resolve_sources
 from pipeline.settings.study import resolve_study
@@ -108,7 +108,8 @@ def _resolve_profile(raw: Document, resolved: Document, kinds: Mapping[str, Sett
     """Return the sections of pretraining, the study, production and a search, each if params.yaml has it."""
     sections: Document = {}
     if raw.get("corpus") is not None or raw.get("encoders"):
-        texts = tuple(task for task, kind in resolved["kinds"].items() if kind not in kinds or has_texts(kinds[kind]))
+        # That a kind is unknown is an error of its own.
+        texts = {task: kinds[of].texts if of in kinds else ("text",) for task, of in resolved["kinds"].items()}
         sections["corpus"] = _resolve_corpus(raw, texts, problems)
     if raw.get("encoders") is not None:
         sections["pretrain"] = _resolve_encoders(raw, problems)
@@ -132,8 +133,11 @@ def _add_corrections(ingest: Document, corrections: Corrections, problems: Probl
     ingest["corrected"] = {identity: item.model_dump() for identity, item in corrections[name].items()}
 
 
-def _resolve_corpus(raw: Document, tasks: tuple[str, ...], problems: Problems) -> Document:
-    """Return the section of the corpus: each of its texts takes the keys it lacks from the section itself."""
+def _resolve_corpus(raw: Document, columns: Mapping[str, tuple[str, ...]], problems: Problems) -> Document:
+    """Return the section of the corpus: each of its texts takes the keys it lacks from the section itself.
+
+    `columns` are those of each task that hold texts.
+    """
     common = dict(require_map(raw, "corpus", problems))
     within = problems.within("corpus")
     texts = common.pop("texts", {})
@@ -150,12 +154,17 @@ def _resolve_corpus(raw: Document, tasks: tuple[str, ...], problems: Problems) -
             continue
         values, places = merge(("corpus", shared), (at, own))
         resolved[name] = check_section(TextParams, values, problems.within(at, places))
+    tasks = tuple(task for task, own in columns.items() if "text" in own)
     named = common.get("tasks")
     for task in named if isinstance(named, list) else ():
         if task not in tasks:
             within.add("tasks", describe_unknown(str(task), tasks, kind="task"))
     refuse_derived(common, ("protected",), within)
-    values = {**common, "texts": resolved if all(resolved.values()) else {}, "protected": list(tasks)}
+    values = {
+        **common,
+        "texts": resolved if all(resolved.values()) else {},
+        "protected": {task: list(own) for task, own in columns.items()},
+    }
     return check_section(CorpusParams, values, within)
 
 

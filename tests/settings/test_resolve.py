@@ -351,7 +351,7 @@ def test_what_people_write_is_answered_in_one_line(task, facts):
         ("finetune", {"task": "spam"}, "finetune.task: .. remove"),
         ("report", {"tasks": ["spam"]}, "report.tasks: .. remove"),
         ("report", {"encoders": []}, "report.encoders: .. remove"),
-        ("corpus", {"protected": []}, "corpus.protected: .. remove"),
+        ("corpus", {"protected": {}}, "corpus.protected: .. remove"),
         ("pretrain", {"encoder": "x"}, "pretrain.encoder: .. remove"),
         ("fetch", {"source": "x"}, "fetch.source: .. remove"),
         ("encoders.scratch", {"encoder": "x"}, "encoders.scratch.encoder: .. remove"),

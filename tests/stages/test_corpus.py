@@ -18,7 +18,14 @@ TEXT = study_params()
 def params(**changes: object) -> CorpusParams:
     resolved = resolve_params(TEXT, {})["corpus"]
     text = {**resolved["texts"]["dialogue"], "file": "a.csv", "sentences": ["one", "two"], "rows": 2}
-    values = {**resolved, "texts": {"a": text}, "tasks": ["t"], "protected": ["t", "u"], "held_out": 0.3, **changes}
+    values = {
+        **resolved,
+        "texts": {"a": text},
+        "tasks": ["t"],
+        "protected": {"t": ["text"], "u": ["text"]},
+        "held_out": 0.3,
+        **changes,
+    }
     return CorpusParams.model_validate_json(json.dumps(values))
 
 
@@ -96,3 +103,13 @@ def test_a_corpus_that_is_empty_is_refused(tmp_path, changes):
     with pytest.raises(DataError, match=r"no document for (train|held_out), \d+ read from (no source|task t)"):
         make(tmp_path, params(**changes), texts=bool(changes["tasks"]))
     assert not (tmp_path / "corpus.parquet").exists()
+
+
+def test_judged_words_and_every_column_of_texts_stay_out(tmp_path):
+    (tmp_path / "examples").mkdir()
+    columns = {"split": ["train", "test"], "words": [["this", "1"], ["this", "7"]], "question": ["that 8", "that 9"]}
+    pq.write_table(pa.table(columns), tmp_path / "examples/w.parquet")
+    rows = make(tmp_path, params(protected={"w": ["words", "question"]}))
+    everything = {sentence for row in rows for sentence in row["sentences"]}
+    assert {"this 7", "that 9"} & everything == set()
+    assert {"this 1", "that 8"} <= everything

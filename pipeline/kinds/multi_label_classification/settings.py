@@ -97,4 +97,5 @@ SETTINGS = Settings(
     },
     check=check_slices,
     columns={"text": "text", "label": "classes"},
+    texts=("text",),
 )

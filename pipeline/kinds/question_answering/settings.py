@@ -116,4 +116,5 @@ SETTINGS = Settings(
     },
     check=_check,
     columns={"context": "text", "question": "text", "answers": "answers"},
+    texts=("context", "question"),
 )

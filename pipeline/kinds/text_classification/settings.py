@@ -55,4 +55,5 @@ SETTINGS = Settings(
     },
     check=_check,
     columns={"text": "text", "label": "class"},
+    texts=("text",),
 )

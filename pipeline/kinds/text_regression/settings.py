@@ -75,4 +75,5 @@ SETTINGS = Settings(
     },
     check=check_slices,
     columns={"text": "text", "label": "number"},
+    texts=("text",),
 )

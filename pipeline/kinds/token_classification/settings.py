@@ -171,4 +171,5 @@ SETTINGS = Settings(
     },
     check=_check,
     columns={"words": "words", "tags": "tags"},
+    texts=("words",),
 )

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 from pipeline.core.document import Document, Strict
-from pipeline.settings.ingest import IngestParams
 from pipeline.settings.problems import Problems
 
 # What a column of a plain table holds: sentences, the name of a class, a number, a list of names of classes, a list of
@@ -21,14 +20,11 @@ class Settings(NamedTuple):
             section with errors of its own is empty.
         columns: The keys of `ingest` that name the columns of a plain table, and what these hold; `python -m pipeline
             new` looks for them in a file.
+        texts: The columns of the examples that hold what people wrote, strings or lists of words; validation and test
+            texts of them stay out of a corpus, and one of `text` can be made.
     """
 
     sections: Mapping[str, type[Strict]]
     check: Callable[[Mapping[str, Document], Problems], None]
     columns: Mapping[str, Role]
-
-
-def has_texts(kind: Settings) -> bool:
-    """Return whether the examples of a kind have a column `text`, of which a corpus can be made."""
-    ingest = kind.sections["ingest"]
-    return issubclass(ingest, IngestParams) and "text" in ingest.made
+    texts: tuple[str, ...] = ()
