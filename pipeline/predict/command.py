@@ -14,7 +14,7 @@ from pipeline.predict.bundle import MANIFEST
 from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.predictor import Backend, load_predictor
 from pipeline.predict.texts import choose_source
-from pipeline.settings.production import EXPORTED, require_kind
+from pipeline.settings.exported import EXPORTED, require_kind
 from pipeline.settings.shared.texts import LabelledTextParams
 
 BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")

@@ -6,12 +6,11 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from pipeline.core.document import Document, Strict
-from pipeline.core.errors import UsageError
+from pipeline.settings.exported import EXPORTED
 from pipeline.settings.fields import Count, Name, Seed, Share, Text
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import check_section, refuse_derived, require_map
 
-EXPORTED = "text-classification"  # the kind of which there are bundles
 _Goal = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -91,16 +90,6 @@ class WatchParams(Strict):
     max_auc: Annotated[float, Field(ge=0.5, le=1)] | None
     max_accuracy_drop: Share | None
     seed: Seed
-
-
-def require_kind(task: str, kind: str) -> None:
-    """Refuse a task whose model is not of the kind that production knows.
-
-    Raises:
-        UsageError: It is of another kind.
-    """
-    if kind != EXPORTED:
-        raise UsageError(f"{task}: is of the kind {kind}, and this knows {EXPORTED} alone. Name a task of that kind.")
 
 
 def resolve_export(raw: Document, kinds: Mapping[str, str], problems: Problems) -> Document:

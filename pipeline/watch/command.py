@@ -24,7 +24,8 @@ from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
 from pipeline.settings.parse import parse_params
-from pipeline.settings.production import WatchParams, require_kind
+from pipeline.settings.exported import require_kind
+from pipeline.settings.production import WatchParams
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.shared.texts import LabelledTextParams
 from pipeline.settings.task import ExtractParams
