@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from transformers import AutoModelForSequenceClassification, PretrainedConfig
 
 from pipeline.core.errors import listed
+from pipeline.settings.exported import READS_PAIRS
 
 
 class Head(NamedTuple):
@@ -25,9 +26,9 @@ def name_classes(labels: Sequence[str]) -> dict[str, Any]:
     return {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
 
 
-def classifier_head(labels: Sequence[str]) -> Head:
-    """Return the head that tells texts of these classes apart."""
-    return Head(AutoModelForSequenceClassification, name_classes(labels))
+def classifier_head(labels: Sequence[str], *, pairs: bool = False) -> Head:
+    """Return the head that tells texts, or pairs of texts, of these classes apart."""
+    return Head(AutoModelForSequenceClassification, name_classes(labels) | ({READS_PAIRS: True} if pairs else {}))
 
 
 def describe_difference(head: Head, config: PretrainedConfig) -> str | None:

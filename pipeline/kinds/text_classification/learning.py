@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 from transformers import PreTrainedModel
 
-from pipeline.core.tables import labels_of, max_length_of
+from pipeline.core.tables import holds_pairs, labels_of, max_length_of
 from pipeline.finetune.classification import CLASSES, Rows, ValidationScores, rows_of
 from pipeline.finetune.head import calibrate_head, describe_scores
 from pipeline.finetune.learning import Finish, Learning
@@ -20,11 +20,11 @@ def _finish(model: PreTrainedModel, validation: Rows, best: ValidationScores) ->
 
 
 def _save_inputs(encoder: Path, folder: Path, table: pa.Table) -> None:
-    save_tokenizer(encoder, folder, max_length=max_length_of(table))
+    save_tokenizer(encoder, folder, max_length=max_length_of(table), for_pairs=holds_pairs(table))
 
 
 LEARNING = Learning(
-    head=lambda table: classifier_head(labels_of(table)),
+    head=lambda table: classifier_head(labels_of(table), pairs=holds_pairs(table)),
     rows=rows_of,
     require_fit=lambda rows, model: require_fit(rows.tokens, model),
     reads="first token",

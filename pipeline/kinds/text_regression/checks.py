@@ -90,4 +90,4 @@ def _list_checks(params: DriftChecksParams, _labels: Sequence[str]) -> list[Chec
     ]  # fmt: skip
 
 
-CHECKS = Checks(columns=NUMBER_COLUMNS, profile=_profile, measure=_measure, frames=_frame, suite=_list_checks)
+CHECKS = Checks(columns=lambda _: NUMBER_COLUMNS, profile=_profile, measure=_measure, frames=_frame, suite=_list_checks)
