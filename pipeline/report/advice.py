@@ -161,7 +161,7 @@ def _advise_on_pairs(task: Task) -> Advice | None:
     if outcome == REAL_GAIN and metric.better * (alone - trivial) < NEARLY_ALL * abs(whole - trivial):
         return None
     text = (
-        f"The second text alone gives a {metric.title} of {share(alone)}, the model {share(whole)}: it may know how the "
+        f"The second text alone gives a {metric.title} of {share(alone)}, the model {share(whole)}: it may know how "
         "second texts of a class are written, not what the two say of each other. Draw or write them alike for all "
         "classes."
     )
