@@ -10,7 +10,13 @@ from typing import Any, Literal, NamedTuple
 from pipeline.core.errors import listed
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.shared.classes import ClassChecksParams
-from pipeline.settings.shared.texts import PAIR, DriftChecksParams, LabelledTextChecksParams, TextChecksParams
+from pipeline.settings.shared.texts import (
+    PAIR,
+    DriftChecksParams,
+    LabelledTextChecksParams,
+    PairChecksParams,
+    TextChecksParams,
+)
 from pipeline.settings.task import ValidateParams
 
 # The columns of labelled texts, in order, with their types; those kept from the file follow, as strings.
@@ -53,9 +59,9 @@ class Check(NamedTuple):
     kwargs: Mapping[str, Any]
 
 
-def name_columns(params: LabelledTextChecksParams) -> Mapping[str, str]:
-    """Return the columns of labelled texts, or of labelled pairs of texts, in order, with their types."""
-    columns = [*EXAMPLE_COLUMNS.items()]
+def name_columns(params: PairChecksParams, own: Mapping[str, str] = EXAMPLE_COLUMNS) -> Mapping[str, str]:
+    """Return the columns of examples in order, with their types: `own`, and of pairs the second text after the text."""
+    columns = [*own.items()]
     return dict([*columns[:3], (PAIR, "string"), *columns[3:]] if params.pairs else columns)
 
 

@@ -26,9 +26,14 @@ def name_classes(labels: Sequence[str]) -> dict[str, Any]:
     return {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
 
 
-def classifier_head(labels: Sequence[str], *, pairs: bool = False) -> Head:
-    """Return the head that tells texts, or pairs of texts, of these classes apart."""
-    return Head(AutoModelForSequenceClassification, name_classes(labels) | ({READS_PAIRS: True} if pairs else {}))
+def classifier_head(labels: Sequence[str]) -> Head:
+    """Return the head that tells texts of these classes apart."""
+    return Head(AutoModelForSequenceClassification, name_classes(labels))
+
+
+def mark_pairs(head: Head) -> Head:
+    """Return the head of a model whose configuration says that it reads pairs of texts."""
+    return head._replace(config={**head.config, READS_PAIRS: True})
 
 
 def describe_difference(head: Head, config: PretrainedConfig) -> str | None:

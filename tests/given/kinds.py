@@ -13,7 +13,7 @@ from tests.given.images import make_image_encoder
 from tests.given.settings import ROOT, dump, read, resolve_params
 
 TASK = "sample"
-SAMPLES = (*KINDS, "text-classification-pairs")  # the folders of data/sample with a task
+SAMPLES = (*KINDS, "text-classification-pairs")  # folders of data/sample that pass what every kind must
 # What makes a tiny encoder with random weights for a kind; a kind of texts needs no line here.
 ENCODERS: dict[str, Callable[[Path], Path]] = {"image-classification": make_image_encoder}
 # The inputs and outputs of the stages up to the evaluation, by the name of their option.

@@ -95,7 +95,11 @@ class DriftChecksParams(TextChecksParams):
     reference: Profile | None
 
 
-class LabelledTextChecksParams(DriftChecksParams, ClassChecksParams):
-    """The thresholds of the checks of texts that have classes; `pairs` if each example has two."""
+class PairChecksParams(DriftChecksParams):
+    """The thresholds of the checks of labelled texts, or of pairs of them; `pairs` says which."""
 
     pairs: bool
+
+
+class LabelledTextChecksParams(PairChecksParams, ClassChecksParams):
+    """The thresholds of the checks of texts that have classes."""
