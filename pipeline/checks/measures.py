@@ -13,10 +13,11 @@ from pipeline.checks.suite import BROKEN, ESCAPED, EXAMPLE_COLUMNS, Check
 from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.tables import labels_of
+from pipeline.examples.pairs import second_texts, whole_texts
 from pipeline.examples.records import Place, places_of
 from pipeline.examples.text import text_key
 from pipeline.settings.fields import SPLITS
-from pipeline.settings.shared.texts import DriftChecksParams, TextChecksParams
+from pipeline.settings.shared.texts import PAIR, DriftChecksParams, TextChecksParams
 
 MOST_LINES = 5
 NO_REFERENCE = "no reference yet"
@@ -38,14 +39,14 @@ class Checks(NamedTuple):
     """The checks of the examples of one kind; the suite and the frames are those of `checks.suite`.
 
     Args:
-        columns: The columns of the examples, in order, with their types as Arrow names them.
+        columns: `columns(params)` are the columns of the examples, in order, with their types as Arrow names them.
         profile: `profile(table)` is the profile of the train split, a reference of drift once it is accepted.
         measure: `measure(table, intake, params, profile)` are the numbers of the frame `measures`, by name.
         frames: `frames(table, profile, measures)` are the frames.
         suite: `suite(params, classes)` are the checks of examples whose schema is right, the most telling first.
     """
 
-    columns: Mapping[str, str]
+    columns: Callable[[Any], Mapping[str, str]]
     profile: Callable[[pa.Table], Document]
     measure: Callable[[pa.Table, Mapping[str, Any], Any, Document], dict[str, Measure]]
     frames: Callable[[pa.Table, Document, Mapping[str, Measure]], dict[str, pa.Table]]
@@ -64,7 +65,7 @@ def build_frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[
     """Return the frames `examples`, `splits`, `classes` and `measures`; `present` is the profile of train."""
     shares = present["label_shares"]
     train = table.filter(_equal(table, "split", "train"))
-    columns = [name for name in (*EXAMPLE_COLUMNS, "file") if name in table.column_names]
+    columns = [name for name in (*EXAMPLE_COLUMNS, PAIR, "file") if name in table.column_names]
     counts = [pc.sum(_equal(train, "label", index)).as_py() or 0 for index in range(len(shares))]
     return {
         "examples": table.select(columns).append_column("leaked", pa.array(mark_leaks(table), pa.bool_())),
@@ -88,7 +89,7 @@ def tabulate_measures(measures: Mapping[str, Measure]) -> pa.Table:
 def profile_train(table: pa.Table) -> Document:
     """Return the profile of the train rows of the examples."""
     train = table.filter(_equal(table, "split", "train"))
-    return profile_split(train["text"].to_pylist(), _label_names(train), labels_of(table))
+    return profile_split(whole_texts(train), _label_names(train), labels_of(table))
 
 
 def measure_examples(
@@ -100,10 +101,15 @@ def measure_examples(
         EnvironmentFault: `intake` lacks a key that the stage ingest writes.
         UsageError: The reference profile is of another version.
     """
+    seconds, whole = second_texts(table), table
+    if seconds is not None:
+        texts = pa.array(whole_texts(table), pa.string())
+        whole = table.set_column(table.column_names.index("text"), "text", texts)
     return {
-        **measure_patterns(table),
+        **measure_patterns(whole),
         **measure_intake(intake),
-        "near_share": measure_near_duplicates(table, params),
+        "near_share": measure_near_duplicates(whole, params),
+        **({} if seconds is None else {"shared_share": measure_shared(table)}),
         **measure_drift(params, present),
     }
 
@@ -178,6 +184,19 @@ def measure_near_duplicates(table: pa.Table, params: TextChecksParams) -> Measur
     return measure._replace(reason=f"{duplicates.cut} train texts have too many like them to compare with all")
 
 
+def measure_shared(table: pa.Table) -> Measure:
+    """Return the share of held-out pairs, those of validation and test, with a text that a pair of train has too."""
+    keys = [
+        {text_key(text) for text in pair if text is not None}
+        for pair in zip(table["text"].to_pylist(), table[PAIR].to_pylist(), strict=True)
+    ]
+    splits = table["split"].to_pylist()
+    known = set[str]().union(*(own for own, split in zip(keys, splits, strict=True) if split == "train"))
+    held_out = [row for row, split in enumerate(splits) if split != "train"]
+    shared = [row for row in held_out if keys[row] & known]
+    return _measure_rows(table.take(pa.array(shared, pa.int64())), len(held_out))
+
+
 def measure_drift(params: DriftChecksParams, present: Mapping[str, Any]) -> dict[str, Measure]:
     """Return the distances to the reference, or why there are none."""
     if params.reference is None:
@@ -195,9 +214,13 @@ def _measure_rows(rows: pa.Table, whole: int) -> Measure:
 
 
 def mark_leaks(table: pa.Table) -> list[bool]:
-    """Return for each row whether its id or its text (by its `text_key`) occurs in more than one split."""
+    """Return for each row whether its id or its text (by its `text_key`) occurs in more than one split.
+
+    Of pairs that is both texts.
+    """
     splits = table["split"].to_pylist()
-    keys = [None if text is None else text_key(text) for text in table["text"].to_pylist()]
+    columns = [table[name].to_pylist() for name in ("text", PAIR) if name in table.column_names]
+    keys = [None if None in texts else tuple(map(text_key, texts)) for texts in zip(*columns, strict=True)]
     by_id, by_text = mark_shared(table["id"].to_pylist(), splits), mark_shared(keys, splits)
     return [same_id or same_text for same_id, same_text in zip(by_id, by_text, strict=True)]
 

@@ -10,12 +10,20 @@ from typing import Any, Literal, NamedTuple
 from pipeline.core.errors import listed
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.shared.classes import ClassChecksParams
-from pipeline.settings.shared.texts import DriftChecksParams, LabelledTextChecksParams, TextChecksParams
+from pipeline.settings.shared.texts import (
+    PAIR,
+    DriftChecksParams,
+    LabelledTextChecksParams,
+    PairChecksParams,
+    TextChecksParams,
+)
 from pipeline.settings.task import ValidateParams
 
 # The columns of labelled texts, in order, with their types; those kept from the file follow, as strings.
 EXAMPLE_COLUMNS = {"id": "string", "split": "string", "text": "string", "label": "int64", "row": "int64"}
 _BETWEEN = "expect_column_values_to_be_between"
+# The checks of a text that hold for the second one of a pair too, and their names there.
+_OF_SECOND = {"short_text": "short_pair", "long_text": "long_pair", "broken_text": "broken_pair"}
 _RERUN = "run `dvc repro` to create the examples again"
 
 # U+FFFD, and UTF-8 that was read as Latin-1 or Windows-1252: the first bytes of what Western European letters,
@@ -51,6 +59,12 @@ class Check(NamedTuple):
     kwargs: Mapping[str, Any]
 
 
+def name_columns(params: PairChecksParams, own: Mapping[str, str] = EXAMPLE_COLUMNS) -> Mapping[str, str]:
+    """Return the columns of examples in order, with their types: `own`, and of pairs the second text after the text."""
+    columns = [*own.items()]
+    return dict([*columns[:3], (PAIR, "string"), *columns[3:]] if params.pairs else columns)
+
+
 def list_schema_checks(columns: Sequence[str], own: Mapping[str, str]) -> list[Check]:
     """Return the checks that all others rely on: the `columns` present start with our `own`, of their types."""
     wanted = [*own, *columns[len(own) :]]
@@ -70,9 +84,10 @@ def list_schema_checks(columns: Sequence[str], own: Mapping[str, str]) -> list[C
 def list_checks(params: LabelledTextChecksParams, labels: Sequence[str]) -> list[Check]:
     """Return the checks of examples whose schema is right, the most telling first; `labels` are the classes."""
     return [
-        *list_row_checks(EXAMPLE_COLUMNS),
+        *list_row_checks(name_columns(params)),
         check_known_labels(labels),
         *list_text_checks(params),
+        *(list_pair_checks(params) if params.pairs else ()),
         *list_split_checks(params),
         *list_class_checks(params),
         *list_share_checks(params),
@@ -118,6 +133,23 @@ def list_text_checks(params: TextChecksParams) -> list[Check]:
         Check("broken_text", "No broken characters", "warning", "examples", "no U+FFFD, no mojibake",
               "read the file with the `ingest.encoding` it was written in",
               "expect_column_values_to_not_match_regex", {"column": "text", "regex": BROKEN}),
+    ]  # fmt: skip
+
+
+def list_pair_checks(params: TextChecksParams) -> list[Check]:
+    """Return the checks of the second text of each example, and of texts that pairs of several splits share."""
+    return [
+        *(
+            check._replace(
+                check=_OF_SECOND[check.check],
+                title=f"Second {check.title[0].lower()}{check.title[1:]}",
+                kwargs={**check.kwargs, "column": PAIR},
+            )
+            for check in list_text_checks(params)
+            if check.check in _OF_SECOND
+        ),
+        limit_measure(params, "max_near_share", "shared_share", "Share of held-out pairs with a text of train",
+                      "keep such rows together with `ingest.group`"),
     ]  # fmt: skip
 
 

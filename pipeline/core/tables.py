@@ -70,6 +70,11 @@ def max_length_of(tokens: pa.Table) -> int:
     return int(_metadata(tokens)[b"max_length"])
 
 
+def holds_pairs(inputs: pa.Table | pa.Schema) -> bool:
+    """Return whether the rows of a table of a model's inputs are made of two texts each."""
+    return b"pairs" in _metadata(inputs)
+
+
 def describe_inputs(inputs: pa.Table) -> dict[str, Any]:
     """Return what a table of a model's inputs says of itself: its classes, where texts were cut, and counts.
 
@@ -111,6 +116,8 @@ def read_parquet(path: Path) -> pa.Table:
 
 def stream_parquet(path: Path, columns: Sequence[str], *, rows: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Return the schema of a file written by `write_parquet`, and some of its columns, `rows` rows at a time.
+
+    Of `columns`, those that the file lacks are left out.
 
     The file is read in pieces of a mebibyte, so memory does not grow with it.
 

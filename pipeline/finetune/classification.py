@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import macro_f1
 from pipeline.finetune.updates import plan_epochs, share_losses
-from pipeline.models.batches import Ragged, to_device, to_ragged
+from pipeline.models.batches import Ragged, read_tokens, to_device
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device
 from pipeline.models.inference import collate, compute_logits, forward
@@ -45,7 +45,7 @@ class ValidationScores(NamedTuple):
 def rows_of(table: pa.Table, split: str) -> Rows:
     """Return the rows of one split of a table of tokens."""
     part = table.filter(pc.equal(table["split"], split))
-    return Rows(to_ragged(part["input_ids"]), part["labels"].to_numpy().astype(np.int64), tuple(part["id"].to_pylist()))
+    return Rows(read_tokens(part), part["labels"].to_numpy().astype(np.int64), tuple(part["id"].to_pylist()))
 
 
 def balanced_weights(labels: torch.Tensor, classes: int) -> torch.Tensor:

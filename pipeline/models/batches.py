@@ -54,6 +54,14 @@ def to_ragged(column: pa.ChunkedArray | pa.Array) -> Ragged:
     return Ragged(array.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
 
 
+def read_tokens(table: pa.Table | pa.RecordBatch) -> Ragged:
+    """Return the token ids of a table of inputs; of pairs with their types, if the table has them."""
+    tokens = to_ragged(table["input_ids"])
+    if "token_type_ids" not in table.schema.names:
+        return tokens
+    return tokens._replace(types=to_ragged(table["token_type_ids"]).values)
+
+
 def pad_rows(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, device: torch.device) -> ModelInputs:
     """Return the rows padded on the right to the longest of them.
 

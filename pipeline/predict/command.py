@@ -14,7 +14,7 @@ from pipeline.predict.bundle import MANIFEST
 from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.predictor import Backend, load_predictor
 from pipeline.predict.texts import choose_source
-from pipeline.settings.exported import EXPORTED, require_kind
+from pipeline.settings.exported import EXPORTED, require_kind, require_single_texts
 from pipeline.settings.shared.texts import LabelledTextParams
 
 BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
@@ -89,7 +89,9 @@ def _read_ingest(task: str) -> LabelledTextParams | None:
     if task not in resolved["ingest"]:
         return None
     require_kind(task, resolved.get("kinds", {}).get(task, EXPORTED))
-    return LabelledTextParams.model_validate_json(json.dumps(resolved["ingest"][task]))
+    ingest = LabelledTextParams.model_validate_json(json.dumps(resolved["ingest"][task]))
+    require_single_texts(task, pairs=ingest.pair is not None)
+    return ingest
 
 
 def _name(file: str) -> str:

@@ -79,7 +79,7 @@ def _explain(words: SharedWords, confidence: str) -> str:
 
 
 def _result_row(task: Task, words: SharedWords) -> tuple[str, ...]:
-    metric, (cheap, probe, _) = task.page.headline, task.page.baselines
+    metric, (cheap, probe, *_) = task.page.headline, task.page.baselines
     gain, worth = headline_gain(task, cheap), headline_gain(task, probe)
     value = _format_share(read_estimate(task.evaluation["model"][metric.name]))
     return (

@@ -60,7 +60,7 @@ def headline_gain(task: Task, over: BaselineName | None) -> Gain:
 
 def probe_gain(task: Task) -> Gain:
     """Return the gain of the probe over the cheap baseline, unmeasured without a probe."""
-    cheap, probe, _ = task.page.baselines
+    cheap, probe, *_ = task.page.baselines
     if probe is None:
         return Gain(Estimate(None), None, UNMEASURED)
     comparison = task.evaluation[f"{probe.name}_over_{cheap.name}"]

@@ -92,11 +92,15 @@ class WatchParams(Strict):
     seed: Seed
 
 
-def resolve_export(raw: Document, kinds: Mapping[str, str], problems: Problems) -> Document:
-    """Return the section of the export of each task, the same values for all; `kinds` are theirs, by task."""
+def resolve_export(
+    raw: Document, kinds: Mapping[str, str], ingest: Mapping[str, Document], problems: Problems
+) -> Document:
+    """Return the section of the export of each task, the same for all; `kinds` and `ingest` are theirs, by task."""
     values, within = require_map(raw, "export", problems), problems.within("export")
     for task, kind in kinds.items():
         if kind != EXPORTED:
             within.add("", f"exports tasks of the kind {EXPORTED} alone, found {task!r} of the kind {kind}; remove it")
+        elif ingest[task].get("pair") is not None:
+            within.add("", f"exports models of single texts alone, found {task!r} with `ingest.pair`; remove it")
     refuse_derived(values, ("task",), within)
     return {task: check_section(ExportParams, {**values, "task": task}, within) for task in kinds}

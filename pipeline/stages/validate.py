@@ -15,7 +15,8 @@ def run(params: ValidateParams, kind: Checks, *, examples: In, intake: In, findi
     table, source = read_parquet(examples), read_json(intake)
     file = str(source.get("file", examples.name))
 
-    schema, header = list_schema_checks(table.column_names, kind.columns), build_schema_frames(table, kind.columns)
+    columns = kind.columns(params)
+    schema, header = list_schema_checks(table.column_names, columns), build_schema_frames(table, columns)
     checked = collect_findings(schema, run_checks(schema, header), header, {})
     require_passed(checked, schema, task=params.task, file=file)
 

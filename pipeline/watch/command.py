@@ -23,8 +23,8 @@ from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
+from pipeline.settings.exported import require_kind, require_single_texts
 from pipeline.settings.parse import parse_params
-from pipeline.settings.exported import require_kind
 from pipeline.settings.production import WatchParams
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.shared.texts import LabelledTextParams
@@ -104,6 +104,7 @@ def _read_sections(task: str) -> Sections:
     if task not in resolved["watch"]:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
     require_kind(task, resolved["kinds"][task])
+    require_single_texts(task, pairs=resolved["ingest"][task]["pair"] is not None)
 
     def section(name: str) -> str:
         return json.dumps(resolved[name][task])

@@ -52,4 +52,6 @@ def make_intake(**changes: object) -> dict[str, Any]:
 def make_params(**changes: object) -> LabelledTextChecksParams:
     """Return the section `validate` of params.yaml with `changes`, and no reference."""
     section = read_section("validate")
-    return LabelledTextChecksParams.model_validate({**section, "task": "reviews", "reference": None, **changes})
+    return LabelledTextChecksParams.model_validate(
+        {**section, "task": "reviews", "reference": None, "pairs": False, **changes}
+    )

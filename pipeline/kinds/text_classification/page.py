@@ -21,24 +21,33 @@ from pipeline.report.relabelling import correction_rows
 
 
 def _describe(task: Task) -> CardParts:
-    evaluation = task.evaluation
+    evaluation, length = task.evaluation, count(task.history["max_length"])
+    pairs = "second" in evaluation["baselines"]
+    example = '{"text": "a text", "text_pair": "another"}' if pairs else '"a text"'
+    read = (
+        f"{length} tokens of a pair, and cuts the longer text first"
+        if pairs
+        else f"the first {length} tokens of a text"
+    )
     return CardParts(
         tag="text-classification",
         hub_metrics=HUB_METRICS,
-        introduction=f"A text classifier with {len(evaluation['labels'])} classes",
+        introduction=f"A classifier of pairs of texts with {len(evaluation['labels'])} classes"
+        if pairs
+        else f"A text classifier with {len(evaluation['labels'])} classes",
         outputs=number_classes(evaluation),
         use=f"""```python
 from transformers import pipeline
 
 classify = pipeline("text-classification", model="data/model/{task.name}", truncation=True)
-print(classify("a text"))
+print(classify({example}))
 ```
 
-It reads the first {count(task.history["max_length"])} tokens of a text. Keep `truncation=True`:
+It reads {read}. Keep `truncation=True`:
 without it transformers cuts nothing, and the model reads more than it was trained and tested on, or fails.""",
         tables=tabulate_class_results(evaluation, task.intake["splits"]["train"]),
         limits=f"""It always answers with one of its classes,
-even for a text that belongs to none. {describe_temperature(evaluation)}
+even for {"a pair" if pairs else "a text"} that belongs to none. {describe_temperature(evaluation)}
 A class or a slice with few test examples may be much worse than its numbers.""",
     )
 

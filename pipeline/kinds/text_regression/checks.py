@@ -23,14 +23,17 @@ from pipeline.checks.suite import (
     bound_measure,
     list_change_checks,
     list_drift_checks,
+    list_pair_checks,
     list_row_checks,
     list_share_checks,
     list_split_checks,
     list_text_checks,
+    name_columns,
 )
 from pipeline.core.document import Document
+from pipeline.examples.pairs import whole_texts
 from pipeline.examples.records import places_of
-from pipeline.settings.shared.texts import DriftChecksParams
+from pipeline.settings.shared.texts import PAIR, DriftChecksParams, PairChecksParams
 
 NUMBER_COLUMNS = {"id": "string", "split": "string", "text": "string", "label": "double", "row": "int64"}
 FAR = 10  # interquartile ranges from the median: no real number is there, but one without its decimal point
@@ -48,7 +51,7 @@ def _profile(table: pa.Table) -> Document:
     """Return the profile of the train rows, the shares of the half octaves of their numbers among it."""
     train = table.filter(pc.equal(table["split"], "train"))
     names = [_bin(number) for number in train["label"].to_pylist()]
-    return profile_split(train["text"].to_pylist(), names, sorted({name for name in names if name is not None}))
+    return profile_split(whole_texts(train), names, sorted({name for name in names if name is not None}))
 
 
 def _measure(
@@ -64,7 +67,7 @@ def _measure(
 
 
 def _frame(table: pa.Table, _present: Document, measures: Mapping[str, Measure]) -> dict[str, pa.Table]:
-    columns = [name for name in (*NUMBER_COLUMNS, "file") if name in table.column_names]
+    columns = [name for name in (*NUMBER_COLUMNS, PAIR, "file") if name in table.column_names]
     known = pc.fill_null(pc.is_finite(table["label"]), fill_value=False)
     examples = table.select(columns).append_column("leaked", pa.array(mark_leaks(table), pa.bool_()))
     return {
@@ -74,13 +77,14 @@ def _frame(table: pa.Table, _present: Document, measures: Mapping[str, Measure])
     }
 
 
-def _list_checks(params: DriftChecksParams, _labels: Sequence[str]) -> list[Check]:
+def _list_checks(params: PairChecksParams, _labels: Sequence[str]) -> list[Check]:
     return [
-        *list_row_checks(NUMBER_COLUMNS),
+        *list_row_checks(name_columns(params, NUMBER_COLUMNS)),
         Check("label_known", "Numbers finite", "critical", "examples", "a finite number",
               "run `dvc repro` to create the examples again",
               "expect_column_values_to_be_in_set", {"column": "known", "value_set": [True]}),
         *list_text_checks(params),
+        *(list_pair_checks(params) if params.pairs else ()),
         *list_split_checks(params),
         bound_measure("far_share", f"No number beyond {FAR} interquartile ranges from the median", "warning", 0.0,
                       "correct the numbers, or take the rows out: a few such numbers decide a squared error"),
@@ -90,4 +94,10 @@ def _list_checks(params: DriftChecksParams, _labels: Sequence[str]) -> list[Chec
     ]  # fmt: skip
 
 
-CHECKS = Checks(columns=NUMBER_COLUMNS, profile=_profile, measure=_measure, frames=_frame, suite=_list_checks)
+CHECKS = Checks(
+    columns=lambda params: name_columns(params, NUMBER_COLUMNS),
+    profile=_profile,
+    measure=_measure,
+    frames=_frame,
+    suite=_list_checks,
+)

@@ -11,10 +11,12 @@ from pipeline.core.tables import describe, task_of
 from pipeline.evaluate.evaluation import MODEL
 from pipeline.evaluate.kind import Details, Measured, Measures, Metric
 from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
+from pipeline.examples.pairs import whole_texts
 from pipeline.examples.records import places_of
 from pipeline.kinds.text_regression.baseline_names import NUMBER_BASELINES
 from pipeline.kinds.text_regression.metrics import ScoredNumbers, compute_number_metrics, score_numbers
 from pipeline.kinds.text_regression.settings import NumberEvaluateParams
+from pipeline.settings.shared.texts import PAIR
 
 _CONSTANT = "all truths or all answers are equal"
 NUMBER_METRICS = (
@@ -47,8 +49,8 @@ def _score(truths: pa.Table, answers: pa.Table, _params: Any) -> ScoredNumbers:
 def _slice(examples: pa.Table, params: NumberEvaluateParams) -> list[Slice]:
     """Return the slices by length, then by each column, that are large enough."""
     parts = [
-        *slice_by_length(examples["text"].to_pylist(), params.length_edges),
-        *slice_by_columns(examples, params.slices, never=("text", "label")),
+        *slice_by_length(whole_texts(examples), params.length_edges),
+        *slice_by_columns(examples, params.slices, never=("text", PAIR, "label")),
     ]
     return [part for part in parts if len(part.rows) >= params.min_slice_rows]
 
@@ -65,13 +67,13 @@ def _list_largest_errors(
     scored: ScoredNumbers, examples: pa.Table, _predictions: pa.Table, params: NumberEvaluateParams
 ) -> list[Document]:
     """Return the examples with the largest errors, the largest first, equals in the order of the rows."""
-    places, errors = places_of(examples), scored.predicted - scored.actual
+    places, texts, errors = places_of(examples), whole_texts(examples), scored.predicted - scored.actual
     order = np.argsort(-np.abs(errors), kind="stable")[: params.worst]
     return [
         {
             "line": places[row],
             "id": examples["id"][row].as_py(),
-            "text": examples["text"][row].as_py(),
+            "text": texts[row],
             "label": float(scored.actual[row]),
             "predicted": float(scored.predicted[row]),
             "error": float(errors[row]),

@@ -16,7 +16,7 @@ from pipeline.evaluate.metrics import Floats
 from pipeline.finetune.updates import plan_epochs, share_losses
 from pipeline.kinds.text_regression.metrics import compute_number_metrics, score_numbers
 from pipeline.kinds.text_regression.settings import NumberFinetuneParams
-from pipeline.models.batches import Ragged, to_device, to_ragged
+from pipeline.models.batches import Ragged, read_tokens, to_device
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device
 from pipeline.models.inference import collate, compute_logits, forward
@@ -81,7 +81,7 @@ def number_rows_of(table: pa.Table, split: str) -> NumberRows:
     standard = measure_standard(table)
     part = table.filter(pc.equal(table["split"], split))
     labels = ((part["labels"].to_numpy() - standard.mean) / standard.deviation).astype(np.float32)
-    return NumberRows(to_ragged(part["input_ids"]), labels, tuple(part["id"].to_pylist()), standard)
+    return NumberRows(read_tokens(part), labels, tuple(part["id"].to_pylist()), standard)
 
 
 def _losses(

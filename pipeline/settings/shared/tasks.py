@@ -85,11 +85,13 @@ def resolve_task(
                 sections[stage] = {}  # their errors are reported already
                 continue
             further[stage] = {key: sections[section][key] for key, section in taken.items()}
+        model = kinds[kind].sections[stage]
+        if "pairs" in model.model_fields:
+            further[stage]["pairs"] = sections["ingest"].get("pair") is not None
         values, places = _merge_task(raw, stage, task, own, kinds, problems)
         within = problems.within(f"tasks.{task}.{stage}", places)
         derived = ("task", *further.get(stage, ()))
         refuse_derived(values, derived, within, _list_taken_over(kinds[kind]) if stage == "inspect" else None)
-        model = kinds[kind].sections[stage]
         sections[stage] = check_section(model, {**values, "task": task, **further.get(stage, {})}, within)
     kinds[kind].check(sections, problems.within(f"tasks.{task}"))
     return sections
