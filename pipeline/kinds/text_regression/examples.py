@@ -68,4 +68,5 @@ EXAMPLES = Examples(
     tabulate=_tabulate,
     parse_label=_parse_label,
     name_classes=lambda _: ("",),
+    indices=None,
 )
