@@ -23,8 +23,8 @@ from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
-from pipeline.settings.parse import parse_params
 from pipeline.settings.exported import require_kind
+from pipeline.settings.parse import parse_params
 from pipeline.settings.production import WatchParams
 from pipeline.settings.resolve import resolve_params
 from pipeline.settings.shared.texts import LabelledTextParams
@@ -75,7 +75,7 @@ def print_watch(task: str, file: Path, *, against: str | None, as_json: bool) ->
             f"{listed(labels_of(examples))}. {REPRODUCE}"
         )
     with _opened_at(against, task, predictor) as old:
-        side = _read_side(sample, labels, sections.ingest, predictor)
+        side = _read_side(sample, labels, sections.ingest.name_classes(predictor.labels), predictor)
         watched = compare_file(
             predictor, reference, side, domain=domain, old=old, limits=sections.watch, evaluation=sections.evaluate
         )
