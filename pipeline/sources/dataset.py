@@ -48,7 +48,7 @@ def _with_split(schema: pa.Schema, features: Document) -> pa.Schema:
 
 
 def _require_alike(path: Path, schema: pa.Schema, first: Path, wanted: pa.Schema) -> None:
-    """Require a file to have the columns of the first, and their classes.
+    """Require a file to have the columns of the first, and their classes if both name them.
 
     Raises:
         DataError: It has others.
@@ -59,10 +59,11 @@ def _require_alike(path: Path, schema: pa.Schema, first: Path, wanted: pa.Schema
             "Name only files with the same columns."
         )
     for name in schema.names:
-        if (names := name_indices(schema, name)) != name_indices(wanted, name):
+        names, known = name_indices(schema, name), name_indices(wanted, name)
+        if names and known and names != known:
             raise DataError(
-                f"{path.name}: column {name!r}: other classes than in {first.name}, found {listed(names)}. "
-                "Name only files with the same classes."
+                f"{path.name}: column {name!r}: other classes than in {first.name}, found {listed(names)} and not "
+                f"{listed(known)}. Name only files with the same classes."
             )
 
 

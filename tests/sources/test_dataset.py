@@ -67,6 +67,10 @@ def test_other_names_of_classes(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match=r"b\.parquet: column 'label': .*a\.parquet, found 'y', 'x'"):
         join_splits({"train": [first], "test": [second]}, tmp_path / "out")
+    plain = pq.read_table(second).replace_schema_metadata(None)
+    pq.write_table(plain, second)
+    join_splits({"train": [first], "test": [second]}, tmp_path / "out")
+    assert name_indices(pq.read_schema(tmp_path / "out"), "label") == ("x", "y")
 
 
 def test_a_column_named_split(tmp_path: Path) -> None:
