@@ -6,10 +6,15 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import Image, ImageOps
+
+from pipeline.core.tables import IMAGE_TYPE
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _KEPT = ("PNG", "JPEG")  # whose bytes are kept if their pixels are as wanted
@@ -116,6 +121,20 @@ def encode_png(image: Image.Image) -> bytes:
     out = io.BytesIO()
     Image.fromarray(np.asarray(image)).save(out, "PNG")
     return out.getvalue()
+
+
+def pack_images(images: Sequence[bytes]) -> pa.ChunkedArray:
+    """Return the bytes of images as a column, (N,), that the library `datasets` opens as one of images."""
+    encoded = pa.array(images, pa.binary())
+    chunks = encoded.chunks if isinstance(encoded, pa.ChunkedArray) else [encoded]  # from 2 GiB on they are several
+    structs = [pa.StructArray.from_arrays([chunk, pa.nulls(len(chunk), pa.string())], ["bytes", "path"])
+               for chunk in chunks]  # fmt: skip
+    return pa.chunked_array(structs, IMAGE_TYPE)
+
+
+def unpack_images(column: pa.ChunkedArray | pa.Array) -> Iterator[bytes]:
+    """Yield the bytes of the images in a column of `pack_images`, one at a time."""
+    return (image.as_py() for image in pc.struct_field(column, "bytes"))
 
 
 def open_picture(encoded: bytes) -> Image.Image:

@@ -52,9 +52,12 @@ class CalibrateParams(Strict):
 
 
 def check_favoured(ingest: Document, calibrate: Document, problems: Problems) -> None:
-    """Add an error for a favoured class that the task does not have."""
+    """Add an error for a favoured class that the task does not have, or cannot know yet."""
     favoured, labels = calibrate.get("favoured"), ingest.get("labels")
     if not favoured or not ingest:
+        return
+    if not labels and not ingest["threshold"]:
+        problems.add("class", "the file names the classes; give `ingest.labels` too, so that this one can be looked up")
         return
     names = labels.values() if isinstance(labels, dict) else labels or _sides(ingest["threshold"])
     classes = tuple(dict.fromkeys(names))

@@ -144,19 +144,25 @@ class HubSource(FetchParams):
     """A dataset or model of the Hugging Face Hub at one commit.
 
     `files` are the names to download as they are (globs allowed); for a dataset it may be a map from split to its
-    Parquet files, which become one file `dataset.parquet` with a column `split`.
+    Parquet files, which become one file `dataset.parquet` with a column `split`. In its place a dataset may have a
+    `config` ("default" if it names none) and `splits`, a map from split to its name there: their files are those that
+    the library `datasets` would load.
     """
 
     kind: Literal["hub"]
     type: Literal["dataset", "model"]
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
     revision: CommitHash
-    files: Files
+    files: Files | None = None
+    config: Text | None = None
+    splits: Annotated[dict[Split, Text], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _check_splits(self) -> Self:
-        if isinstance(self.files, dict) and self.type != "dataset":
-            raise ValueError("only a dataset has splits, found a map of splits as `files` of a model; give a list")
+        if (self.files is None) == (self.config is None) or (self.config is None) != (self.splits is None):
+            raise ValueError("give either `files`, or the `config` of a dataset and its `splits`")
+        if self.type != "dataset" and (self.config or isinstance(self.files, dict)):
+            raise ValueError("only a dataset has splits, found those of a model; give a list of `files`")
         return self
 
 

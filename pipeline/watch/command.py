@@ -75,7 +75,7 @@ def print_watch(task: str, file: Path, *, against: str | None, as_json: bool) ->
             f"{listed(labels_of(examples))}. {REPRODUCE}"
         )
     with _opened_at(against, task, predictor) as old:
-        side = _read_side(sample, labels, sections.ingest, predictor)
+        side = _read_side(sample, labels, sections.ingest.name_classes(predictor.labels), predictor)
         watched = compare_file(
             predictor, reference, side, domain=domain, old=old, limits=sections.watch, evaluation=sections.evaluate
         )

@@ -60,6 +60,30 @@ def test_images_become_grey_or_rgb(content, changes, mode):
     assert read_picture(picture.encoded, max_pixels=MOST).key == picture.key
 
 
+def as_rgb(content: bytes) -> np.ndarray:
+    return np.asarray(open_picture(read_picture(content, max_pixels=MOST).encoded).convert("RGB"))
+
+
+SAME = [encode_image(GREY), encode_image(COLOUR), encode_image(COLOUR, "JPEG"), encode_image(COLOUR, "WEBP"),
+        encode_image(COLOUR.convert("P")), encode_image(COLOUR.convert("P"), "GIF"), encode_image(GREY.convert("1")),
+        encode_image(COLOUR.convert("CMYK"), "JPEG"), *map(turned, range(1, 9))]  # fmt: skip
+
+
+def test_the_library_datasets_decodes_to_the_same_pixels_but_16_bits_and_transparency():
+    from datasets import Image as Feature  # seconds
+
+    def theirs(content: bytes) -> np.ndarray:
+        return np.asarray(Feature(mode="RGB").decode_example({"bytes": content, "path": None}))
+
+    assert all(np.array_equal(as_rgb(content), theirs(content)) for content in SAME)
+    clear = Image.fromarray(np.dstack([np.asarray(COLOUR), np.zeros((6, 5), np.uint8)]))
+    assert (as_rgb(encode_image(clear)) == 255).all()
+    assert np.array_equal(theirs(encode_image(clear)), np.asarray(COLOUR))  # what nobody sees
+    assert np.array_equal(as_rgb(deep())[:, :, 0], np.asarray(GREY))
+    assert (theirs(deep())[np.asarray(GREY) > 0] == 255).all()  # cut off at 255
+    assert np.array_equal(theirs(read_picture(deep(), max_pixels=MOST).encoded), as_rgb(deep()))
+
+
 def test_what_a_change_gives():
     colour = np.asarray(COLOUR)
     assert np.array_equal(pixels(turned(6)), np.rot90(colour, -1))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,7 @@ from pipeline.core.files import read_json
 from pipeline.core.fingerprint import fingerprint, list_starts
 from pipeline.core.modules import parse_package
 from pipeline.core.stage import KINDS, STAGES, load, load_facet, read_declaration
-from pipeline.core.tables import read_arrow, read_parquet
+from pipeline.core.tables import IMAGE_TYPE, labels_of, read_arrow, read_parquet
 from pipeline.core.versions import locked_versions
 from pipeline.diff.comment import render_comment
 from pipeline.diff.compare import compare_snapshots, compare_task
@@ -63,6 +64,26 @@ def test_the_stages_run_on_the_sample(sample):
     assert history["params"]["kind"] == sample.kind
     assert history["stopped"] in ("finished", "early")
     assert read_json(sample.paths["validation"])
+
+
+def test_the_library_datasets_opens_the_examples(sample, tmp_path):
+    from datasets import ClassLabel, Image, List, Value, load_dataset  # seconds
+
+    table, indices = read_parquet(sample.paths["examples"]), load_facet(sample.kind, "examples").indices
+    files = {"data_files": str(sample.paths["examples"]), "cache_dir": str(tmp_path)}
+    opened = load_dataset("parquet", split="train", **files)
+    assert opened.column_names == table.column_names
+    for field in table.schema:
+        feature = opened.features[field.name]
+        assert isinstance(feature, List) == pa.types.is_list(field.type)
+        inner = feature.feature if isinstance(feature, List) else feature
+        wanted = ClassLabel if field.name == indices else Image if field.type == IMAGE_TYPE else Value
+        assert isinstance(inner, wanted)
+        if field.name == indices:
+            assert tuple(inner.names) == labels_of(table)
+    raw = opened.with_format("arrow")[:]
+    assert raw.schema.metadata[b"huggingface"] == table.schema.metadata[b"huggingface"]
+    assert raw.to_pylist() == table.to_pylist()
 
 
 def test_a_second_run_gives_the_same_bytes(sample, tmp_path):

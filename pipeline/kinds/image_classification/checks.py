@@ -34,14 +34,14 @@ from pipeline.checks.suite import (
 )
 from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
-from pipeline.core.tables import labels_of
+from pipeline.core.tables import IMAGE_TYPE, labels_of
 from pipeline.examples.records import places_of
-from pipeline.images.decoding import CHANGE_TITLES, open_picture
+from pipeline.images.decoding import CHANGE_TITLES, open_picture, unpack_images
 from pipeline.kinds.image_classification.settings import ImageChecksParams
 
 _EXAMPLE_COLUMNS = {
-    "id": "string", "split": "string", "image": "binary", "width": "int64", "height": "int64", "label": "int64",
-    "row": "int64",
+    "id": "string", "split": "string", "image": str(IMAGE_TYPE), "width": "int64", "height": "int64",
+    "label": "int64", "row": "int64",
 }  # fmt: skip
 _SHOWN = tuple(name for name in _EXAMPLE_COLUMNS if name != "image")  # of the frame, which holds no image
 _HASHED = (17, 16)  # pixels to which an image is shrunk before neighbours in a row are compared
@@ -81,7 +81,7 @@ def _measure(
         changes = {f"{name}_share": measure_listed(intake["changed"][name], intake["rows"]) for name in CHANGE_TITLES}
     except (KeyError, TypeError) as error:
         raise EnvironmentFault(f"intake: not as ingest writes it, {error!r}. {REPRODUCE}") from error
-    blank = pa.array([is_blank(image.as_py()) for image in table["image"]], pa.bool_())
+    blank = pa.array([*map(is_blank, unpack_images(table["image"]))], pa.bool_())
     return {
         **measure_dropped(intake),
         **changes,
@@ -93,7 +93,7 @@ def _measure(
 
 def measure_near_pictures(table: pa.Table) -> Measure:
     """Return the share of held-out rows whose image has the hash of one in train (see `hash_differences`)."""
-    hashes = [hash_differences(image.as_py()) for image in table["image"]]
+    hashes = [*map(hash_differences, unpack_images(table["image"]))]
     in_train = [split == "train" for split in table["split"].to_pylist()]
     known = {each for each, train in zip(hashes, in_train, strict=True) if train}
     near = [not train and each in known for each, train in zip(hashes, in_train, strict=True)]

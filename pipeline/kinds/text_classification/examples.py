@@ -46,4 +46,5 @@ EXAMPLES = Examples(
     tabulate=_tabulate,
     parse_label=_parse_label,
     name_classes=lambda label: (label,),
+    indices="label",
 )

@@ -67,4 +67,5 @@ EXAMPLES = Examples(
     tabulate=_tabulate,
     parse_label=_parse_label,
     name_classes=lambda _: ("",),
+    indices=None,
 )

@@ -9,7 +9,7 @@ from pipeline.checks.expectations import run_checks
 from pipeline.checks.findings import collect_findings
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.tables import describe
-from pipeline.images.decoding import CHANGE_TITLES
+from pipeline.images.decoding import CHANGE_TITLES, pack_images, unpack_images
 from pipeline.kinds.image_classification.checks import CHECKS, hash_differences, is_blank
 from pipeline.kinds.image_classification.settings import ClassProfile, ImageChecksParams
 from tests.given.images import encode_image, noise
@@ -33,7 +33,7 @@ def examples(**columns) -> pa.Table:
     values = {
         "id": [str(row) for row in range(12)],
         "split": ["train"] * 6 + ["validation"] * 3 + ["test"] * 3,
-        "image": pa.array(images, pa.binary()),
+        "image": pack_images(images),
         "width": [10] * 12,
         "height": [12] * 12,
         "label": [0, 1] * 6,
@@ -56,7 +56,7 @@ def test_good_examples_pass():
     assert {name for name, outcome in found.items() if outcome != "passed"} <= {"label_drift"}
 
 
-IMAGES = examples()["image"].to_pylist()
+IMAGES = [*unpack_images(examples()["image"])]
 SHARED = [*IMAGES[:6], encode_image(noise(12, 10, seed=0).resize((20, 24), Image.Resampling.NEAREST)), *IMAGES[7:]]
 PLAIN = [encode_image(Image.fromarray(np.full((9, 9), 40, np.uint8))), *IMAGES[1:]]
 
@@ -64,7 +64,7 @@ PLAIN = [encode_image(Image.fromarray(np.full((9, 9), 40, np.uint8))), *IMAGES[1
 @pytest.mark.parametrize(
     ("columns", "check"),
     [
-        ({"image": pa.array(PLAIN, pa.binary())}, "blank_share"),
+        ({"image": pack_images(PLAIN)}, "blank_share"),
         ({"width": [4] * 12}, "small_image"),
         ({"label": [0] * 12}, "class_rows"),
         ({"label": [5] * 12}, "label_known"),
@@ -86,11 +86,11 @@ def test_a_near_duplicate_across_splits_is_told():
     small = noise(17, 16)
     large = small.resize((160, 170), Image.Resampling.LANCZOS)
     images = [encode_image(small), *IMAGES[1:6], encode_image(large, "JPEG", quality=95), *IMAGES[7:]]
-    table = examples(image=pa.array(images, pa.binary()))
+    table = examples(image=pack_images(images))
     measure = CHECKS.measure(table, INTAKE, PARAMS, CHECKS.profile(table))["near_share"]
     if hash_differences(images[0]) == hash_differences(images[6]):
         assert (measure.rows, measure.lines) == (1, (7,))
-    same = examples(image=pa.array([*IMAGES[:6], IMAGES[0], *IMAGES[7:]], pa.binary()))
+    same = examples(image=pack_images([*IMAGES[:6], IMAGES[0], *IMAGES[7:]]))
     assert CHECKS.measure(same, INTAKE, PARAMS, CHECKS.profile(same))["near_share"].rows == 1
 
 

@@ -11,7 +11,7 @@ from pipeline.core.files import read_json
 from pipeline.core.tables import read_arrow, read_parquet
 from pipeline.evaluate.align import select_split
 from pipeline.finetune.fit import prepare_training
-from pipeline.images.decoding import open_picture
+from pipeline.images.decoding import open_picture, unpack_images
 from pipeline.kinds.image_classification.feed import require_pixels_fit
 from pipeline.kinds.image_classification.learning import LEARNING, image_head
 from pipeline.kinds.image_classification.objective import compute_image_logits, rows_of_images
@@ -79,7 +79,7 @@ def test_the_librarys_pipeline_answers_as_evaluate_wrote(sample):
     classify = pipeline("image-classification", model=model, image_processor=processor, device="cpu")
     test = select_split(read_parquet(sample.paths["examples"]), "test")
     written = read_parquet(sample.paths["predictions"])["probabilities"].to_pylist()
-    for image, probabilities in zip(test["image"].to_pylist(), written, strict=True):
+    for image, probabilities in zip(unpack_images(test["image"]), written, strict=True):
         answers = {answer["label"]: answer["score"] for answer in classify(open_picture(image))}
         assert [answers["disc"], answers["square"]] == pytest.approx(probabilities, abs=1e-5)
 
