@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from pipeline.checks.shingles import Hashes, Shingles, hash_texts, join_shingles
+from pipeline.checks.shingles import Hashes, Shingles, hash_texts, join_shingles, order_within
 from pipeline.evaluate.metrics import Ints
 
 # Shingles that two near duplicates must share among the rarest of each: more of them leave fewer candidates, but more
@@ -169,7 +169,7 @@ def _to_sets(part: Shingles, known: Hashes, ranks: Ints, similarity: float) -> _
     places, present = _find(known, part.hashes)
     owners = np.repeat(np.arange(len(part.sizes)), part.sizes)[present]
     owners, columns = owners[ranks[places] >= 0], ranks[places][ranks[places] >= 0]
-    order = np.lexsort((columns, owners))
+    order = order_within(owners, columns, len(part.sizes))
     starts = np.searchsorted(owners, np.arange(len(part.sizes) + 1))
     shape = len(part.sizes), int(ranks.max(initial=-1)) + 1
     shared = csr_matrix((np.ones(len(columns), np.int32), columns[order].astype(np.int32), starts), shape=shape)
@@ -179,7 +179,9 @@ def _to_sets(part: Shingles, known: Hashes, ranks: Ints, similarity: float) -> _
 
 def _find(known: Hashes, hashes: Hashes) -> tuple[Ints, _Mask]:
     """Return the places in `known`, which rises, of those hashes that it has, and which of them it has, (M,)."""
-    places = np.searchsorted(known, hashes)
+    order = np.argsort(hashes)  # a search for rising hashes stays near the last one in memory
+    places = np.empty(len(hashes), np.int64)
+    places[order] = np.searchsorted(known, hashes[order])
     present = np.zeros(len(hashes), np.bool_)
     inside = np.flatnonzero(places < len(known))
     present[inside] = known[places[inside]] == hashes[inside]
