@@ -23,8 +23,8 @@ from pipeline.settings.fields import SPLITS
 from pipeline.settings.shared.texts import DriftChecksParams, TextChecksParams
 
 NO_REFERENCE = "no reference yet"
-# Of the held-out texts that are compared with train, whose shingles are kept: some 40 bytes for each.
-MOST_CHARACTERS = 2**23
+# Characters of the held-out texts that are compared with train: their shingles take some 40 bytes each.
+MOST_HELD_OUT = 2**22
 
 
 class Measure(NamedTuple):
@@ -80,10 +80,10 @@ def build_frames(chunks: Chunks, present: Mapping[str, Any]) -> dict[str, pa.Tab
     shares = present["label_shares"]
     counts = Counter(select_train(chunks).values("label"))
     rows = [counts[index] for index in range(len(shares))]
-    return {"splits": count_split_rows(chunks), "classes": tabulate_classes(rows, shares)}
+    return {"splits": count_split_rows(chunks), "classes": tabulate_class_rows(rows, shares)}
 
 
-def tabulate_classes(rows: Iterable[int], shares: Mapping[str, float]) -> pa.Table:
+def tabulate_class_rows(rows: Iterable[int], shares: Mapping[str, float]) -> pa.Table:
     """Return the frame `classes`."""
     counts = pa.array(rows, pa.int64())
     return pa.table({"name": [*shares], "rows": counts, "share": pa.array(shares.values(), pa.float64())})
@@ -125,7 +125,7 @@ def _count_rows(failed: FailedRows) -> Measure:
     return Measure(float(failed.rows) if failed.judged else None, failed.rows, failed.lines, shown=shown)
 
 
-def measure_share(failed: FailedRows) -> Measure:
+def measure_failed(failed: FailedRows) -> Measure:
     """Return the share of rows that fail a test."""
     return Measure(ratio(failed.rows, failed.total), failed.rows, failed.lines)
 
@@ -192,19 +192,19 @@ def measure_listed(part: Mapping[str, Any], rows: int) -> Measure:
 def measure_patterns(chunks: Chunks) -> dict[str, Measure]:
     """Return the shares of texts with broken characters, and of those that a former tool has escaped."""
     tests = {name: matches("text", pattern) for name, pattern in {"broken_share": BROKEN, **ESCAPED}.items()}
-    return {name: measure_share(failed) for name, failed in count_failures(chunks, tests).items()}
+    return {name: measure_failed(failed) for name, failed in count_failures(chunks, tests).items()}
 
 
 def measure_near_duplicates(chunks: Chunks, params: TextChecksParams) -> Measure:
     """Return the share of held-out rows, those of validation and test, that have a near duplicate in train.
 
-    Of held-out texts of more than `MOST_CHARACTERS` characters together a sample is looked at, so that time grows with
-    the rows and memory does not; a text is in it for the hash of its characters, whatever the order of the rows.
+    Of held-out texts with more than `MOST_HELD_OUT` characters together a sample is compared, so that time grows with
+    the rows and memory does not. A text is in it by the hash of its characters, whatever the order of the rows.
     """
     given = chunks.filter(("text",), lambda chunk: pc.is_valid(chunk["text"]))
     held_out = given.filter(("split",), lambda chunk: pc.invert(is_train(chunk)))
     texts, characters = _weigh(held_out)
-    every = max(1, -(-characters // MOST_CHARACTERS))
+    every = max(1, -(-characters // MOST_HELD_OUT))
     sample = held_out if every == 1 else held_out.filter(("text",), partial(_draw, every=every))
     near, cut = find_near_duplicates(
         select_train(given).values("text"),
@@ -216,7 +216,7 @@ def measure_near_duplicates(chunks: Chunks, params: TextChecksParams) -> Measure
     failed = count_failures(marked, {"near": is_marked("near")})["near"]
     limits = [f"looked for in {failed.total} of {texts} held-out texts"] if every > 1 else []
     limits += [f"{cut} train texts have too many like them to compare with all"] if cut else []
-    return measure_share(failed)._replace(reason="; ".join(limits) or None)
+    return measure_failed(failed)._replace(reason="; ".join(limits) or None)
 
 
 def _weigh(chunks: Chunks) -> tuple[int, int]:

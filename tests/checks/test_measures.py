@@ -149,7 +149,7 @@ def test_of_many_held_out_texts_a_sample_is_compared(monkeypatch: pytest.MonkeyP
     params = make_params(near_similarity=0.8)
     whole = measure_near_duplicates(chunks, params)
     assert whole == Measure(100 / 400, 100, (202, 203, 204, 205, 206))
-    monkeypatch.setattr(measures, "MOST_CHARACTERS", 2000)
+    monkeypatch.setattr(measures, "MOST_HELD_OUT", 2000)
     found = measure_near_duplicates(chunks, params)
     assert found.reason is not None
     drawn, texts = map(int, re.findall(r"\d+", found.reason))

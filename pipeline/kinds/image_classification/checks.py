@@ -17,8 +17,8 @@ from pipeline.checks.measures import (
     Measure,
     build_frames,
     measure_dropped,
+    measure_failed,
     measure_listed,
-    measure_share,
 )
 from pipeline.checks.rows import RowTest, count_failures, is_marked
 from pipeline.checks.suite import (
@@ -84,7 +84,7 @@ def _measure(
     return {
         **measure_dropped(intake),
         **changes,
-        "blank_share": measure_share(count_failures(chunks, {"blank": blank})["blank"]),
+        "blank_share": measure_failed(count_failures(chunks, {"blank": blank})["blank"]),
         "near_share": measure_near_pictures(chunks),
         "label_drift": drift,
     }
@@ -96,7 +96,7 @@ def measure_near_pictures(chunks: Chunks) -> Measure:
     held_out = chunks.filter(("split",), lambda chunk: pc.invert(is_train(chunk)))
     near = [at for at, image in enumerate(held_out.values("image")) if hash_differences(image) in known]
     marked = held_out.mark("near", np.array(near, np.int64))
-    return measure_share(count_failures(marked, {"near": is_marked("near")})["near"])
+    return measure_failed(count_failures(marked, {"near": is_marked("near")})["near"])
 
 
 def _has_short_side(least: int) -> RowTest:

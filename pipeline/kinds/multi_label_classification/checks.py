@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline.checks.chunks import Chunks, select_train
 from pipeline.checks.drift import profile_split
-from pipeline.checks.measures import Checks, count_split_rows, measure_examples, tabulate_classes
+from pipeline.checks.measures import Checks, count_split_rows, measure_examples, tabulate_class_rows
 from pipeline.checks.rows import RowTest
 from pipeline.checks.suite import (
     Check,
@@ -57,7 +57,7 @@ def _frames(chunks: Chunks, present: Mapping[str, Any]) -> dict[str, pa.Table]:
     names, counts = labels_of(chunks.schema), _count_labels(chunks)
     rows = [counts[at] for at in range(len(names))]
     shares = {name: count / max(present["rows"], 1) for name, count in zip(names, rows, strict=True)}
-    return {"splits": count_split_rows(chunks), "classes": tabulate_classes(rows, shares)}
+    return {"splits": count_split_rows(chunks), "classes": tabulate_class_rows(rows, shares)}
 
 
 def _has_unknown_label(classes: int) -> RowTest:

@@ -14,12 +14,12 @@ from pipeline.checks.measures import (
     Checks,
     Measure,
     count_split_rows,
+    measure_failed,
     measure_intake,
     measure_near_duplicates,
     measure_patterns,
-    measure_share,
     ratio,
-    tabulate_classes,
+    tabulate_class_rows,
 )
 from pipeline.checks.rows import RowTest, count_failures, is_shorter
 from pipeline.checks.suite import (
@@ -95,7 +95,7 @@ def _profile(chunks: Chunks) -> Document:
 def _frames(chunks: Chunks, present: Mapping[str, Any]) -> dict[str, pa.Table]:
     shares = present["label_shares"]
     counts = [round(share * present["rows"]) for share in shares.values()]
-    return {"splits": count_split_rows(chunks), "classes": tabulate_classes(counts, shares)}
+    return {"splits": count_split_rows(chunks), "classes": tabulate_class_rows(counts, shares)}
 
 
 def _measure(
@@ -109,7 +109,7 @@ def _measure(
         **measure_intake(intake),
         "near_share": measure_near_duplicates(_list_passages(chunks), params),
         "moved_share": Measure(ratio(moved["rows"], intake["rows"]), moved["rows"], tuple(moved["lines"])),
-        "unanswerable_share": measure_share(none),
+        "unanswerable_share": measure_failed(none),
         **{
             drift.__name__: Measure(None, reason=NO_REFERENCE)
             if reference is None

@@ -14,12 +14,12 @@ from pipeline.checks.measures import (
     Measure,
     count_split_rows,
     measure_drift,
+    measure_failed,
     measure_intake,
     measure_near_duplicates,
     measure_patterns,
-    measure_share,
     ratio,
-    tabulate_classes,
+    tabulate_class_rows,
 )
 from pipeline.checks.rows import RowTest, count_failures
 from pipeline.checks.suite import (
@@ -104,7 +104,7 @@ def _profile(chunks: Chunks) -> Document:
 def _frames(chunks: Chunks, present: Mapping[str, Any]) -> dict[str, pa.Table]:
     shares, counts = present["label_shares"], _count_types(chunks)
     spans = [counts[kind] for kind in shares]
-    return {"splits": count_split_rows(chunks), "classes": tabulate_classes(spans, shares)}
+    return {"splits": count_split_rows(chunks), "classes": tabulate_class_rows(spans, shares)}
 
 
 def _measure(
@@ -127,7 +127,7 @@ def _measure_document_leak(chunks: Chunks) -> Measure:
     known = pa.array(sorted(documents), pa.string())
     held_out = chunks.filter(("split",), lambda chunk: pc.not_equal(chunk["split"], "train"))
     leak = RowTest(("document",), lambda chunk: pc.is_in(chunk["document"], value_set=known))
-    return measure_share(count_failures(held_out, {"leak": leak})["leak"])
+    return measure_failed(count_failures(held_out, {"leak": leak})["leak"])
 
 
 def _list_checks(params: LabelledTextChecksParams, classes: Sequence[str]) -> list[Check]:
