@@ -199,7 +199,8 @@ def predict_rows(count: int) -> tuple[list[Mark], float]:
         write_rows(path, count)
         source = choose_source(path.name, None, form=None, columns=())
         start = time.perf_counter()
-        predict_file(predictor._replace(compute=compute), path, source, Path(folder, "out.parquet"), every=False)
+        out, part_rows = Path(folder, "out.parquet"), count // 100  # so that a tenth is ten parts
+        predict_file(predictor._replace(compute=compute), path, source, out, every=False, part_rows=part_rows)
         return marks, time.perf_counter() - start
 
 
