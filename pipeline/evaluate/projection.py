@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +73,16 @@ def project_examples(
         neighbours=find_neighbours(vectors[queries], train, most=params.neighbours),
         text_and_label=lambda row: (whole_texts(examples.slice(row, 1))[0], labels[examples["label"][row].as_py()]),
     )
+
+
+def project_nothing(_examples: pa.Table, _features: pa.Table, _predictions: pa.Table, _params: Any) -> Document:
+    """Return the projection of a kind whose answers are parts of a text, of which one vector says little."""
+    return {"rows": 0, "width": 0, "explained": [0.0, 0.0], "points": [], "neighbours": []}
+
+
+def measure_width(_examples: pa.Table, features: pa.Table, _predictions: pa.Table, _params: Any) -> Document:
+    """Return the width of the vectors alone, for a kind whose points have no one colour to be drawn in."""
+    return {"width": features.schema.field("features").type.list_size}
 
 
 def project(vectors: Vectors) -> Plane:

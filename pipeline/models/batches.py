@@ -31,6 +31,15 @@ class Ragged(NamedTuple):
         return np.diff(self.offsets)
 
 
+def group_rows(ids: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield the first row of each example and the one after its last; `ids` has that of each row, in turn."""
+    first = 0
+    for _, rows in itertools.groupby(ids):
+        last = first + len(list(rows))
+        yield first, last
+        first = last
+
+
 class Segments(NamedTuple):
     """The places of the examples in a flat batch of N tokens.
 

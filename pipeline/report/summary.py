@@ -72,9 +72,17 @@ def _explain(words: SharedWords, confidence: str) -> str:
     return (
         f"Brackets hold {escape_markdown(confidence)} confidence intervals. {words.cheap} is the {words.headline} of "
         f"{words.cheap_title} on the same test rows; the gain is the model's {words.headline} minus that, "
-        f"{words.unit}, and p is from {words.test}. Probe is the {words.headline} of a linear probe on the features of "
-        "the frozen encoder; fine-tuning pays if its gain over the probe is real. Take the cheapest, unless a dearer "
-        "one is proven better.\n"
+        f"{words.unit}, and p is from {words.test}. {_explain_probe(words)}Take the cheapest, unless a dearer one is "
+        "proven better.\n"
+    )
+
+
+def _explain_probe(words: SharedWords) -> str:
+    if not words.probe:
+        return ""
+    return (
+        f"Probe is the {words.headline} of a linear probe on the features of the frozen encoder; fine-tuning pays if "
+        "its gain over the probe is real. "
     )
 
 

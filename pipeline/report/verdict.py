@@ -157,7 +157,9 @@ def _compare(metric: Metric, gain: Gain, name: str, quote: Quote) -> str:
     p = "" if gain.p is None else f" ({p_phrase(gain.p)})"
     size = format_size(metric, value)
     if size == format_size(metric, 0.0):
-        return f"level with {name}{p}"
+        if gain.outcome == UNPROVEN:
+            return f"level with {name}{p}"
+        size = f"less than {format_size(metric, 0.001)}"  # proven, and too small for the digits shown
     side = f"{size} {'above' if value > 0 else 'below'} {name}"
     return f"{side}, which may be due to chance{p}" if gain.outcome == UNPROVEN else f"{side}{p}"
 

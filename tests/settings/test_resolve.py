@@ -82,6 +82,9 @@ def test_a_params_file_whose_tasks_name_no_kind_is_refused_with_the_lines_to_add
         ("{text-classification: {finetune: {metrc: loss}}}", "metrc: unknown key; .. `metric`"),
         ("{text-classification: {finetune: {task: x}}}", "kinds.text-classification.finetune.task: .. remove"),
         ("{text-classification: {finetune: {metric: f1}}}", "kinds.text-classification.finetune.metric: .. 'f1'"),
+        ("{text-regression: {finetune: {metric: rmsee}}}", "kinds.text-regression.finetune.metric: .. 'rmsee'"),
+        ("{image-classification: {finetune: {crop: 9}}}", "kinds.image-classification.finetune.crop: .. 9"),
+        ("{text-regression: {gates: {rmse: {level: 0.1}}}}", "text-regression.gates.rmse.largest_drop: .. missing"),
         ("3", "kinds: must be a map"),
     ],
 )

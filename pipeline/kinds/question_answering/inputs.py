@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,15 +31,6 @@ WINDOW_COLUMNS = {
     "truncated": pa.bool_(),
 }
 _COLUMNS = ("id", "split", "context", "question", "answers", "starts", "row")
-
-
-class _Window(NamedTuple):
-    """The part of a row that follows from the tokens."""
-
-    starts: list[int]
-    ends: list[int]
-    first: int
-    last: int
 
 
 def find_answer(starts: Sequence[int], ends: Sequence[int], answer: Span | None) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from pipeline.core.document import Document
 from pipeline.core.tables import describe, task_of
 from pipeline.evaluate.evaluation import MODEL
 from pipeline.evaluate.kind import Details, Measured, Measures, Metric
+from pipeline.evaluate.projection import measure_width
 from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
 from pipeline.examples.pairs import whole_texts
 from pipeline.examples.records import places_of
@@ -100,10 +101,6 @@ def _detail(measured: Measured, _predictions: pa.Table, _kept: Document, _params
     return Details(model={"parts": table}, whole={})
 
 
-def _project(_examples: pa.Table, features: pa.Table, _predictions: pa.Table, _params: Any) -> Document:
-    return {"width": features.schema.field("features").type.list_size}
-
-
 def _spell(table: pa.Table, column: str) -> list[str]:
     return [repr(value) for value in table[column].to_pylist()]
 
@@ -123,6 +120,6 @@ MEASURES = Measures(
     worst=_list_largest_errors,
     variants=lambda _predictions, _kept: {},
     details=_detail,
-    project=_project,
+    project=measure_width,
     calibrate=lambda _tokens, _model, _params: {},
 )

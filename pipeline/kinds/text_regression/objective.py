@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from pipeline.core.errors import DataError
 from pipeline.core.tables import task_of
 from pipeline.evaluate.metrics import Floats
+from pipeline.finetune.selection import improves
 from pipeline.finetune.updates import plan_epochs, share_losses
 from pipeline.kinds.text_regression.metrics import compute_number_metrics, score_numbers
 from pipeline.kinds.text_regression.settings import NumberFinetuneParams
@@ -122,11 +123,6 @@ def _measure(
     return NumberScores(*moment, rmse**2, rmse * validation.standard.deviation, float(np.nan_to_num(spearman)))
 
 
-def _better(scores: NumberScores, best: NumberScores, params: NumberFinetuneParams) -> bool:
-    """Return whether the scores beat the best before them, by the metric that selects the weights."""
-    return scores.rmse < best.rmse if params.metric == "rmse" else scores.spearman > best.spearman
-
-
 def _describe(scores: NumberScores) -> str:
     return f"validation loss {scores.loss:.4f}, RMSE {scores.rmse:.4f}, Spearman {scores.spearman:.4f}"
 
@@ -137,7 +133,7 @@ NUMBER_OBJECTIVE = Objective(
     losses=_losses,
     measure=_measure,
     evaluation=NumberScores,
-    better=_better,
+    better=improves,
     describe=_describe,
     outputs=lambda model, train, rows, device: forward(model, collate(model, train.tokens, rows, device), device),
     scales=lambda model, params: scale_layer_rates(model, params.layer_decay),

@@ -32,10 +32,6 @@ def _require_labels(labels: object) -> object:
     raise ValueError(f'labels and classes are text, found {spelled}; write "{spelled}" in quotes')
 
 
-def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
 class Threshold(Strict):
     """Classes from numeric labels: `above` if the label is above `at`, else `otherwise`."""
 

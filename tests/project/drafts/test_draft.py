@@ -156,6 +156,16 @@ def test_a_file_elsewhere_is_to_be_put_where_the_pipeline_reads_it(tmp_path):
     assert "dvc add data/raw/trial/rows.csv" in lines.splitlines()[-1]
 
 
+def test_params_of_an_older_version_are_refused_with_what_to_write(tmp_path):
+    rows = [{"text": f"parcel {n} came late", "label": "xy"[n % 2]} for n in range(60)]
+    for line, words in (("    kind: text-classification\n", "kind"), ("  max_cell_bytes: ", "max_cell_bytes")):
+        old = "".join(
+            row for row in read("params.yaml").splitlines(keepends=True) if not row.startswith(line.rstrip(" "))
+        )
+        with pytest.raises(UsageError, match=words):
+            draft_task("text-classification", "trial", write_lines(tmp_path / "x", rows), old)
+
+
 def test_hostile_columns_stay_text(tmp_path):
     odd = "a: b #\n- c"
     rows = [{odd: f"parcel {n} came late", odd + "2": f"letter {n} was lost", "label": "xy"[n % 2]} for n in range(60)]
