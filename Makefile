@@ -66,7 +66,7 @@ clean:  ## remove the environment and the caches of the tools; data and DVC's ca
 # For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
 .PHONY: study gallery test test-avx2 check docs readme format \
   soak soak-places bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
-  bench-diff bench-flow bench-places bench-predict bench-answer bench-search bench-tags
+  bench-diff bench-flow bench-places bench-predict bench-answer bench-search bench-tags bench-scale
 
 # A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
 # ones first. One worker more than cores, since many wait.
@@ -98,7 +98,7 @@ soak-places: setup  ## kill workers, nannies, stages and drivers of a Dask clust
 	python -m benchmarks.places_soak
 
 # Each prints its table, then one JSON object.
-bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-places bench-predict bench-answer bench-search  ## all benchmarks below, but bench-tags
+bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-places bench-predict bench-answer bench-search bench-scale  ## all benchmarks below, but bench-tags
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
@@ -117,6 +117,10 @@ bench-tokenize: setup  ## throughput and memory of tokenisation at 1 M texts
 
 bench-duplicates: setup  ## near duplicates at 1,000 to 1 M rows, plain and templated (a quarter of an hour)
 	python -m benchmarks.duplicates
+
+bench-scale: setup  ## stages on 10,000 to 1 M rows: time, memory and what a further row costs (COUNTS="validate 10000 100000" is two minutes)
+	dvc repro --quiet ingest@reviews fetch@minilm
+	python -m benchmarks.scale $(COUNTS)
 
 bench-languages: setup  ## TF-IDF on words alone beside the rival of `baseline`, in Chinese, Hindi and German
 	python -m benchmarks.languages

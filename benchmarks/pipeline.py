@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 
-from benchmarks.dvc_output import Line, read_lines, time_stages
+from benchmarks.dvc_output import ENDS, RUNNING, Line, read_lines, time_stages
 from benchmarks.table import publish
 from pipeline.core.format import markdown_table
 
@@ -42,7 +42,7 @@ def time_first(lines: Iterable[Line]) -> Line:
     """Return the line by which the first task has been evaluated, and its stage has ended."""
     begun = False
     for line in lines:
-        if begun and line.text.startswith("Updating lock file"):
+        if begun and (line.text.startswith(ENDS) or RUNNING.search(line.text)):
             return line
         begun = begun or f"Running stage '{FIRST}" in line.text
     raise ValueError("no task was evaluated")

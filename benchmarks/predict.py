@@ -1,19 +1,20 @@
 """Prediction compared: transformers.pipeline, ONNX Runtime as its tutorials use it, and ours in torch, fp32 and int8.
 
 All arms answer the same texts with the same model, each in its own process, taking turns on one machine. `python -m
-benchmarks.predict` runs them after `dvc repro`; `python -m benchmarks.predict rows N` predicts a file of N rows by int8
-and measures memory and speed from its first tenth to its last.
+benchmarks.predict` runs them after `dvc repro`; `python -m benchmarks.predict rows N` predicts a file of N rows by a
+tiny model and measures memory and speed of each tenth.
 """
 
 import itertools
 import json
+import resource
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -155,46 +156,75 @@ def summarize(measured: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str,
 
 def write_rows(path: Path, count: int) -> None:
     """Write a file of `count` reviews, no two alike."""
-    texts, _ = read_texts()
+    texts = read_parquet(EXAMPLES)["text"].to_pylist()
     with path.open("w", encoding="utf-8") as stream:
         stream.writelines(json.dumps({"text": f"{texts[row % len(texts)]} {row}"}) + "\n" for row in range(count))
 
 
-def measure_rows(count: int) -> dict[str, float]:
-    """Predict a file of `count` rows; return its rows per second in the first and the last tenth, and the memory."""
-    import torch  # for the name of the device alone, after all else
+class Mark(NamedTuple):
+    """The processor seconds, the rows predicted and the resident bytes of this process after a batch."""
 
-    from benchmarks.turns import read_memory
+    seconds: float
+    rows: int
+    resident: int
+
+
+def predict_rows(count: int) -> tuple[list[Mark], float]:
+    """Predict a file of `count` rows; return a mark before and after each tenth, and the seconds of it all."""
     from pipeline.predict.job import predict_file
     from pipeline.predict.predictor import load_predictor
     from pipeline.predict.texts import choose_source
+    from tests.given.bundles import make_bundle
 
-    predictor, done = load_predictor(BUNDLE, backend="int8"), [(time.process_time(), 0)]
+    process = psutil.Process()
+    marks: list[Mark] = []
+    done = 0
 
-    def compute(ids: Any, mask: Any) -> Any:
-        logits = predictor.compute(ids, mask)
-        done.append((time.process_time(), done[-1][1] + len(ids)))
+    def mark() -> None:
+        if done >= len(marks) * count / 10:
+            marks.append(Mark(time.process_time(), done, process.memory_info().rss))
+
+    def compute(ids: Any, attended: Any) -> Any:
+        nonlocal done
+        if not marks:
+            mark()
+        logits = predictor.compute(ids, attended)
+        done += len(ids)
+        mark()
         return logits
 
     with tempfile.TemporaryDirectory(dir=".bench") as folder:
+        predictor = load_predictor(make_bundle(Path(folder, "bundle")))
         path = Path(folder, "rows.jsonl")
         write_rows(path, count)
         source = choose_source(path.name, None, form=None, columns=())
         start = time.perf_counter()
-        predict_file(predictor._replace(compute=compute), path, source, Path(folder, "out.parquet"), every=False)
-        seconds = time.perf_counter() - start
-    tenths = [*_tenths(done, count)]
-    return {
-        "rows": count, "rows_per_second": count / seconds, "first_tenth": tenths[0], "last_tenth": tenths[-1],
-        "memory_mb": read_memory(torch.device("cpu")) / 1e6,
-    }  # fmt: skip
+        out, part_rows = Path(folder, "out.parquet"), count // 100  # so that a tenth is ten parts
+        predict_file(predictor._replace(compute=compute), path, source, out, every=False, part_rows=part_rows)
+        return marks, time.perf_counter() - start
 
 
-def _tenths(done: Sequence[tuple[float, int]], count: int) -> Iterator[float]:
-    """Yield the rows per CPU second of each tenth of the rows."""
-    ends = [next(of for of in done if of[1] >= tenth * count / 10) for tenth in range(11)]
-    for (start, before), (end, after) in itertools.pairwise(ends):
-        yield (after - before) / (end - start)
+def publish_rows(count: int) -> None:
+    """Predict a file of `count` rows, and write docs/benchmarks/predict-rows.md."""
+    marks, seconds = predict_rows(count)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    from benchmarks.table import publish  # now, since it imports torch
+
+    speeds = [
+        (after.rows - before.rows) / (after.seconds - before.seconds) for before, after in itertools.pairwise(marks)
+    ]
+    rows = [
+        (f"{after.rows:,}", f"{speed:.0f}", f"{after.resident / 1e6:.0f}")
+        for speed, after in zip(speeds, marks[1:], strict=True)
+    ]
+    shown = markdown_table(("rows done", "rows per CPU second", "resident, MB"), rows, right=range(3))
+    figures = {
+        "rows": count,
+        "rows per second": round(count / seconds, 1),
+        "last tenth/first": round(speeds[-1] / speeds[0], 3),
+        "peak memory, MB": round(peak / 1e6, 1),
+    }
+    publish("predict-rows", ROWS_PAGE, shown, figures, ("onnxruntime", "numpy", "pyarrow"))
 
 
 def main() -> None:
@@ -223,6 +253,13 @@ that is what other work on the machine changes least. The start is from the proc
 the probe of 100 rows. Ours sorts by length under a budget of 512 tokens a batch; the others take texts as they come."""
 
 
+ROWS_PAGE = """# A file of many rows
+
+`python -m benchmarks.predict rows 10000000`: a file of reviews, no two alike, predicted as `python -m pipeline predict`
+does it, each tenth of its rows by itself. The model is tiny, so that what is measured is all the rest, which could grow
+with the file: reading, checking, tokenising, sorting, writing."""
+
+
 INT8 = """Rows that are answered rightly, with McNemar's exact test of those that only one of both has right."""
 
 
@@ -230,9 +267,6 @@ if __name__ == "__main__":
     if len(sys.argv) == 4:
         print(json.dumps(run_arm(int(sys.argv[1]), sys.argv[2])))
     elif len(sys.argv) == 3:
-        from benchmarks.int8 import make_bundle
-
-        make_bundle("reviews")
-        print(json.dumps(measure_rows(int(sys.argv[2]))))
+        publish_rows(int(sys.argv[2]))
     else:
         main()

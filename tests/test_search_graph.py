@@ -94,6 +94,15 @@ def test_other_test_rows_and_a_comment_run_no_trial(project):
     assert ran(project) == {"withhold@reviews", *(name for name in ends() if "confirm" in name), "search@reviews"}
 
 
+def test_values_that_were_adopted_run_nothing_of_the_search(project):
+    values, _ = parse_params(settings())
+    own = values["tasks"]["reviews"]["finetune"]
+    values["search"]["tasks"]["reviews"]["default"] = {"batch_size": own["batch_size"]}
+    own["batch_size"] = 8
+    lay(project, dump(values))
+    assert ran(project) == set()
+
+
 def test_one_more_round_runs_its_own_trials_alone(project):
     lay(project, settings(rounds=list_rounds(3)))
     for slot in (1, 2):

@@ -16,20 +16,25 @@ from pipeline.settings.task import Profile
 LENGTH_EDGES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512, 724, 1024)
 
 
-def profile_split(texts: Iterable[str | None], labels: Sequence[str | None], classes: Sequence[str]) -> Document:
+def profile_split(
+    parts: Iterable[tuple[Sequence[str | None], Sequence[str | None]]], classes: Sequence[str]
+) -> Document:
     """Return the profile of a split: rows, the share of each class in the order given, and texts in each length bin.
 
-    A missing text counts as one of no words. Shares are 0 if there are no rows; a label outside `classes` counts as a
-    row and appears nowhere.
+    `parts` are the texts and the labels of its rows, so many at a time. A missing text counts as one of no words.
+    Shares are 0 if there are no rows; a label outside `classes` counts as a row and appears nowhere.
     """
-    words = [count_words(text or "") for text in texts]
-    counts = Counter(labels)
-    bins = np.bincount(np.searchsorted(LENGTH_EDGES, words, side="right"), minlength=len(LENGTH_EDGES) + 1)
-    rows = len(labels)
+    counts: Counter[str | None] = Counter()
+    lengths = np.zeros(len(LENGTH_EDGES) + 1, np.int64)
+    for texts, labels in parts:
+        words = [count_words(text or "") for text in texts]
+        lengths += np.bincount(np.searchsorted(LENGTH_EDGES, words, side="right"), minlength=len(lengths))
+        counts.update(labels)
+    rows = counts.total()
     return {
         "rows": rows,
         "label_shares": {label: counts[label] / rows if rows else 0.0 for label in classes},
-        "length_counts": bins.tolist(),
+        "length_counts": lengths.tolist(),
     }
 
 

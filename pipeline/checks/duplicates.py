@@ -1,14 +1,13 @@
 """Leaked texts: the same or nearly the same text in two splits."""
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from pipeline.checks.shingles import Hashes, Shingles, hash_texts, join_shingles
+from pipeline.checks.shingles import Hashes, Shingles, hash_texts, join_shingles, order_within
 from pipeline.evaluate.metrics import Ints
 
 # Shingles that two near duplicates must share among the rarest of each: more of them leave fewer candidates, but more
@@ -59,24 +58,17 @@ class _Sets(NamedTuple):
         return _keep_first(self.shared, np.where(self.spare < 0, 0, self.spare + wanted))
 
 
-def mark_shared(keys: Sequence[Hashable], splits: Sequence[Hashable]) -> list[bool]:
-    """Return for each row whether its key occurs in more than one split; a missing key (None) never does."""
-    places = defaultdict(set)
-    for name, split in zip(keys, splits, strict=True):
-        places[name].add(split)
-    return [name is not None and len(places[name]) > 1 for name in keys]
-
-
 def find_near_duplicates(
-    train: Sequence[str], held_out: Sequence[str], *, similarity: float, shingle: int
+    train: Iterable[str], held_out: Iterable[str], *, similarity: float, shingle: int
 ) -> NearDuplicates:
-    """Return the texts of `held_out` that have a near duplicate in `train`.
+    """Return the texts of `held_out` that have a near duplicate in `train`, which is iterated twice.
 
     Near duplicates are texts whose sets of shingles (see `hash_texts`) have a Jaccard similarity of at least
     `similarity`.
     """
-    marked, cut = np.zeros(len(held_out), np.bool_), 0
-    for _, places, limited in _join(train, held_out, similarity, shingle, skipped=marked):
+    held = join_shingles(hash_texts(held_out, shingle))
+    marked, cut = np.zeros(len(held.sizes), np.bool_), 0
+    for _, places, limited in _join(train, held, similarity, shingle, skipped=marked):
         marked[places] = True
         cut += limited
     return NearDuplicates(np.flatnonzero(marked).tolist(), cut)
@@ -88,13 +80,14 @@ def find_near_pairs(texts: Sequence[str], *, similarity: float, shingle: int) ->
     A text with more than `MOST_CANDIDATES` candidates is compared with the likeliest of them, so pairs may be missing;
     further pairs then link such texts, so that near duplicates are (almost surely) connected, if not directly.
     """
+    own = join_shingles(hash_texts(texts, shingle))
     pairs: set[tuple[int, int]] = set()
     cut, none = 0, np.zeros(len(texts), np.bool_)
-    for rows, places, limited in _join(texts, texts, similarity, shingle, skipped=none):
+    for rows, places, limited in _join(texts, own, similarity, shingle, skipped=none):
         pairs |= _order_pairs(rows, places)
         cut += limited
     if cut:
-        for rows, places in _link_alike(join_shingles(hash_texts(texts, shingle)), similarity):
+        for rows, places in _link_alike(own, similarity):
             pairs |= _order_pairs(rows, places)
     return sorted(pairs)
 
@@ -126,9 +119,9 @@ def _link_alike(own: Shingles, similarity: float) -> Iterator[tuple[Ints, Ints]]
 
 
 def _join(
-    train: Sequence[str], held_out: Sequence[str], similarity: float, shingle: int, *, skipped: _Mask
+    train: Iterable[str], held: Shingles, similarity: float, shingle: int, *, skipped: _Mask
 ) -> Iterator[tuple[Ints, Ints, int]]:
-    """Yield near duplicates piece by piece of `train`: their positions in `train` and in `held_out`.
+    """Yield near duplicates piece by piece of `train`: their positions in `train` and among the texts `held` is of.
 
     The third is the number of train texts of the piece with more candidates than the limits allow. Held-out texts that
     are `skipped` (H,) when a piece begins are compared no more.
@@ -141,8 +134,7 @@ def _join(
     Source: Chaudhuri, Ganti and Kaushik (2006), A primitive operator for similarity joins in data cleaning; Wang, Li
     and Feng (2012), Can we beat the prefix filtering?, for several shared shingles in place of one.
     """
-    held = join_shingles(hash_texts(held_out, shingle))
-    known = np.unique(held.hashes)
+    known = _list_distinct(held.hashes)
     ranks = _rank_by_rarity(known, train, shingle)
     sets = _to_sets(held, known, ranks, similarity)
     index = sets.keep_rarest(sets.wanted).T.tocsr()
@@ -155,13 +147,21 @@ def _join(
         start += len(part.sizes)
 
 
+def _list_distinct(hashes: Hashes) -> Hashes:
+    """Return the different hashes, rising: `numpy.unique`, which takes ten times as long for millions."""
+    ordered = np.sort(hashes)
+    new = np.ones(len(ordered), np.bool_)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return ordered[new]
+
+
 def _compare(left: csr_matrix, right: csr_matrix, sizes: Ints, similarity: float) -> _Mask:
     """Return which of P pairs of sets are near duplicates, (P,); `sizes` (P,) are those of both sets together."""
     overlap = np.asarray(left.multiply(right).sum(axis=1)).ravel()
     return np.asarray(overlap / (sizes - overlap) >= similarity)
 
 
-def _rank_by_rarity(known: Hashes, train: Sequence[str], size: int) -> Ints:
+def _rank_by_rarity(known: Hashes, train: Iterable[str], size: int) -> Ints:
     """Return the rank of each known shingle, the rarest in train first, (K,); -1 for those that train lacks."""
     counts = np.zeros(len(known), np.int64)
     for part in hash_texts(train, size):
@@ -177,7 +177,7 @@ def _to_sets(part: Shingles, known: Hashes, ranks: Ints, similarity: float) -> _
     places, present = _find(known, part.hashes)
     owners = np.repeat(np.arange(len(part.sizes)), part.sizes)[present]
     owners, columns = owners[ranks[places] >= 0], ranks[places][ranks[places] >= 0]
-    order = np.lexsort((columns, owners))
+    order = order_within(owners, columns, len(part.sizes))
     starts = np.searchsorted(owners, np.arange(len(part.sizes) + 1))
     shape = len(part.sizes), int(ranks.max(initial=-1)) + 1
     shared = csr_matrix((np.ones(len(columns), np.int32), columns[order].astype(np.int32), starts), shape=shape)
@@ -187,7 +187,9 @@ def _to_sets(part: Shingles, known: Hashes, ranks: Ints, similarity: float) -> _
 
 def _find(known: Hashes, hashes: Hashes) -> tuple[Ints, _Mask]:
     """Return the places in `known`, which rises, of those hashes that it has, and which of them it has, (M,)."""
-    places = np.searchsorted(known, hashes)
+    order = np.argsort(hashes)  # a search for rising hashes stays near the last one in memory
+    places = np.empty(len(hashes), np.int64)
+    places[order] = np.searchsorted(known, hashes[order])
     present = np.zeros(len(hashes), np.bool_)
     inside = np.flatnonzero(places < len(known))
     present[inside] = known[places[inside]] == hashes[inside]

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.checks.findings import CheckResult
-from pipeline.checks.measures import MOST_LINES
+from pipeline.checks.rows import MOST_LINES
 from pipeline.checks.suite import Check
 
 with warnings.catch_warnings():

@@ -5,14 +5,14 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 import pyarrow as pa
 
-from pipeline.checks.measures import MOST_LINES, Measure
+from pipeline.checks.measures import Measure
+from pipeline.checks.rows import MOST_LINES
 from pipeline.checks.suite import Check
 from pipeline.core.errors import DataError, EnvironmentFault, listed
-from pipeline.examples.records import Place, places_of
+from pipeline.examples.records import Place
 
 NOTHING_TO_CHECK = "nothing to check"
 CELL_WIDTH = 60
-_NAME_COLUMNS = ("split", "label")
 
 
 class CheckResult(NamedTuple):
@@ -64,18 +64,16 @@ def make_finding(check: Check, result: CheckResult, frame: pa.Table, measure: Me
     """
     reason = result.error or (measure.reason if measure else None)
     empty = result.judged == 0 and reason is None
-    lines: Sequence[Place | None] = measure.lines if measure else ()
-    if check.frame == "examples":
-        lines = places_of(frame.take(pa.array(result.positions, pa.int64())))
+    shown = measure.shown if measure else None
     return {
         "check": check.check,
         "title": check.title,
         "severity": check.severity,
         "outcome": "error" if result.error else "passed" if result.success and not empty else "failed",
         "expected": check.expected,
-        "found": _DESCRIPTIONS[check.frame](check, result, frame),
+        "found": shown or _DESCRIPTIONS[check.frame](check, result, frame),
         "count": measure.rows if measure else result.failures,
-        "lines": [line for line in lines if line is not None],
+        "lines": list(measure.lines) if measure else [],
         "reason": NOTHING_TO_CHECK if empty else reason,
     }
 
@@ -141,14 +139,6 @@ def _values_at(frame: pa.Table, column: str, positions: Sequence[int]) -> list[A
     return list(frame[column].take(pa.array(positions, pa.int64())).to_pylist())
 
 
-def _describe_rows(check: Check, result: CheckResult, frame: pa.Table) -> str:
-    """Return how many rows failed and, for names and classes (never texts), the values of the first of them."""
-    column = check.kwargs["column"]
-    values = dict.fromkeys(_values_at(frame, column, result.positions)) if column in _NAME_COLUMNS else {}
-    shown = listed(value for value in values if value is not None)
-    return f"{result.failures} of {result.total} rows" + (f": {shown}" if shown else "")
-
-
 def _describe_columns(_check: Check, _result: CheckResult, frame: pa.Table) -> str:
     """Return the columns present."""
     return listed(frame.column_names, most=10)
@@ -177,7 +167,6 @@ def _describe_number(check: Check, _result: CheckResult, frame: pa.Table) -> str
 _DESCRIPTIONS: Mapping[str, Callable[[Check, CheckResult, pa.Table], str]] = {
     "header": _describe_columns,
     "schema": _describe_types,
-    "examples": _describe_rows,
     "splits": _describe_extremes,
     "classes": _describe_extremes,
     "measures": _describe_number,

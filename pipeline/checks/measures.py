@@ -1,83 +1,101 @@
 """The input of the suite: the frames of the examples, and the measures that no single row shows."""
 
-from collections.abc import Callable, Mapping
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.checks.chunks import Chunks, is_train, select_train
 from pipeline.checks.drift import label_drift, length_drift, profile_split
-from pipeline.checks.duplicates import find_near_duplicates, mark_shared
-from pipeline.checks.suite import BROKEN, ESCAPED, EXAMPLE_COLUMNS, Check
+from pipeline.checks.duplicates import find_near_duplicates
+from pipeline.checks.keys import hash_keys
+from pipeline.checks.rows import MOST_LINES, FailedRows, RowTest, count_failures, is_marked, matches
+from pipeline.checks.suite import BROKEN, ESCAPED, Check
 from pipeline.core.document import Document
-from pipeline.core.errors import REPRODUCE, EnvironmentFault
+from pipeline.core.errors import REPRODUCE, EnvironmentFault, listed
 from pipeline.core.tables import labels_of
-from pipeline.examples.records import Place, places_of
+from pipeline.examples.pairs import whole_texts
+from pipeline.examples.records import Place
 from pipeline.examples.text import text_key
 from pipeline.settings.fields import SPLITS
-from pipeline.settings.shared.texts import DriftChecksParams, TextChecksParams
+from pipeline.settings.shared.texts import PAIR, DriftChecksParams, TextChecksParams
 
-MOST_LINES = 5
 NO_REFERENCE = "no reference yet"
+# Characters of the held-out texts that are compared with train: their shingles take some 40 bytes each.
+MOST_HELD_OUT = 2**22
 
 
 class Measure(NamedTuple):
     """A number with the rows behind it: how many, and the lines of the first.
 
-    `reason` says why there is no number, or what may be missing in it.
+    `reason` says why there is no number, or what may be missing in it; `shown` is said in place of the number.
     """
 
     value: float | None
     rows: int = 0
     lines: tuple[Place, ...] = ()
     reason: str | None = None
+    shown: str | None = None
 
 
 class Checks(NamedTuple):
     """The checks of the examples of one kind; the suite and the frames are those of `checks.suite`.
 
+    No function may keep more than some bytes of a row.
+
     Args:
-        columns: The columns of the examples, in order, with their types as Arrow names them.
-        profile: `profile(table)` is the profile of the train split, a reference of drift once it is accepted.
-        measure: `measure(table, intake, params, profile)` are the numbers of the frame `measures`, by name.
-        frames: `frames(table, profile, measures)` are the frames.
+        columns: `columns(params)` are the columns of the examples, in order, with their types as Arrow names them.
+        profile: `profile(chunks)` is the profile of the train split, a reference of drift once it is accepted.
+        measure: `measure(chunks, intake, params, profile)` are the numbers of the frame `measures`, by name, but for
+            those of the tests of rows.
+        frames: `frames(chunks, profile)` are the other frames.
         suite: `suite(params, classes)` are the checks of examples whose schema is right, the most telling first.
+        keys: The columns of which no value may be in two splits; a `text` is the same if its `text_key` is.
+        derive: `derive(chunks)` are the examples with the columns that all of these need.
     """
 
-    columns: Mapping[str, str]
-    profile: Callable[[pa.Table], Document]
-    measure: Callable[[pa.Table, Mapping[str, Any], Any, Document], dict[str, Measure]]
-    frames: Callable[[pa.Table, Document, Mapping[str, Measure]], dict[str, pa.Table]]
+    columns: Callable[[Any], Mapping[str, str]]
+    profile: Callable[[Chunks], Document]
+    measure: Callable[[Chunks, Mapping[str, Any], Any, Document], dict[str, Measure]]
+    frames: Callable[[Chunks, Document], dict[str, pa.Table]]
     suite: Callable[[Any, tuple[str, ...]], list[Check]]
+    keys: tuple[str, ...] = ("id", "text")
+    derive: Callable[[Chunks], Chunks] = lambda chunks: chunks
 
 
-def build_schema_frames(table: pa.Table, own: Mapping[str, str]) -> dict[str, pa.Table]:
+def build_schema_frames(schema: pa.Schema, own: Mapping[str, str]) -> dict[str, pa.Table]:
     """Return the frames `header` (no rows) and `schema` (name, type and expected type of each column)."""
-    names = table.column_names
-    types = [str(kind) for kind in table.schema.types]
-    expected = [own.get(name, "string") for name in names]
-    return {"header": table.slice(0, 0), "schema": pa.table({"name": names, "type": types, "expected": expected})}
-
-
-def build_frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[str, Measure]) -> dict[str, pa.Table]:
-    """Return the frames `examples`, `splits`, `classes` and `measures`; `present` is the profile of train."""
-    shares = present["label_shares"]
-    train = table.filter(_equal(table, "split", "train"))
-    columns = [name for name in (*EXAMPLE_COLUMNS, "file") if name in table.column_names]
-    counts = [pc.sum(_equal(train, "label", index)).as_py() or 0 for index in range(len(shares))]
+    types = [str(kind) for kind in schema.types]
+    expected = [own.get(name, "string") for name in schema.names]
     return {
-        "examples": table.select(columns).append_column("leaked", pa.array(mark_leaks(table), pa.bool_())),
-        "splits": count_split_rows(table),
-        "classes": pa.table({"name": [*shares], "rows": pa.array(counts, pa.int64()), "share": [*shares.values()]}),
-        "measures": tabulate_measures(measures),
+        "header": schema.empty_table(),
+        "schema": pa.table({"name": schema.names, "type": types, "expected": expected}),
     }
 
 
-def count_split_rows(table: pa.Table) -> pa.Table:
+def build_frames(chunks: Chunks, present: Mapping[str, Any]) -> dict[str, pa.Table]:
+    """Return the frames `splits` and `classes`; `present` is the profile of train."""
+    shares = present["label_shares"]
+    counts = Counter(select_train(chunks).values("label"))
+    rows = [counts[index] for index in range(len(shares))]
+    return {"splits": count_split_rows(chunks), "classes": tabulate_class_rows(rows, shares)}
+
+
+def tabulate_class_rows(rows: Iterable[int], shares: Mapping[str, float]) -> pa.Table:
+    """Return the frame `classes`."""
+    counts = pa.array(rows, pa.int64())
+    return pa.table({"name": [*shares], "rows": counts, "share": pa.array(shares.values(), pa.float64())})
+
+
+def count_split_rows(chunks: Chunks) -> pa.Table:
     """Return the frame `splits`."""
-    rows = [pc.sum(_equal(table, "split", split)).as_py() or 0 for split in SPLITS]
-    return pa.table({"name": SPLITS, "rows": pa.array(rows, pa.int64())})
+    counts = Counter(chunks.values("split"))
+    return pa.table({"name": SPLITS, "rows": pa.array([counts[split] for split in SPLITS], pa.int64())})
 
 
 def tabulate_measures(measures: Mapping[str, Measure]) -> pa.Table:
@@ -85,14 +103,38 @@ def tabulate_measures(measures: Mapping[str, Measure]) -> pa.Table:
     return pa.table({name: pa.array([measure.value], pa.float64()) for name, measure in measures.items()})
 
 
-def profile_train(table: pa.Table) -> Document:
+def profile_train(chunks: Chunks) -> Document:
     """Return the profile of the train rows of the examples."""
-    train = table.filter(_equal(table, "split", "train"))
-    return profile_split(train["text"].to_pylist(), _label_names(train), labels_of(table))
+    classes = labels_of(chunks.schema)
+    names = dict(enumerate(classes))  # an index that is missing or of no class has none
+    return profile_split(
+        (
+            (chunk["text"].to_pylist(), [names.get(index) for index in chunk["label"].to_pylist()])
+            for chunk in join_pairs(select_train(chunks)).read("text", "label")
+        ),
+        classes,
+    )
+
+
+def measure_rows(suite: Iterable[Check], chunks: Chunks) -> dict[str, Measure]:
+    """Return how many rows fail each check of rows, by its name; no number if nothing was there to judge."""
+    tests = {check.check: check.test for check in suite if check.test}
+    return {name: _count_rows(failed) for name, failed in count_failures(chunks, tests).items()}
+
+
+def _count_rows(failed: FailedRows) -> Measure:
+    values = listed(value for value in dict.fromkeys(failed.values) if value is not None)
+    shown = f"{failed.rows} of {failed.total} rows" + (f": {values}" if values else "")
+    return Measure(float(failed.rows) if failed.judged else None, failed.rows, failed.lines, shown=shown)
+
+
+def measure_failed(failed: FailedRows) -> Measure:
+    """Return the share of rows that fail a test."""
+    return Measure(ratio(failed.rows, failed.total), failed.rows, failed.lines)
 
 
 def measure_examples(
-    table: pa.Table, intake: Mapping[str, Any], params: DriftChecksParams, present: Mapping[str, Any]
+    chunks: Chunks, intake: Mapping[str, Any], params: DriftChecksParams, present: Mapping[str, Any]
 ) -> dict[str, Measure]:
     """Return every number of the frame `measures` by name.
 
@@ -100,10 +142,12 @@ def measure_examples(
         EnvironmentFault: `intake` lacks a key that the stage ingest writes.
         UsageError: The reference profile is of another version.
     """
+    whole = join_pairs(chunks)
     return {
-        **measure_patterns(table),
+        **measure_patterns(whole),
         **measure_intake(intake),
-        "near_share": measure_near_duplicates(table, params),
+        "near_share": measure_near_duplicates(whole, params),
+        **({"shared_share": measure_shared(chunks)} if PAIR in chunks.schema.names else {}),
         **measure_drift(params, present),
     }
 
@@ -150,32 +194,76 @@ def measure_listed(part: Mapping[str, Any], rows: int) -> Measure:
     return Measure(ratio(part["rows"], rows), part["rows"], tuple(part["lines"][:MOST_LINES]))
 
 
-def measure_patterns(table: pa.Table) -> dict[str, Measure]:
+def measure_patterns(chunks: Chunks) -> dict[str, Measure]:
     """Return the shares of texts with broken characters, and of those that a former tool has escaped."""
-    return {
-        name: _measure_rows(
-            table.filter(pc.fill_null(pc.match_substring_regex(table["text"], pattern), fill_value=False)),
-            table.num_rows,
-        )
-        for name, pattern in {"broken_share": BROKEN, **ESCAPED}.items()
-    }
+    tests = {name: matches("text", pattern) for name, pattern in {"broken_share": BROKEN, **ESCAPED}.items()}
+    return {name: measure_failed(failed) for name, failed in count_failures(chunks, tests).items()}
 
 
-def measure_near_duplicates(table: pa.Table, params: TextChecksParams) -> Measure:
-    """Return the share of held-out rows, those of validation and test, that have a near duplicate in train."""
-    rows = table.filter(pc.is_valid(table["text"]))
-    in_train = _equal(rows, "split", "train")
-    train, held_out = rows.filter(in_train), rows.filter(pc.invert(in_train))
-    duplicates = find_near_duplicates(
-        train["text"].to_pylist(),
-        held_out["text"].to_pylist(),
+def measure_near_duplicates(chunks: Chunks, params: TextChecksParams) -> Measure:
+    """Return the share of held-out rows, those of validation and test, that have a near duplicate in train.
+
+    Of held-out texts with more than `MOST_HELD_OUT` characters together a sample is compared, so that time grows with
+    the rows and memory does not. A text is in it by the hash of its characters, whatever the order of the rows.
+    """
+    given = chunks.filter(("text",), lambda chunk: pc.is_valid(chunk["text"]))
+    held_out = given.filter(("split",), lambda chunk: pc.invert(is_train(chunk)))
+    texts, characters = _weigh(held_out)
+    every = max(1, -(-characters // MOST_HELD_OUT))
+    sample = held_out if every == 1 else held_out.filter(("text",), partial(_draw, every=every))
+    near, cut = find_near_duplicates(
+        select_train(given).values("text"),
+        sample.values("text"),
         similarity=params.near_similarity,
         shingle=params.near_shingle,
     )
-    measure = _measure_rows(held_out.take(pa.array(duplicates.positions, pa.int64())), held_out.num_rows)
-    if not duplicates.cut:
-        return measure
-    return measure._replace(reason=f"{duplicates.cut} train texts have too many like them to compare with all")
+    marked = sample.mark("near", np.array(near, np.int64))
+    failed = count_failures(marked, {"near": is_marked("near")})["near"]
+    limits = [f"looked for in {failed.total} of {texts} held-out texts"] if every > 1 else []
+    limits += [f"{cut} train texts have too many like them to compare with all"] if cut else []
+    return measure_failed(failed)._replace(reason="; ".join(limits) or None)
+
+
+def _weigh(chunks: Chunks) -> tuple[int, int]:
+    """Return the number of texts, and that of their characters."""
+    texts = characters = 0
+    for chunk in chunks.read("text"):
+        texts += chunk.num_rows
+        characters += pc.sum(pc.utf8_length(chunk["text"])).as_py() or 0
+    return texts, characters
+
+
+def _draw(chunk: pa.Table, every: int) -> pa.Array:
+    """Return which texts of a chunk are drawn: about one of `every`."""
+    return pa.array(hash_keys(chunk["text"].to_pylist())[:, 0] % every == 0)
+
+
+def join_pairs(chunks: Chunks) -> Chunks:
+    """Return the examples with both texts of a pair as its text; single texts as they are."""
+    if PAIR not in chunks.schema.names:
+        return chunks
+    return chunks.derive("text", ("text", PAIR), lambda chunk: pa.array(whole_texts(chunk), pa.string()))
+
+
+def measure_shared(chunks: Chunks) -> Measure:
+    """Return the share of held-out pairs, those of validation and test, with a text that a pair of train has too."""
+    texts = [_hash_pairs(chunk) for chunk in select_train(chunks).read("text", PAIR)]
+    known = np.unique(np.concatenate([np.empty(0, np.uint64), *(column for pair in texts for column in pair)]))
+    known = known[known != 0]  # 0 is a missing text
+
+    def is_shared(chunk: pa.Table) -> pa.Array:
+        first, second = _hash_pairs(chunk)
+        return pa.array(np.isin(first, known) | np.isin(second, known))
+
+    held_out = chunks.filter(("split",), lambda chunk: pc.invert(is_train(chunk)))
+    tests = {"shared": RowTest(("text", PAIR), is_shared)}
+    return measure_failed(count_failures(held_out, tests)["shared"])
+
+
+def _hash_pairs(chunk: pa.Table) -> tuple[npt.NDArray[np.uint64], ...]:
+    """Return 64 bits of the hash of the `text_key` of both texts, (N,) each; 0 for a missing one."""
+    columns = (chunk[name].to_pylist() for name in ("text", PAIR))
+    return tuple(hash_keys(None if text is None else text_key(text) for text in texts)[:, 0] for texts in columns)
 
 
 def measure_drift(params: DriftChecksParams, present: Mapping[str, Any]) -> dict[str, Measure]:
@@ -186,28 +274,3 @@ def measure_drift(params: DriftChecksParams, present: Mapping[str, Any]) -> dict
         "label_drift": Measure(label_drift(present, params.reference)),
         "length_drift": Measure(length_drift(present, params.reference)),
     }
-
-
-def _measure_rows(rows: pa.Table, whole: int) -> Measure:
-    """Return the share that `rows` are of `whole` rows, with their count and first lines."""
-    places = (place for place in places_of(rows) if place is not None)
-    return Measure(ratio(rows.num_rows, whole), rows.num_rows, tuple(islice(places, MOST_LINES)))
-
-
-def mark_leaks(table: pa.Table) -> list[bool]:
-    """Return for each row whether its id or its text (by its `text_key`) occurs in more than one split."""
-    splits = table["split"].to_pylist()
-    keys = [None if text is None else text_key(text) for text in table["text"].to_pylist()]
-    by_id, by_text = mark_shared(table["id"].to_pylist(), splits), mark_shared(keys, splits)
-    return [same_id or same_text for same_id, same_text in zip(by_id, by_text, strict=True)]
-
-
-def _label_names(table: pa.Table) -> list[str | None]:
-    """Return the class name of each row; None for an index that is missing or of no class."""
-    names = dict(enumerate(labels_of(table)))
-    return [names.get(index) for index in table["label"].to_pylist()]
-
-
-def _equal(table: pa.Table, column: str, value: str | int) -> pa.ChunkedArray:
-    """Return the mask of rows with `value` in `column`; a missing value is no match."""
-    return pc.fill_null(pc.equal(table[column], value), fill_value=False)

@@ -1,7 +1,7 @@
 """Shingles: the runs of characters of a text, as a set of 64-bit hashes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,15 @@ def join_shingles(parts: Iterable[Shingles]) -> Shingles:
     return Shingles(np.concatenate(hashes), np.concatenate(sizes))
 
 
+def order_within(owners: Ints, values: npt.NDArray[Any], count: int) -> Ints:
+    """Return the order by owner, a number below `count`, and by value, (M,): `lexsort` at a third of its time.
+
+    NumPy sorts numbers fastest if equal ones may change places, and small ones by their bits.
+    """
+    order = np.argsort(values)
+    return order[np.argsort(owners.astype(np.min_scalar_type(count))[order], kind="stable")]
+
+
 def _hash_batch(texts: Sequence[str], size: int) -> Shingles:
     """Return the shingles of texts that each have `size` characters at least."""
     counts = np.array([len(text) - size + 1 for text in texts])
@@ -59,7 +68,7 @@ def _hash_batch(texts: Sequence[str], size: int) -> Shingles:
         rolling = rolling * _BASE + codes[start : start + len(rolling)]
     owners = np.repeat(np.arange(len(texts)), counts)
     hashes = rolling[np.arange(len(owners)) + owners * (size - 1)]  # without those that span two texts
-    order = np.lexsort((hashes, owners))
+    order = order_within(owners, hashes, len(texts))
     hashes, owners = hashes[order], owners[order]
     new = np.ones(len(hashes), np.bool_)
     new[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])

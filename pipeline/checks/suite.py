@@ -1,16 +1,24 @@
 """The suite of checks on the examples, as data: each in the words of Great Expectations and in those of a reader.
 
-A check judges one frame: `header` (the columns of the examples, no rows), `schema` (a row a column), `examples` (a row
-an example), `splits` and `classes` (a row each, with counts), `measures` (one row, a column a number).
+A check judges one frame: `header` (the columns of the examples, no rows), `schema` (a row a column), `splits` and
+`classes` (a row each, with counts), `measures` (one row, a column a number). What it asks of each example is a test of
+rows, and it judges how many fail it, one of the numbers: no frame grows with the examples.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from pipeline.checks.rows import RowTest, is_longer, is_marked, is_missing, is_shorter, is_unknown, matches
 from pipeline.core.errors import listed
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.shared.classes import ClassChecksParams
-from pipeline.settings.shared.texts import DriftChecksParams, LabelledTextChecksParams, TextChecksParams
+from pipeline.settings.shared.texts import (
+    PAIR,
+    DriftChecksParams,
+    LabelledTextChecksParams,
+    PairChecksParams,
+    TextChecksParams,
+)
 from pipeline.settings.task import ValidateParams
 
 # The columns of labelled texts, in order, with their types; those kept from the file follow, as strings.
@@ -39,7 +47,10 @@ Severity = Literal["critical", "warning"]
 
 
 class Check(NamedTuple):
-    """One check of one frame: `expectation` and `kwargs` are Great Expectations', the rest is for people."""
+    """One check of one frame: `expectation` and `kwargs` are Great Expectations', most of the rest is for people.
+
+    A check of each row has a test; its frame is `measures`, in which its column counts the rows that fail.
+    """
 
     check: str
     title: str
@@ -49,6 +60,13 @@ class Check(NamedTuple):
     remedy: str
     expectation: str
     kwargs: Mapping[str, Any]
+    test: RowTest | None = None
+
+
+def name_columns(params: PairChecksParams, own: Mapping[str, str] = EXAMPLE_COLUMNS) -> Mapping[str, str]:
+    """Return the columns of examples in order, with their types: `own`, and of pairs the second text after the text."""
+    columns = [*own.items()]
+    return dict([*columns[:3], (PAIR, "string"), *columns[3:]] if params.pairs else columns)
 
 
 def list_schema_checks(columns: Sequence[str], own: Mapping[str, str]) -> list[Check]:
@@ -70,9 +88,10 @@ def list_schema_checks(columns: Sequence[str], own: Mapping[str, str]) -> list[C
 def list_checks(params: LabelledTextChecksParams, labels: Sequence[str]) -> list[Check]:
     """Return the checks of examples whose schema is right, the most telling first; `labels` are the classes."""
     return [
-        *list_row_checks(EXAMPLE_COLUMNS),
+        *list_row_checks(name_columns(params)),
         check_known_labels(labels),
         *list_text_checks(params),
+        *(list_pair_checks(params) if params.pairs else ()),
         *list_split_checks(params),
         *list_class_checks(params),
         *list_share_checks(params),
@@ -84,40 +103,58 @@ def list_checks(params: LabelledTextChecksParams, labels: Sequence[str]) -> list
 def check_known_labels(labels: Sequence[str]) -> Check:
     """Return the check that each example has a class."""
     known = list(range(len(labels)))
-    return Check("label_known", "Labels known", "critical", "examples", f"a class index from 0 to {known[-1]}", _RERUN,
-                 "expect_column_values_to_be_in_set", {"column": "label", "value_set": known})  # fmt: skip
+    return check_rows(
+        "label_known", "Labels known", f"a class index from 0 to {known[-1]}", _RERUN, is_unknown("label", known)
+    )
 
 
 def list_row_checks(own: Iterable[str]) -> list[Check]:
     """Return the checks of each example of any kind, whose `own` columns are never empty."""
     return [
         *(
-            Check(f"{column}_given", f"Every example has its {column}", "critical", "examples", "no missing value",
-                  _RERUN, "expect_column_values_to_not_be_null", {"column": column})
+            check_rows(f"{column}_given", f"Every example has its {column}", "no missing value", _RERUN,
+                       is_missing(column))
             for column in own
         ),
-        Check("id_unique", "No id twice", "critical", "examples", "each id once", _RERUN,
-              "expect_column_values_to_be_unique", {"column": "id"}),
-        Check("split_known", "Split names known", "critical", "examples", f"one of {listed(SPLITS)}", _RERUN,
-              "expect_column_values_to_be_in_set", {"column": "split", "value_set": list(SPLITS)}),
+        check_rows("id_unique", "No id twice", "each id once", _RERUN, is_marked("repeated", of="id")),
+        check_rows("split_known", "Split names known", f"one of {listed(SPLITS)}", _RERUN, is_unknown("split", SPLITS)),
     ]  # fmt: skip
+
+
+def check_leaks(what: str) -> Check:
+    """Return the check that nothing is in two splits; `what` is a text, an image."""
+    return check_rows("no_leak", f"No {what} in two splits", f"each {what} in one split",
+                      "remove the rows from one of the splits, or let `ingest.shares` deal them",
+                      is_marked("leaked"))  # fmt: skip
 
 
 def list_text_checks(params: TextChecksParams) -> list[Check]:
     """Return the checks of the text of each example."""
+    return [check_leaks("text"), *_check_column(params, "text", "Texts", "No broken characters")]
+
+
+def list_pair_checks(params: TextChecksParams) -> list[Check]:
+    """Return the checks of the second text of each example, and of texts that pairs of several splits share."""
     return [
-        Check("no_leak", "No text in two splits", "critical", "examples", "each text in one split",
-              "remove the rows from one of the splits, or let `ingest.shares` deal them",
-              "expect_column_values_to_be_in_set", {"column": "leaked", "value_set": [False]}),
-        Check("short_text", "Texts long enough", "warning", "examples", f"at least {params.min_chars} characters",
-              "correct the texts, or lower `validate.min_chars`",
-              "expect_column_value_lengths_to_be_between", {"column": "text", "min_value": params.min_chars}),
-        Check("long_text", "Texts short enough", "warning", "examples", f"at most {params.max_chars} characters",
-              "cut the texts, or raise `validate.max_chars`",
-              "expect_column_value_lengths_to_be_between", {"column": "text", "max_value": params.max_chars}),
-        Check("broken_text", "No broken characters", "warning", "examples", "no U+FFFD, no mojibake",
-              "read the file with the `ingest.encoding` it was written in",
-              "expect_column_values_to_not_match_regex", {"column": "text", "regex": BROKEN}),
+        *_check_column(params, PAIR, "Second texts", "No broken characters in second texts"),
+        limit_measure(params, "max_near_share", "shared_share", "Share of held-out pairs with a text of train",
+                      "keep such rows together with `ingest.group`"),
+    ]  # fmt: skip
+
+
+def _check_column(params: TextChecksParams, column: str, texts: str, unbroken: str) -> list[Check]:
+    """Return the checks of the length and the characters of the texts of a column."""
+    name = column.removeprefix("text_")
+    return [
+        check_rows(f"short_{name}", f"{texts} long enough", f"at least {params.min_chars} characters",
+                   "correct the texts, or lower `validate.min_chars`",
+                   is_shorter(column, params.min_chars), severity="warning"),
+        check_rows(f"long_{name}", f"{texts} short enough", f"at most {params.max_chars} characters",
+                   "cut the texts, or raise `validate.max_chars`",
+                   is_longer(column, params.max_chars), severity="warning"),
+        check_rows(f"broken_{name}", unbroken, "no U+FFFD, no mojibake",
+                   "read the file with the `ingest.encoding` it was written in",
+                   matches(column, BROKEN), severity="warning"),
     ]  # fmt: skip
 
 
@@ -213,3 +250,11 @@ def bound_measure(name: str, title: str, severity: Severity, limit: float, remed
     """Return the check that the measure `name` is at most `limit`."""
     expectation, kwargs = _BETWEEN, {"column": name, "max_value": limit}
     return Check(name, title, severity, "measures", f"at most {limit:g}", remedy, expectation, kwargs)
+
+
+def check_rows(
+    name: str, title: str, expected: str, remedy: str, test: RowTest, *, severity: Severity = "critical"
+) -> Check:
+    """Return the check that no row fails a test."""
+    kwargs = {"column": name, "max_value": 0}
+    return Check(name, title, severity, "measures", expected, remedy, _BETWEEN, kwargs, test)

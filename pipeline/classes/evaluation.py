@@ -17,6 +17,7 @@ from pipeline.evaluate.estimate import share_interval
 from pipeline.evaluate.evaluation import MODEL, describe_gap
 from pipeline.evaluate.kind import Details, Measured
 from pipeline.evaluate.metrics import ScoredClasses, calibration, class_table, confusion_matrix
+from pipeline.examples.pairs import whole_texts
 from pipeline.examples.records import places_of
 
 _PROBABILISTIC = tuple(metric.name for metric in METRICS if not metric.compared)  # those that a temperature changes
@@ -45,16 +46,17 @@ def list_surest_errors(scored: ScoredClasses, examples: pa.Table, predictions: p
     labels, places = labels_of(predictions), places_of(examples)
     wrong = np.flatnonzero(~scored.right)
     order = wrong[np.argsort(-scored.confidence[wrong], kind="stable")][: params.worst]
+    texts = whole_texts(examples.take(order))
     return [
         {
             "line": places[row],
             "id": examples["id"][row].as_py(),
-            "text": examples["text"][row].as_py(),
+            "text": text,
             "label": labels[scored.actual[row]],
             "predicted": labels[scored.predicted[row]],
             "confidence": float(scored.confidence[row]),
         }
-        for row in order.tolist()
+        for row, text in zip(order.tolist(), texts, strict=True)
     ]
 
 

@@ -1,17 +1,33 @@
 """The page of kinds of task with classes: their tables in the summary, and their part of a model's card."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from pipeline.classes.advice import describe_decision
+from pipeline.classes.advice import describe_decision, frequent_errors
 from pipeline.core.document import Document
 from pipeline.core.format import count, escape_markdown, markdown_table, percent, share, size_in_points
 from pipeline.evaluate.mcnemar import POWER
 from pipeline.evaluate.paired import smallest_drop
+from pipeline.report.charts.confusion import draw_confusion
+from pipeline.report.charts.curves import draw_calibration
+from pipeline.report.charts.projection import draw_projection
 from pipeline.report.kind import Task
+from pipeline.report.relabelling import correction_rows
 from pipeline.report.verdict import read_estimate
 
 SCALE = "All lie between 0 and 1, but the Brier score (0 to 2) and log loss (0 upwards)."
 HUB_METRICS = (("accuracy", "accuracy", "Accuracy"), ("macro_f1", "f1", "Macro-F1"))
+SECTIONS = {
+    "results": "Models",
+    "classes": "Classes",
+    "errors": "Most confident errors",
+    "suspects": "Suspicious examples",
+    "checks": "Checks",
+    "data": "Data",
+    "training": "Training",
+    "calibration": "Calibration and slices",
+    "features": "Features",
+}
 DISAGREEMENT = 0.05  # share of the test rows that two trainings with the same settings typically predict differently
 
 
@@ -39,6 +55,17 @@ def errors_note(evaluation: Document, worst: int) -> str:
     matrix = evaluation["model"]["confusion"]
     errors = sum(map(sum, matrix)) - sum(matrix[index][index] for index in range(len(matrix)))
     return f"{count(min(worst, len(evaluation['worst'])))} of {count(errors)}"
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "draw_confusion": draw_confusion,
+    "draw_calibration": draw_calibration,
+    "draw_projection": draw_projection,
+    "frequent_errors": frequent_errors,
+    "errors_note": errors_note,
+    "correction_rows": correction_rows,
+    "describe_decision": describe_decision,
+}
 
 
 def number_classes(evaluation: Document) -> str:

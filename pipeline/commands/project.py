@@ -61,16 +61,18 @@ def update_command(source: str, revision: str) -> int:
 @click.argument("repository", metavar="OWNER/NAME")
 @click.option("--revision", default="main", show_default=True, help="A branch, tag or commit.")
 @click.option("--type", "kind", type=click.Choice(["model", "dataset"]), default="model", show_default=True)
-def pin_command(repository: str, revision: str, kind: str) -> None:
+@click.option("--config", help="The config of a dataset that has several and no default one.")
+def pin_command(repository: str, revision: str, kind: str, config: str | None) -> None:
     """Add a model or dataset of the Hub to the sources.
 
     They stand in params.yaml.
 
     Raises:
-        UsageError: There is no such repository, revision or file.
+        UsageError: There is no such repository, revision, config or file.
         EnvironmentFault: The hub could not be reached, or params.yaml not be read.
     """
-    print(importlib.import_module("pipeline.project.pin").pin_source(repository, revision=revision, kind=kind))
+    pin = importlib.import_module("pipeline.project.pin")
+    print(pin.pin_source(repository, revision=revision, kind=kind, config=config))
 
 
 @PROJECT.command()

@@ -7,11 +7,8 @@ import click
 
 from pipeline.commands.group import CommandGroup
 from pipeline.core.command_line import PATH
-from pipeline.core.files import read_json
-from pipeline.core.stage import stage_params
 
 SEARCH = CommandGroup("Search")
-RESOLVED = Path("data/params.json")
 
 
 @SEARCH.command()
@@ -35,10 +32,11 @@ def budget_command(trials: int | None, minutes: float | None) -> None:
 def adopt_command(task: str) -> None:
     """Write the values that a search has chosen into params.yaml.
 
-    Those of TASK become keys of `tasks.TASK.finetune`; comments stay.
+    Those of TASK become keys of `tasks.TASK.finetune`, those before them `search.tasks.TASK.default`; comments stay.
 
     Raises:
         UsageError: The new params.yaml is not valid.
+        DataError: The results are not those of a search.
         EnvironmentFault: There are no results, or params.yaml cannot be read or written.
     """
     print(importlib.import_module("pipeline.project.adopt").adopt_values(task))
@@ -53,13 +51,10 @@ def export_study_command(task: str, file: Path) -> None:
     FILE is a new journal, which `optuna-dashboard FILE` opens.
 
     Raises:
-        UsageError: There is no such search, or FILE is there already.
-        EnvironmentFault: There are no results.
+        UsageError: FILE is there already.
+        DataError: The results are not those of a search.
+        EnvironmentFault: There are no results, or FILE cannot be written.
     """
-    trial = importlib.import_module("pipeline.search.trials").Trial
-    read_results = importlib.import_module("pipeline.project.adopt").read_results
-    sections = importlib.import_module("pipeline.settings.search.sections")
-    params, _ = stage_params(read_json(RESOLVED), "search", task, sections.SearchParams)
-    trials = [trial(**document) for document in read_results(task)["trials"]]
-    importlib.import_module("pipeline.search.study_file").write_study(file, params, trials)
-    print(f"{len(trials)} trials are in {file}; `optuna-dashboard {file}` shows them")
+    results = importlib.import_module("pipeline.project.adopt").read_results(task)
+    trials = importlib.import_module("pipeline.search.study_file").write_study(file, task, results)
+    print(f"{trials} trials are in {file}; `optuna-dashboard {file}` shows them")

@@ -1,7 +1,7 @@
-"""Columnar files with the task's name and classes in their schema; equal content gives equal bytes."""
+"""Columnar files with the task's name, classes and features in their schema; equal content gives equal bytes."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, DataError, EnvironmentFault, listed
 from pipeline.core.files import publish
+
+IMAGE_TYPE = pa.struct({"bytes": pa.binary(), "path": pa.string()})  # in which the library `datasets` keeps an image
+_FEATURES = "huggingface"  # the key of the metadata under which it keeps its features
+_DTYPES = {"halffloat": "float16", "float": "float32", "double": "float64"}  # its names, if not those of Arrow
 
 
 def describe(table: pa.Table, *, task: str, labels: tuple[str, ...]) -> pa.Table:
@@ -65,9 +70,64 @@ def task_of(table: pa.Table | pa.Schema) -> str:
     return _metadata(table)[b"task"].decode()
 
 
+def infer_features(schema: pa.Schema, classes: Mapping[str, Sequence[str]]) -> Document:
+    """Return what each column holds, as the library `datasets` spells it.
+
+    `classes` are the names of the classes, in order, by the column that holds their indices or lists of these.
+
+    Source: datasets 5.2, `Features.to_dict`.
+    """
+    return {field.name: _infer_feature(field.type, classes.get(field.name)) for field in schema}
+
+
+def _infer_feature(kind: pa.DataType, classes: Sequence[str] | None) -> Document:
+    if pa.types.is_list(kind):
+        return {"feature": _infer_feature(kind.value_type, classes), "_type": "List"}
+    if kind == IMAGE_TYPE:
+        return {"_type": "Image"}
+    if classes is not None:
+        return {"names": [*classes], "_type": "ClassLabel"}
+    return {"dtype": _DTYPES.get(str(kind), str(kind)), "_type": "Value"}
+
+
+def describe_features(features: Document) -> dict[str, str]:
+    """Return features as the metadata of a schema, byte for byte as the library `datasets` writes them."""
+    return {_FEATURES: json.dumps({"info": {"features": features}})}
+
+
+def features_of(schema: pa.Schema) -> Document:
+    """Return the features in the metadata of a schema that somebody else may have written; none if there are none."""
+    try:
+        features = json.loads((schema.metadata or {})[_FEATURES.encode()])["info"]["features"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def name_indices(schema: pa.Schema, column: str) -> tuple[str, ...]:
+    """Return the class names that the features of a schema state for a column of indices, or of lists of these.
+
+    Position = index; none if the column holds no integers, or its feature has no names or one of them twice.
+    """
+    if column not in schema.names:
+        return ()
+    kind, feature = schema.field(column).type, features_of(schema).get(column)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner = feature.get("feature") if isinstance(feature, dict) else feature  # older files have [feature]
+        kind, feature = kind.value_type, inner[0] if isinstance(inner, list) and inner else inner
+    names = feature.get("names") if isinstance(feature, dict) and pa.types.is_integer(kind) else None
+    known = tuple(map(str, names)) if isinstance(names, list) else ()
+    return known if len({*known}) == len(known) else ()
+
+
 def max_length_of(tokens: pa.Table) -> int:
     """Return the number of tokens at which the texts of a table of tokens were cut."""
     return int(_metadata(tokens)[b"max_length"])
+
+
+def holds_pairs(inputs: pa.Table | pa.Schema) -> bool:
+    """Return whether the rows of a table of a model's inputs are made of two texts each."""
+    return b"pairs" in _metadata(inputs)
 
 
 def describe_inputs(inputs: pa.Table) -> dict[str, Any]:
@@ -111,6 +171,8 @@ def read_parquet(path: Path) -> pa.Table:
 
 def stream_parquet(path: Path, columns: Sequence[str], *, rows: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Return the schema of a file written by `write_parquet`, and some of its columns, `rows` rows at a time.
+
+    Of `columns`, those that the file lacks are left out.
 
     The file is read in pieces of a mebibyte, so memory does not grow with it.
 

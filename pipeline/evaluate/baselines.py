@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.core.tables import class_indices, describe, labels_of, task_of
 from pipeline.evaluate.align import select_split
 from pipeline.evaluate.metrics import Floats, Ints, Vectors, confusion_matrix, macro_f1
 from pipeline.evaluate.ngrams import Ngrams, count_ngrams, fit_weights
+from pipeline.examples.pairs import second_texts
 from pipeline.settings.task import BaselineParams, ProbeParams
 
 Features: TypeAlias = csr_matrix | Floats
@@ -54,26 +56,31 @@ def predict_baselines(params: BaselineParams, examples: pa.Table, features: Vect
     """Return the class probabilities of every row outside train by each baseline, and the choices made for them.
 
     The table has id, split, and a column for each baseline. All are fitted to the train split and tuned on validation.
-    `features` (N, H) are the vectors of the N examples.
+    `features` (N, H) are the vectors of the N examples. Pairs have one baseline more, which reads the second text
+    alone: what that gets right says nothing of the pair.
 
     Raises:
         DataError: A split is empty, train has one class only, or no n-gram is frequent enough.
         UsageError: The solver did not converge.
+
+    Source: Poliak et al. (2018), Hypothesis only baselines in natural language inference, arXiv 1805.01042.
     """
     labels = labels_of(examples)
     train, validation = select_split(examples, "train"), select_split(examples, "validation")
     in_train, in_validation = (examples["split"].to_numpy() == split for split in ("train", "validation"))
     rows = examples.filter(pa.array(~in_train))
     known, tuned = class_indices(train), class_indices(validation)
+    ngrams = count_ngrams(params, examples["text"].to_pylist(), second_texts(examples))
+    predict = partial(
+        predict_tfidf,
+        params,
+        train=(np.flatnonzero(in_train), known),
+        validation=(np.flatnonzero(in_validation), tuned),
+        rows=np.flatnonzero(~in_train),
+        classes=len(labels),
+    )
     fits = {
-        "tfidf": predict_tfidf(
-            params,
-            count_ngrams(params, examples["text"].to_pylist()),
-            train=(np.flatnonzero(in_train), known),
-            validation=(np.flatnonzero(in_validation), tuned),
-            rows=np.flatnonzero(~in_train),
-            classes=len(labels),
-        ),
+        "tfidf": predict(ngrams),
         "probe": predict_probe(
             params,
             train=(features[in_train], known),
@@ -81,6 +88,7 @@ def predict_baselines(params: BaselineParams, examples: pa.Table, features: Vect
             features=features[~in_train],
             classes=len(labels),
         ),
+        **({} if ngrams.seconds is None else {"second": predict(Ngrams(ngrams.seconds))}),
     }
     probabilities = {"majority": predict_majority(known, classes=len(labels), rows=rows.num_rows)}
     probabilities |= {name: fit.probabilities for name, fit in fits.items()}

@@ -33,7 +33,8 @@ def evaluate(
     comes from the same resamples, except those of the shares of right rows in slices: those are Wilson's, as such rows
     are few and often flawless.
     """
-    own, rivals = predictions[MODEL], measures.baselines
+    own, names = predictions[MODEL], measures.baselines
+    rivals = names.listed(predictions)
     units = index_units(measures, own)
     measured = _measure(measures, params, predictions, units)
     details = measures.details(measured, own, calibration, params)
@@ -50,12 +51,12 @@ def evaluate(
         "rows": own.num_rows,
         "confidence": params.confidence,
         "model": {**estimate(MODEL), **details.model},
-        "baselines": {rival.name: estimate(rival.name) for rival in rivals.listed()},
+        "baselines": {rival.name: estimate(rival.name) for rival in rivals},
         **details.whole,
-        "comparisons": [compare(MODEL, rival.name) for rival in rivals.listed()],
+        "comparisons": [compare(MODEL, rival.name) for rival in rivals],
     }
-    if rivals.probe:
-        document[probe_key(measures)] = compare(rivals.probe.name, rivals.cheap.name)
+    if names.probe:
+        document[probe_key(measures)] = compare(names.probe.name, names.cheap.name)
     whole = measured.scored[MODEL]
     document["slices"] = [_evaluate_slice(measures, params, whole, part, units) for part in slices]
     document["worst"] = measures.worst(whole, examples, own, params)

@@ -20,7 +20,7 @@ def flatten_metrics(measures: Measures, evaluation: Mapping[str, Any]) -> dict[s
         numbers[metric.name] = estimate["value"]
         if metric.compared:
             numbers |= {f"{metric.name}_{end}": estimate[end] for end in ("low", "high")}
-    for rival in rivals.listed():
+    for rival in rivals.listed(evaluation["baselines"]):
         names = [headline] if rival is rivals.trivial else compared
         numbers |= {f"{rival.name}_{name}": evaluation["baselines"][rival.name][name]["value"] for name in names}
     comparisons = {comparison["against"]: comparison for comparison in evaluation["comparisons"]}

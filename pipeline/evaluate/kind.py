@@ -3,7 +3,7 @@
 Every value, interval, test, gate and slice follows from these; no other module of the core knows a metric by its name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -41,15 +41,19 @@ class BaselineName(NamedTuple):
 
 
 class BaselineNames(NamedTuple):
-    """The baselines of a kind by what they are for; `probe` reads the frozen encoder, None if the kind has none."""
+    """The baselines of a kind by what they are for; `probe` reads the frozen encoder, None if the kind has none.
+
+    `second` reads the second text of a pair alone; only tasks of pairs have it.
+    """
 
     cheap: BaselineName
     probe: BaselineName | None
     trivial: BaselineName
+    second: BaselineName | None = None
 
-    def listed(self) -> tuple[BaselineName, ...]:
-        """Return those that there are, in the order of the documents."""
-        return tuple(rival for rival in self if rival is not None)
+    def listed(self, among: Container[str]) -> tuple[BaselineName, ...]:
+        """Return those whose names are `among` the columns or keys of a task, in the order of the documents."""
+        return tuple(rival for rival in self if rival is not None and rival.name in among)
 
 
 class Right(NamedTuple):

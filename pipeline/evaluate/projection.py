@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from pipeline.core.document import Document
 from pipeline.core.tables import class_indices, labels_of
 from pipeline.evaluate.align import align, to_matrix, to_vectors
 from pipeline.evaluate.metrics import Floats, Ints, Vectors
+from pipeline.examples.pairs import whole_texts
 from pipeline.settings.shared.evaluation import ProjectionParams
 
 _COORDINATE_DIGITS = 4  # the last bits of a coordinate depend on the number of threads
@@ -59,7 +60,7 @@ def project_examples(
     vectors = to_vectors(aligned.filter(in_test)["features"])
     probabilities = to_matrix(predictions["probabilities"], classes=len(labels), what="predictions")
     actual, predicted = class_indices(predictions), class_indices(predictions, "predicted")
-    texts = examples.filter(in_test)["text"].to_pylist()
+    texts = whole_texts(examples.filter(in_test))
     test = EmbeddedExamples(predictions["id"].to_pylist(), texts, vectors, actual, predicted)
     queries = choose_queries(test.ids, test.actual == test.predicted, probabilities.max(axis=1), params.queries)
     parts = ((pc.equal(part["split"], "train"), to_vectors(part["features"])) for part in aligned.to_batches())
@@ -70,8 +71,18 @@ def project_examples(
         points=params.points,
         queries=queries,
         neighbours=find_neighbours(vectors[queries], train, most=params.neighbours),
-        text_and_label=lambda row: (examples["text"][row].as_py(), labels[examples["label"][row].as_py()]),
+        text_and_label=lambda row: (whole_texts(examples.slice(row, 1))[0], labels[examples["label"][row].as_py()]),
     )
+
+
+def project_nothing(_examples: pa.Table, _features: pa.Table, _predictions: pa.Table, _params: Any) -> Document:
+    """Return the projection of a kind whose answers are parts of a text, of which one vector says little."""
+    return {"rows": 0, "width": 0, "explained": [0.0, 0.0], "points": [], "neighbours": []}
+
+
+def measure_width(_examples: pa.Table, features: pa.Table, _predictions: pa.Table, _params: Any) -> Document:
+    """Return the width of the vectors alone, for a kind whose points have no one colour to be drawn in."""
+    return {"width": features.schema.field("features").type.list_size}
 
 
 def project(vectors: Vectors) -> Plane:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.core.document import Document
 from pipeline.core.errors import DataError
-from pipeline.core.tables import describe
+from pipeline.core.tables import describe_features, description, infer_features
 from pipeline.examples.faults import Faults
 from pipeline.examples.labels import apply_corrections
 from pipeline.examples.records import Records
@@ -59,6 +59,7 @@ class Examples(NamedTuple):
             none.
         name_classes: `name_classes(label)` are the classes that a label names, for the counts; one empty name if the
             kind has no classes.
+        indices: The column of `tabulate` that holds indices of classes, or lists of them; None if none does.
     """
 
     classes: Callable[[Any], tuple[str, ...]]
@@ -66,6 +67,7 @@ class Examples(NamedTuple):
     tabulate: Callable[[Any, Mapping[str, Sequence[Any]], Sequence[Any]], Mapping[str, pa.Array]]
     parse_label: Callable[[Any, str], Any]
     name_classes: Callable[[Any], Iterable[str]]
+    indices: str | None
 
 
 class Intake(NamedTuple):
@@ -79,7 +81,8 @@ def take_in(records: Records, params: IngestParams, kind: Examples) -> Intake:
     """Return a task's examples in the order of the file, and their counts.
 
     Columns: `id`, `split` strings, those of the kind, `row` int64 (line of its file where the row starts, from 1), of
-    several files `file` (string, the name of the row's), then `params.keep`, strings or null.
+    several files `file` (string, the name of the row's), then `params.keep`, strings or null. The schema says what
+    they hold, to the library `datasets` too.
 
     Raises:
         DataError: Rows have faults, or break the rules of `params` for examples, groups and splits (all of these at
@@ -110,9 +113,9 @@ def take_in(records: Records, params: IngestParams, kind: Examples) -> Intake:
         "id": pa.array([ids[row] for row in kept], pa.string()),
         "split": pa.array([sides[row] for row in kept], pa.string()),
         **kind.tabulate(params, values, [labels[row] for row in kept]),
-        "row": records.lines.take(kept),
+        "row": _take_whole(records.lines, kept),
         **({"file": pa.array(records.files_of(kept), pa.string())} if params.files else {}),
-        **{name: records.columns[name].take(kept).cast(pa.string()) for name in params.keep},
+        **{name: _take_whole(records.columns[name], kept).cast(pa.string()) for name in params.keep},
     }
     unlabelled = sum(label is None for row, label in enumerate(labels) if row not in left_out)
     counts = {
@@ -134,8 +137,15 @@ def take_in(records: Records, params: IngestParams, kind: Examples) -> Intake:
             [(sides[row], name) for row in kept for name in kind.name_classes(labels[row])], classes or ("",)
         ),
     }
-    # One piece a column: how a table is cut into pieces shows in the bytes of its Parquet file.
-    return Intake(describe(pa.table(columns).combine_chunks(), task=params.task, labels=classes), counts)
+    examples = pa.table(columns)
+    features = infer_features(examples.schema, {kind.indices: classes} if kind.indices else {})
+    metadata = description(params.task, classes) | describe_features(features)
+    return Intake(examples.replace_schema_metadata(metadata), counts)
+
+
+def _take_whole(column: pa.ChunkedArray, rows: Sequence[int]) -> pa.ChunkedArray:
+    """Return these rows in one piece: how a table is cut into pieces shows in the bytes of its Parquet file."""
+    return pa.table({"": column.take(rows)}).combine_chunks().column(0)
 
 
 def _parse_rows(records: Records, params: IngestParams, kind: Examples) -> tuple[Parsed, list[Split]]:

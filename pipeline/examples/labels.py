@@ -69,7 +69,7 @@ def require_present(
         counts = ", ".join(f"{listed([label])} ({count})" for label, count in Counter(raw).most_common(5))
         raise RowErrors(
             f"{records.file}: column {column!r}: no row of class {listed(absent)}; the commonest labels are "
-            f"{counts}. Take the class out of `labels` (or move `threshold`), or add rows of it."
+            f"{counts}. Give `labels` without the class (or move `threshold`), or add rows of it."
         )
 
 

@@ -11,8 +11,9 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import macro_f1
+from pipeline.finetune.selection import improves
 from pipeline.finetune.updates import plan_epochs, share_losses
-from pipeline.models.batches import Ragged, to_device, to_ragged
+from pipeline.models.batches import Ragged, read_tokens, to_device
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device
 from pipeline.models.inference import collate, compute_logits, forward
@@ -45,7 +46,7 @@ class ValidationScores(NamedTuple):
 def rows_of(table: pa.Table, split: str) -> Rows:
     """Return the rows of one split of a table of tokens."""
     part = table.filter(pc.equal(table["split"], split))
-    return Rows(to_ragged(part["input_ids"]), part["labels"].to_numpy().astype(np.int64), tuple(part["id"].to_pylist()))
+    return Rows(read_tokens(part), part["labels"].to_numpy().astype(np.int64), tuple(part["id"].to_pylist()))
 
 
 def balanced_weights(labels: torch.Tensor, classes: int) -> torch.Tensor:
@@ -147,13 +148,6 @@ def score_logits(logits: torch.Tensor, labels: Indices, moment: Moment) -> Valid
     )
 
 
-def _better(scores: ValidationScores, best: ValidationScores, params: ClassifierParams) -> bool:
-    """Return whether the scores beat the best before them, by the metric that selects the weights."""
-    if params.metric == "loss":
-        return scores.loss < best.loss
-    return bool(getattr(scores, params.metric) > getattr(best, params.metric))
-
-
 def _describe(scores: ValidationScores) -> str:
     return f"validation loss {scores.loss:.4f}, accuracy {scores.accuracy:.4f}, macro-F1 {scores.macro_f1:.4f}"
 
@@ -164,7 +158,7 @@ CLASSES = Objective(
     losses=_losses,
     measure=_measure,
     evaluation=ValidationScores,
-    better=_better,
+    better=improves,
     describe=_describe,
     outputs=lambda model, train, rows, device: forward(model, collate(model, train.tokens, rows, device), device),
     scales=lambda model, params: scale_layer_rates(model, params.layer_decay),

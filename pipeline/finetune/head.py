@@ -93,6 +93,7 @@ def find_output_layer(model: PreTrainedModel) -> nn.Linear | None:
 
 
 def _first_rows(tokens: Ragged, most: int) -> Ragged:
-    """Return the first rows of single texts, `most` at most."""
+    """Return the first rows, `most` at most."""
     offsets = tokens.offsets[: most + 1]
-    return Ragged(tokens.values[: offsets[-1]], offsets)
+    types = None if tokens.types is None else tokens.types[: offsets[-1]]
+    return Ragged(tokens.values[: offsets[-1]], offsets, types)

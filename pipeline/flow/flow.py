@@ -90,6 +90,8 @@ def _run(targets: Sequence[str], slots: Slots, on: str | None, *, fail_fast: boo
     if not list_affected(plan):
         return Completed(name="Unchanged", message=f"nothing changed: {summarize_plan(plan)}")
     with open_place(on) as place:
+        if on:  # HEAD may have moved since the plan was made: the workers have its code
+            plan = plan_stages(targets)
         ends = _execute_and_show(plan, place, targets, slots._replace(elsewhere=place.elsewhere), fail_fast=fail_fast)
     if all(end.succeeded for end in ends.values()):
         return Completed(message=summarize_ends(ends))

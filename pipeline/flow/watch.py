@@ -1,7 +1,6 @@
 """The flow `watch`: what came in compared with what a model was tested on, as an artifact; an alarm fails the run."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 from prefect import flow
@@ -9,9 +8,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from pipeline.core.command import run_program
 from pipeline.core.errors import PipelineError
 from pipeline.flow.artifacts import artifact_key, warn_of_client
+from pipeline.run.process import PYTHON, capture_on_leash
 
 ALARM = 1  # the exit code of `watch` if a limit is passed
 _ERRORS = {kind.exit_code: kind.__name__ for kind in PipelineError.__subclasses__()} | {ALARM: "Alarm"}
@@ -25,7 +24,7 @@ def watch_file(task: str, file: str) -> State[None]:
     """
     if not Path(file).is_absolute():
         return Failed(name="UsageError", message=f"file: not an absolute path, {file!r}. Write it from / on.")
-    done = run_program([sys.executable, "-m", "pipeline", "watch", task, file])
+    done = capture_on_leash([PYTHON, "-m", "pipeline", "watch", task, file])
     if table := done.stdout.decode("utf-8", "replace").strip():
         with warn_of_client("the comparison could not be shown"):
             create_markdown_artifact(table, key=artifact_key(f"watch-{task}"), description=f"{file}, and {task}")

@@ -6,14 +6,20 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import Image, ImageOps
+
+from pipeline.core.tables import IMAGE_TYPE
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _KEPT = ("PNG", "JPEG")  # whose bytes are kept if their pixels are as wanted
 _ORIENTATION = 0x0112  # the tag of EXIF
+_DEEP = ";16"  # in the library's name of how the pixels of a file are packed
 _CHANGES = {
     "1": "palette", "P": "palette", "PA": "palette", "CMYK": "colours", "YCbCr": "colours", "LAB": "colours",
     "HSV": "colours", "I;16": "deep", "I;16B": "deep", "I;16L": "deep", "I;16N": "deep",
@@ -48,7 +54,7 @@ class Picture(NamedTuple):
 
 
 def read_picture(content: bytes, *, max_pixels: int) -> Picture:
-    """Return an image whose bytes somebody else wrote; its key is equal for equal pixels, however they are packed.
+    """Return an image whose bytes somebody else wrote; its key is equal for equal colours, however they are packed.
 
     A transparent image is laid on white, one of 16 bits keeps the upper 8, and one that its EXIF data turns is turned.
     Bytes are kept if nothing was changed, else they become PNG.
@@ -81,16 +87,21 @@ def _describe_large(max_pixels: int) -> str:
 def _normalise(content: bytes, opened: Image.Image) -> Picture:
     if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:
         raise Faulty("with animated images, or several in one file")
+    changes = ["deep"] if any(_DEEP in str(tile[3]) for tile in getattr(opened, "tile", ())) else []
     opened.load()
-    changes = ["rotated"] if opened.getexif().get(_ORIENTATION, 1) not in (0, 1) else []
+    changes += ["rotated"] if opened.getexif().get(_ORIENTATION, 1) not in (0, 1) else []
     upright = ImageOps.exif_transpose(opened)
     image, more = _convert(upright)
-    changes += more
+    changes += [change for change in more if change not in changes]
     kept = not changes and opened.format in _KEPT
-    key = hashlib.sha256(image.tobytes()).hexdigest()
-    return Picture(
-        content if kept else encode_png(image), *image.size, f"{image.mode} {image.width} {key}", tuple(changes)
-    )
+    return Picture(content if kept else encode_png(image), *image.size, _identify(image), tuple(changes))
+
+
+def _identify(image: Image.Image) -> str:
+    """Return what images of equal colours share: one in RGB without any is known by its grey."""
+    red, *others = image.split()
+    plain = red if all(band.tobytes() == red.tobytes() for band in others) else image
+    return f"{plain.mode} {plain.width} {hashlib.sha256(plain.tobytes()).hexdigest()}"
 
 
 def _convert(image: Image.Image) -> tuple[Image.Image, list[str]]:
@@ -116,6 +127,20 @@ def encode_png(image: Image.Image) -> bytes:
     out = io.BytesIO()
     Image.fromarray(np.asarray(image)).save(out, "PNG")
     return out.getvalue()
+
+
+def pack_images(images: Sequence[bytes]) -> pa.ChunkedArray:
+    """Return the bytes of images as a column, (N,), that the library `datasets` opens as one of images."""
+    encoded = pa.array(images, pa.binary())
+    chunks = encoded.chunks if isinstance(encoded, pa.ChunkedArray) else [encoded]  # from 2 GiB on they are several
+    structs = [pa.StructArray.from_arrays([chunk, pa.nulls(len(chunk), pa.string())], ["bytes", "path"])
+               for chunk in chunks]  # fmt: skip
+    return pa.chunked_array(structs, IMAGE_TYPE)
+
+
+def unpack_images(column: pa.ChunkedArray | pa.Array) -> Iterator[bytes]:
+    """Yield the bytes of the images in a column of `pack_images`, one at a time."""
+    return (image.as_py() for image in pc.struct_field(column, "bytes"))
 
 
 def open_picture(encoded: bytes) -> Image.Image:

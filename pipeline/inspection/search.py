@@ -16,12 +16,16 @@ from pipeline.settings.task import InspectParams
 
 
 class Labelled(NamedTuple):
-    """N examples: their ids and texts, class indices (N,), and the frozen encoder's vectors, (N, H)."""
+    """N examples: their ids and texts, class indices (N,), and the frozen encoder's vectors, (N, H).
+
+    Of pairs, `texts` holds both as one, and `pairs` the first and the second ones.
+    """
 
     ids: Sequence[str]
     texts: Sequence[str]
     classes: Ints
     vectors: Vectors
+    pairs: tuple[Sequence[str], Sequence[str]] | None = None
 
 
 def find_suspects(
@@ -38,7 +42,7 @@ def find_suspects(
     pairs = find_near_pairs(examples.texts, similarity=params.near_similarity, shingle=params.near_shingle)
     folds = deal_folds(examples.ids, examples.classes, pairs, folds=params.folds)
     probabilities = np.zeros((len(examples.ids), classes))
-    ngrams = count_ngrams(params, examples.texts)
+    ngrams = count_ngrams(params, *(examples.pairs or (examples.texts,)))
     parts = predict_out_of_sample(params, ngrams, examples.vectors, examples.classes, folds, count=classes)
     for rows, values in parts:
         probabilities[rows] = values

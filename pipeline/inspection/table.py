@@ -11,6 +11,7 @@ from pipeline.core.document import Document
 from pipeline.core.format import shorten
 from pipeline.core.tables import labels_of
 from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.examples.pairs import whole_texts
 from pipeline.examples.records import places_of
 from pipeline.inspection.suspects import REASONS, Suspect
 from pipeline.settings.corrections import inert_cell
@@ -24,7 +25,7 @@ _MOST_CHARACTERS = 10_000  # of a cell: Python's reader of CSV takes 131,072 at 
 def tabulate_suspects(suspects: Sequence[Suspect], examples: pa.Table) -> list[Document]:
     """Return each suspect as strict JSON, in order: the columns of `COLUMNS` but the last; of its rivals, the first."""
     labels = labels_of(examples)
-    rows = examples.take(pa.array([suspect.row for suspect in suspects], pa.int64())).to_pylist()
+    table = examples.take(pa.array([suspect.row for suspect in suspects], pa.int64()))
     places = places_of(examples)
     return [
         {
@@ -36,9 +37,9 @@ def tabulate_suspects(suspects: Sequence[Suspect], examples: pa.Table) -> list[D
             "confidence": round(suspect.confidence, _CONFIDENCE_DIGITS),
             "reason": list(suspect.reasons),
             "rivals": [places[rival] for rival in suspect.rivals[:_MOST_RIVALS]],
-            "text": row["text"],
+            "text": text,
         }
-        for suspect, row in zip(suspects, rows, strict=True)
+        for suspect, row, text in zip(suspects, table.to_pylist(), whole_texts(table), strict=True)
     ]
 
 

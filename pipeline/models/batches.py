@@ -31,6 +31,15 @@ class Ragged(NamedTuple):
         return np.diff(self.offsets)
 
 
+def group_rows(ids: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield the first row of each example and the one after its last; `ids` has that of each row, in turn."""
+    first = 0
+    for _, rows in itertools.groupby(ids):
+        last = first + len(list(rows))
+        yield first, last
+        first = last
+
+
 class Segments(NamedTuple):
     """The places of the examples in a flat batch of N tokens.
 
@@ -52,6 +61,14 @@ def to_ragged(column: pa.ChunkedArray | pa.Array) -> Ragged:
         array = pa.concat_arrays(array.chunks)
     offsets = array.offsets.to_numpy().astype(np.int64)
     return Ragged(array.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+
+def read_tokens(table: pa.Table | pa.RecordBatch) -> Ragged:
+    """Return the token ids of a table of inputs; of pairs with their types, if the table has them."""
+    tokens = to_ragged(table["input_ids"])
+    if "token_type_ids" not in table.schema.names:
+        return tokens
+    return tokens._replace(types=to_ragged(table["token_type_ids"]).values)
 
 
 def pad_rows(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, device: torch.device) -> ModelInputs:

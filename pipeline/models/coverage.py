@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
 from pipeline.core.errors import DataError, listed
-from pipeline.models.tokenizer import CHARS_PER_TOKEN
+from pipeline.models.tokenizer import CHARS_PER_TOKEN, as_inputs, list_texts
+from pipeline.settings.shared.texts import PAIR
 
 _MOST_IDS = 5
 
@@ -64,15 +65,15 @@ def measure_coverage(
 
     Only texts with an unknown token, and those that were cut, are tokenised again for the places of their tokens.
     """
-    texts, lengths = batch["text"].to_pylist(), pc.list_value_length(ids).to_numpy(zero_copy_only=False)
+    texts, lengths = list_texts(batch), pc.list_value_length(ids).to_numpy(zero_copy_only=False)
     owners = np.repeat(np.arange(len(texts)), lengths)
     counts = np.bincount(owners[ids.flatten().to_numpy() == unknown], minlength=len(texts))
     again = np.flatnonzero((counts > 0) | cut.to_numpy(zero_copy_only=False))
-    special = tokenizer.num_special_tokens_to_add(is_pair=False)
-    characters, lost = [len("".join(text.split())) for text in texts], 0
+    special = tokenizer.num_special_tokens_to_add(is_pair=PAIR in batch.schema.names)
+    characters, lost = [sum(len("".join(text.split())) for text in own) for own in texts], 0
     for row, encoding in zip(
         again.tolist(),
-        tokenizer.encode_batch([texts[row][: max_length * CHARS_PER_TOKEN] for row in again]),
+        tokenizer.encode_batch(as_inputs(list_texts(batch.take(pa.array(again)), max_length * CHARS_PER_TOKEN))),
         strict=True,
     ):
         sizes = [end - start for start, end in encoding.offsets]

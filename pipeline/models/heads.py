@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from transformers import AutoModelForSequenceClassification, PretrainedConfig
 
 from pipeline.core.errors import listed
+from pipeline.settings.exported import READS_PAIRS
 
 
 class Head(NamedTuple):
@@ -28,6 +29,11 @@ def name_classes(labels: Sequence[str]) -> dict[str, Any]:
 def classifier_head(labels: Sequence[str]) -> Head:
     """Return the head that tells texts of these classes apart."""
     return Head(AutoModelForSequenceClassification, name_classes(labels))
+
+
+def mark_pairs(head: Head) -> Head:
+    """Return the head of a model whose configuration says that it reads pairs of texts."""
+    return head._replace(config={**head.config, READS_PAIRS: True})
 
 
 def describe_difference(head: Head, config: PretrainedConfig) -> str | None:

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import Floats
 from pipeline.models.attention import FLAT
-from pipeline.models.batches import ModelInputs, Ragged, flatten_rows, pad_rows, to_device, to_ragged
+from pipeline.models.batches import ModelInputs, Ragged, flatten_rows, pad_rows, read_tokens, to_device
 from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.device import Device
 from pipeline.models.layers import find_first_position, require_fit
@@ -118,7 +118,7 @@ def collate(model: PreTrainedModel, tokens: Ragged, rows: Indices, device: Devic
 
 
 TOKEN_FEED = Feed(
-    rows=lambda table: to_ragged(table["input_ids"]),
+    rows=read_tokens,
     lengths=lambda tokens: tokens.lengths,
     collate=collate,
     require_fit=require_fit,

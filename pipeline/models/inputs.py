@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.models.coverage import Coverage, find_unknown, measure_coverage, require_coverage
-from pipeline.models.tokenizer import encode, load_tokenizer
+from pipeline.models.tokenizer import TYPES, encode, load_tokenizer, require_separator, tells_texts_apart
+from pipeline.settings.shared.texts import PAIR
 from pipeline.settings.task import TokenizeParams
 
 # The most token ids of a record batch: 32 MiB of memory. Its length in rows depends on `max_length` alone.
@@ -39,21 +40,27 @@ class Inputs(NamedTuple):
 
 
 def encode_task(params: TokenizeParams, examples: Path, encoder: Path, *, label: str, holds: pa.DataType) -> Encoded:
-    """Return the token ids of one text an example, with its column `label`, of the type `holds`, as `labels`.
+    """Return the token ids of one text or pair an example, with its column `label`, of the type `holds`, as `labels`.
 
-    Memory does not grow with the examples.
+    Memory does not grow with the examples. Pairs have `token_type_ids` if the encoder tells texts apart by them.
 
     Raises:
+        UsageError: The examples are pairs, and the tokenizer runs two texts together.
         DataError: The tokenizer knows too few of the texts' characters; raised after the last batch.
     """
     tokenizer = load_tokenizer(encoder, max_length=params.max_length)
     unknown = find_unknown(tokenizer)
-    schema, rows = stream_parquet(examples, ("id", "split", label, "text"), rows=params.batch_texts)
+    schema, rows = stream_parquet(examples, ("id", "split", label, "text", PAIR), rows=params.batch_texts)
+    paired = PAIR in schema.names
+    typed = paired and tells_texts_apart(encoder)
+    if paired:
+        require_separator(tokenizer, encoder)
     columns = {
         "id": pa.string(),
         "split": pa.string(),
         "labels": holds,
         "input_ids": pa.list_(pa.int32()),
+        **({TYPES: pa.list_(pa.int32())} if typed else {}),
         "truncated": pa.bool_(),
     }
 
@@ -66,12 +73,14 @@ def encode_task(params: TokenizeParams, examples: Path, encoder: Path, *, label:
                 )
                 coverage = coverage.add(part)
             # Parquet names the values of a list otherwise than Arrow does: hence the cast
-            values = [batch["id"], batch["split"], batch[label].cast(holds), input_ids, truncated]
+            types = [batch[TYPES]] if typed else []
+            values = [batch["id"], batch["split"], batch[label].cast(holds), input_ids, *types, truncated]
             yield pa.record_batch(values, list(columns))
         require_coverage(coverage, task=params.task, most=params.max_unknown_share)
         print(coverage.describe())
 
     metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
+    metadata |= {"pairs": "1"} if paired else {}
     return Encoded(pa.schema(columns.items(), metadata), batches(), RECORD_TOKENS // params.max_length)
 
 

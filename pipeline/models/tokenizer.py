@@ -11,13 +11,15 @@ import pyarrow as pa
 from tokenizers import Encoding, Regex, Tokenizer, normalizers, pre_tokenizers
 
 from pipeline.core.document import json_text
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.core.files import read_json
 from pipeline.examples.text import CONTROLS
+from pipeline.settings.shared.texts import PAIR
 
 # One token has at least one character and hardly any vocabulary has tokens this long, so text beyond this many
 # characters per token cannot reach the cut. Tokenising a 20 MB cell whole takes most of a minute.
 CHARS_PER_TOKEN = 64
+TYPES = "token_type_ids"
 # The names under which the library keeps a tokenizer, of any kind, in the folder of its encoder.
 TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt",
@@ -44,6 +46,20 @@ def load_tokenizer(encoder: Path, *, max_length: int) -> Tokenizer:
     return tokenizer
 
 
+def require_separator(tokenizer: Tokenizer, encoder: Path) -> None:
+    """Refuse a tokenizer that runs two texts together.
+
+    Raises:
+        UsageError: It puts no token between them.
+    """
+    alone, both = (tokenizer.num_special_tokens_to_add(is_pair=is_pair) for is_pair in (False, True))
+    if both <= alone:
+        raise UsageError(
+            f"{encoder}: its tokenizer puts no token between two texts, which a pair of texts needs. Choose another "
+            "encoder."
+        )
+
+
 def set_prefix_space(tokenizer: Tokenizer) -> None:
     """Make a byte-level tokenizer read the first word of a text as it reads the others, after a blank.
 
@@ -55,13 +71,21 @@ def set_prefix_space(tokenizer: Tokenizer) -> None:
         tokenizer.pre_tokenizer = pieces
 
 
-def save_tokenizer(encoder: Path, folder: Path, *, max_length: int, for_words: bool = False) -> None:
+def tells_texts_apart(encoder: Path) -> bool:
+    """Return whether an encoder has an embedding for the second of two texts, that is `token_type_ids`."""
+    return int(read_json(encoder / "config.json").get("type_vocab_size") or 0) > 1
+
+
+def save_tokenizer(
+    encoder: Path, folder: Path, *, max_length: int, for_words: bool = False, for_pairs: bool = False
+) -> None:
     """Write the encoder's tokenizer to `folder`, so that raw text gets the ids that training saw.
 
     It brings a text to the normal form of `ingest`, cuts at `max_length` tokens, and pads nothing; whoever batches
     texts pads them to the longest. transformers splits special tokens in texts; it cuts at `model_max_length` once it
     is asked to (`truncation=True`), and never otherwise. tokenizers cuts by itself, and splits special tokens once
-    `encode_special_tokens` is set, which its file cannot hold. `for_words` if training saw texts as words.
+    `encode_special_tokens` is set, which its file cannot hold. `for_words` if training saw texts as words,
+    `for_pairs` if it saw two at a time.
 
     Raises:
         EnvironmentFault: There is no readable tokenizer.json.
@@ -71,11 +95,12 @@ def save_tokenizer(encoder: Path, folder: Path, *, max_length: int, for_words: b
     if for_words:
         set_prefix_space(tokenizer)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    types = [TYPES] if for_pairs and tells_texts_apart(encoder) else []
     settings = {
         **_special_tokens(encoder, tokenizer),
         # The classes of families build a tokenizer of their own from the vocabulary; this one takes the file as it is.
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_input_names": ["input_ids", "attention_mask"],  # what training gives the model
+        "model_input_names": ["input_ids", *types, "attention_mask"],  # what training gives the model
         "model_max_length": max_length,
         "truncation_side": "right",
         "split_special_tokens": True,
@@ -113,13 +138,17 @@ def encode(
 ) -> Iterator[tuple[pa.RecordBatch, pa.Array, pa.Array]]:
     """Yield each batch, the ids of its column `text`, list<int32> with special tokens, and whether each was cut, bool.
 
+    If the batch has second texts too (`PAIR`), the ids are of both, a token at a time is cut of the longer, and the
+    batch comes back with the column `token_type_ids`, list<int32>: 0 in the first text, 1 in the second, if the
+    tokenizer says so.
+
     Two batches at most are in memory. The tokenizer works on all cores and outside of Python, so it encodes the next
     batch while the ids of the last one become columns.
     """
     with ThreadPoolExecutor(1) as ahead:
         waiting: tuple[pa.RecordBatch, Future[list[Encoding]]] | None = None
         for batch in batches:
-            started = ahead.submit(_encode_texts, tokenizer, batch["text"], max_length * CHARS_PER_TOKEN)
+            started = ahead.submit(_encode_texts, tokenizer, batch, max_length * CHARS_PER_TOKEN)
             if waiting is not None:
                 yield _to_columns(waiting[0], waiting[1].result(), max_length)
             waiting = batch, started
@@ -127,8 +156,19 @@ def encode(
             yield _to_columns(waiting[0], waiting[1].result(), max_length)
 
 
-def _encode_texts(tokenizer: Tokenizer, texts: pa.Array, chars: int) -> list[Encoding]:
-    encodings: list[Encoding] = tokenizer.encode_batch_fast([text[:chars] for text in texts.to_pylist()])
+def list_texts(batch: pa.RecordBatch, chars: int | None = None) -> list[tuple[str, ...]]:
+    """Return the text of each row of a batch, or both of a pair, of each the first `chars` characters."""
+    columns = [batch[name].to_pylist() for name in ("text", PAIR) if name in batch.schema.names]
+    return [tuple(text[:chars] for text in texts) for texts in zip(*columns, strict=True)]
+
+
+def as_inputs(texts: Iterable[tuple[str, ...]]) -> list[str | tuple[str, ...]]:
+    """Return texts and pairs of texts as a tokenizer takes them."""
+    return [own if len(own) > 1 else own[0] for own in texts]
+
+
+def _encode_texts(tokenizer: Tokenizer, batch: pa.RecordBatch, chars: int) -> list[Encoding]:
+    encodings: list[Encoding] = tokenizer.encode_batch_fast(as_inputs(list_texts(batch, chars)))
     return encodings
 
 
@@ -136,12 +176,18 @@ def _to_columns(
     batch: pa.RecordBatch, encodings: Sequence[Encoding], max_length: int
 ) -> tuple[pa.RecordBatch, pa.Array, pa.Array]:
     """Return the batch with the columns of its encodings."""
-    flat = array("i")
-    for encoding in encodings:
-        flat.fromlist(encoding.ids)  # the binding gives nothing but a list, freed at once
     offsets = np.zeros(len(encodings) + 1, np.int32)
     np.cumsum([len(encoding) for encoding in encodings], out=offsets[1:])
-    ids = pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.frombuffer(flat, np.int32)))
-    long = [len(text) > max_length * CHARS_PER_TOKEN for text in batch["text"].to_pylist()]
+    ids = _to_lists((encoding.ids for encoding in encodings), offsets)
+    long = [max(map(len, texts)) > max_length * CHARS_PER_TOKEN for texts in list_texts(batch)]
     cut = [too_long or bool(encoding.overflowing) for too_long, encoding in zip(long, encodings, strict=True)]
+    if PAIR in batch.schema.names:
+        batch = batch.append_column(TYPES, _to_lists((encoding.type_ids for encoding in encodings), offsets))
     return batch, ids, pa.array(cut, pa.bool_())
+
+
+def _to_lists(rows: Iterable[list[int]], offsets: np.ndarray[Any, np.dtype[np.int32]]) -> pa.ListArray:
+    flat = array("i")
+    for row in rows:
+        flat.fromlist(row)  # the binding gives nothing but a list, freed at once
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.frombuffer(flat, np.int32)))

@@ -16,6 +16,7 @@ from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.kind import load_answers
 from pipeline.predict.predictor import Backend, find_kind, load_predictor
 from pipeline.predict.texts import choose_source
+from pipeline.settings.exported import require_single_texts
 from pipeline.settings.ingest import IngestParams
 
 BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
@@ -90,6 +91,7 @@ def _read_ingest(task: str, kind: str) -> IngestParams | None:
     resolved = read_json(_PARAMS) if _PARAMS.is_file() else {"ingest": {}}
     if task not in resolved["ingest"]:
         return None
+    require_single_texts(task, pairs=resolved["ingest"][task].get("pair") is not None)
     own = load_facet(kind, "settings").sections["ingest"]
     ingest: IngestParams = own.model_validate_json(json.dumps(resolved["ingest"][task]))
     return ingest

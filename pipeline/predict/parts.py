@@ -56,6 +56,8 @@ def _lock_folder(folder: Path) -> int:
             raise EnvironmentFault(
                 f"{folder}: cannot be made or locked, {error}. Write to a file system with locks."
             ) from error
+        if not held and folder.is_symlink():
+            raise EnvironmentFault(f"{folder}: a link to what is not there. Remove it, then run again.")
         if not held:
             raise Busy(f"{folder}: another run is writing these answers. Wait for it or stop it, then run again.")
         opened.pop_all()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.core.document import Document
-from pipeline.core.errors import UsageError
+from pipeline.core.errors import DataError, UsageError
 from pipeline.core.files import publish, read_json, read_utf8
 from pipeline.core.stage import load_facets
 from pipeline.settings.overlay import edit_yaml
@@ -17,18 +17,20 @@ SEARCHED = Path("data/searched")  # the results of each search, as dvc.yaml has 
 def adopt_values(task: str, *, root: Path = Path()) -> str:
     """Write the chosen values of a search into `tasks.TASK.finetune` of params.yaml; return what was changed.
 
-    Values that the task has already are not written, comments stay, and the whole file is checked before.
+    Values that the task has already are not written, comments stay, and the whole file is checked before. The values
+    replaced become `search.tasks.TASK.default`, so that the search goes on comparing with them.
 
     Raises:
         UsageError: There is no such task, or the new params.yaml is not valid.
+        DataError: The results are not those of a search.
         EnvironmentFault: The task has no results of a search, or params.yaml cannot be read or written.
     """
     file = root / "params.yaml"
     text = read_utf8(file)
-    changed = _find_changes(text, task, read_results(task, root=root)["chosen"]["values"])
+    changed, replaced = _find_changes(text, task, _read_chosen(task, root))
     if not changed:
         return f"{task}: params.yaml has the chosen values already."
-    new = edit_yaml(text, lambda values: _set_values(values, task, changed))
+    new = edit_yaml(text, lambda values: _set_values(values, task, changed, replaced))
     resolve_params(new, load_facets("settings"), {})
     with publish(file) as partial:
         partial.write_text(new, encoding="utf-8")
@@ -46,8 +48,19 @@ def read_results(task: str, *, root: Path = Path()) -> Document:
     return results
 
 
-def _find_changes(text: str, task: str, values: Document) -> Document:
-    """Return the chosen values that differ from those of params.yaml.
+def _read_chosen(task: str, root: Path) -> Document:
+    results = read_results(task, root=root)
+    try:
+        values: Document = {**results["chosen"]["values"]}
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"{SEARCHED / task}.json: not the results of a search, {error!r}. Run `dvc repro search@{task}` again."
+        ) from error
+    return values
+
+
+def _find_changes(text: str, task: str, values: Document) -> tuple[Document, Document]:
+    """Return the chosen values that differ from those of params.yaml, and the values there of those still searched.
 
     Raises:
         UsageError: params.yaml is not valid, or has no such task.
@@ -58,10 +71,18 @@ def _find_changes(text: str, task: str, values: Document) -> Document:
     own = submap(tasks, task)
     kind = submap(submap(raw, "kinds"), str(own.get("kind")))
     present = {**submap(raw, "finetune"), **submap(kind, "finetune"), **submap(own, "finetune")}
-    return {key: value for key, value in values.items() if key not in present or present[key] != value}
+    changed = {key: value for key, value in values.items() if key not in present or present[key] != value}
+    search = submap(raw, "search")
+    searched = {**submap(search, "space"), **submap(submap(submap(search, "tasks"), task), "space")}
+    return changed, {key: present[key] for key in changed if key in present and searched.get(key) is not None}
 
 
-def _set_values(values: Document, task: str, changed: Document) -> None:
+def _set_values(values: Document, task: str, changed: Document, replaced: Document) -> None:
+    searched = submap(submap(values, "search"), "tasks")
+    if replaced and task in searched:
+        if sum(other is searched[task] for other in searched.values()) > 1:  # one map, shared through an alias
+            searched[task] = dict(searched[task])
+        searched[task]["default"] = {**replaced, **(searched[task].get("default") or {})}
     own = values["tasks"][task]
     if any(other is not own and other.get("finetune") is own.get("finetune") for other in values["tasks"].values()):
         own["finetune"] = dict(own.get("finetune") or {})  # one map, shared through an alias: the others keep theirs

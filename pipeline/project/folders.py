@@ -44,12 +44,12 @@ def group_files(names: Sequence[str]) -> FileGlobs:
     """
     splits = {name: tell_split(name) for name in names}
     groups: dict[Split, list[str]] = {
-        split: _join_parts([name for name in names if splits[name] == split])
+        split: join_parts([name for name in names if splits[name] == split])
         for split in SPLITS
         if split in splits.values()
     }
     if None in splits.values() or "train" not in groups or len(groups) < 2:
-        return _join_parts(names)
+        return join_parts(names)
     if "test" not in groups:
         groups["test"] = groups.pop("validation")
     return groups
@@ -64,5 +64,6 @@ def tell_split(name: str) -> Split | None:
     return None
 
 
-def _join_parts(names: Sequence[str]) -> list[str]:
+def join_parts(names: Sequence[str]) -> list[str]:
+    """Return the names as globs, of which one names all parts of a file."""
     return list(dict.fromkeys(_PART.sub("-*", name) for name in names))

@@ -1,13 +1,13 @@
 """The guess at what somebody's data are: layout, columns, classes and splits, each found in the files or asked for."""
 
-import json
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.core.errors import DataError, UsageError, listed
+from pipeline.core.tables import name_indices
 from pipeline.examples.read import Layout, Limits
 from pipeline.project.columns import (
     MOST_CLASSES,
@@ -145,11 +145,8 @@ def find_classes(
             f"column {column.name!r}: a task has 2 to {MOST_CLASSES} classes here, found {found}. "
             "Name the column of the labels with `--label COLUMN`."
         )
-    ordered = {label: counts[label] for label in sorted(counts, key=_order)}
-    names = _class_names(paths[0], layout, column.name)
-    if names and all(label in names for label in ordered):
-        return {label: names[label] for label in ordered}, None, ordered
-    return _fold_spellings(ordered), None, ordered
+    ordered = {label: counts[label] for label in sorted(counts, key=order_label)}
+    return name_labels(ordered, paths[0], layout, column.name) or _fold_spellings(ordered), None, ordered
 
 
 def _read_labels(name: str, paths: Sequence[Path], layout: Layout, limits: Limits) -> Iterator[str]:
@@ -159,7 +156,8 @@ def _read_labels(name: str, paths: Sequence[Path], layout: Layout, limits: Limit
         yield from filter(None, (as_label(row[place]) for row in rows))
 
 
-def _order(label: str) -> tuple[float, str]:
+def order_label(label: str) -> tuple[float, str]:
+    """Return a key that sorts numbers by their value."""
     return (float(label) if is_finite_number(label) else 0.0, label)
 
 
@@ -173,12 +171,11 @@ def _fold_spellings(counts: dict[str, int]) -> list[str] | dict[str, str]:
     return {label: best[label.casefold()] for label in counts}
 
 
-def _class_names(path: Path, layout: Layout, column: str) -> dict[str, str]:
-    """Return the names that the library `datasets` has written into a Parquet file for the numbers of a label."""
-    if layout.format != "parquet":
-        return {}
-    try:
-        features = json.loads((read_schema(path).metadata or {})[b"huggingface"])["info"]["features"]
-        return {str(number): str(name) for number, name in enumerate(features[column]["names"])}
-    except (KeyError, TypeError, ValueError):
-        return {}
+def name_labels(labels: Collection[str], path: Path, layout: Layout, column: str) -> dict[str, str]:
+    """Return the names that the library `datasets` has written into a Parquet file for labels that are numbers.
+
+    None unless it names all.
+    """
+    known = name_indices(read_schema(path), column) if layout.format == "parquet" else ()
+    names = {str(index): name for index, name in enumerate(known)}
+    return {label: names[label] for label in labels} if all(label in names for label in labels) else {}

@@ -18,6 +18,8 @@ from pipeline.report.verdict import (
 CHEAP, PROBE, FINE_TUNED = "cheap", "the probe on the frozen encoder", "the fine-tuned model"
 # Training loss is a mean over the pass, with dropout and smoothing, and so too high; only a large gap says something.
 OVERFIT_RATIO = 2.0
+# The second text alone is nearly as good as the pair with this share of the model's lead over the trivial baseline.
+NEARLY_ALL = 0.8
 MOST_NAMES = 3
 
 
@@ -27,7 +29,7 @@ def advise(task: Task, study: Document | None = None, *, quote: Quote = str) -> 
     `study` is the task's part of a transfer study, None if there is none; `quote` makes free text safe.
     """
     labels = advise_from_study(task, study) if study else advise_from_losses(task)
-    rest = (_advise_on_suspects(task), _advise_on_checks(task, quote))
+    rest = (_advise_on_pairs(task), _advise_on_suspects(task), _advise_on_checks(task, quote))
     own = task.page.advise(task, quote)
     return [_advise_on_model(task), labels, *own, *(advice for advice in rest if advice)]
 
@@ -35,7 +37,7 @@ def advise(task: Task, study: Document | None = None, *, quote: Quote = str) -> 
 # ------------------------------------------------------------------------------------------------ the model
 def choose_model(task: Task) -> str | None:
     """Return the cheapest model unless a dearer one is proven better than it; None if nothing was measured."""
-    cheap, probe, _ = task.page.baselines
+    cheap, probe, *_ = task.page.baselines
     over_probe, over_cheap = headline_gain(task, probe), headline_gain(task, cheap)
     if over_cheap.outcome == UNMEASURED:
         return None
@@ -51,7 +53,7 @@ def name_choice(task: Task) -> str:
 
 
 def _advise_on_model(task: Task) -> Advice:
-    metric, (cheap, own_probe, trivial) = task.page.headline, task.page.baselines
+    metric, (cheap, own_probe, trivial, _) = task.page.headline, task.page.baselines
     choice, over_probe, probe = choose_model(task), headline_gain(task, own_probe), probe_gain(task)
     unit = " points" if metric.unit == "share" else ""
     by_chance = "" if probe.p is None else f", {p_phrase(probe.p)}"
@@ -140,6 +142,32 @@ def advise_from_losses(task: Task) -> Advice:
 
 
 # ------------------------------------------------------------------------------------------------ data
+def _advise_on_pairs(task: Task) -> Advice | None:
+    """Return that the second text of a pair nearly tells the answer by itself, if it does.
+
+    Source: Gururangan et al. (2018), Annotation Artifacts in Natural Language Inference Data, arXiv 1803.02324.
+    """
+    second, metric, evaluation = task.page.baselines.second, task.page.headline, task.evaluation
+    if second is None or second.name not in evaluation["baselines"]:
+        return None
+    models = (
+        evaluation["model"],
+        *(evaluation["baselines"][name] for name in (second.name, task.page.baselines.trivial.name)),
+    )
+    whole, alone, trivial = (read_estimate(model[metric.name]).value for model in models)
+    outcome = headline_gain(task, second).outcome
+    if whole is None or alone is None or trivial is None or outcome == UNMEASURED:
+        return None
+    if outcome == REAL_GAIN and metric.better * (alone - trivial) < NEARLY_ALL * abs(whole - trivial):
+        return None
+    text = (
+        f"The second text alone gives a {metric.title} of {share(alone)}, the model {share(whole)}: it may know how "
+        "second texts of a class are written, not what the two say of each other. Draw or write them alike for all "
+        "classes."
+    )
+    return Advice("Pairs", text, "results")
+
+
 def _advise_on_suspects(task: Task) -> Advice | None:
     reasons = task.inspection["reasons"]  # empty if the kind has no search for suspicious examples
     wrong, rivals = reasons.get("label", 0), reasons.get("duplicate", 0)

@@ -106,7 +106,8 @@ def _result_table(task: Task) -> str:
     evaluation = task.evaluation
     shown = [metric for metric in task.page.metrics if metric.compared or metric is task.page.metrics[-1]]
     models = [("**this model**", evaluation["model"])]
-    models += [(one.title, evaluation["baselines"][one.name]) for one in task.page.baselines.listed()]
+    known = task.page.baselines.listed(evaluation["baselines"])
+    models += [(one.title, evaluation["baselines"][one.name]) for one in known]
     rows = [(name, *(_cell(metrics[metric.name]) for metric in shown)) for name, metrics in models]
     header = ("model", *(metric.title for metric in shown))
     return markdown_table(header, rows, right=range(1, len(header)))

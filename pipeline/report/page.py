@@ -143,7 +143,7 @@ def _make_visible(value: object) -> object:
 # ------------------------------------------------------------------------------------------------ for the templates
 def compare_models(task: Task) -> list[tuple[str, Document, Gain | None]]:
     """Return name and metrics of the model and of each baseline, and the model's gain over it (None for itself)."""
-    known = task.page.baselines.listed()
+    known = task.page.baselines.listed(task.evaluation["baselines"])
     baselines = ((one.title, task.evaluation["baselines"][one.name], headline_gain(task, one)) for one in known)
     return [(MODEL_NAME, task.evaluation["model"], None), *baselines]
 

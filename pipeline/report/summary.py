@@ -72,14 +72,22 @@ def _explain(words: SharedWords, confidence: str) -> str:
     return (
         f"Brackets hold {escape_markdown(confidence)} confidence intervals. {words.cheap} is the {words.headline} of "
         f"{words.cheap_title} on the same test rows; the gain is the model's {words.headline} minus that, "
-        f"{words.unit}, and p is from {words.test}. Probe is the {words.headline} of a linear probe on the features of "
-        "the frozen encoder; fine-tuning pays if its gain over the probe is real. Take the cheapest, unless a dearer "
-        "one is proven better.\n"
+        f"{words.unit}, and p is from {words.test}. {_explain_probe(words)}Take the cheapest, unless a dearer one is "
+        "proven better.\n"
+    )
+
+
+def _explain_probe(words: SharedWords) -> str:
+    if not words.probe:
+        return ""
+    return (
+        f"Probe is the {words.headline} of a linear probe on the features of the frozen encoder; fine-tuning pays if "
+        "its gain over the probe is real. "
     )
 
 
 def _result_row(task: Task, words: SharedWords) -> tuple[str, ...]:
-    metric, (cheap, probe, _) = task.page.headline, task.page.baselines
+    metric, (cheap, probe, *_) = task.page.headline, task.page.baselines
     gain, worth = headline_gain(task, cheap), headline_gain(task, probe)
     value = _format_share(read_estimate(task.evaluation["model"][metric.name]))
     return (

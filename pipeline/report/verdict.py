@@ -60,7 +60,7 @@ def headline_gain(task: Task, over: BaselineName | None) -> Gain:
 
 def probe_gain(task: Task) -> Gain:
     """Return the gain of the probe over the cheap baseline, unmeasured without a probe."""
-    cheap, probe, _ = task.page.baselines
+    cheap, probe, *_ = task.page.baselines
     if probe is None:
         return Gain(Estimate(None), None, UNMEASURED)
     comparison = task.evaluation[f"{probe.name}_over_{cheap.name}"]
@@ -157,7 +157,9 @@ def _compare(metric: Metric, gain: Gain, name: str, quote: Quote) -> str:
     p = "" if gain.p is None else f" ({p_phrase(gain.p)})"
     size = format_size(metric, value)
     if size == format_size(metric, 0.0):
-        return f"level with {name}{p}"
+        if gain.outcome == UNPROVEN:
+            return f"level with {name}{p}"
+        size = f"less than {format_size(metric, 0.001)}"  # proven, and too small for the digits shown
     side = f"{size} {'above' if value > 0 else 'below'} {name}"
     return f"{side}, which may be due to chance{p}" if gain.outcome == UNPROVEN else f"{side}{p}"
 

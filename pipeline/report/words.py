@@ -5,11 +5,19 @@ from typing import NamedTuple
 
 from pipeline.report.kind import Task
 
+MCNEMAR, BOOTSTRAP = "McNemar's test", "a paired bootstrap"
+_COUNTED = {
+    MCNEMAR: "McNemar's test counts only the test examples that exactly one of the two models gets right.",
+    BOOTSTRAP: "A paired bootstrap draws test examples with repeats, the same for both models, and counts the draws "
+    "without the gain.",
+}
+
 
 class SharedWords(NamedTuple):
     """What the overview calls the headline metric, the cheap baseline, the unit of gains, and the test of them.
 
-    `points` says what the unit of gains is, `share` what a point is 0.01 of.
+    `points` says what the unit of gains is, `share` what a point is 0.01 of (empty if no gain is in points), `counted`
+    what the test counts, and `probe` whether a task has a probe.
     """
 
     headline: str
@@ -19,12 +27,15 @@ class SharedWords(NamedTuple):
     points: str
     share: str
     test: str
+    counted: str
+    probe: bool
 
 
 def share_words(tasks: Sequence[Task]) -> SharedWords:
     """Return the words for a table of these tasks."""
     pages = [task.page for task in tasks]
-    shares, exact = all(page.headline.unit == "share" for page in pages), all(map(_has_exact_test, tasks))
+    units, tests = [page.headline.unit for page in pages], list(dict.fromkeys(map(_find_test, tasks)))
+    shares = all(unit == "share" for unit in units)
     headline = _agree([page.headline.title for page in pages], "metric")
     point = headline if shares and headline != "metric" else "a share"
     return SharedWords(
@@ -33,13 +44,17 @@ def share_words(tasks: Sequence[Task]) -> SharedWords:
         cheap_title=_agree([page.baselines.cheap.title for page in pages], "the cheap baseline"),
         unit="in points (0.01)" if shares else "in points (0.01) if it is a share",
         points=f"in points, 0.01 of {point} each" if shares else f"of shares in points, 0.01 of {point} each",
-        share=point,
-        test="McNemar's test" if exact else "McNemar's test or a paired bootstrap",
+        share=point if "share" in units else "",
+        test=" or ".join(tests),
+        counted=" ".join(_COUNTED[test] for test in tests),
+        probe=any(page.baselines.probe is not None for page in pages),
     )
 
 
-def _has_exact_test(task: Task) -> bool:
-    return all("p_value" not in comparison[task.page.headline.name] for comparison in task.evaluation["comparisons"])
+def _find_test(task: Task) -> str:
+    """Return the name of the test of the gains in the headline metric of a task."""
+    own = any("p_value" in comparison[task.page.headline.name] for comparison in task.evaluation["comparisons"])
+    return BOOTSTRAP if own else MCNEMAR
 
 
 def _agree(words: Sequence[str], otherwise: str) -> str:

@@ -82,6 +82,24 @@ class StageProcess:
         return end if end.state == "Failed" else StageEnd("Failed", code, f"dvc failed with exit code {code}")
 
 
+def capture_on_leash(words: Sequence[str]) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command to its end and return its exit code and output; it ends, with all it started, with this process."""
+    read, write = os.pipe()
+    with (
+        os.fdopen(read, "rb") as end,
+        os.fdopen(write, "wb") as leash,
+        subprocess.Popen(
+            [*ON_LEASH, *words], env=_environment(), start_new_session=True,
+            stdin=end, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            output, errors = process.communicate()
+        finally:
+            leash.close()  # whatever ends the reading ends the command
+    return subprocess.CompletedProcess(words, process.returncode, output, errors)
+
+
 def end_of_stopped(why: str) -> StageEnd:
     """Return the end of a stage that was stopped: cancelled, or failed if it was for another reason."""
     return StageEnd("Cancelled", why=why) if why == STOPPED else StageEnd("Failed", 1, why)

@@ -5,7 +5,7 @@ not kept. Here a round is a function of the results before it and of a seed.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,31 +17,43 @@ from optuna.trial import FrozenTrial, create_trial
 from pipeline.core.document import Document
 from pipeline.search.trials import Trial, identify_values
 from pipeline.settings.search.sections import ProposeParams, SpaceParams
-from pipeline.settings.search.space import Interval, Options, active_keys
+from pipeline.settings.search.space import Interval, Options, Space, active_keys
 
 DIGITS = 3  # significant digits of a proposal: fewer differences than matter, and values that people can read
-ATTEMPTS = 20  # until a slot stays idle, since only values come that were tried already
+ATTEMPTS = 20  # of TPE, until a slot takes any values that were not tried
+STEPS = 1000  # of an interval of real numbers, of which a slot then takes one
 
 
 def propose_values(params: ProposeParams, trials: Sequence[Trial]) -> list[Document | None]:
-    """Return the values that each slot of a round tries; None if there is nothing new to try.
+    """Return the values that each slot of a round tries; None if all values of the space are tried.
 
-    The first round is random, later ones are TPE's. They depend on `params` and `trials` alone, and no values are
-    proposed twice.
+    The first round is random, later ones are TPE's, and random again if TPE has none but tried ones. They depend on
+    `params` and `trials` alone, and no values are proposed twice.
     """
     tried = {identify_values(trial.values) for trial in trials}
-    study = rebuild_study(params, trials, seed=_mix(params.seed, params.round))
-    return [_propose_new(study, params, tried) for _ in params.slots]
+    seed = _mix(params.seed, params.round)
+    study, random = rebuild_study(params, trials, seed=seed), np.random.default_rng(seed)
+    proposals: list[Document | None] = []
+    for _ in params.slots:
+        values = _propose_new(study, params.space, tried) or _draw_untried(params.space, {}, tried, random)
+        proposals.append(values)
+        tried |= {identify_values(values)} if values else set()
+    return proposals
 
 
 def rebuild_study(params: SpaceParams, trials: Sequence[Trial], *, seed: int) -> optuna.Study:
-    """Return an Optuna study in memory of the trials; one that diverged counts as the worst possible."""
+    """Return an Optuna study in memory of the trials."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would report that a study exists
     sampler = TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=len(params.slots))
     study = optuna.create_study(sampler=sampler, direction="minimize" if params.lower else "maximize")
-    worst = math.inf if params.lower else -math.inf
-    study.add_trials([_freeze_trial(params, trial, worst) for trial in trials])
+    study.add_trials(freeze_trials(params.space, trials, lower=params.lower))
     return study
+
+
+def freeze_trials(space: Space, trials: Sequence[Trial], *, lower: bool) -> list[FrozenTrial]:
+    """Return the trials as Optuna keeps them; one that diverged counts as the worst possible."""
+    worst = math.inf if lower else -math.inf
+    return [_freeze_trial(space, trial, worst) for trial in trials]
 
 
 def round_number(value: float, bounds: Interval) -> float:
@@ -49,19 +61,44 @@ def round_number(value: float, bounds: Interval) -> float:
     return min(max(float(f"{value:.{DIGITS}g}"), bounds.low), bounds.high)
 
 
-def _propose_new(study: optuna.Study, params: SpaceParams, tried: set[str]) -> Document | None:
-    """Return values that were not tried, and add them to `tried`; None if none come."""
+def _propose_new(study: optuna.Study, space: Space, tried: Collection[str]) -> Document | None:
+    """Return values of TPE that were not tried; None if none come."""
     for _ in range(ATTEMPTS):
         trial = study.ask()
         values: Document = {}
-        for key in active_keys(params.space, values):
-            values[key] = _suggest(trial, key, params.space[key])
-        identity = identify_values(values)
-        if identity not in tried:
-            tried.add(identity)
+        for key in active_keys(space, values):
+            values[key] = _suggest(trial, key, space[key])
+        if identify_values(values) not in tried:
             return values
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
     return None
+
+
+def _draw_untried(
+    space: Space, drawn: Document, tried: Collection[str], random: np.random.Generator
+) -> Document | None:
+    """Return the values `drawn`, with random ones of the other keys, that were not tried; None if there are none."""
+    key = next((key for key in active_keys(space, drawn) if key not in drawn), None)
+    if key is None:
+        return None if identify_values(drawn) in tried else drawn
+    values = _list_values(space[key])
+    # Of one more than there are tried ones, one is new: so a long list is not gone through.
+    for at in random.choice(len(values), min(len(values), len(tried) + 1), replace=False):
+        whole = _draw_untried(space, {**drawn, key: values[at]}, tried, random)
+        if whole is not None:
+            return whole
+    return None
+
+
+def _list_values(bounds: Interval | Options) -> Sequence[Any]:
+    """Return the values of a key; of an interval of real numbers `STEPS` even steps, without repeats."""
+    if isinstance(bounds, Options):
+        return bounds.choices
+    if isinstance(bounds.low, int) and isinstance(bounds.high, int):
+        return range(bounds.low, bounds.high + 1)
+    space = np.geomspace if bounds.log else np.linspace
+    steps = space(bounds.low, bounds.high, STEPS + 1)
+    return sorted({round_number(float(step), bounds) for step in steps})
 
 
 def _suggest(trial: optuna.Trial, key: str, bounds: Interval | Options) -> Any:
@@ -80,10 +117,10 @@ def _distribution(bounds: Interval | Options) -> BaseDistribution:
     return FloatDistribution(bounds.low, bounds.high, log=bounds.log)
 
 
-def _freeze_trial(params: SpaceParams, trial: Trial, worst: float) -> FrozenTrial:
+def _freeze_trial(space: Space, trial: Trial, worst: float) -> FrozenTrial:
     return create_trial(
         params=trial.values,
-        distributions={key: _distribution(params.space[key]) for key in trial.values},
+        distributions={key: _distribution(space[key]) for key in trial.values},
         value=worst if trial.score is None else trial.score,
         user_attrs={"name": trial.name, "stopped": trial.stopped, "steps": trial.steps, "examples": trial.examples},
     )

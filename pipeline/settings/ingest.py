@@ -1,6 +1,6 @@
 """The section `ingest` of params.yaml: reading, labelling and splitting a file, whatever kind of examples it has."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -95,6 +95,15 @@ class IngestParams(Strict):
             **self.own_columns(),
             **{name: holds for name, holds in cells.items() if name not in self.own_columns()},
         }
+
+    def unnamed(self) -> str | None:
+        """Return the column of labels whose classes the file itself has to name; None if there is none."""
+        return None
+
+    def name_classes(self, names: Sequence[str]) -> Self:
+        """Return the params with these classes if they have none: a label in the file is the index of one."""
+        labels = {str(index): name for index, name in enumerate(names)}
+        return self.model_copy(update={"labels": labels} if self.unnamed() else {})
 
     def list_separator(self) -> str | None:
         """Return what stands between the parts of a list in one cell of text; None if this kind reads no lists."""

@@ -49,6 +49,7 @@ _NAMES = {
     "encoding": "charset codec",
     "pattern": "regex regexp",
     "text": "text_column sentence text_field input_column texts",
+    "pair": "text_pair sentence2 second_text hypothesis",
     "label": "label_column target labels_column label_field target_column y",
     "labels": "label2id id2label label_map classes class_names label_names label_mapping",
     "split": "split_column partition fold",

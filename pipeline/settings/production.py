@@ -53,9 +53,12 @@ class CalibrateParams(Strict):
 
 
 def check_favoured(ingest: Document, calibrate: Document, problems: Problems) -> None:
-    """Add an error for a favoured class that the task does not have."""
+    """Add an error for a favoured class that the task does not have, or cannot know yet."""
     favoured, labels = calibrate.get("favoured"), ingest.get("labels")
     if not favoured or not ingest:
+        return
+    if not labels and not ingest["threshold"]:
+        problems.add("class", "the file names the classes; give `ingest.labels` too, so that this one can be looked up")
         return
     names = labels.values() if isinstance(labels, dict) else labels or _sides(ingest["threshold"])
     classes = tuple(dict.fromkeys(names))
@@ -94,13 +97,17 @@ class WatchParams(Strict):
     seed: Seed
 
 
-def resolve_export(raw: Document, kinds: Mapping[str, str], problems: Problems) -> Document:
-    """Return the section of the export of each task, the same values for all; `kinds` are theirs, by task."""
+def resolve_export(
+    raw: Document, kinds: Mapping[str, str], ingest: Mapping[str, Document], problems: Problems
+) -> Document:
+    """Return the section of the export of each task, the same for all; `kinds` and `ingest` are theirs, by task."""
     values, within = require_map(raw, "export", problems), problems.within("export")
     known = list_kinds("answers")
     for task, kind in kinds.items():
         if kind not in known:
             within.add("", f"exports the kinds {listed(known)}, found {task!r} of the kind {kind}; remove it")
+        elif ingest[task].get("pair") is not None:
+            within.add("", f"exports models of single texts alone, found {task!r} with `ingest.pair`; remove it")
     refuse_derived(values, ("task", "kind"), within)
     own = {task: {**values, "task": task, "kind": kind} for task, kind in kinds.items()}
     return {task: check_section(ExportParams, section, within) for task, section in own.items()}

@@ -23,6 +23,7 @@ from pipeline.settings.section import (
 )
 from pipeline.settings.shared.kind import Settings
 from pipeline.settings.shared.tasks import check_kinds, check_tasks, resolve_task
+from pipeline.settings.shared.texts import PAIR
 from pipeline.settings.sources import resolve_sources
 from pipeline.settings.study import resolve_study
 from pipeline.settings.task import PER_TASK, ReportParams, Trackers, describe_tasks
@@ -110,13 +111,14 @@ def _resolve_profile(raw: Document, resolved: Document, kinds: Mapping[str, Sett
     if raw.get("corpus") is not None or raw.get("encoders"):
         # That a kind is unknown is an error of its own.
         texts = {task: kinds[of].texts if of in kinds else ("text",) for task, of in resolved["kinds"].items()}
+        texts |= {task: (*own, PAIR) for task, own in texts.items() if resolved["ingest"][task].get("pair") is not None}
         sections["corpus"] = _resolve_corpus(raw, texts, problems)
     if raw.get("encoders") is not None:
         sections["pretrain"] = _resolve_encoders(raw, problems)
     if raw.get("study") is not None:
         sections |= resolve_study(raw, resolved, kinds, problems)
     if raw.get("export") is not None:
-        sections["export"] = resolve_export(raw, resolved["kinds"], problems)
+        sections["export"] = resolve_export(raw, resolved["kinds"], resolved["ingest"], problems)
     if raw.get("search") is not None:
         sections |= resolve_search(raw, resolved, kinds, problems)
     return sections

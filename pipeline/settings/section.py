@@ -33,15 +33,33 @@ def check_section(model: type[Strict], values: Document, problems: Problems) -> 
         params = model.model_validate_json(json.dumps(values))
     except ValidationError as error:
         for item in error.errors(include_url=False):
-            if item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"]:
-                continue  # pydantic counts the items without an error
-            path = [step for step in item["loc"] if step not in (LIST, MAP, "[key]")]
-            problems.add(".".join(map(str, path)), _describe({**item, "loc": tuple(path)}, model))
+            _add_error(item, model, problems)
         return {}
     except TypeError as error:
         problems.add("", f"{error}; use text, numbers, booleans, lists and maps")
         return {}
     return params.model_dump(mode="json", by_alias=True)
+
+
+def check_part(model: type[Strict], values: Document, problems: Problems) -> None:
+    """Add an error for each of some values of a section that its key cannot have; null is left to who gives a value."""
+    given = {key: value for key, value in values.items() if value is not None or key not in model.model_fields}
+    try:
+        model.model_validate_json(json.dumps(given))
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            if item["type"] != "missing" or item["loc"][0] in given:
+                _add_error(item, model, problems)
+    except TypeError as error:
+        problems.add("", f"{error}; use text, numbers, booleans, lists and maps")
+
+
+def _add_error(item: Any, model: type[Strict], problems: Problems) -> None:
+    """Add one of pydantic's errors under its key."""
+    if item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"]:
+        return  # pydantic counts the items without an error
+    path = [step for step in item["loc"] if step not in (LIST, MAP, "[key]")]
+    problems.add(".".join(map(str, path)), _describe({**item, "loc": tuple(path)}, model))
 
 
 def _describe(item: Document, model: type[Strict]) -> str:

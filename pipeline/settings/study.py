@@ -175,6 +175,9 @@ def resolve_study(raw: Document, resolved: Document, kinds: Mapping[str, Setting
     if other := [task for task in study.tasks if resolved["kinds"][task] in {*kinds} - {study.kind}]:
         problems.add("study.tasks", f"must be of the kind {study.kind}, found {other[0]!r}")
         return {}
+    if paired := [task for task in study.tasks if resolved["ingest"][task].get("pair") is not None]:
+        problems.add("study.tasks", f"must be tasks of single texts, found {paired[0]!r} with `ingest.pair`")
+        return {}
     settings = kinds[study.kind]
     layers = list_layers(raw, "finetune", study.kind, kinds, problems)
     common, _ = merge(*layers)

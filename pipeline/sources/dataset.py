@@ -6,7 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.core.document import Document
 from pipeline.core.errors import DataError, listed
+from pipeline.core.tables import describe_features, features_of, infer_features, name_indices
 from pipeline.settings.fields import Split
 
 _COLUMN = "split"
@@ -14,13 +16,14 @@ _BATCH_ROWS = 65_536
 _DAMAGE = (pa.ArrowException, OSError)
 
 
-def join_splits(splits: Mapping[Split, Sequence[Path]], out: Path) -> None:
+def join_splits(splits: Mapping[Split, Sequence[Path]], out: Path, features: Document | None = None) -> None:
     """Write the rows of all files, in the order given, to `out` with their split in a last column `split`.
 
-    One batch is in memory at a time. The metadata of the schema are left out: they describe the files, not the whole.
+    One batch is in memory at a time. Of the metadata the features are kept, with the names of classes: those given, or
+    else those of the first file.
 
     Raises:
-        DataError: A file is not Parquet, has a column `split` of its own, or other columns than the first file.
+        DataError: A file is not Parquet, has a column `split` of its own, or other columns or classes than the first.
     """
     files = [(split, path) for split, paths in splits.items() for path in paths]
     schema = _schema(files[0][1])
@@ -28,21 +31,45 @@ def join_splits(splits: Mapping[Split, Sequence[Path]], out: Path) -> None:
         raise DataError(
             f"{files[0][1].name} has a column {_COLUMN!r} of its own. List its files instead of mapping splits."
         )
-    with pq.ParquetWriter(out, schema.append(pa.field(_COLUMN, pa.string())), compression="zstd") as writer:
+    with pq.ParquetWriter(out, _with_split(schema, features or features_of(schema)), compression="zstd") as writer:
         for split, path in files:
-            if not (other := _schema(path)).equals(schema):
-                raise DataError(
-                    f"{path.name}: other columns than {files[0][1].name}, {_describe_difference(other, schema)}. "
-                    "Name only files with the same columns."
-                )
+            _require_alike(path, _schema(path), files[0][1], schema)
             for batch in _batches(path):
                 column = pa.repeat(split, batch.num_rows)
                 writer.write_batch(pa.record_batch([*batch.columns, column], schema=writer.schema))
 
 
+def _with_split(schema: pa.Schema, features: Document) -> pa.Schema:
+    """Return the schema with the column of the split, and what `features` says of the columns, if it does."""
+    column = pa.schema({_COLUMN: pa.string()})
+    known = {name: features[name] for name in schema.names if name in features}
+    metadata = describe_features(known | infer_features(column, {})) if known else None
+    return schema.append(column.field(0)).with_metadata(metadata)
+
+
+def _require_alike(path: Path, schema: pa.Schema, first: Path, wanted: pa.Schema) -> None:
+    """Require a file to have the columns of the first, and their classes if both name them.
+
+    Raises:
+        DataError: It has others.
+    """
+    if not schema.equals(wanted):
+        raise DataError(
+            f"{path.name}: other columns than {first.name}, {_describe_difference(schema, wanted)}. "
+            "Name only files with the same columns."
+        )
+    for name in schema.names:
+        names, known = name_indices(schema, name), name_indices(wanted, name)
+        if names and known and names != known:
+            raise DataError(
+                f"{path.name}: column {name!r}: other classes than in {first.name}, found {listed(names)} and not "
+                f"{listed(known)}. Name only files with the same classes."
+            )
+
+
 def _schema(path: Path) -> pa.Schema:
     try:
-        return pq.read_schema(path).remove_metadata()
+        return pq.read_schema(path)
     except _DAMAGE as error:
         raise DataError(
             f"{path.name} is not a Parquet file, found {error}. Name only Parquet files in a map of splits."

@@ -12,7 +12,7 @@ from typing import IO, Any, BinaryIO
 import pyarrow as pa
 
 from pipeline.core.command import read_output, run_program
-from pipeline.core.errors import DataError, UsageError
+from pipeline.core.errors import DataError, EnvironmentFault, UsageError
 from pipeline.core.files import sha256
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.sources import DebianSource, IdxFiles
@@ -63,11 +63,13 @@ def download_package(params: DebianSource, scratch: Path) -> Path:
             f"{pinned}: the mirrors have no package of that name and version. Correct `package` or `version`, or add a "
             "mirror that has it to apt's sources."
         )
-    size = int(known.stdout.split()[2])
+    size = _read_size(known.stdout, pinned)
     if size > params.max_bytes:
         raise DataError(f"{pinned}: has {size} bytes, more than `fetch.max_bytes`. Raise it if that is meant.")
     read_output([*apt, "download", pinned], cwd=scratch, fix="Check the way to the mirrors, then run again.")
-    archive = next(scratch.glob("*.deb"))
+    archive = next(scratch.glob("*.deb"), None)
+    if archive is None:
+        raise EnvironmentFault(f"{pinned}: apt-get has downloaded no package. Check the mirrors, then run again.")
     if (digest := sha256(archive)) != params.sha256:
         raise DataError(
             f"{pinned}: has the sha256 {digest}, not {params.sha256}, and was not opened. Find out why; write it into "
@@ -76,12 +78,27 @@ def download_package(params: DebianSource, scratch: Path) -> Path:
     return archive
 
 
+def _read_size(answer: bytes, pinned: str) -> int:
+    """Return the bytes of a package by apt's answer: its address, its name and its size.
+
+    Raises:
+        EnvironmentFault: This is no such answer.
+    """
+    words = answer.split()
+    if len(words) < 3 or not words[2].isdigit():
+        raise EnvironmentFault(
+            f"{pinned}: apt-get says nothing of its size, found {answer[:80]!r}. Check the mirrors, then run again."
+        )
+    return int(words[2])
+
+
 def unpack_package(archive: Path, members: Mapping[str, Path], max_bytes: int) -> None:
     """Write each member (its path in the package) to its new path; the sizes that the package states are not trusted.
 
     Raises:
         UsageError: A member is missing.
         DataError: The package is damaged, has a member twice or as a link, or unpacks to more than `max_bytes`.
+        EnvironmentFault: A member cannot be written.
     """
     names, left = dict[str, None](), dict(members)
     try:
@@ -94,6 +111,10 @@ def unpack_package(archive: Path, members: Mapping[str, Path], max_bytes: int) -
                 if (to := left.pop(name, None)) is not None:
                     _copy(tar.extractfile(entry), to)
     except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno:  # of the disk; those of damaged bytes have no number
+            raise EnvironmentFault(
+                f"{archive.name}: could not be unpacked, {error}. Free space or fix the permissions, then run again."
+            ) from error
         raise DataError(f"{archive.name}: not a whole Debian package, {error}. Pin another one.") from error
     if left:
         raise UsageError(f"{archive.name} has no member {next(iter(left))!r}. {name_nearest(next(iter(left)), names)}")

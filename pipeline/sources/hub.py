@@ -18,37 +18,9 @@ from pipeline.core.files import sha256
 from pipeline.settings.fields import require_relative
 from pipeline.settings.sources import HubSource, require_plain_suffix
 from pipeline.sources.archive import name_nearest
-from pipeline.sources.dataset import join_splits
 
-_JOINED = "dataset.parquet"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _TRIES = 3
-
-
-def bring_repository(params: HubSource, folder: Path, scratch: Path) -> None:
-    """Write the chosen files below `folder`: as they are, or joined to one Parquet file if `files` maps splits.
-
-    Everything else that the download writes goes to `scratch`, an empty folder.
-
-    Raises:
-        UsageError: There is no such repository, revision or file, or a file is of a kind that may hold code.
-        DataError: A file has another checksum than the hub states, or there are more than `max_bytes`.
-        EnvironmentFault: The hub could not be reached, or the download was interrupted.
-    """
-    files = list_files(params)
-    splits = params.files if isinstance(params.files, dict) else {"": params.files}
-    chosen = {split: select_files(globs, files) for split, globs in splits.items()}
-    wanted = {name: files[name] for names in chosen.values() for name in names}
-    check_size(wanted, params.max_bytes)
-    download_files(params, wanted, scratch)
-    for name, file in wanted.items():
-        verify(scratch / name, file)
-    if isinstance(params.files, dict):
-        join_splits({split: [scratch / name for name in chosen[split]] for split in params.files}, folder / _JOINED)
-        return
-    for name in wanted:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (scratch / name).rename(folder / name)
 
 
 def list_files(params: HubSource) -> dict[str, RepoFile]:

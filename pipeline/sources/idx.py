@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,21 +13,14 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from pipeline.core.errors import DataError
+from pipeline.core.tables import IMAGE_TYPE, describe_features, infer_features
 from pipeline.settings.fields import Split
 from pipeline.settings.sources import IdxFiles
 
 _Bytes = npt.NDArray[np.uint8]
 
 _UNSIGNED_BYTE = 8
-# As the Hub's own datasets: images are structs of encoded bytes and a path, and `datasets` opens them as images.
-_SCHEMA = pa.schema(
-    {"image": pa.struct({"bytes": pa.binary(), "path": pa.string()}), "label": pa.int64(), "split": pa.string()}
-)
-_FEATURES = {
-    "image": {"_type": "Image"},
-    "label": {"dtype": "int64", "_type": "Value"},
-    "split": {"dtype": "string", "_type": "Value"},
-}
+_SCHEMA = pa.schema({"image": IMAGE_TYPE, "label": pa.int64(), "split": pa.string()})
 
 
 def join_idx_splits(splits: Mapping[Split, IdxFiles], paths: Mapping[str, Path], out: Path, *, max_bytes: int) -> None:
@@ -38,7 +30,7 @@ def join_idx_splits(splits: Mapping[Split, IdxFiles], paths: Mapping[str, Path],
         DataError: A file breaks the format or has more than `max_bytes`, the two of a split have other numbers of rows
             or fewer than wanted.
     """
-    schema = _SCHEMA.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
+    schema = _SCHEMA.with_metadata(describe_features(infer_features(_SCHEMA, {})))
     with pq.ParquetWriter(out, schema, compression="zstd") as writer:
         for split, files in splits.items():
             images = read_idx(paths[files.images], files.images, dimensions=3, max_bytes=max_bytes)

@@ -32,6 +32,7 @@ def write_joined(join: Joined, folder: Path) -> None:
         if row[join.key] in others and all(row[name] == value for name, value in join.where.items())
     ]
     lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in joined)
+    (folder / join.file).parent.mkdir(parents=True, exist_ok=True)
     (folder / join.file).write_text(lines, encoding="utf-8", newline="")
 
 

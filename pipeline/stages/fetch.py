@@ -9,7 +9,7 @@ from pipeline.core.files import publish
 from pipeline.core.stage import Out
 from pipeline.settings.sources import RandomSource, Source
 from pipeline.sources.debian import bring_debian
-from pipeline.sources.hub import bring_repository
+from pipeline.sources.hub_repository import bring_repository
 from pipeline.sources.npm import bring_npm_package
 from pipeline.sources.wheel import bring_wheel
 

@@ -1,19 +1,38 @@
 """ingest: a task's raw file -> examples with labels and splits."""
 
+import hashlib
+
+from pipeline.core.document import Document
 from pipeline.core.files import sha256, write_json
 from pipeline.core.stage import In, Out
 from pipeline.core.tables import write_parquet
 from pipeline.examples.intake import Examples, take_in
+from pipeline.examples.naming import adopt_names
 from pipeline.examples.read import read_records
 from pipeline.settings.ingest import IngestParams
+
+MOST_FILES = 20  # that are listed one by one
 
 
 def run(params: IngestParams, kind: Examples, *, raw: In, examples: Out, intake: Out) -> None:
     """Read `params.file` below `raw` strictly; write one row per example, and the counts of the dropped rows."""
     file = raw / params.file
-    taken = take_in(read_records(file, params), params, kind)
+    records, named = adopt_names(file, read_records(file, params), params)
+    taken = take_in(records, named, kind)
     paths = [file / name for name in taken.counts["files"]] if params.files else [file]
     write_parquet(examples, taken.examples)
-    write_json(intake, {**taken.counts, "sha256": {path.relative_to(raw).as_posix(): sha256(path) for path in paths}})
+    sums = {path.relative_to(raw).as_posix(): sha256(path) for path in paths}
+    write_json(intake, _cap_files({**taken.counts, "sha256": sums}))
     dropped = ", ".join(f"{count} {reason}" for reason, count in taken.counts["dropped"].items())
     print(f"{taken.counts['rows']} rows read, {taken.counts['kept']} kept; dropped: {dropped}")
+
+
+def _cap_files(counts: Document) -> Document:
+    """Return the counts with many files as one: all their rows, and the sha256 of the lines that sha256sum writes."""
+    sums: dict[str, str] = counts["sha256"]
+    if len(sums) <= MOST_FILES:
+        return counts
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+    title = f"{counts['file']}: {len(sums)} files"
+    whole = {title: hashlib.sha256(lines.encode()).hexdigest()}
+    return {**counts, "files": {title: counts["rows"]}, "sha256": whole}

@@ -20,3 +20,5 @@ def run(params: ProposeParams, *, earlier: In, proposals: Out) -> None:
         for slot, proposal in zip(params.slots, values, strict=True):
             write_json(partial / f"{slot}.json", proposal)
     print(f"round {params.round}: {describe_progress(trials, lower=params.lower)}")
+    if idle := values.count(None):
+        print(f"all values of the space are tried: {idle} of {len(values)} slots stay idle")

@@ -12,7 +12,7 @@ def run(params: TrialParams, learning: Learning, settings: Settings, *, proposal
     """Train with the values proposed, on tokens without a test split; an idle slot writes null."""
     values = read_json(proposal)
     if values is None:
-        print("idle: no values are left that were not tried")
+        print("idle: all values of the space are tried")
         write_json(result, None)
         return
     print(", ".join(f"{key} {value}" for key, value in values.items()), flush=True)

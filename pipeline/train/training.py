@@ -14,7 +14,7 @@ from pipeline.train.checkpoints import Checkpoint
 from pipeline.train.objective import Moment, Objective, Step, require_steps
 from pipeline.train.optimizer import build_optimizer, schedule_rate, set_rate
 from pipeline.train.update import read_losses, require_finite_loss, seed_step, update
-from pipeline.train.weights import copy_changing, list_learning, list_statistics
+from pipeline.train.weights import average_statistics, copy_changing, list_learning, list_statistics
 
 # Losses are read together, so that a GPU need not wait for the host at every step.
 STEPS_BETWEEN_READS = 16
@@ -173,6 +173,7 @@ class Training:
                 device=self.device,
                 ranks=self.ranks,
             )
+            average_statistics(self.model, self.ranks)
             self._pending.append(total)
         self.done = step.number
         if self.read_in_turn:

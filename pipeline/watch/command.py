@@ -23,6 +23,7 @@ from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
+from pipeline.settings.exported import require_kind, require_single_texts
 from pipeline.settings.parse import parse_params
 from pipeline.settings.production import WatchParams
 from pipeline.settings.resolve import resolve_params
@@ -35,7 +36,6 @@ from pipeline.watch.watching import Domain, LabelledTexts, compare_file
 
 _PARAMS, _PROFILES = Path("params.yaml"), Path("data/profiles.json")
 _EXAMPLES, _MODEL = "data/examples/{}.parquet", "data/model/{}"
-_KIND = "text-classification"
 _NO_ENCODER = "the features are not compared: {} is not here, so no domain classifier was fitted"
 _NO_TORCH = "the features are not compared: torch is not installed, so no domain classifier was fitted"
 
@@ -75,7 +75,7 @@ def print_watch(task: str, file: Path, *, against: str | None, as_json: bool) ->
             f"{listed(labels_of(examples))}. {REPRODUCE}"
         )
     with _opened_at(against, task, predictor) as old:
-        side = _read_side(sample, labels, sections.ingest, predictor)
+        side = _read_side(sample, labels, sections.ingest.name_classes(predictor.labels), predictor)
         watched = compare_file(
             predictor, reference, side, domain=domain, old=old, limits=sections.watch, evaluation=sections.evaluate
         )
@@ -103,8 +103,8 @@ def _read_sections(task: str) -> Sections:
     resolved = resolve_params(text, load_facets("settings"), read_json(_PROFILES) if _PROFILES.is_file() else {})
     if task not in resolved["watch"]:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
-    if (kind := resolved["kinds"][task]) != _KIND:
-        raise UsageError(f"{task}: is of the kind {kind}, and `watch` knows {_KIND} alone. Name a task of that kind.")
+    require_kind(task, resolved["kinds"][task])
+    require_single_texts(task, pairs=resolved["ingest"][task]["pair"] is not None)
 
     def section(name: str) -> str:
         return json.dumps(resolved[name][task])

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.checks import duplicates
-from pipeline.checks.duplicates import NearDuplicates, find_near_duplicates, find_near_pairs, mark_shared
+from pipeline.checks.duplicates import NearDuplicates, find_near_duplicates, find_near_pairs
 from tests.checks.test_shingles import runs
 
 SETTINGS = {"similarity": 0.8, "shingle": 3}
@@ -40,18 +40,6 @@ def find_exactly(train: Sequence[str], held_out: Sequence[str], *, similarity: f
         for position, own in enumerate(runs(text, shingle) for text in held_out)
         if any(len(own & other) / len(own | other) >= similarity for other in sets)
     ]
-
-
-def test_shared_marks_every_row_of_a_key_in_several_splits() -> None:
-    keys = ["a", "b", "a", "c", "c", None, None]
-    splits = ["train", "train", "test", "test", "test", "train", "test"]
-    assert mark_shared(keys, splits) == [True, False, True, False, False, False, False]
-
-
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["train", "test"]))))
-def test_shared_is_what_pairs_of_rows_say(rows: list[tuple[str, str]]) -> None:
-    expected = [any(key == other and split != side for other, side in rows) for key, split in rows]
-    assert mark_shared([key for key, _ in rows], [split for _, split in rows]) == expected
 
 
 def test_near_duplicates_are_found_and_others_not() -> None:

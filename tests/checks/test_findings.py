@@ -21,55 +21,38 @@ from pipeline.checks.suite import Check, Severity
 from pipeline.core.document import json_text
 from pipeline.core.errors import DataError, EnvironmentFault
 
-EXAMPLES = pa.table(
-    {"row": [2, 3, None, 5], "split": ["a", "\x1b[31m", "b", "\x1b[31m"], "label": [0, 7, -1, 7], "text": list("wxyz")}
-)
+FRAME = pa.table({"label_known": [3.0]})
+ROWS = Measure(3.0, 3, (3, 5), shown=r"3 of 4 rows: '\x1b[31m', 'b'")
 
 
 def make_check(
     name: str = "label_known",
     *,
     severity: Severity = "critical",
-    frame: str = "examples",
-    column: str = "label",
+    frame: str = "measures",
+    column: str = "label_known",
     **kwargs: object,
 ) -> Check:
     return Check(name, "Title", severity, frame, "one of 'a'", "mend it", "expect_this", {"column": column, **kwargs})
 
 
-def test_a_failed_row_check_names_the_class_indices() -> None:
-    result = CheckResult(success=False, judged=4, total=4, failures=3, positions=(1, 2, 3))
-    assert make_finding(make_check(), result, EXAMPLES, None)["found"] == "3 of 4 rows: 7, -1"
-
-
-def test_a_failed_row_check_has_count_lines_and_escaped_names() -> None:
-    result = CheckResult(success=False, judged=4, total=4, failures=3, positions=(1, 2, 3))
-    assert make_finding(make_check("split_known", column="split"), result, EXAMPLES, None) == {
-        "check": "split_known",
+def test_a_failed_row_check_has_count_lines_and_what_its_rows_show() -> None:
+    result = CheckResult(success=False, judged=1, total=1, failures=1, positions=(0,))
+    assert make_finding(make_check(), result, FRAME, ROWS) == {
+        "check": "label_known",
         "title": "Title",
         "severity": "critical",
         "outcome": "failed",
         "expected": "one of 'a'",
         "found": r"3 of 4 rows: '\x1b[31m', 'b'",
         "count": 3,
-        "lines": [3, 5],  # one of the three has no line
+        "lines": [3, 5],
         "reason": None,
     }
 
 
-def test_lines_of_several_files_name_theirs() -> None:
-    frame = EXAMPLES.append_column("file", pa.array([*"aabb"]))
-    result = CheckResult(success=False, judged=4, total=4, failures=3, positions=(1, 2, 3))
-    assert make_finding(make_check(), result, frame, None)["lines"] == ["a:3", "b:5"]
-
-
-def test_texts_are_never_shown() -> None:
-    result = CheckResult(success=False, judged=4, total=4, failures=1, positions=(0,))
-    assert make_finding(make_check(column="text"), result, EXAMPLES, None)["found"] == "1 of 4 rows"
-
-
 def test_nothing_to_check_is_no_success() -> None:
-    finding = make_finding(make_check(), CheckResult(success=True, judged=0, total=4), EXAMPLES, None)
+    finding = make_finding(make_check(), CheckResult(success=True, judged=0, total=1), FRAME, Measure(None))
     assert (finding["outcome"], finding["reason"]) == ("failed", NOTHING_TO_CHECK)
 
 
@@ -96,7 +79,7 @@ def test_a_measure_brings_its_own_rows() -> None:
 
 def test_a_check_that_could_not_run_is_neither_good_nor_bad() -> None:
     for success in (True, False):
-        finding = make_finding(make_check(), CheckResult(success=success, error="'broken library'"), EXAMPLES, None)
+        finding = make_finding(make_check(), CheckResult(success=success, error="'broken library'"), FRAME, ROWS)
         assert (finding["outcome"], finding["reason"]) == ("error", "'broken library'")
 
 
@@ -121,17 +104,17 @@ def test_schema_findings_name_columns_and_types() -> None:
         == "as expected"
     )
     assert (
-        make_finding(make_check(frame="header"), wrong, EXAMPLES.slice(0, 0), None)["found"]
-        == "'row', 'split', 'label', 'text'"
+        make_finding(make_check(frame="header"), wrong, pa.table({"row": [], "text": []}), None)["found"]
+        == "'row', 'text'"
     )
 
 
 def test_findings_keep_the_order_of_the_checks() -> None:
     checks = [make_check(name) for name in ("c", "a", "b")]
-    findings = collect_findings(checks, [CheckResult(success=True, judged=1, total=4)] * 3, {"examples": EXAMPLES}, {})
+    findings = collect_findings(checks, [CheckResult(success=True, judged=1, total=4)] * 3, {"measures": FRAME}, {})
     assert [item["check"] for item in findings] == ["c", "a", "b"]
     with pytest.raises(ValueError, match="shorter"):
-        collect_findings(checks, [CheckResult(success=True)], {"examples": EXAMPLES}, {})
+        collect_findings(checks, [CheckResult(success=True)], {"measures": FRAME}, {})
 
 
 def made(name: str, outcome: str, severity: str = "critical", **changes: object) -> Finding:
@@ -198,9 +181,9 @@ def test_summary_counts_and_warns() -> None:
 
 @given(st.booleans(), st.integers(0, 4), st.lists(st.integers(0, 3), max_size=5), st.sampled_from([None, "reason"]))
 def test_findings_are_strict_json_and_success_needs_something_judged(
-    success: bool, judged: int, positions: list[int], error: str | None
+    success: bool, judged: int, lines: list[int], error: str | None
 ) -> None:
-    result = CheckResult(success, judged, 4, len(positions), tuple(positions), error)
-    finding = make_finding(make_check(), result, EXAMPLES, None)
+    result = CheckResult(success, judged, 4, len(lines), error=error)
+    finding = make_finding(make_check(), result, FRAME, Measure(3.0, len(lines), tuple(lines)))
     assert json.loads(json_text(finding)) == finding
     assert (finding["outcome"] == "passed") == (success and judged > 0 and error is None)

@@ -1,26 +1,33 @@
+import re
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.checks import measures
+from pipeline.checks.keys import mark_keys
 from pipeline.checks.measures import (
     NO_REFERENCE,
     Measure,
     build_frames,
     build_schema_frames,
     measure_examples,
+    measure_near_duplicates,
+    measure_rows,
     profile_train,
     ratio,
+    tabulate_measures,
 )
-from pipeline.checks.suite import EXAMPLE_COLUMNS
+from pipeline.checks.suite import EXAMPLE_COLUMNS, list_checks
 from pipeline.core.errors import EnvironmentFault
 from pipeline.settings.task import Profile
-from tests.given.validating import good_rows, make_intake, make_params, make_row, make_table
+from tests.given.validating import CLASSES, good_rows, make_chunks, make_intake, make_params, make_table
 
 
 def test_schema_frames_say_what_is_there_and_what_should_be() -> None:
     table = pa.table({"id": ["a"], "row": ["1"], "fine": [0.5]})
-    found = build_schema_frames(table, EXAMPLE_COLUMNS)
+    found = build_schema_frames(table.schema, EXAMPLE_COLUMNS)
     assert found["header"].column_names == ["id", "row", "fine"]
     assert found["header"].num_rows == 0
     assert found["schema"].to_pydict() == {
@@ -31,31 +38,47 @@ def test_schema_frames_say_what_is_there_and_what_should_be() -> None:
 
 
 def test_frames_count_splits_and_classes() -> None:
-    table = make_table(good_rows(train=5, validation=2, test=0), labels=("negative", "positive", "never"))
-    present = profile_train(table)
-    found = build_frames(table, present, {"one": Measure(0.5), "none": Measure(None, reason="why")})
+    chunks = make_chunks(
+        make_table(good_rows(train=5, validation=2, test=0), labels=("negative", "positive", "never")), rows=2
+    )
+    found = build_frames(chunks, profile_train(chunks))
     assert found["splits"].to_pydict() == {"name": ["train", "validation", "test"], "rows": [5, 2, 0]}
     assert found["classes"].to_pydict() == {
         "name": ["negative", "positive", "never"],
         "rows": [3, 2, 0],
         "share": [3 / 5, 2 / 5, 0.0],
     }
-    assert found["measures"].to_pydict() == {"one": [0.5], "none": [None]}
-    assert found["examples"].column_names == ["id", "split", "text", "label", "row", "leaked"]
+    table = tabulate_measures({"one": Measure(0.5), "none": Measure(None, reason="why")})
+    assert table.to_pydict() == {"one": [0.5], "none": [None]}
 
 
-def test_leaks_are_seen_by_text_and_by_id() -> None:
-    rows = [make_row(index, split) for index, split in enumerate(["train", "train", "train", "test", "test", "test"])]
-    rows[3]["text"] = rows[0]["text"].upper() + "  "  # another id
-    rows[4]["id"] = rows[1]["id"]  # another text
-    table = make_table(rows)
-    leaked = build_frames(table, profile_train(table), {})["examples"]["leaked"].to_pylist()
-    assert leaked == [True, True, False, True, True, False]
+def measure_row_checks(rows: list[dict[str, object]], size: int = 7) -> dict[str, Measure]:
+    chunks = mark_keys(make_chunks(make_table(rows), size), ("id", "text"))
+    return measure_rows(list_checks(make_params(), CLASSES), chunks)
+
+
+def test_the_rows_of_good_examples_pass() -> None:
+    assert set(measure_row_checks(good_rows()).values()) == {Measure(0.0, shown="0 of 120 rows")}
+
+
+def test_failed_rows_have_count_lines_and_names() -> None:
+    rows = good_rows()
+    for at, split in ((3, "dev"), (40, "\x1b[31m"), (41, "dev"), (60, "dev"), (61, "dev"), (62, "a"), (63, "b")):
+        rows[at]["split"] = split
+    found = measure_row_checks(rows)["split_known"]
+    assert found == Measure(7.0, 7, (5, 42, 43, 62, 63), shown=r"7 of 120 rows: 'dev', '\x1b[31m'")
+    assert measure_row_checks(rows, 1000)["split_known"] == found
+
+
+def test_rows_without_anything_to_judge_have_no_number() -> None:
+    found = measure_row_checks([{**row, "text": None} for row in good_rows(train=4, validation=0, test=0)])
+    assert found["short_text"] == Measure(None, shown="0 of 4 rows")
+    assert found["text_given"] == Measure(4.0, 4, (2, 3, 4, 5), shown="4 of 4 rows")
 
 
 def test_measures_of_good_examples_are_zero() -> None:
-    table = make_table(good_rows())
-    found = measure_examples(table, make_intake(), make_params(), profile_train(table))
+    chunks = make_chunks(make_table(good_rows()))
+    found = measure_examples(chunks, make_intake(), make_params(), profile_train(chunks))
     nothing = Measure(None, reason=NO_REFERENCE)
     assert found == {
         "broken_share": Measure(0.0),
@@ -88,9 +111,9 @@ def test_measures_have_the_rows_behind_them() -> None:
         },
     )  # fmt: skip
     rows[4]["text"] += " &amp; <b>more</b>"
-    table = make_table(rows)
+    chunks = make_chunks(make_table(rows))
     reference = Profile(rows=1, label_shares={"negative": 1.0, "positive": 0.0}, length_counts=(1, *[0] * 20))
-    found = measure_examples(table, intake, make_params(reference=reference), profile_train(table))
+    found = measure_examples(chunks, intake, make_params(reference=reference), profile_train(chunks))
     assert found["broken_share"] == Measure(1 / 35, 1, (5,))
     assert found["conflict_share"] == Measure(8 / 40, 8, (1, 2, 3, 4, 5))
     assert found["duplicate_share"] == Measure(10 / 40, 10)
@@ -111,17 +134,36 @@ def test_missing_values_are_no_match_and_no_crash() -> None:
     rows = good_rows(train=4, validation=2, test=2)
     for name in ("id", "split", "text", "label", "row"):
         rows[0][name] = rows[1][name] = rows[7][name] = None
-    table = make_table(rows)
-    present = profile_train(table)
-    found = build_frames(table, present, measure_examples(table, make_intake(), make_params(), present))
-    assert found["splits"]["rows"].to_pylist() == [2, 2, 1]
-    assert found["examples"]["leaked"].to_pylist() == [False] * 8
+    chunks = make_chunks(make_table(rows))
+    present = profile_train(chunks)
+    assert measure_examples(chunks, make_intake(), make_params(), present)["near_share"] == Measure(0.0)
+    assert build_frames(chunks, present)["splits"]["rows"].to_pylist() == [2, 2, 1]
+    assert measure_row_checks(rows)["no_leak"] == Measure(0.0, shown="0 of 8 rows")
+
+
+def test_of_many_held_out_texts_a_sample_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = good_rows(train=200, validation=200, test=200)
+    for at in range(100):
+        rows[200 + at]["text"] = f"{rows[at]['text']} x"
+    chunks = make_chunks(make_table(rows), 64)
+    params = make_params(near_similarity=0.8)
+    whole = measure_near_duplicates(chunks, params)
+    assert whole == Measure(100 / 400, 100, (202, 203, 204, 205, 206))
+    monkeypatch.setattr(measures, "MOST_HELD_OUT", 2000)
+    found = measure_near_duplicates(chunks, params)
+    assert found.reason is not None
+    drawn, texts = map(int, re.findall(r"\d+", found.reason))
+    assert (texts, found.value) == (400, found.rows / drawn)
+    assert 20 < drawn < 180
+    assert 0 < found.rows < 60
+    assert set(found.lines) < set(range(202, 302))
+    assert measure_near_duplicates(make_chunks(make_table(rows[::-1])), params)[:2] == found[:2]  # whatever the order
 
 
 def test_shares_of_nothing_are_one() -> None:
     assert ratio(0, 0) == 1.0
-    table = make_table([])
-    found = measure_examples(table, make_intake(rows=0), make_params(), profile_train(table))
+    chunks = make_chunks(make_table([]))
+    found = measure_examples(chunks, make_intake(rows=0), make_params(), profile_train(chunks))
     assert [found[name].value for name in ("broken_share", "conflict_share", "duplicate_share", "near_share")] == [
         1.0
     ] * 4
@@ -142,6 +184,6 @@ def test_share_is_a_quotient(part: int, whole: int) -> None:
     ],
 )
 def test_intake_of_another_shape_is_a_fault_of_the_files(intake: dict[str, object]) -> None:
-    table = make_table(good_rows())
+    chunks = make_chunks(make_table(good_rows()))
     with pytest.raises(EnvironmentFault, match=r"intake: .*Error.*dvc repro"):
-        measure_examples(table, intake, make_params(), profile_train(table))
+        measure_examples(chunks, intake, make_params(), profile_train(chunks))

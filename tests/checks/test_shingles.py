@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.checks import shingles
-from pipeline.checks.shingles import Shingles, hash_texts, join_shingles
+from pipeline.checks.shingles import Shingles, hash_texts, join_shingles, order_within
 from pipeline.examples.text import text_key
 
 LETTERS = st.text(alphabet="ab Aß\U0001f642\ud800", max_size=12)
@@ -49,3 +50,14 @@ def test_pieces_change_nothing(monkeypatch: pytest.MonkeyPatch, chars: int) -> N
     again = join_shingles(parts)
     assert (again.hashes == whole.hashes).all()
     assert (again.sizes == whole.sizes).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 299), st.integers(0, 2**64 - 1) | st.integers(0, 3))))
+def test_the_order_is_that_of_lexsort(pairs: list[tuple[int, int]]) -> None:
+    owners, values = (
+        np.array([owner for owner, _ in pairs], np.int64),
+        np.array([value for _, value in pairs], np.uint64),
+    )
+    found, expected = order_within(owners, values, 300), np.lexsort((values, owners))
+    assert owners[found].tolist() == owners[expected].tolist()
+    assert values[found].tolist() == values[expected].tolist()

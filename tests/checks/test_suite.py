@@ -6,8 +6,9 @@ import pyarrow.compute as pc
 import pytest
 from pydantic import ValidationError
 
+from pipeline.checks.rows import count_failures
 from pipeline.checks.suite import BROKEN, ESCAPED, EXAMPLE_COLUMNS, list_checks, list_schema_checks
-from tests.given.validating import make_params
+from tests.given.validating import make_chunks, make_params
 
 
 def test_every_check_has_its_own_name_and_says_what_to_do() -> None:
@@ -34,8 +35,6 @@ def test_suite_is_plain_json() -> None:
         ("min_class_rows", 77, "class_rows", "min_value"),
         ("min_class_share", 0.77, "class_share", "min_value"),
         ("max_majority_share", 0.77, "majority_share", "max_value"),
-        ("min_chars", 77, "short_text", "min_value"),
-        ("max_chars", 77, "long_text", "max_value"),
         ("max_broken_share", 0.77, "broken_share", "max_value"),
         ("max_conflict_share", 0.77, "conflict_share", "max_value"),
         ("max_duplicate_share", 0.77, "duplicate_share", "max_value"),
@@ -59,11 +58,26 @@ def test_each_limit_reaches_its_check(param: str, value: float, name: str, limit
     assert f"{value:g}" in check.expected
 
 
+@pytest.mark.parametrize(("limits", "short", "long"), [((2, 4), 1, 1), ((1, 9), 0, 0), ((4, 4), 2, 1)])
+def test_the_lengths_that_are_allowed_reach_their_checks(limits: tuple[int, int], short: int, long: int) -> None:
+    least, most = limits
+    suite = list_checks(make_params(min_chars=least, max_chars=most), ("a", "b"))
+    tests = {check.check: check.test for check in suite if check.test}
+    found = count_failures(make_chunks(pa.table({"text": ["a", "abc", "abcde"], "row": [1, 2, 3]})),
+                           {name: tests[name] for name in ("short_text", "long_text")})  # fmt: skip
+    assert [found[name].rows for name in ("short_text", "long_text")] == [short, long]
+    expected = {check.check: check.expected for check in suite}
+    assert str(least) in expected["short_text"]
+    assert str(most) in expected["long_text"]
+
+
 @pytest.mark.parametrize("labels", [("a", "\x1b[31m"), ("a", "b", "c")])
 def test_labels_are_the_indices_of_the_classes(labels: tuple[str, ...]) -> None:
     known = next(check for check in list_checks(make_params(), labels) if check.check == "label_known")
     assert known.expected == f"a class index from 0 to {len(labels) - 1}"
-    assert known.kwargs["value_set"] == list(range(len(labels)))
+    assert known.test is not None
+    chunk = pa.table({"label": pa.array([-1, *range(len(labels)), len(labels), None], pa.int64())})
+    assert known.test.fails(chunk).to_pylist() == [True, *[False] * len(labels), True, None]
 
 
 @pytest.mark.parametrize("codec", ["latin-1", "cp1252"])

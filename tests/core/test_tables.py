@@ -5,8 +5,13 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.tables import (
+    IMAGE_TYPE,
     describe,
+    describe_features,
+    features_of,
+    infer_features,
     labels_of,
+    name_indices,
     read_arrow,
     read_parquet,
     regroup,
@@ -79,3 +84,59 @@ def test_regrouped_rows_do_not_tell_how_they_came(sizes, rows):
     assert [batch.num_rows for batch in found[:-1]] == [rows] * len(found[:-1])
     assert all(0 < batch.num_rows <= rows for batch in found)
     assert [value for batch in found for value in batch["a"].to_pylist()] == list(range(sum(sizes)))
+
+
+# ------------------------------------------------------------------------------------------------ features
+NAMES = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=4, unique=True)
+PLAIN = (
+    pa.string(), pa.large_string(), pa.int32(), pa.int64(), pa.uint8(), pa.float16(), pa.float32(), pa.float64(),
+    pa.bool_(), pa.binary(), pa.timestamp("us"), pa.null(), IMAGE_TYPE,
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(PLAIN), st.integers(0, 2)), max_size=6), st.integers(0, 2), NAMES)
+def test_features_are_those_of_the_library_byte_for_byte(columns, depth, names):
+    from datasets import ClassLabel, Features  # seconds
+
+    def nest(kind, times):
+        return kind if not times else pa.list_(nest(kind, times - 1))
+
+    kinds = {f"c{place}": nest(kind, times) for place, (kind, times) in enumerate(columns)}
+    schema = pa.schema({**kinds, "label": nest(pa.int64(), depth)})
+    metadata = describe_features(infer_features(schema, {"label": names}))
+    opened = Features.from_arrow_schema(schema.with_metadata(metadata))
+    inner = opened["label"]
+    for _ in range(depth):
+        inner = inner.feature
+    assert inner == ClassLabel(names=names)
+    assert opened.arrow_schema.metadata == {key.encode(): text.encode() for key, text in metadata.items()}
+    assert opened.arrow_schema.equals(schema)
+    assert features_of(schema.with_metadata(metadata)) == opened.to_dict()
+    assert name_indices(schema.with_metadata(metadata), "label") == (tuple(names) if depth < 2 else ())
+
+
+@pytest.mark.parametrize(
+    ("feature", "kind", "names"),
+    [
+        ({"num_classes": 2, "names": ["a", "b"], "id": None, "_type": "ClassLabel"}, pa.int64(), ("a", "b")),
+        ({"feature": {"names": ["a"], "_type": "ClassLabel"}, "_type": "Sequence"}, pa.list_(pa.int64()), ("a",)),
+        ([{"names": ["a"], "_type": "ClassLabel"}], pa.large_list(pa.int64()), ("a",)),
+        ({"names": ["a"], "_type": "ClassLabel"}, pa.string(), ()),
+        ({"names": ["a"], "_type": "ClassLabel"}, pa.list_(pa.int64()), ()),
+        ({"names": "ab", "_type": "ClassLabel"}, pa.int64(), ()),
+        ({"dtype": "int64", "_type": "Value"}, pa.int64(), ()),
+        ([], pa.list_(pa.int64()), ()),
+        ("label", pa.int64(), ()),
+        (None, pa.int64(), ()),
+    ],
+)
+def test_names_of_indices_that_somebody_else_has_written(feature, kind, names):
+    schema = pa.schema({"label": kind}, metadata=describe_features({"label": feature}))
+    assert name_indices(schema, "label") == names
+    assert name_indices(schema, "other") == ()
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"info": null}', b'{"info": {"features": [1]}}', b"[" * 10**5])
+def test_metadata_that_hold_no_features(text):
+    assert features_of(pa.schema({"label": pa.int64()}, metadata={b"huggingface": text})) == {}
+    assert features_of(pa.schema({"label": pa.int64()})) == {}

@@ -3,6 +3,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,8 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.core.errors import DataError, UsageError
-from pipeline.evaluate.baselines import Fit, predict_majority, predict_probe, predict_tfidf
+from pipeline.core.tables import describe
+from pipeline.evaluate.baselines import Fit, predict_baselines, predict_majority, predict_probe, predict_tfidf
 from pipeline.evaluate.metrics import Floats, Ints
 from pipeline.evaluate.ngrams import count_ngrams, fit_weights
 from pipeline.examples.text import word_pattern
@@ -294,3 +296,69 @@ def test_characters_that_are_counted_are_left_out_if_the_params_say_so() -> None
     ngrams = count_ngrams(PARAMS.model_copy(update={"characters": 3}), TRAIN[0])
     assert set(ngrams.counts) == {"words", "characters"}
     assert set(fit_weights(PARAMS, ngrams, np.arange(90))) == {"words"}
+
+
+@given(
+    st.lists(st.tuples(*[st.text(alphabet="abc ", max_size=20)] * 2), min_size=2, max_size=12),
+    st.integers(1, 2),
+    st.randoms(use_true_random=False),
+)
+def test_pairs_give_both_texts_their_product_and_their_cosine(drawn, min_df, random) -> None:
+    """As a vectorizer gives them that saw both texts of the train pairs, and no other."""
+    params = PARAMS.model_copy(update={"min_df": min_df, "characters": 2})
+    train = sorted(random.sample(range(len(drawn)), random.randint(1, len(drawn))))
+    rows = np.array(random.choices(range(len(drawn)), k=5))
+    firsts, seconds = ([pair[side] for pair in drawn] for side in (0, 1))
+    ngrams = count_ngrams(params, firsts, seconds)
+    expected = []
+    kinds = {"ngram_range": (1, 2), "token_pattern": word_pattern()}, {"ngram_range": (1, 2), "analyzer": "char_wb"}
+    for how in kinds:
+        vectorizer = TfidfVectorizer(sublinear_tf=True, min_df=min_df, **how)
+        with contextlib.suppress(ValueError):  # its vocabulary is empty
+            vectorizer.fit([text for side in (firsts, seconds) for text in (side[row] for row in train)])
+            first, second = (vectorizer.transform([side[row] for row in rows]).toarray() for side in (firsts, seconds))
+            expected += [first, second, first * second, (first * second).sum(axis=1, keepdims=True)]
+    if not expected:
+        with pytest.raises(DataError, match="no feature"):
+            fit_weights(params, ngrams, np.array(train))
+        return
+    *_, last = fit_weights(params, ngrams, np.array(train)).values()
+    assert last(rows).toarray() == pytest.approx(np.hstack(expected), abs=1e-12)
+
+
+def pair_examples(*, told: bool) -> pa.Table:
+    """Pairs whose class is whether both texts name the same thing; if it is `told`, the second text says it alone."""
+    things = ("soup", "bread", "rice", "film", "plot", "cast")
+    rng = np.random.default_rng(0)
+    first, second, same = rng.integers(6, size=300), rng.integers(6, size=300), rng.random(300) < 0.5
+    seconds = [f"the {things[a if equal else b]}" for a, b, equal in zip(first, second, same, strict=True)]
+    labels = [f"the {things[a]}" == text for a, text in zip(first, seconds, strict=True)]
+    columns = {
+        "id": [str(row) for row in range(300)],
+        "split": ["train"] * 200 + ["validation"] * 50 + ["test"] * 50,
+        "text": [f"the {things[a]}" for a in first],
+        "text_pair": [
+            f"{text} {'indeed' * label}" if told else text for text, label in zip(seconds, labels, strict=True)
+        ],
+        "label": pa.array(labels).cast(pa.int64()),
+    }
+    return describe(pa.table(columns), task="pairs", labels=("other", "same"))
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_the_second_text_alone_is_a_baseline_of_pairs(told) -> None:
+    examples = pair_examples(told=told)
+    vectors = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
+    table, lines = predict_baselines(PARAMS, examples, vectors)
+    assert table.column_names == ["id", "split", "majority", "tfidf", "probe", "second"]
+    assert [line.split(":")[0] for line in lines] == ["tfidf", "probe", "second"]
+    right = {
+        name: (np.array(table[name].to_pylist()).argmax(axis=1) == examples["label"].to_numpy()[200:]).mean()
+        for name in ("majority", "tfidf", "second")
+    }
+    assert right["tfidf"] == 1
+    assert (right["second"] == 1) == told
+    alone = examples.set_column(2, "text", examples["text_pair"]).drop_columns("text_pair")
+    of_one, _ = predict_baselines(PARAMS, alone, vectors)
+    assert of_one["tfidf"].equals(table["second"])
+    assert of_one.column_names == ["id", "split", "majority", "tfidf", "probe"]

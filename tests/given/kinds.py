@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.files import write_json
-from pipeline.core.stage import bind_facets, load, load_facet, read_declaration, stage_params
+from pipeline.core.stage import KINDS, bind_facets, load, load_facet, read_declaration, stage_params
 from pipeline.settings.parse import parse_params
 from pipeline.settings.production import ExportParams
 from pipeline.stages import export
@@ -15,6 +15,7 @@ from tests.given.images import make_image_encoder
 from tests.given.settings import ROOT, dump, read, resolve_params
 
 TASK = "sample"
+SAMPLES = (*KINDS, "text-classification-pairs")  # folders of data/sample that pass what every kind must
 # What makes a tiny encoder with random weights for a kind; a kind of texts needs no line here.
 ENCODERS: dict[str, Callable[[Path], Path]] = {"image-classification": make_image_encoder}
 # The inputs and outputs of the stages up to the evaluation, by the name of their option.
@@ -44,7 +45,7 @@ FRONT = ("ingest", "validate", "tokenize", "extract", "baseline", "inspect", "fi
 
 
 class Sample(NamedTuple):
-    """The sample of a kind in a folder: its resolved params, and the path of each file by the name of its option."""
+    """A sample in a folder: its resolved params, and the path of each file by the name of its option."""
 
     kind: str
     resolved: Mapping[str, Any]
@@ -63,31 +64,31 @@ class Sample(NamedTuple):
         run(params, **bind_facets(declared, kind), **paths)
 
 
-def make_sample(folder: Path, kind: str) -> Sample:
-    """Return the sample of a kind, of which nothing has run yet."""
-    source = ROOT / "data/sample" / kind
+def make_sample(folder: Path, name: str) -> Sample:
+    """Return a sample by its name, that of its kind if it is the first of it, of which nothing has run yet."""
+    source = ROOT / "data/sample" / name
     task, _ = parse_params((source / "task.yaml").read_text(encoding="utf-8"))
     values, _ = parse_params(read("params.yaml"))
     tiny = {"kind": "package", "package": "tiny", "version": "1", "sha256": "0" * 64, "members": {"a": "config.json"}}
     values |= {"tasks": {TASK: task}, "sources": {"tiny": tiny}}
     resolved = resolve_params(dump(values), {})
     write_json(folder / "params.json", resolved)
-    encoder = ENCODERS.get(kind, make_encoder)(folder / task["encoder"])
+    encoder = ENCODERS.get(task["kind"], make_encoder)(folder / task["encoder"])
     paths = {name: folder / file for name, file in FILES.items()}
-    return Sample(kind, resolved, {"raw": source, "encoder": encoder, **paths})
+    return Sample(task["kind"], resolved, {"raw": source, "encoder": encoder, **paths})
 
 
-def run_front(folder: Path, kind: str) -> Sample:
-    """Return the sample of a kind after the stages up to the trained model."""
-    sample = make_sample(folder, kind)
+def run_front(folder: Path, name: str) -> Sample:
+    """Return a sample after the stages up to the trained model."""
+    sample = make_sample(folder, name)
     for stage in FRONT:
         sample.run(stage)
     return sample
 
 
-def run_stages(folder: Path, kind: str) -> Sample:
-    """Return the sample of a kind after the stages up to the evaluation."""
-    sample = run_front(folder, kind)
+def run_stages(folder: Path, name: str) -> Sample:
+    """Return a sample after the stages up to the evaluation."""
+    sample = run_front(folder, name)
     for stage in BACK:
         sample.run(stage)
     return sample

@@ -141,9 +141,12 @@ class Search:
             result=out.with_suffix(".json"), predictions=out.with_suffix(".parquet"),
         )  # fmt: skip
 
-    def choose(self) -> None:
+    def choose_finalists(self) -> None:
         params = section(self.resolved, "finalists", "reviews")
         finalists.run(params, trials=self.last, finalists=self.root / "finalists")
+
+    def choose(self) -> None:
+        self.choose_finalists()
         for candidate, seed in product(CANDIDATES, self.resolved["search"]["reviews"]["seeds"]):
             self.confirm(candidate, seed)
 

@@ -18,6 +18,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+from huggingface_hub import constants
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 BRANCH = "main"  # whose last commit is REVISION
@@ -205,6 +207,21 @@ def serving(hub: Hub) -> Iterator[Hub]:
     """Serve `hub` on the loopback until the block ends; `hub.url` is what HF_ENDPOINT should be."""
     with on_loopback(type("HubHandler", (Handler,), {"hub": hub})) as hub.url:
         yield hub
+
+
+def reach(hub: Hub, monkeypatch: Any) -> None:
+    """Let huggingface_hub find a hub in this process: it has read HF_ENDPOINT when it was imported."""
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 5)
+
+
+def pack_parquet(**columns: Any) -> bytes:
+    """Return a Parquet file of these columns."""
+    stream = io.BytesIO()
+    pq.write_table(pa.table(columns), stream)
+    return stream.getvalue()
 
 
 def write_idx(path: Path, values: Any) -> Path:

@@ -1,10 +1,11 @@
 """Examples without a fault, their intake, and the params of params.yaml, for the tests of `validate`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from pipeline.checks.chunks import Chunks
 from pipeline.core.tables import describe
 from pipeline.examples.text import text_id, text_key
 from pipeline.settings.shared.texts import LabelledTextChecksParams
@@ -35,6 +36,16 @@ def make_table(rows: Sequence[Row], *, labels: tuple[str, ...] = CLASSES) -> pa.
     return describe(pa.table(columns), task="reviews", labels=labels)
 
 
+def make_chunks(table: pa.Table, rows: int = 7) -> Chunks:
+    """Return the chunks of a table, `rows` rows each."""
+
+    def read(columns: Sequence[str]) -> Iterator[pa.Table]:
+        for start in range(0, table.num_rows, rows):
+            yield table.select(columns).slice(start, rows)
+
+    return Chunks(table.schema, read)
+
+
 def make_intake(**changes: object) -> dict[str, Any]:
     """Return an intake of 200 rows without conflicts and duplicates."""
     return {
@@ -52,4 +63,6 @@ def make_intake(**changes: object) -> dict[str, Any]:
 def make_params(**changes: object) -> LabelledTextChecksParams:
     """Return the section `validate` of params.yaml with `changes`, and no reference."""
     section = read_section("validate")
-    return LabelledTextChecksParams.model_validate({**section, "task": "reviews", "reference": None, **changes})
+    return LabelledTextChecksParams.model_validate(
+        {**section, "task": "reviews", "reference": None, "pairs": False, **changes}
+    )

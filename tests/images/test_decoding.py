@@ -2,6 +2,8 @@
 
 import base64
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -22,6 +24,19 @@ def pixels(content: bytes) -> np.ndarray:
 
 def deep(kind: str = "PNG") -> bytes:
     return encode_image(Image.fromarray(np.asarray(GREY).astype(np.uint16) * 257), kind)
+
+
+def deep_colour() -> bytes:
+    """Return a PNG of 16 bits a colour, which the library reads and cannot write."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = np.asarray(COLOUR).astype(">u2") * 257
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rows)
+    head = struct.pack(">IIBBBBB", COLOUR.width, COLOUR.height, 16, 2, 0, 0, 0)
+    parts = (chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(lines)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def turned(orientation: int) -> bytes:
@@ -47,6 +62,7 @@ def turned(orientation: int) -> bytes:
         (encode_image(COLOUR.convert("CMYK"), "JPEG"), ("colours",), "RGB"),
         (deep(), ("deep",), "L"),
         (deep("TIFF"), ("deep",), "L"),
+        (deep_colour(), ("deep",), "RGB"),
         (turned(6), ("rotated",), "RGB"),
         (turned(1), (), "RGB"),
     ],
@@ -60,6 +76,30 @@ def test_images_become_grey_or_rgb(content, changes, mode):
     assert read_picture(picture.encoded, max_pixels=MOST).key == picture.key
 
 
+def as_rgb(content: bytes) -> np.ndarray:
+    return np.asarray(open_picture(read_picture(content, max_pixels=MOST).encoded).convert("RGB"))
+
+
+SAME = [encode_image(GREY), encode_image(COLOUR), encode_image(COLOUR, "JPEG"), encode_image(COLOUR, "WEBP"),
+        encode_image(COLOUR.convert("P")), encode_image(COLOUR.convert("P"), "GIF"), encode_image(GREY.convert("1")),
+        encode_image(COLOUR.convert("CMYK"), "JPEG"), *map(turned, range(1, 9))]  # fmt: skip
+
+
+def test_the_library_datasets_decodes_to_the_same_pixels_but_16_bits_and_transparency():
+    from datasets import Image as Feature  # seconds
+
+    def theirs(content: bytes) -> np.ndarray:
+        return np.asarray(Feature(mode="RGB").decode_example({"bytes": content, "path": None}))
+
+    assert all(np.array_equal(as_rgb(content), theirs(content)) for content in SAME)
+    clear = Image.fromarray(np.dstack([np.asarray(COLOUR), np.zeros((6, 5), np.uint8)]))
+    assert (as_rgb(encode_image(clear)) == 255).all()
+    assert np.array_equal(theirs(encode_image(clear)), np.asarray(COLOUR))  # what nobody sees
+    assert np.array_equal(as_rgb(deep())[:, :, 0], np.asarray(GREY))
+    assert (theirs(deep())[np.asarray(GREY) > 0] == 255).all()  # cut off at 255
+    assert np.array_equal(theirs(read_picture(deep(), max_pixels=MOST).encoded), as_rgb(deep()))
+
+
 def test_what_a_change_gives():
     colour = np.asarray(COLOUR)
     assert np.array_equal(pixels(turned(6)), np.rot90(colour, -1))
@@ -70,10 +110,10 @@ def test_what_a_change_gives():
 
 
 def test_equal_pixels_have_one_key_however_they_are_packed():
-    contents = [encode_image(COLOUR, kind) for kind in ("PNG", "BMP", "TIFF")] + [
-        encode_image(COLOUR, compress_level=0)
-    ]
-    assert len({read_picture(content, max_pixels=MOST).key for content in contents}) == 1
+    colour = [*(encode_image(COLOUR, kind) for kind in ("PNG", "BMP", "TIFF")), encode_image(COLOUR, compress_level=0)]
+    grey = [*(encode_image(GREY.convert(mode)) for mode in ("L", "RGB", "LA", "P")), deep()]
+    for contents in (colour, grey):
+        assert len({read_picture(content, max_pixels=MOST).key for content in contents}) == 1
     others = [COLOUR.rotate(180), COLOUR.convert("L"), COLOUR.resize((5, 5)), Image.fromarray(np.asarray(COLOUR)[::-1])]
     assert len({read_picture(encode_image(image), max_pixels=MOST).key for image in (COLOUR, *others)}) == 5
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.core.tables import describe, read_arrow, write_arrow, write_parquet
+from pipeline.images.decoding import pack_images
 from pipeline.images.pixels import Crop, draw_view, show, take_pixels, to_pixels
 from pipeline.images.processor import load_processor
 from pipeline.kinds.image_classification.feed import scale_pixels
@@ -25,7 +26,7 @@ def write_inputs(folder, images):
         {
             "id": [str(row) for row in range(len(images))],
             "split": ["train", "test"] * (len(images) // 2),
-            "image": [encode_image(image) for image in images],
+            "image": pack_images([encode_image(image) for image in images]),
             "label": pa.array([0] * len(images), pa.int64()),
         }
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +22,7 @@ from pipeline.core.files import read_json
 from pipeline.core.fingerprint import fingerprint, list_starts
 from pipeline.core.modules import parse_package
 from pipeline.core.stage import KINDS, STAGES, list_kinds, load, load_facet, read_declaration
-from pipeline.core.tables import read_arrow, read_parquet
+from pipeline.core.tables import IMAGE_TYPE, labels_of, read_arrow, read_parquet
 from pipeline.core.versions import locked_versions
 from pipeline.diff.comment import render_comment
 from pipeline.diff.compare import compare_snapshots, compare_task
@@ -40,6 +41,7 @@ from tests.given.answering import serving_here
 from tests.given.kinds import (
     BACK,
     FRONT,
+    SAMPLES,
     TASK,
     Sample,
     export_sample,
@@ -53,7 +55,7 @@ FEW_TOKENS = 16  # the server measures a text of as many as a model reads, and t
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=SAMPLES)
 def sample(request, tmp_path_factory) -> Sample:
     return run_stages(tmp_path_factory.mktemp(request.param), request.param)
 
@@ -84,8 +86,28 @@ def test_the_stages_run_on_the_sample(sample):
     assert read_json(sample.paths["validation"])
 
 
+def test_the_library_datasets_opens_the_examples(sample, tmp_path):
+    from datasets import ClassLabel, Image, List, Value, load_dataset  # seconds
+
+    table, indices = read_parquet(sample.paths["examples"]), load_facet(sample.kind, "examples").indices
+    files = {"data_files": str(sample.paths["examples"]), "cache_dir": str(tmp_path)}
+    opened = load_dataset("parquet", split="train", **files)
+    assert opened.column_names == table.column_names
+    for field in table.schema:
+        feature = opened.features[field.name]
+        assert isinstance(feature, List) == pa.types.is_list(field.type)
+        inner = feature.feature if isinstance(feature, List) else feature
+        wanted = ClassLabel if field.name == indices else Image if field.type == IMAGE_TYPE else Value
+        assert isinstance(inner, wanted)
+        if field.name == indices:
+            assert tuple(inner.names) == labels_of(table)
+    raw = opened.with_format("arrow")[:]
+    assert raw.schema.metadata[b"huggingface"] == table.schema.metadata[b"huggingface"]
+    assert raw.to_pylist() == table.to_pylist()
+
+
 def test_a_second_run_gives_the_same_bytes(sample, tmp_path):
-    again = run_stages(tmp_path, sample.kind)
+    again = run_stages(tmp_path, sample.paths["raw"].name)
     for name, path in again.paths.items():
         if path.is_file() and path.parent == tmp_path:
             assert path.read_bytes() == sample.paths[name].read_bytes(), name
@@ -191,7 +213,8 @@ def test_the_evaluation_has_the_metrics_of_the_kind(sample):
         for model in (document["model"], *document["baselines"].values()):
             assert set(model[metric.name]) == {"value", "low", "high", "reason"}
         assert numbers[metric.name] == (None if np.isnan(value) else pytest.approx(value, rel=1e-5))
-    assert list(document["baselines"]) == [baseline.name for baseline in measures.baselines.listed()]
+    answered = read_parquet(sample.paths["baselines"]).column_names
+    assert list(document["baselines"]) == [baseline.name for baseline in measures.baselines.listed(answered)]
 
 
 def test_predictions_are_those_of_the_saved_model(sample):
@@ -313,9 +336,13 @@ def test_no_kind_needs_torch_or_a_parser_of_yaml_to_answer():
     assert not absent & {*output.split()}
 
 
-def test_a_model_answers_as_it_was_measured(sample, tmp_path, monkeypatch):
-    if sample.kind not in ANSWERING:
+def require_answers(sample: Sample) -> None:
+    if sample.kind not in ANSWERING or sample.resolved["ingest"][TASK].get("pair"):
         pytest.skip("it has no answers")
+
+
+def test_a_model_answers_as_it_was_measured(sample, tmp_path, monkeypatch):
+    require_answers(sample)
     asked, folder = ask_test(sample), place_in_project(sample, tmp_path)
     monkeypatch.chdir(tmp_path)
     assert find_kind(folder) == sample.kind
@@ -332,8 +359,7 @@ def test_a_model_answers_as_it_was_measured(sample, tmp_path, monkeypatch):
 
 
 def test_a_bundle_answers_as_its_model(sample, tmp_path):
-    if sample.kind not in ANSWERING:
-        pytest.skip("it has no answers")
+    require_answers(sample)
     asked = ask_test(sample)
     predictor = load_predictor(export_sample(sample, tmp_path), backend="fp32", threads=1)
     assert compute_numbers(predictor, asked.rows) == pytest.approx(asked.numbers, rel=1e-4, abs=1e-4)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer
 
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.core.files import read_json, write_json
 from pipeline.examples.text import CONTROLS, normalise
-from pipeline.models.tokenizer import CHARS_PER_TOKEN, encode, load_tokenizer, save_tokenizer
+from pipeline.models.tokenizer import CHARS_PER_TOKEN, encode, load_tokenizer, require_separator, save_tokenizer
 
 CLS, SEP = 2, 3
 
@@ -49,6 +49,39 @@ def test_no_text_makes_special_tokens_and_the_batch_does_not_matter(encoder, tex
         assert row[0] == CLS
         assert row[-1] == SEP
         assert not {0, CLS, SEP, 4} & set(row[1:-1])
+
+
+@given(st.lists(st.tuples(*[st.text(alphabet="ab [SEP]", max_size=30)] * 2), max_size=9), st.integers(4, 20))
+def test_pairs_are_the_stock_tokenizers_with_their_types(encoder, pairs, max_length):
+    firsts, seconds = ([pair[side] for pair in pairs] for side in (0, 1))
+    batch = pa.record_batch({"text": pa.array(firsts, pa.string()), "text_pair": pa.array(seconds, pa.string())})
+    ((kept, rows, cut),) = encode(load_tokenizer(encoder, max_length=max_length), [batch], max_length=max_length)
+    plain = AutoTokenizer.from_pretrained(encoder, split_special_tokens=True)
+    stock = plain(firsts, seconds, truncation="longest_first", max_length=max_length) if pairs else {}
+    assert rows.to_pylist() == stock.get("input_ids", [])
+    assert kept["token_type_ids"].to_pylist() == stock.get("token_type_ids", [])
+    whole = plain(firsts, seconds)["input_ids"] if pairs else []
+    assert cut.to_pylist() == [len(row) > max_length for row in whole]
+
+
+def test_what_is_cut_of_a_pair_is_the_end_of_the_longer_text(encoder):
+    long = "a " * 12 * CHARS_PER_TOKEN
+    batch = pa.record_batch({"text": ["a a", long, "a a a a a a"], "text_pair": [long, "a", "a a a a a a"]})
+    ((kept, rows, cut),) = encode(load_tokenizer(encoder, max_length=12), [batch], max_length=12)
+    counts = [(types.count(0) - 2, types.count(1) - 1) for types in kept["token_type_ids"].to_pylist()]
+    assert counts == [(2, 7), (8, 1), (5, 4)]
+    assert cut.to_pylist() == [True, True, True]
+    assert {len(row) for row in rows.to_pylist()} == {12}
+
+
+def test_a_tokenizer_that_runs_texts_together_is_refused(encoder):
+    tokenizer = load_tokenizer(encoder, max_length=12)
+    require_separator(tokenizer, encoder)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A", pair="[CLS] $A $B:1", special_tokens=[("[CLS]", 2)]
+    )
+    with pytest.raises(UsageError, match="between two texts"):
+        require_separator(tokenizer, encoder)
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"model": {}}'])

@@ -40,8 +40,10 @@ def test_a_folder_that_was_removed_is_not_held_beside_the_new_one(tmp_path):
 
 def test_what_cannot_be_a_folder_of_parts_is_a_fault(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(EnvironmentFault, match="file"), hold_parts(tmp_path / "file"):
-        pass
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for name in ("file", "link"):
+        with pytest.raises(EnvironmentFault, match=name), hold_parts(tmp_path / name):
+            pass
 
 
 def test_only_keys_are_parts(tmp_path):

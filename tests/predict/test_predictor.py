@@ -18,6 +18,7 @@ from pipeline.models.inference import predict_probabilities
 from pipeline.predict.bundle import compute_version
 from pipeline.predict.logits import compute_in_batches, softmax
 from pipeline.predict.predictor import load_predictor
+from pipeline.settings.exported import READS_PAIRS
 from tests.given.exports import LABELS, MAX_LENGTH, TEXTS, prepare_export
 
 # What a machine that only answers has not got.
@@ -170,3 +171,11 @@ def test_ids_may_be_any_sequences(exported):
     rows = predictor.encode(TEXTS[:9])
     other = pa.array(rows).to_pylist()
     assert (predictor.predict(tuple(map(tuple, rows))) == predictor.predict(other)).all()
+
+
+def test_a_model_of_pairs_is_refused_by_name(exported, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(exported.model, folder)
+    (folder / "config.json").write_text(json_text({**read_json(folder / "config.json"), READS_PAIRS: True}))
+    with pytest.raises(UsageError, match="model: reads pairs of texts"):
+        load_predictor(folder)

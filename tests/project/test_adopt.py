@@ -3,7 +3,9 @@ import json
 import pytest
 
 from pipeline.__main__ import main
-from tests.given.settings import read, resolve_params
+from pipeline.settings.parse import parse_params
+from pipeline.settings.search.sections import SEARCH_STAGES
+from tests.given.settings import read, resolve_params, with_profiles
 
 
 @pytest.fixture
@@ -64,3 +66,28 @@ def test_a_map_shared_by_an_alias_stays_that_of_the_others(workspace):
     after = resolve_params(file.read_text(), {})["finetune"]
     assert after["spam"] == before["spam"]
     assert after["twin"] == {**before["twin"], "batch_size": 8}
+
+
+def test_a_search_goes_on_comparing_with_the_values_from_before_it(workspace):
+    file = workspace / "params.yaml"
+    file.write_text(with_profiles("params.yaml", "search"))
+    before = resolve_params(file.read_text(), {})
+    kept = {key: before["finetune"]["reviews"][key] for key in ("learning_rate", "freeze_layers")}
+    choose(workspace, task="reviews", learning_rate=7e-4, freeze_layers=2, batch_size=32)
+    assert main(["adopt", "reviews"]) == 0
+    after = resolve_params(file.read_text(), {})
+    assert after["finetune"]["reviews"] == {**before["finetune"]["reviews"], "learning_rate": 7e-4, "freeze_layers": 2}
+    assert {stage: after[stage] for stage in SEARCH_STAGES} == {stage: before[stage] for stage in SEARCH_STAGES}
+    assert parse_params(file.read_text())[0]["search"]["tasks"]["reviews"]["default"] == kept
+    choose(workspace, task="reviews", learning_rate=2e-4, freeze_layers=2, batch_size=16)
+    assert main(["adopt", "reviews"]) == 0
+    default = parse_params(file.read_text())[0]["search"]["tasks"]["reviews"]["default"]
+    assert default == {**kept, "batch_size": before["finetune"]["reviews"]["batch_size"]}
+
+
+@pytest.mark.parametrize("results", ["[]", "{}", '{"chosen": {"values": null}}'])
+def test_what_is_no_result_of_a_search_is_not_adopted(workspace, results):
+    before = (workspace / "params.yaml").read_text()
+    (workspace / "data/searched/questions.json").write_text(results)
+    assert main(["adopt", "questions"]) == 3
+    assert (workspace / "params.yaml").read_text() == before

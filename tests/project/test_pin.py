@@ -9,10 +9,10 @@ import pytest
 from huggingface_hub import constants
 
 from pipeline.core.errors import EnvironmentFault, UsageError
-from pipeline.project.pin import pin_repository, pin_source
+from pipeline.project.pin import PARQUET_BRANCH, pin_repository, pin_source
 from pipeline.settings.parse import parse_params
 from pipeline.settings.sources import HubSource
-from tests.given.sources import REVISION, Hub, serving
+from tests.given.sources import REVISION, Hub, reach, serving
 
 TEXT = Path("params.yaml").read_text(encoding="utf-8")
 CONFIG = ("config.json", "tokenizer.json", "tokenizer_config.json", "pytorch_model.bin", "README.md")
@@ -24,7 +24,7 @@ DATASET = dict.fromkeys(("README.md", "data/train-00000-of-00001.parquet", "data
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with serving(Hub(MODEL, kind="model", id="acme/E5_small.v2")) as served:
-        monkeypatch.setattr(constants, "ENDPOINT", served.url)
+        reach(served, monkeypatch)
         yield served
 
 
@@ -66,14 +66,57 @@ def test_a_model_that_cannot_be_loaded(hub, lost):
 def test_a_dataset(hub):
     hub.files, hub.kind = DATASET, "dataset"
     text, pin = pin_repository(TEXT, hub.id, kind="dataset")
-    assert pinned(text, pin.name).files == {"train": ("data/train-*.parquet",), "test": ("data/test-*.parquet",)}
-    assert "e5_small-v2/dataset.parquet" in pin.usage
+    source = pinned(text, pin.name)
+    assert (source.files, source.config, source.splits) == (None, "default", {"train": "train", "test": "test"})
+    assert pin.usage == "ingest: {file: e5_small-v2/dataset.parquet, format: parquet, split: split}"
+    assert pin_repository(text, hub.id, kind="dataset") == (text, pin)
     hub.files = {"a.csv": b"", "loader.py": b""}
     text, pin = pin_repository(TEXT, hub.id, kind="dataset")
     assert pinned(text, pin.name).files == ("a.csv",)
+    assert pin.usage == "ingest: {file: e5_small-v2, files: [a.csv]}"
+    hub.files = {"train.csv": b"", "dev-0.csv": b"", "dev-1.csv": b""}
+    text, pin = pin_repository(TEXT, hub.id, kind="dataset")
+    assert pinned(text, pin.name).files == ("train.csv", "dev-0.csv", "dev-1.csv")
+    assert pin.usage == "ingest: {file: e5_small-v2, files: {train: [train.csv], test: [dev-0.csv, dev-1.csv]}}"
     hub.files = {"loader.py": b""}
     with pytest.raises(UsageError, match="refs/convert/parquet"):
         pin_repository(TEXT, hub.id, kind="dataset")
+
+
+def test_a_config_of_a_dataset(hub):
+    card = "---\nconfigs:\n- {config_name: en, data_dir: en}\n- {config_name: de, data_dir: de}\n---\n"
+    names = ("en/train.parquet", "en/validation.parquet", "de/all.parquet")
+    hub.kind, hub.files = "dataset", {"README.md": card.encode(), **dict.fromkeys(names, b"")}
+    with pytest.raises(UsageError, match=r"no default config\. .*'de'"):
+        pin_repository(TEXT, hub.id, kind="dataset")
+    text, pin = pin_repository(TEXT, hub.id, kind="dataset", config="en")
+    source = pinned(text, pin.name)
+    assert (source.config, source.splits) == ("en", {"train": "train", "test": "validation"})
+    text, pin = pin_repository(TEXT, hub.id, kind="dataset", config="de")
+    assert pinned(text, pin.name).splits == {"train": "train"}
+    assert pin.usage == "ingest: {file: e5_small-v2/dataset.parquet, format: parquet}"
+
+
+def test_the_branch_with_parquet_files_of_any_dataset(hub, monkeypatch):
+    monkeypatch.setattr("tests.given.sources.BRANCH", PARQUET_BRANCH)
+    hub.kind, hub.files = "dataset", dict.fromkeys(("default/train/0000.parquet", "default/test/0000.parquet"), b"")
+    text, pin = pin_repository(TEXT, hub.id, kind="dataset", revision=PARQUET_BRANCH)
+    assert pinned(text, pin.name).files == {
+        "train": ("default/train/0000.parquet",),
+        "test": ("default/test/0000.parquet",),
+    }
+    assert "dataset.parquet" in pin.usage
+    hub.files = dict.fromkeys(("en/train/0000.parquet", "de/train/0000.parquet"), b"")
+    with pytest.raises(UsageError, match="'de', 'en'"):
+        pin_repository(TEXT, hub.id, kind="dataset", revision=PARQUET_BRANCH)
+    text, pin = pin_repository(TEXT, hub.id, kind="dataset", revision=PARQUET_BRANCH, config="en")
+    assert pinned(text, pin.name).files == ("en/train/0000.parquet",)
+    assert pin.usage == "ingest: {file: e5_small-v2, files: [en/train/0000.parquet], format: parquet}"
+
+
+def test_a_model_has_no_config(hub):
+    with pytest.raises(UsageError, match="--config"):
+        pin_repository(TEXT, hub.id, config="en")
 
 
 def test_what_is_not_there(hub):

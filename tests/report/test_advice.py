@@ -174,3 +174,24 @@ def test_what_needs_no_attention_is_left_out() -> None:
 def test_each_section_is_one_of_the_page() -> None:
     task = make_task(matrix=((4, 1), (77, 473)))
     assert {advice.section for advice in advise(task)} <= set(task.page.sections)
+
+
+# ------------------------------------------------------------------------------------------------ pairs
+@pytest.mark.parametrize(
+    ("alone", "gain", "warned"),
+    [(0.5, GAIN, False), (0.7, GAIN, False), (0.85, GAIN, True), (0.6, CHANCE, True), (0.9, LOSS, True)],
+)
+def test_a_second_text_that_tells_nearly_as_much_as_the_pair_is_a_warning(
+    alone: float, gain: Numbers, *, warned: bool
+) -> None:
+    task = make_task()
+    headline = task.page.headline.name
+    baselines = task.evaluation["baselines"]
+    task.evaluation["model"][headline] = {"value": 0.9, "low": None, "high": None, "reason": None}
+    baselines["majority"][headline] = {"value": 0.5, "low": None, "high": None, "reason": None}
+    assert "Pairs" not in subjects(task)  # of single texts
+    baselines["second"] = {**baselines["tfidf"], headline: {"value": alone, "low": None, "high": None, "reason": None}}
+    task.evaluation["comparisons"].append(comparison("second", *gain))
+    assert ("Pairs" in subjects(task)) == warned
+    task.evaluation["comparisons"][-1] = unmeasured("second")
+    assert "Pairs" not in subjects(task)

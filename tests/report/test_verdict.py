@@ -40,6 +40,7 @@ def test_a_metric_is_read_in_every_shape(raw: object, expected: Estimate) -> Non
         ((-0.02, 0.01, 0.012), "2.0 points below TF-IDF + logistic regression (p = 0.012)."),
         ((0.01, 0.02, 0.3), "1.0 point above TF-IDF + logistic regression, which may be due to chance (p = 0.300)."),
         ((0.0001, 0.02, 1.0), "level with TF-IDF + logistic regression (p = 1.000)."),
+        ((0.0004, 0.0003, 0.01), "less than 0.1 points above TF-IDF + logistic regression (p = 0.010)."),
     ],
 )
 def test_the_verdict_is_one_sentence(numbers: tuple[float, float, float], sentence: str) -> None:

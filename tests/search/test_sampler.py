@@ -119,3 +119,19 @@ def test_the_study_is_optunas_own():
     assert isinstance(study, optuna.Study)
     assert study.best_value == max(trial.score for trial in scored)
     assert [trial.user_attrs["name"] for trial in study.trials] == [trial.name for trial in trials]
+
+
+def test_no_slot_is_idle_as_long_as_values_are_left():
+    space = {"epochs": {"low": 1, "high": 5}, "lora": {"choices": [None, 1, 2, 4, 8]}}
+    trials = search(7, space=space, score=lambda values: float(values["epochs"]))
+    assert len({identify_values(trial.values) for trial in trials}) == len(trials) == 25
+    narrow = {"dropout": {"low": 0.1, "high": 0.102}}
+    proposals = propose_values(params(space=narrow, slots=5), [])
+    assert sorted(values["dropout"] for values in proposals if values) == [0.1, 0.101, 0.102]
+
+
+def test_the_last_values_of_a_large_space_with_conditions_are_found():
+    space = {"lora": {"choices": [None, 4]}, "batch_tokens": {"low": 16, "high": 10**7, "when": {"lora": [4]}}}
+    tried = [Trial("0-0", {"lora": None}, 1.0, 1, 1, "finished")]
+    proposals = propose_values(params(1, space=space, slots=8), tried)
+    assert all(values is not None and values["lora"] == 4 for values in proposals)

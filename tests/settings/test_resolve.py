@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import UsageError
 from pipeline.settings.parse import parse_params
-from tests.given.settings import dump, read, resolve_params, study_params
+from tests.given.settings import dump, read, resolve_params, study_params, with_profiles
 
 TEXT = study_params()
 COMMON = parse_params(TEXT)[0]
@@ -82,6 +82,9 @@ def test_a_params_file_whose_tasks_name_no_kind_is_refused_with_the_lines_to_add
         ("{text-classification: {finetune: {metrc: loss}}}", "metrc: unknown key; .. `metric`"),
         ("{text-classification: {finetune: {task: x}}}", "kinds.text-classification.finetune.task: .. remove"),
         ("{text-classification: {finetune: {metric: f1}}}", "kinds.text-classification.finetune.metric: .. 'f1'"),
+        ("{text-regression: {finetune: {metric: rmsee}}}", "kinds.text-regression.finetune.metric: .. 'rmsee'"),
+        ("{image-classification: {finetune: {crop: 9}}}", "kinds.image-classification.finetune.crop: .. 9"),
+        ("{text-regression: {gates: {rmse: {level: 0.1}}}}", "text-regression.gates.rmse.largest_drop: .. missing"),
         ("3", "kinds: must be a map"),
     ],
 )
@@ -461,3 +464,36 @@ def test_anything_but_a_list_of_trackers_is_refused(written):
         resolve_params(TEXT.replace("track: []", f"track: {written}"), {})
     (line,) = str(caught.value).splitlines()[1:]
     assert line.split(":")[1].startswith(" track")
+
+
+def with_pair(*profiles: str) -> str:
+    """Return the params with the profiles, in which `reviews` has pairs of texts."""
+    label = "      label: sentiment\n"
+    return with_profiles("params.yaml", *profiles).replace(label, f"{label}      pair: reply\n", 1)
+
+
+def test_a_task_of_pairs_is_checked_as_such_and_its_second_texts_stay_out_of_a_corpus():
+    resolved = resolve_params(with_pair("pretraining"), {})
+    assert {task: section["pairs"] for task, section in resolved["validate"].items()} == {
+        **{"spam": False, "questions": False, "reviews": True}
+    }
+    assert resolved["corpus"]["protected"] == {
+        **{"spam": ["text"], "questions": ["text"], "reviews": ["text", "text_pair"]}
+    }
+
+
+@pytest.mark.parametrize(
+    ("profiles", "words"),
+    [
+        (("production",), "export: exports models of single texts alone, found 'reviews'"),
+        (("pretraining", "study"), "study.tasks: must be tasks of single texts, found 'reviews'"),
+    ],
+)
+def test_what_knows_single_texts_alone_refuses_a_task_of_pairs(profiles, words):
+    with pytest.raises(UsageError, match=words):
+        resolve_params(with_pair(*profiles), {})
+
+
+def test_nobody_says_by_hand_that_there_are_pairs():
+    with pytest.raises(UsageError, match=r"tasks\.reviews\.validate\.pairs"):
+        resolve_params(read("params.yaml") + "    validate: {pairs: true}\n", {})

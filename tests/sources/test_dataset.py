@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
+from pipeline.core.tables import describe_features, name_indices
 from pipeline.settings.fields import SPLITS, Split
 from pipeline.sources.dataset import join_splits
 
@@ -38,6 +39,38 @@ def test_rows_in_order_with_their_split(parts: list[tuple[Split, list[str]]]) ->
         ]
         assert pq.read_table(Path(name) / "once").to_pylist() == expected
         assert (Path(name) / "once").read_bytes() == (Path(name) / "twice").read_bytes()
+
+
+def write_named(path: Path, names: list[str]) -> Path:
+    features = {"label": {"names": names, "_type": "ClassLabel"}, "gone": {"dtype": "string", "_type": "Value"}}
+    table = pa.table({"text": ["x", "y"], "label": pa.array([1, 0], pa.int64())})
+    pq.write_table(table.replace_schema_metadata({**describe_features(features), "pandas": "{}"}), path)
+    return path
+
+
+def test_names_of_classes_are_kept(tmp_path: Path) -> None:
+    from datasets import ClassLabel, Dataset, Value  # seconds
+
+    first, second = (write_named(tmp_path / f"{name}.parquet", ["no", "yes"]) for name in "ab")
+    join_splits({"train": [first], "test": [second]}, tmp_path / "out")
+    assert list(pq.read_schema(tmp_path / "out").metadata) == [b"huggingface"]
+    opened = Dataset.from_parquet(str(tmp_path / "out"), cache_dir=str(tmp_path))
+    text = Value("string")
+    assert opened.features == {"text": text, "label": ClassLabel(names=["no", "yes"]), "split": text}
+    join_splits({"train": [first]}, tmp_path / "card", {"label": {"names": ["n", "y"], "_type": "ClassLabel"}})
+    assert name_indices(pq.read_schema(tmp_path / "card"), "label") == ("n", "y")
+
+
+def test_other_names_of_classes(tmp_path: Path) -> None:
+    first, second = (
+        write_named(tmp_path / f"{name}.parquet", names) for name, names in (("a", ["x", "y"]), ("b", ["y", "x"]))
+    )
+    with pytest.raises(DataError, match=r"b\.parquet: column 'label': .*a\.parquet, found 'y', 'x'"):
+        join_splits({"train": [first], "test": [second]}, tmp_path / "out")
+    plain = pq.read_table(second).replace_schema_metadata(None)
+    pq.write_table(plain, second)
+    join_splits({"train": [first], "test": [second]}, tmp_path / "out")
+    assert name_indices(pq.read_schema(tmp_path / "out"), "label") == ("x", "y")
 
 
 def test_a_column_named_split(tmp_path: Path) -> None:

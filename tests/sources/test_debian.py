@@ -1,5 +1,6 @@
 """Debian packages by apt itself, from a folder in place of a mirror."""
 
+import os
 import shutil
 import tarfile
 
@@ -58,6 +59,24 @@ def test_a_mirror_that_is_not_there(tmp_path, monkeypatch):
     shutil.rmtree(package.parent)
     with pytest.raises(EnvironmentFault, match="mirrors"):
         bring(tmp_path, values)
+
+
+@pytest.mark.parametrize("answer", ["", "'http://a/b.deb' b.deb many"])
+def test_a_mirror_that_says_nothing_of_the_package(tmp_path, monkeypatch, answer):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/apt-get").write_text(f'#!/bin/sh\necho "{answer}"\n')
+    (tmp_path / "bin/apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    package = make_deb(tmp_path / "mirror", FILES)
+    with pytest.raises(EnvironmentFault, match="mirrors"):
+        bring(tmp_path, debian_source(package, {"usr/share/data/a.txt": "a.txt"}))
+
+
+def test_a_member_that_cannot_be_written_is_no_damage(tmp_path):
+    (tmp_path / "file").write_text("")
+    package = make_deb(tmp_path, FILES)
+    with pytest.raises(EnvironmentFault):
+        unpack_package(package, {"usr/share/data/a.txt": tmp_path / "file/a.txt"}, 10**6)
 
 
 @apt

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import constants
@@ -14,20 +13,14 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, UsageError
 from pipeline.settings.sources import HubSource
-from pipeline.sources.hub import bring_repository, select_files
-from tests.given.sources import REVISION, Hub, hub_source, serving
-
-
-def parquet(texts: list[str]) -> bytes:
-    stream = io.BytesIO()
-    pq.write_table(pa.table({"text": texts}), stream)
-    return stream.getvalue()
-
+from pipeline.sources.hub import select_files
+from pipeline.sources.hub_repository import bring_repository
+from tests.given.sources import REVISION, Hub, hub_source, pack_parquet, reach, serving
 
 FILES = {
     "README.md": b"# Reviews\n",
-    "data/train.parquet": parquet(["one", "two"]),
-    "data/test.parquet": parquet(["three"]),
+    "data/train.parquet": pack_parquet(text=["one", "two"]),
+    "data/test.parquet": pack_parquet(text=["three"]),
     "odd [1].csv": b"text\n",
     "loader.py": b"import os\n",
     "pytorch_model.bin": b"\x80\x04",
@@ -37,11 +30,7 @@ FILES = {
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with serving(Hub(dict(FILES))) as served:
-        # Both are made of HF_ENDPOINT when the library is imported.
-        monkeypatch.setattr(constants, "ENDPOINT", served.url)
-        template = f"{served.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 5)
+        reach(served, monkeypatch)
         yield served
 
 

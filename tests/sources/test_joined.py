@@ -58,6 +58,11 @@ def test_files_that_do_not_join(tmp_path, given, words):
         join(tmp_path, **given)
 
 
+def test_the_file_may_lie_in_a_folder_of_its_own(tmp_path):
+    (tmp_path / "uses.jsonl").symlink_to(tmp_path / "new/uses.jsonl")
+    assert join(tmp_path, file="new/uses.jsonl")
+
+
 def test_what_is_no_json_is_named(tmp_path):
     (tmp_path / "things.json").write_bytes(b"[" * 100_000)
     with pytest.raises(DataError, match=r"things\.json: has no list 'things'"):

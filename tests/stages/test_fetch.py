@@ -53,6 +53,27 @@ def test_a_dataset_of_the_hub_opens_without_the_network(tmp_path: Path, monkeypa
     assert opened["split"][:] == ["train", "train", "test"]
 
 
+def test_a_config_of_a_dataset_brings_the_names_of_its_classes(tmp_path: Path) -> None:
+    import datasets
+
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
+    columns = {"train": {"text": ["fine", "dull"], "label": [1, 0]}, "dev": {"text": ["NA"], "label": [0]}}
+    for name, rows in columns.items():
+        datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / f"{name}.parquet")
+    configs = "[{config_name: en, data_files: [{split: train, path: train.*}, {split: dev, path: dev.*}]}]"
+    card = f"---\nconfigs: {configs}\n---\n"
+    files = {f"{name}.parquet": (tmp_path / f"{name}.parquet").read_bytes() for name in columns}
+    with serving(Hub({"README.md": card.encode(), **files})) as hub:
+        source = hub_source(None, config="en", splits={"train": "train", "test": "dev"})
+        done = fetch(tmp_path, source, {"HF_ENDPOINT": hub.url})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    raw = tmp_path / "raw" / "s"
+    assert [path.name for path in raw.rglob("*")] == ["dataset.parquet"]
+    opened = datasets.Dataset.from_parquet(str(raw / "dataset.parquet"), cache_dir=str(tmp_path / "cache"))
+    assert opened.features["label"] == features["label"]
+    assert opened["split"][:] == ["train", "train", "test"]
+
+
 def test_a_model_of_the_hub(tmp_path: Path) -> None:
     files = {"config.json": b"{}", "model.safetensors": bytes(100), "pytorch_model.bin": b"\x80"}
     with serving(Hub(files, kind="model", id="acme/encoder")) as hub:

@@ -15,7 +15,7 @@ from pipeline.core.tables import labels_of, read_parquet
 from pipeline.kinds.text_classification.checks import CHECKS
 from pipeline.kinds.text_classification.examples import EXAMPLES
 from pipeline.settings.shared.texts import LabelledTextParams
-from pipeline.stages.ingest import run
+from pipeline.stages.ingest import MOST_FILES, run
 from pipeline.stages.validate import run as validate
 from tests.given.ingesting import ingest_params
 from tests.given.validating import make_params
@@ -54,6 +54,23 @@ def test_intake_knows_its_files_by_their_content(tmp_path: Path) -> None:
     expected = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
                 for name in (f"{tmp_path.name}/a.csv", f"{tmp_path.name}/b.csv")}  # fmt: skip
     assert read_json(intake)["sha256"] == expected
+
+
+def test_many_files_are_known_by_one_sum(tmp_path: Path) -> None:
+    names = [f"{number:02}.csv" for number in range(MOST_FILES + 1)]
+    (tmp_path / "raw").mkdir()
+    for number, name in enumerate(names):
+        rows = "".join(f"text {number} {row},{('pos', 'neg')[row % 2]}\n" for row in range(20))
+        (tmp_path / "raw" / name).write_text(f"text,label\n{rows}")
+    own = {"file": "raw", "files": ["*.csv"], "labels": ["neg", "pos"]}
+    counts = read_json(ingest(ingest_params(**own), tmp_path, tmp_path)[1])
+    (title,) = counts["sha256"]
+    assert title == f"raw: {len(names)} files"
+    assert counts["files"] == {title: 20 * len(names)}
+    lines = "".join(
+        f"{hashlib.sha256((tmp_path / 'raw' / name).read_bytes()).hexdigest()}  raw/{name}\n" for name in names
+    )
+    assert counts["sha256"][title] == hashlib.sha256(lines.encode()).hexdigest()
 
 
 def test_intake_names_no_text(tmp_path: Path) -> None:

@@ -61,6 +61,25 @@ def test_what_is_said_of_test_is_read_of_the_chosen_and_the_default_alone(search
     assert search.conclude() == before
 
 
+def test_what_removed_slots_and_seeds_have_left_is_not_read(search):
+    before, ran = results(search), json.loads((search.last / "1.json").read_text())
+    strangers = {
+        search.last / "9.json": {**ran, "score": 1.0},
+        search.last / "proposals/9.json": ran["values"],
+        search.root / "confirm/first-9.json": {**ran, "score": 1.0},
+    }
+    finalists = search.bytes(below="finalists")
+    for path, document in strangers.items():
+        path.write_text(json.dumps(document))
+    try:
+        search.choose_finalists()
+        assert search.bytes(below="finalists") == finalists
+        assert search.conclude() == before
+    finally:
+        for path in strangers:
+            path.unlink()
+
+
 def test_the_page_is_whole_and_loads_nothing(search):
     page = (search.root / "page.html").read_text()
     assert "default-src 'none'" in page

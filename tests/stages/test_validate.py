@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from pipeline.checks import chunks
 from pipeline.checks.drift import LENGTH_EDGES
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
 from pipeline.core.tables import describe, write_parquet
@@ -103,6 +104,17 @@ def test_same_examples_give_the_same_bytes_in_the_order_of_the_suite(paths: Path
             "length_drift",
         ),
     ]
+
+
+def test_the_size_of_a_chunk_changes_nothing(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = good_rows()
+    for at in (3, 40, 41, 59, 70, 100, 110):
+        rows[at]["text"] = f"{LONG} {at} caf\ufffd &amp;" + "x" * 1000 * (at % 2)
+    validate(paths, make_table(rows), max_broken_share=1, max_near_share=1)
+    whole = paths["findings"].read_bytes()
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 13)
+    validate(paths, make_table(rows), max_broken_share=1, max_near_share=1)
+    assert paths["findings"].read_bytes() == whole
 
 
 @pytest.mark.parametrize(

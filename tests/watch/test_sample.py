@@ -44,6 +44,8 @@ def test_a_file_without_the_column_has_no_labels(tmp_path):
 
 def test_a_class_is_found_by_name_or_by_threshold():
     assert [find_class(label, INGEST) for label in ("1", "0", "2", "")] == ["good", "bad", None, None]
+    indexed = ingest_params(labels=None, format="parquet").name_classes(("bad", "good"))
+    assert [find_class(label, indexed) for label in ("1", "0", "2", "")] == ["good", "bad", None, None]
     threshold = ingest_params(labels=None, threshold={"at": 0.0, "above": "up", "otherwise": "down"})
     classes = {label: find_class(label, threshold) for label in ("0.1", "-3", "0", "nan", "")}
     assert classes == {"0.1": "up", "-3": "down", "0": "down", "nan": None, "": None}

@@ -7,6 +7,7 @@ import pyarrow as pa
 from pipeline.core.tables import class_indices, describe, labels_of, task_of
 from pipeline.evaluate.align import align, select_split, to_vectors
 from pipeline.evaluate.baselines import Baselines, fit_scaler, predict_logistic, predict_majority
+from pipeline.images.decoding import unpack_images
 from pipeline.images.gradients import histogram_gradients, shrink_images
 from pipeline.kinds.image_classification.baseline_names import IMAGE_BASELINES
 from pipeline.kinds.image_classification.settings import ImageBaselineParams
@@ -24,7 +25,7 @@ def _predict(params: ImageBaselineParams, examples: pa.Table, features: pa.Table
     for split in ("train", "validation"):
         select_split(examples, split)
     aligned = align(features, examples["id"].to_pylist(), like=examples, what="features", split=None)
-    vectors, images = to_vectors(aligned["features"]), shrink_images(image.as_py() for image in examples["image"])
+    vectors, images = to_vectors(aligned["features"]), shrink_images(unpack_images(examples["image"]))
 
     def fit(values: Any, transforms: Any) -> Any:
         return predict_logistic(

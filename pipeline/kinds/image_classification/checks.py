@@ -1,8 +1,7 @@
 """Checks of image classification: of images, of classes, and of the classes against a reference."""
 
 from collections import Counter
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,23 +9,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from pipeline.checks.chunks import Chunks, is_train, select_train
 from pipeline.checks.drift import total_variation
-from pipeline.checks.duplicates import mark_shared
 from pipeline.checks.measures import (
-    MOST_LINES,
     NO_REFERENCE,
     Checks,
     Measure,
-    count_split_rows,
+    build_frames,
     measure_dropped,
+    measure_failed,
     measure_listed,
-    ratio,
-    tabulate_measures,
 )
+from pipeline.checks.rows import RowTest, count_failures, is_marked
 from pipeline.checks.suite import (
     Check,
     bound_measure,
     check_known_labels,
+    check_leaks,
+    check_rows,
     limit_measure,
     list_class_checks,
     list_row_checks,
@@ -34,14 +34,13 @@ from pipeline.checks.suite import (
 )
 from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
-from pipeline.core.tables import labels_of
-from pipeline.examples.records import places_of
-from pipeline.images.decoding import CHANGE_TITLES, open_picture
+from pipeline.core.tables import IMAGE_TYPE, labels_of
+from pipeline.images.decoding import CHANGE_TITLES, open_picture, unpack_images
 from pipeline.kinds.image_classification.settings import ImageChecksParams
 
 _EXAMPLE_COLUMNS = {
-    "id": "string", "split": "string", "image": "binary", "width": "int64", "height": "int64", "label": "int64",
-    "row": "int64",
+    "id": "string", "split": "string", "image": str(IMAGE_TYPE), "width": "int64", "height": "int64",
+    "label": "int64", "row": "int64",
 }  # fmt: skip
 _SHOWN = tuple(name for name in _EXAMPLE_COLUMNS if name != "image")  # of the frame, which holds no image
 _HASHED = (17, 16)  # pixels to which an image is shrunk before neighbours in a row are compared
@@ -62,17 +61,17 @@ def is_blank(encoded: bytes) -> bool:
     return bool((pixels == pixels[:1, :1]).all())
 
 
-def _profile(table: pa.Table) -> Document:
-    train = table.filter(pc.equal(table["split"], "train"))
-    counts, rows = Counter(train["label"].to_pylist()), train.num_rows
+def _profile(chunks: Chunks) -> Document:
+    counts = Counter(select_train(chunks).values("label"))
+    rows = counts.total()
     return {
         "rows": rows,
-        "label_shares": {name: counts[at] / rows if rows else 0.0 for at, name in enumerate(labels_of(table))},
+        "label_shares": {name: counts[at] / rows if rows else 0.0 for at, name in enumerate(labels_of(chunks.schema))},
     }
 
 
 def _measure(
-    table: pa.Table, intake: Mapping[str, Any], params: ImageChecksParams, present: Mapping[str, Any]
+    chunks: Chunks, intake: Mapping[str, Any], params: ImageChecksParams, present: Mapping[str, Any]
 ) -> dict[str, Measure]:
     drift = Measure(None, reason=NO_REFERENCE)
     if params.reference is not None:
@@ -81,50 +80,37 @@ def _measure(
         changes = {f"{name}_share": measure_listed(intake["changed"][name], intake["rows"]) for name in CHANGE_TITLES}
     except (KeyError, TypeError) as error:
         raise EnvironmentFault(f"intake: not as ingest writes it, {error!r}. {REPRODUCE}") from error
-    blank = pa.array([is_blank(image.as_py()) for image in table["image"]], pa.bool_())
+    blank = RowTest(("image",), lambda chunk: pa.array([*map(is_blank, unpack_images(chunk["image"]))], pa.bool_()))
     return {
         **measure_dropped(intake),
         **changes,
-        "blank_share": _measure_rows(table.filter(blank), table.num_rows),
-        "near_share": measure_near_pictures(table),
+        "blank_share": measure_failed(count_failures(chunks, {"blank": blank})["blank"]),
+        "near_share": measure_near_pictures(chunks),
         "label_drift": drift,
     }
 
 
-def measure_near_pictures(table: pa.Table) -> Measure:
+def measure_near_pictures(chunks: Chunks) -> Measure:
     """Return the share of held-out rows whose image has the hash of one in train (see `hash_differences`)."""
-    hashes = [hash_differences(image.as_py()) for image in table["image"]]
-    in_train = [split == "train" for split in table["split"].to_pylist()]
-    known = {each for each, train in zip(hashes, in_train, strict=True) if train}
-    near = [not train and each in known for each, train in zip(hashes, in_train, strict=True)]
-    return _measure_rows(table.filter(pa.array(near, pa.bool_())), in_train.count(False))
+    known = set(_hash_images(select_train(chunks)))
+    held_out = chunks.filter(("split",), lambda chunk: pc.invert(is_train(chunk)))
+    near = [at for at, each in enumerate(_hash_images(held_out)) if each in known]
+    marked = held_out.mark("near", np.array(near, np.int64))
+    return measure_failed(count_failures(marked, {"near": is_marked("near")})["near"])
 
 
-def _measure_rows(rows: pa.Table, whole: int) -> Measure:
-    places = (place for place in places_of(rows) if place is not None)
-    return Measure(ratio(rows.num_rows, whole), rows.num_rows, tuple(islice(places, MOST_LINES)))
+def _hash_images(chunks: Chunks) -> Iterator[bytes]:
+    for chunk in chunks.read("image"):
+        yield from map(hash_differences, unpack_images(chunk["image"]))
 
 
-def _build_frames(table: pa.Table, present: Mapping[str, Any], measures: Mapping[str, Measure]) -> dict[str, pa.Table]:
-    shares = present["label_shares"]
-    train = Counter(table.filter(pc.equal(table["split"], "train"))["label"].to_pylist())
-    columns = [name for name in (*_SHOWN, "file") if name in table.column_names]
-    leaked = mark_shared(table["id"].to_pylist(), table["split"].to_pylist())
-    side = pc.min_element_wise(table["width"], table["height"])
-    return {
-        "examples": table.select(columns)
-        .append_column("side", side)
-        .append_column("leaked", pa.array(leaked, pa.bool_())),
-        "splits": count_split_rows(table),
-        "classes": pa.table(
-            {
-                "name": [*shares],
-                "rows": pa.array([train[at] for at in range(len(shares))], pa.int64()),
-                "share": [*shares.values()],
-            }
-        ),
-        "measures": tabulate_measures(measures),
-    }
+def _has_short_side(least: int) -> RowTest:
+    """Return the test that fails images with a side of fewer than `least` pixels."""
+
+    def fails(chunk: pa.Table) -> pa.Array:
+        return pc.less(pc.min_element_wise(chunk["width"], chunk["height"]), least)
+
+    return RowTest(("width", "height"), fails)
 
 
 def _list_checks(params: ImageChecksParams, labels: tuple[str, ...]) -> list[Check]:
@@ -132,13 +118,10 @@ def _list_checks(params: ImageChecksParams, labels: tuple[str, ...]) -> list[Che
     return [
         *list_row_checks(_SHOWN),
         check_known_labels(labels),
-        Check("no_leak", "No image in two splits", "critical", "examples", "each image in one split",
-              "remove the rows from one of the splits, or let `ingest.shares` deal them",
-              "expect_column_values_to_be_in_set", {"column": "leaked", "value_set": [False]}),
-        Check("small_image", "Images large enough", "warning", "examples",
-              f"sides of {params.min_side} pixels at least",
-              "take larger images, or lower `validate.min_side`",
-              "expect_column_values_to_be_between", {"column": "side", "min_value": params.min_side}),
+        check_leaks("image"),
+        check_rows("small_image", "Images large enough", f"sides of {params.min_side} pixels at least",
+                   "take larger images, or lower `validate.min_side`", _has_short_side(params.min_side),
+                   severity="warning"),
         *list_split_checks(params),
         *list_class_checks(params),
         bound_measure("blank_share", "No image of one colour", "warning", 0.0, "look at them, and remove the rows"),
@@ -161,4 +144,11 @@ def _list_checks(params: ImageChecksParams, labels: tuple[str, ...]) -> list[Che
     ]  # fmt: skip
 
 
-CHECKS = Checks(columns=_EXAMPLE_COLUMNS, profile=_profile, measure=_measure, frames=_build_frames, suite=_list_checks)
+CHECKS = Checks(
+    columns=lambda _: _EXAMPLE_COLUMNS,
+    profile=_profile,
+    measure=_measure,
+    frames=build_frames,
+    suite=_list_checks,
+    keys=("id",),
+)

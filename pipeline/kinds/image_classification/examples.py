@@ -12,7 +12,7 @@ from pipeline.examples.faults import Faults
 from pipeline.examples.intake import Examples, Parsed
 from pipeline.examples.labels import list_classes, read_labels
 from pipeline.examples.records import Records
-from pipeline.images.decoding import CHANGE_TITLES, Faulty, Picture, read_picture
+from pipeline.images.decoding import CHANGE_TITLES, Faulty, Picture, pack_images, read_picture
 from pipeline.kinds.image_classification.settings import ImageIngestParams
 from pipeline.settings.fields import require_relative
 
@@ -135,7 +135,7 @@ def _tabulate(
 ) -> dict[str, pa.Array]:
     indices = {name: index for index, name in enumerate(_classes(params))}
     return {
-        "image": pa.array(values["image"], pa.binary()),
+        "image": pack_images(values["image"]),
         "width": pa.array(values["width"], pa.int64()),
         "height": pa.array(values["height"], pa.int64()),
         "label": pa.array([indices[label] for label in labels], pa.int64()),
@@ -152,4 +152,5 @@ EXAMPLES = Examples(
     tabulate=_tabulate,
     parse_label=_parse_label,
     name_classes=lambda label: (label,),
+    indices="label",
 )

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
-from pipeline.images.decoding import open_picture
+from pipeline.images.decoding import open_picture, unpack_images
 from pipeline.images.processor import (
     Bytes,
     describe_processor,
@@ -63,7 +63,7 @@ def require_one_size(pixels: Bytes, size: tuple[int, int], encoder: Path) -> Non
 
 
 def _open_all(batch: pa.RecordBatch) -> list[Image.Image]:
-    return [open_picture(image.as_py()) for image in batch["image"]]
+    return [*map(open_picture, unpack_images(batch["image"]))]
 
 
 def _to_batch(batch: pa.RecordBatch, pixels: Bytes, size: int) -> pa.RecordBatch:

@@ -72,7 +72,7 @@ def show_image(examples: pa.Table, row: str) -> Document:
     example = examples.slice(int(row), 1).to_pylist()[0]
     return {
         "text": f"image of {example['width']} x {example['height']} pixels",
-        "image": make_thumbnail(example["image"]),
+        "image": make_thumbnail(example["image"]["bytes"]),
     }
 
 

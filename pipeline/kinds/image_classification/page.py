@@ -1,23 +1,20 @@
 """The page of a class for each image."""
 
-from pipeline.classes.advice import advise_on_classes, describe_decision, frequent_errors
+from pipeline.classes.advice import advise_on_classes
 from pipeline.classes.measures import METRICS
 from pipeline.classes.page import (
+    FUNCTIONS,
     HUB_METRICS,
     SCALE,
+    SECTIONS,
     describe_temperature,
-    errors_note,
     number_classes,
     summarize_classes,
     tabulate_class_results,
 )
 from pipeline.images.decoding import CHANGE_TITLES
 from pipeline.kinds.image_classification.baseline_names import IMAGE_BASELINES
-from pipeline.report.charts.confusion import draw_confusion
-from pipeline.report.charts.curves import draw_calibration
-from pipeline.report.charts.projection import draw_projection
 from pipeline.report.kind import CardParts, Page, Task
-from pipeline.report.relabelling import correction_rows
 
 
 def _describe(task: Task) -> CardParts:
@@ -46,26 +43,9 @@ A class or a slice with few test examples may be much worse than its numbers."""
 PAGE = Page(
     metrics=METRICS,
     baselines=IMAGE_BASELINES,
-    sections={
-        "results": "Models",
-        "classes": "Classes",
-        "errors": "Most confident errors",
-        "checks": "Checks",
-        "data": "Data",
-        "training": "Training",
-        "calibration": "Calibration and slices",
-        "features": "Features",
-    },
+    sections={key: title for key, title in SECTIONS.items() if key != "suspects"},
     template="classes.html",
-    functions={
-        "draw_confusion": draw_confusion,
-        "draw_calibration": draw_calibration,
-        "draw_projection": draw_projection,
-        "frequent_errors": frequent_errors,
-        "errors_note": errors_note,
-        "correction_rows": correction_rows,
-        "describe_decision": describe_decision,
-    },
+    functions=FUNCTIONS,
     scale=SCALE,
     advise=advise_on_classes,
     summarize=summarize_classes,

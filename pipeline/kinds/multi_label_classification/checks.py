@@ -7,17 +7,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.checks.chunks import Chunks, select_train
 from pipeline.checks.drift import profile_split
-from pipeline.checks.measures import (
-    Checks,
-    Measure,
-    count_split_rows,
-    mark_leaks,
-    measure_examples,
-    tabulate_measures,
-)
+from pipeline.checks.measures import Checks, count_split_rows, measure_examples, tabulate_class_rows
+from pipeline.checks.rows import RowTest
 from pipeline.checks.suite import (
     Check,
+    check_rows,
     list_change_checks,
     list_drift_checks,
     list_row_checks,
@@ -39,46 +35,46 @@ LABEL_SET_COLUMNS = {
 _BETWEEN = "expect_column_values_to_be_between"
 
 
-def _profile(table: pa.Table) -> Document:
+def _count_labels(chunks: Chunks) -> Counter[int | None]:
+    """Return the train rows of each label."""
+    counts: Counter[int | None] = Counter()
+    for chunk in select_train(chunks).read("labels"):
+        counts.update(pc.list_flatten(chunk["labels"]).to_pylist())
+    return counts
+
+
+def _profile(chunks: Chunks) -> Document:
     """Return the profile of the train rows: the share of a label is that of all labels that are given."""
-    labels, train = labels_of(table), table.filter(pc.equal(table["split"], "train"))
-    counts = Counter(pc.list_flatten(train["labels"]).to_pylist())
-    total = sum(counts.values())
-    lengths = profile_split(train["text"].to_pylist(), [None] * train.num_rows, labels)
-    return {**lengths, "label_shares": {name: counts[at] / max(total, 1) for at, name in enumerate(labels)}}
+    labels, counts = labels_of(chunks.schema), _count_labels(chunks)
+    texts = (chunk["text"].to_pylist() for chunk in select_train(chunks).read("text"))
+    lengths = profile_split(((part, [None] * len(part)) for part in texts), labels)
+    total = max(counts.total(), 1)
+    return {**lengths, "label_shares": {name: counts[at] / total for at, name in enumerate(labels)}}
 
 
-def _frame(table: pa.Table, _present: Mapping[str, Any], measures: Mapping[str, Measure]) -> dict[str, pa.Table]:
+def _frames(chunks: Chunks, present: Mapping[str, Any]) -> dict[str, pa.Table]:
     """Return the frames; the share of a label in `classes` is that of the train rows that have it."""
-    names = labels_of(table)
-    train = table.filter(pc.fill_null(pc.equal(table["split"], "train"), fill_value=False))
-    counts = Counter(pc.list_flatten(train["labels"]).to_pylist())
+    names, counts = labels_of(chunks.schema), _count_labels(chunks)
     rows = [counts[at] for at in range(len(names))]
-    columns = [name for name in (*LABEL_SET_COLUMNS, "file") if name in table.column_names]
-    known = [
-        values is not None and all(0 <= at < len(names) for at in values) for values in table["labels"].to_pylist()
-    ]
-    examples = table.select(columns).append_column("leaked", pa.array(mark_leaks(table), pa.bool_()))
-    return {
-        "examples": examples.append_column("known", pa.array(known, pa.bool_())),
-        "splits": count_split_rows(table),
-        "classes": pa.table(
-            {
-                "name": names,
-                "rows": pa.array(rows, pa.int64()),
-                "share": pa.array([count / max(train.num_rows, 1) for count in rows], pa.float64()),
-            }
-        ),
-        "measures": tabulate_measures(measures),
-    }
+    shares = {name: count / max(present["rows"], 1) for name, count in zip(names, rows, strict=True)}
+    return {"splits": count_split_rows(chunks), "classes": tabulate_class_rows(rows, shares)}
+
+
+def _has_unknown_label(classes: int) -> RowTest:
+    """Return the test that fails rows without labels, or with one that is not the index of a class."""
+
+    def fails(chunk: pa.Table) -> pa.Array:
+        rows = chunk["labels"].to_pylist()
+        return pa.array([labels is None or not all(0 <= at < classes for at in labels) for labels in rows], pa.bool_())
+
+    return RowTest(("labels",), fails)
 
 
 def _list_checks(params: LabelledTextChecksParams, labels: Sequence[str]) -> list[Check]:
     return [
         *list_row_checks(LABEL_SET_COLUMNS),
-        Check("label_known", "Labels known", "critical", "examples", f"class indices from 0 to {len(labels) - 1}",
-              "run `dvc repro` to create the examples again",
-              "expect_column_values_to_be_in_set", {"column": "known", "value_set": [True]}),
+        check_rows("label_known", "Labels known", f"class indices from 0 to {len(labels) - 1}",
+                   "run `dvc repro` to create the examples again", _has_unknown_label(len(labels))),
         *list_text_checks(params),
         *list_split_checks(params),
         Check("class_rows", "Rows of each label in train", "critical", "classes", f"at least {params.min_class_rows}",
@@ -99,5 +95,5 @@ def _list_checks(params: LabelledTextChecksParams, labels: Sequence[str]) -> lis
 
 
 CHECKS = Checks(
-    columns=LABEL_SET_COLUMNS, profile=_profile, measure=measure_examples, frames=_frame, suite=_list_checks
+    columns=lambda _: LABEL_SET_COLUMNS, profile=_profile, measure=measure_examples, frames=_frames, suite=_list_checks
 )

@@ -122,4 +122,5 @@ EXAMPLES = Examples(
     tabulate=_tabulate,
     parse_label=_parse_label,
     name_classes=lambda names: names,
+    indices="labels",
 )

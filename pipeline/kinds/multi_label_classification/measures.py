@@ -16,6 +16,7 @@ from pipeline.evaluate.estimate import share_interval
 from pipeline.evaluate.evaluation import MODEL, describe_gap
 from pipeline.evaluate.kind import Details, Measured, Measures, Metric, Right
 from pipeline.evaluate.metrics import Floats
+from pipeline.evaluate.projection import measure_width
 from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
 from pipeline.examples.records import places_of
 from pipeline.kinds.multi_label_classification.baseline_names import LABEL_SET_BASELINES
@@ -189,11 +190,6 @@ def _tabulate_labels(
     return table
 
 
-def _project(_examples: pa.Table, features: pa.Table, _predictions: pa.Table, _params: Any) -> Document:
-    """Return the width of the features: points of several labels each have no one colour to be drawn in."""
-    return {"width": features.schema.field("features").type.list_size}
-
-
 def _calibrate(tokens: pa.Table, model: Path, _params: TaskParams) -> Document:
     """Return the labels of a model and the threshold of each, chosen on validation."""
     from pipeline.kinds.multi_label_classification.prediction import (  # noqa: PLC0415  # torch, of use here only
@@ -236,6 +232,6 @@ MEASURES = Measures(
     worst=_list_surest_errors,
     variants=_answer_at_half,
     details=_detail,
-    project=_project,
+    project=measure_width,
     calibrate=_calibrate,
 )

@@ -11,6 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import PreTrainedModel
 
 from pipeline.finetune.head import find_output_layer
+from pipeline.finetune.selection import improves
 from pipeline.finetune.updates import plan_epochs, share_losses
 from pipeline.kinds.multi_label_classification.metrics import (
     EVEN_THRESHOLD,
@@ -114,13 +115,6 @@ def _measure(
     return SetScores(*moment, float(binary_cross_entropy_with_logits(logits, targets)), micro, macro, precision)
 
 
-def _better(scores: SetScores, best: SetScores, params: LabelSetFinetuneParams) -> bool:
-    """Return whether the scores beat the best before them, by the metric that selects the weights."""
-    if params.metric == "loss":
-        return scores.loss < best.loss
-    return bool(getattr(scores, params.metric) > getattr(best, params.metric))
-
-
 def _describe(scores: SetScores) -> str:
     return (
         f"validation loss {scores.loss:.4f}, micro-F1 {scores.micro_f1:.4f}, macro-F1 {scores.macro_f1:.4f}, mean "
@@ -134,7 +128,7 @@ LABEL_SETS = Objective(
     losses=_losses,
     measure=_measure,
     evaluation=SetScores,
-    better=_better,
+    better=improves,
     describe=_describe,
     outputs=lambda model, train, rows, device: forward(model, collate(model, train.tokens, rows, device), device),
     scales=lambda model, params: scale_layer_rates(model, params.layer_decay),

@@ -26,7 +26,7 @@ WORDS_SEPARATOR = ";"  # between the labels of a set that a person reads or writ
 
 
 class LabelSetParams(TextIngestParams):
-    """The columns of texts that have any number of classes each."""
+    """The columns of texts that have any number of classes each; without `labels` a Parquet file names these itself."""
 
     made = ("text", "labels")
 
@@ -37,16 +37,17 @@ class LabelSetParams(TextIngestParams):
 
     def list_errors(self) -> Iterator[str]:
         """Yield what contradicts itself, in the labels and what stands between them too."""
-        if not self.labels:
+        if self.labels is None and self.format != "parquet":
             yield "give `labels`, the classes"
             return
         if self.label in self.text:
             yield f"`text` and `label` must be two columns, both are {self.label!r}"
         yield from super().list_errors()
-        yield from consistency.check_classes(self.labels, None)
+        if self.labels:
+            yield from consistency.check_classes(self.labels, None)
         if self.format == "delimited" and not self.quote and self.separator == self.delimiter:
             yield f"`separator` and `delimiter` must differ without a `quote`, both are {self.separator!r}"
-        names = [*self.labels, *(self.labels.values() if isinstance(self.labels, dict) else ())]
+        names = [*(self.labels or ()), *(self.labels.values() if isinstance(self.labels, dict) else ())]
         for mark in dict.fromkeys((WORDS_SEPARATOR, self.separator)):
             if odd := [name for name in names if mark is not None and mark in name]:
                 yield f"`labels` has {odd[0]!r}, in which {mark!r} would separate two labels; map it to another name"
@@ -55,6 +56,10 @@ class LabelSetParams(TextIngestParams):
     def own_columns(self) -> dict[str, Holds]:
         """Return the columns of the text, and that of the labels."""
         return {**super().own_columns(), self.label: "cells"}
+
+    def unnamed(self) -> str | None:
+        """Return the column of the labels if `labels` does not say what the classes are."""
+        return self.label if self.labels is None else None
 
     def list_separator(self) -> str | None:
         """Return what stands between the labels of a cell of text."""

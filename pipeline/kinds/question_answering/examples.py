@@ -158,4 +158,5 @@ EXAMPLES = Examples(
     tabulate=_tabulate,
     parse_label=lambda _params, _words: None,
     name_classes=lambda said: (ANSWERABILITY[0] if said else ANSWERABILITY[1],),
+    indices=None,
 )

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Encoding, Tokenizer
 
 from pipeline.core.errors import DataError, UsageError, listed
-from pipeline.core.files import read_json
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.kinds.question_answering.settings import WindowParams
 from pipeline.models.coverage import Coverage, find_unknown, require_coverage
 from pipeline.models.inputs import RECORD_TOKENS, Encoded, Inputs
-from pipeline.models.tokenizer import load_tokenizer
+from pipeline.models.tokenizer import load_tokenizer, tells_texts_apart
 from pipeline.reading.spans import Span
 
 _OUTSIDE = -1  # of a token that is not of the passage
@@ -33,15 +31,6 @@ WINDOW_COLUMNS = {
     "truncated": pa.bool_(),
 }
 _COLUMNS = ("id", "split", "context", "question", "answers", "starts", "row")
-
-
-class _Window(NamedTuple):
-    """The part of a row that follows from the tokens."""
-
-    starts: list[int]
-    ends: list[int]
-    first: int
-    last: int
 
 
 def find_answer(starts: Sequence[int], ends: Sequence[int], answer: Span | None) -> tuple[int, int]:
@@ -67,7 +56,7 @@ def _encode(params: WindowParams, examples: Path, encoder: Path) -> Encoded:
     tokenizer.enable_truncation(params.max_length, stride=params.overlap, strategy="only_second")
     plain = load_tokenizer(encoder, max_length=params.max_length)
     plain.no_truncation()
-    unknown, typed = find_unknown(tokenizer), _has_types(encoder)
+    unknown, typed = find_unknown(tokenizer), tells_texts_apart(encoder)
     _require_first(tokenizer, encoder)
     schema, batches = stream_parquet(examples, _COLUMNS, rows=params.batch_texts)
 
@@ -89,11 +78,6 @@ def _encode(params: WindowParams, examples: Path, encoder: Path) -> Encoded:
 
     metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
     return Encoded(pa.schema(WINDOW_COLUMNS.items(), metadata), rows(), RECORD_TOKENS // params.max_length)
-
-
-def _has_types(encoder: Path) -> bool:
-    """Return whether the encoder has an embedding for the second of two texts."""
-    return int(read_json(encoder / "config.json").get("type_vocab_size") or 0) > 1
 
 
 def _require_first(tokenizer: Tokenizer, encoder: Path) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipeline.core.document import Document
 from pipeline.core.tables import describe, labels_of, task_of
 from pipeline.evaluate.kind import Details, Measured, Measures, Metric, Right
+from pipeline.evaluate.projection import project_nothing
 from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
 from pipeline.examples.records import places_of
 from pipeline.examples.text import text_id, text_key
@@ -126,11 +127,6 @@ def pair_classes(predictions: pa.Table) -> tuple[list[str], list[str]]:
     return actual, [ANSWERABILITY[not text] for text in predictions["predicted"].to_pylist()]
 
 
-def _project(_examples: pa.Table, _features: pa.Table, _own: pa.Table, _params: Any) -> Document:
-    """Return nothing to draw: the vector of a passage says little of an answer in it."""
-    return {"rows": 0, "width": 0, "explained": [0.0, 0.0], "points": [], "neighbours": []}
-
-
 MEASURES = Measures(
     metrics=READING_METRICS,
     baselines=READING_BASELINES,
@@ -146,7 +142,7 @@ MEASURES = Measures(
     worst=list_worst_answers,
     variants=lambda _predictions, _kept: {},
     details=_detail,
-    project=_project,
+    project=project_nothing,
     calibrate=_calibrate,
     confused=pair_classes,
     unit="passage",

@@ -12,10 +12,11 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
+from pipeline.finetune.selection import improves
 from pipeline.finetune.updates import plan_epochs, share_losses
 from pipeline.kinds.question_answering.feed import to_windows
 from pipeline.kinds.question_answering.settings import ReaderParams
-from pipeline.models.batches import Ragged, to_device
+from pipeline.models.batches import Ragged, group_rows, to_device
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device
 from pipeline.models.inference import collate, compute_token_logits, forward_tokens
@@ -79,8 +80,7 @@ def span_loss(logits: torch.Tensor, lengths: Sequence[int], labels: torch.Tensor
 def decode_questions(rows: WindowRows, logits: torch.Tensor) -> Iterator[tuple[str, Decoded]]:
     """Yield the id of each question, and the best span over its windows, of the logits of all tokens, (tokens, 2)."""
     numbers, offsets = logits.double().numpy(), rows.tokens.offsets
-    bounds = [at for at in range(len(rows.ids)) if at == 0 or rows.ids[at] != rows.ids[at - 1]]
-    for first, last in zip(bounds, [*bounds[1:], len(rows.ids)], strict=True):
+    for first, last in group_rows(rows.ids):
         parts = [slice(offsets[row], offsets[row + 1]) for row in range(first, last)]
         windows = [Window(rows.starts[part], rows.ends[part], numbers[part]) for part in parts]
         yield rows.ids[first], decode(windows)
@@ -134,13 +134,6 @@ def _measure(
     return ReadingScores(*moment, loss=float(loss), f1=f1, exact_match=exact)
 
 
-def _better(scores: ReadingScores, best: ReadingScores, params: ReaderParams) -> bool:
-    """Return whether the scores beat the best before them, by the metric that selects the weights."""
-    if params.metric == "loss":
-        return scores.loss < best.loss
-    return bool(getattr(scores, params.metric) > getattr(best, params.metric))
-
-
 def _describe(scores: ReadingScores) -> str:
     return f"validation loss {scores.loss:.4f}, F1 {scores.f1:.4f}, exact match {scores.exact_match:.4f}"
 
@@ -151,7 +144,7 @@ ANSWERS = Objective(
     losses=_losses,
     measure=_measure,
     evaluation=ReadingScores,
-    better=_better,
+    better=improves,
     describe=_describe,
     outputs=_outputs,
     scales=lambda model, params: scale_layer_rates(model, params.layer_decay),

@@ -9,6 +9,7 @@ from pipeline.core.tables import class_indices, labels_of
 from pipeline.evaluate.align import align, to_vectors
 from pipeline.evaluate.baselines import Baselines, predict_baselines
 from pipeline.evaluate.metrics import Vectors
+from pipeline.examples.pairs import second_texts, whole_texts
 from pipeline.inspection.search import Labelled, find_suspects
 from pipeline.inspection.table import summarize_suspects, tabulate_suspects
 from pipeline.settings.task import BaselineParams, InspectParams
@@ -27,7 +28,9 @@ def _inspect(
     params: InspectParams, examples: pa.Table, features: pa.Table, done: Callable[[int], None]
 ) -> tuple[Document, list[Document]]:
     ids, classes = examples["id"].to_pylist(), class_indices(examples)
-    labelled = Labelled(ids, examples["text"].to_pylist(), classes, _take_vectors(examples, features))
+    seconds = second_texts(examples)
+    pairs = None if seconds is None else (examples["text"].to_pylist(), seconds)
+    labelled = Labelled(ids, whole_texts(examples), classes, _take_vectors(examples, features), pairs)
     ranked, probabilities = find_suspects(params, labelled, classes=len(labels_of(examples)), done=done)
     return summarize_suspects(ranked, classes, probabilities), tabulate_suspects(ranked[: params.most], examples)
 

@@ -1,10 +1,10 @@
 """Checks of text classification: of texts, of classes, and of both against a reference."""
 
 from pipeline.checks.measures import Checks, build_frames, measure_examples, profile_train
-from pipeline.checks.suite import EXAMPLE_COLUMNS, list_checks
+from pipeline.checks.suite import list_checks, name_columns
 
 CHECKS = Checks(
-    columns=EXAMPLE_COLUMNS,
+    columns=name_columns,
     profile=profile_train,
     measure=measure_examples,
     frames=build_frames,

@@ -1,4 +1,4 @@
-"""Examples of text classification: texts, and the index of their class."""
+"""Examples of text classification: texts or pairs of texts, and the index of their class."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,8 +9,7 @@ from pipeline.examples.faults import Faults
 from pipeline.examples.intake import Examples, Parsed
 from pipeline.examples.labels import list_classes, read_labels
 from pipeline.examples.records import Records
-from pipeline.examples.text import text_key
-from pipeline.examples.texts import parse_texts
+from pipeline.examples.texts import parse_pairs
 from pipeline.settings.shared.texts import LabelledTextParams
 
 
@@ -23,9 +22,8 @@ def _parse(records: Records, params: LabelledTextParams, faults: Faults) -> Pars
     with faults.gather():
         may_lack = params.unlabelled == "drop"
         labels = read_labels(records, params.label, labels=params.labels, threshold=params.threshold, may_lack=may_lack)
-    texts, empty, changed = parse_texts(records, params, faults)
-    keys = [text_key(text) for text in texts]
-    return Parsed({"text": texts}, keys, [label or None for label in labels], empty, changed, params.label)
+    values, keys, empty, changed = parse_pairs(records, params, faults)
+    return Parsed(values, keys, [label or None for label in labels], empty, changed, params.label)
 
 
 def _tabulate(
@@ -33,7 +31,7 @@ def _tabulate(
 ) -> dict[str, pa.Array]:
     indices = {name: index for index, name in enumerate(_classes(params))}
     return {
-        "text": pa.array(values["text"], pa.string()),
+        **{name: pa.array(texts, pa.string()) for name, texts in values.items()},
         "label": pa.array([indices[label] for label in labels], pa.int64()),
     }
 
@@ -48,4 +46,5 @@ EXAMPLES = Examples(
     tabulate=_tabulate,
     parse_label=_parse_label,
     name_classes=lambda label: (label,),
+    indices="label",
 )

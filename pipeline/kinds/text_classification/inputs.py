@@ -1,4 +1,4 @@
-"""Inputs of text classification: the token ids of one text, and the index of its class."""
+"""Inputs of text classification: the token ids of one text or pair, and the index of its class."""
 
 from functools import partial
 

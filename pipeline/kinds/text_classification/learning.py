@@ -5,13 +5,18 @@ from pathlib import Path
 import pyarrow as pa
 from transformers import PreTrainedModel
 
-from pipeline.core.tables import labels_of, max_length_of
+from pipeline.core.tables import holds_pairs, labels_of, max_length_of
 from pipeline.finetune.classification import CLASSES, Rows, ValidationScores, rows_of
 from pipeline.finetune.head import calibrate_head, describe_scores
 from pipeline.finetune.learning import Finish, Learning
-from pipeline.models.heads import classifier_head
+from pipeline.models.heads import Head, classifier_head, mark_pairs
 from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import save_tokenizer
+
+
+def _head(table: pa.Table) -> Head:
+    head = classifier_head(labels_of(table))
+    return mark_pairs(head) if holds_pairs(table) else head
 
 
 def _finish(model: PreTrainedModel, validation: Rows, best: ValidationScores) -> Finish:
@@ -20,11 +25,11 @@ def _finish(model: PreTrainedModel, validation: Rows, best: ValidationScores) ->
 
 
 def _save_inputs(encoder: Path, folder: Path, table: pa.Table) -> None:
-    save_tokenizer(encoder, folder, max_length=max_length_of(table))
+    save_tokenizer(encoder, folder, max_length=max_length_of(table), for_pairs=holds_pairs(table))
 
 
 LEARNING = Learning(
-    head=lambda table: classifier_head(labels_of(table)),
+    head=_head,
     rows=rows_of,
     require_fit=lambda rows, model: require_fit(rows.tokens, model),
     reads="first token",

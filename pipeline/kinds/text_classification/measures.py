@@ -21,8 +21,10 @@ from pipeline.classes.measures import (
 from pipeline.evaluate.kind import Measures
 from pipeline.evaluate.projection import project_examples
 from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
+from pipeline.examples.pairs import whole_texts
 from pipeline.kinds.text_classification.baseline_names import TEXT_BASELINES
 from pipeline.kinds.text_classification.settings import TextEvaluateParams
+from pipeline.settings.shared.texts import PAIR
 
 
 def _predict(model: Path, examples: pa.Table, tokens: pa.Table) -> pa.Array:
@@ -35,8 +37,8 @@ def _predict(model: Path, examples: pa.Table, tokens: pa.Table) -> pa.Array:
 def _slice(examples: pa.Table, params: TextEvaluateParams) -> list[Slice]:
     """Return the slices by length, then by each column, that are large enough."""
     parts = [
-        *slice_by_length(examples["text"].to_pylist(), params.length_edges),
-        *slice_by_columns(examples, params.slices, never=("text",)),
+        *slice_by_length(whole_texts(examples), params.length_edges),
+        *slice_by_columns(examples, params.slices, never=("text", PAIR)),
     ]
     return [part for part in parts if len(part.rows) >= params.min_slice_rows]
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipeline.core.tables import labels_of
 from pipeline.evaluate.align import align, require_classes
-from pipeline.models.batches import to_ragged
+from pipeline.models.batches import read_tokens
 from pipeline.models.device import choose_device
 from pipeline.models.folder import load_classifier
 from pipeline.models.inference import predict_probabilities
@@ -21,7 +21,7 @@ def predict_texts(model: Path, examples: pa.Table, tokens: pa.Table) -> pa.Array
     """
     encoded = align(tokens, examples["id"].to_pylist(), like=examples, what="tokens")
     require_classes(encoded["labels"], examples, what="tokens")
-    texts, classifier = to_ragged(encoded["input_ids"]), load_classifier(model, labels_of(examples))
+    texts, classifier = read_tokens(encoded), load_classifier(model, labels_of(examples))
     require_fit(texts, classifier)
     with shorten_last_layer(classifier):
         probabilities = predict_probabilities(classifier, texts, choose_device("fp32"))

@@ -11,7 +11,8 @@ from pipeline.core.tables import describe, task_of
 from pipeline.evaluate.align import align, select_split, to_vectors
 from pipeline.evaluate.baselines import Baselines, fit_scaler
 from pipeline.evaluate.metrics import Floats, Ints
-from pipeline.evaluate.ngrams import count_ngrams, fit_weights
+from pipeline.evaluate.ngrams import Ngrams, count_ngrams, fit_weights
+from pipeline.examples.pairs import second_texts
 from pipeline.settings.task import BaselineParams
 
 _Rows = tuple[Ints, Ints, Ints]  # positions to learn from, to choose on and to answer
@@ -30,17 +31,25 @@ def _predict(params: BaselineParams, examples: pa.Table, features: pa.Table) -> 
     train, validation, own = (
         np.flatnonzero(mask) for mask in (splits == "train", splits == "validation", splits != "train")
     )
-    weights = fit_weights(params, count_ngrams(params, examples["text"].to_pylist()), train)
+    ngrams = count_ngrams(params, examples["text"].to_pylist(), second_texts(examples))
     scale, rows = fit_scaler(vectors[train]), (train, validation, own)
     limit = params.max_iter
-    tfidf, tfidf_choice = fit_ridge(params.strengths, limit, weights, numbers, rows)
-    probe, probe_choice = fit_ridge(
-        params.probe_strengths, limit, {"frozen features": lambda places: scale(vectors[places])}, numbers, rows
-    )
+    fits = {
+        "tfidf": fit_ridge(params.strengths, limit, fit_weights(params, ngrams, train), numbers, rows),
+        "probe": fit_ridge(
+            params.probe_strengths, limit, {"frozen features": lambda places: scale(vectors[places])}, numbers, rows
+        ),
+    }
+    if ngrams.seconds is not None:
+        weights = fit_weights(params, Ngrams(ngrams.seconds), train)
+        fits["second"] = fit_ridge(params.strengths, limit, weights, numbers, rows)
     outside = examples.take(pa.array(own))
-    columns = {"tfidf": tfidf, "probe": probe, "mean": np.full(len(own), numbers[train].mean())}
+    columns = {name: predicted for name, (predicted, _) in fits.items()}
+    columns |= {"mean": np.full(len(own), numbers[train].mean())}
     table = pa.table({"id": outside["id"], "split": outside["split"], **columns})
-    return describe(table, task=task_of(examples), labels=()), [f"tfidf: {tfidf_choice}", f"probe: {probe_choice}"]
+    return describe(table, task=task_of(examples), labels=()), [
+        f"{name}: {choice}" for name, (_, choice) in fits.items()
+    ]
 
 
 def fit_ridge(

@@ -1,4 +1,4 @@
-"""Examples of text regression: texts, and their number."""
+"""Examples of text regression: texts or pairs of texts, and their number."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,7 @@ from pipeline.examples.faults import Faults, RowErrors
 from pipeline.examples.intake import Examples, Parsed
 from pipeline.examples.labels import parse_number, refuse_odd_numbers
 from pipeline.examples.records import Records
-from pipeline.examples.text import text_key
-from pipeline.examples.texts import parse_texts
+from pipeline.examples.texts import parse_pairs
 from pipeline.kinds.text_regression.settings import NumberParams
 
 
@@ -46,15 +45,15 @@ def _parse(records: Records, params: NumberParams, faults: Faults) -> Parsed:
     numbers = list[float | None]()
     with faults.gather():
         numbers = read_numbers(records, params)
-    texts, empty, changed = parse_texts(records, params, faults)
-    keys = [text_key(text) for text in texts]
-    return Parsed({"text": texts}, keys, numbers, empty, changed, params.label)
+    values, keys, empty, changed = parse_pairs(records, params, faults)
+    return Parsed(values, keys, numbers, empty, changed, params.label)
 
 
 def _tabulate(
     _params: NumberParams, values: Mapping[str, Sequence[Any]], labels: Sequence[float]
 ) -> dict[str, pa.Array]:
-    return {"text": pa.array(values["text"], pa.string()), "label": pa.array(labels, pa.float64())}
+    texts = {name: pa.array(column, pa.string()) for name, column in values.items()}
+    return {**texts, "label": pa.array(labels, pa.float64())}
 
 
 def _parse_label(_params: NumberParams, words: str) -> float | None:
@@ -68,4 +67,5 @@ EXAMPLES = Examples(
     tabulate=_tabulate,
     parse_label=_parse_label,
     name_classes=lambda _: ("",),
+    indices=None,
 )

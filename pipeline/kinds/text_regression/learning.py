@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from pipeline.core.errors import UsageError
-from pipeline.core.tables import max_length_of
+from pipeline.core.tables import holds_pairs, max_length_of
 from pipeline.finetune.head import find_output_layer
 from pipeline.finetune.learning import Finish, Learning
 from pipeline.kinds.text_regression.objective import (
@@ -17,7 +17,7 @@ from pipeline.kinds.text_regression.objective import (
     Standard,
     number_rows_of,
 )
-from pipeline.models.heads import Head, name_classes
+from pipeline.models.heads import Head, mark_pairs, name_classes
 from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import save_tokenizer
 
@@ -51,11 +51,11 @@ def _finish(model: PreTrainedModel, validation: NumberRows, best: NumberScores) 
 
 
 def _save_inputs(encoder: Path, folder: Path, table: pa.Table) -> None:
-    save_tokenizer(encoder, folder, max_length=max_length_of(table))
+    save_tokenizer(encoder, folder, max_length=max_length_of(table), for_pairs=holds_pairs(table))
 
 
 LEARNING = Learning(
-    head=lambda _: NUMBER_HEAD,
+    head=lambda table: mark_pairs(NUMBER_HEAD) if holds_pairs(table) else NUMBER_HEAD,
     rows=number_rows_of,
     require_fit=lambda rows, model: require_fit(rows.tokens, model),
     reads="first token",

@@ -10,11 +10,14 @@ from pipeline.core.document import Document
 from pipeline.core.tables import describe, task_of
 from pipeline.evaluate.evaluation import MODEL
 from pipeline.evaluate.kind import Details, Measured, Measures, Metric
+from pipeline.evaluate.projection import measure_width
 from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
+from pipeline.examples.pairs import whole_texts
 from pipeline.examples.records import places_of
 from pipeline.kinds.text_regression.baseline_names import NUMBER_BASELINES
 from pipeline.kinds.text_regression.metrics import ScoredNumbers, compute_number_metrics, score_numbers
 from pipeline.kinds.text_regression.settings import NumberEvaluateParams
+from pipeline.settings.shared.texts import PAIR
 
 _CONSTANT = "all truths or all answers are equal"
 NUMBER_METRICS = (
@@ -47,8 +50,8 @@ def _score(truths: pa.Table, answers: pa.Table, _params: Any) -> ScoredNumbers:
 def _slice(examples: pa.Table, params: NumberEvaluateParams) -> list[Slice]:
     """Return the slices by length, then by each column, that are large enough."""
     parts = [
-        *slice_by_length(examples["text"].to_pylist(), params.length_edges),
-        *slice_by_columns(examples, params.slices, never=("text", "label")),
+        *slice_by_length(whole_texts(examples), params.length_edges),
+        *slice_by_columns(examples, params.slices, never=("text", PAIR, "label")),
     ]
     return [part for part in parts if len(part.rows) >= params.min_slice_rows]
 
@@ -65,13 +68,13 @@ def _list_largest_errors(
     scored: ScoredNumbers, examples: pa.Table, _predictions: pa.Table, params: NumberEvaluateParams
 ) -> list[Document]:
     """Return the examples with the largest errors, the largest first, equals in the order of the rows."""
-    places, errors = places_of(examples), scored.predicted - scored.actual
+    places, texts, errors = places_of(examples), whole_texts(examples), scored.predicted - scored.actual
     order = np.argsort(-np.abs(errors), kind="stable")[: params.worst]
     return [
         {
             "line": places[row],
             "id": examples["id"][row].as_py(),
-            "text": examples["text"][row].as_py(),
+            "text": texts[row],
             "label": float(scored.actual[row]),
             "predicted": float(scored.predicted[row]),
             "error": float(errors[row]),
@@ -98,10 +101,6 @@ def _detail(measured: Measured, _predictions: pa.Table, _kept: Document, _params
     return Details(model={"parts": table}, whole={})
 
 
-def _project(_examples: pa.Table, features: pa.Table, _predictions: pa.Table, _params: Any) -> Document:
-    return {"width": features.schema.field("features").type.list_size}
-
-
 def _spell(table: pa.Table, column: str) -> list[str]:
     return [repr(value) for value in table[column].to_pylist()]
 
@@ -121,6 +120,6 @@ MEASURES = Measures(
     worst=_list_largest_errors,
     variants=lambda _predictions, _kept: {},
     details=_detail,
-    project=_project,
+    project=measure_width,
     calibrate=lambda _tokens, _model, _params: {},
 )

@@ -13,10 +13,11 @@ from transformers import PreTrainedModel
 from pipeline.core.errors import DataError
 from pipeline.core.tables import task_of
 from pipeline.evaluate.metrics import Floats
+from pipeline.finetune.selection import improves
 from pipeline.finetune.updates import plan_epochs, share_losses
 from pipeline.kinds.text_regression.metrics import compute_number_metrics, score_numbers
 from pipeline.kinds.text_regression.settings import NumberFinetuneParams
-from pipeline.models.batches import Ragged, to_device, to_ragged
+from pipeline.models.batches import Ragged, read_tokens, to_device
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device
 from pipeline.models.inference import collate, compute_logits, forward
@@ -81,7 +82,7 @@ def number_rows_of(table: pa.Table, split: str) -> NumberRows:
     standard = measure_standard(table)
     part = table.filter(pc.equal(table["split"], split))
     labels = ((part["labels"].to_numpy() - standard.mean) / standard.deviation).astype(np.float32)
-    return NumberRows(to_ragged(part["input_ids"]), labels, tuple(part["id"].to_pylist()), standard)
+    return NumberRows(read_tokens(part), labels, tuple(part["id"].to_pylist()), standard)
 
 
 def _losses(
@@ -122,11 +123,6 @@ def _measure(
     return NumberScores(*moment, rmse**2, rmse * validation.standard.deviation, float(np.nan_to_num(spearman)))
 
 
-def _better(scores: NumberScores, best: NumberScores, params: NumberFinetuneParams) -> bool:
-    """Return whether the scores beat the best before them, by the metric that selects the weights."""
-    return scores.rmse < best.rmse if params.metric == "rmse" else scores.spearman > best.spearman
-
-
 def _describe(scores: NumberScores) -> str:
     return f"validation loss {scores.loss:.4f}, RMSE {scores.rmse:.4f}, Spearman {scores.spearman:.4f}"
 
@@ -137,7 +133,7 @@ NUMBER_OBJECTIVE = Objective(
     losses=_losses,
     measure=_measure,
     evaluation=NumberScores,
-    better=_better,
+    better=improves,
     describe=_describe,
     outputs=lambda model, train, rows, device: forward(model, collate(model, train.tokens, rows, device), device),
     scales=lambda model, params: scale_layer_rates(model, params.layer_decay),

@@ -18,7 +18,10 @@ def _tabulate(evaluation: Document) -> str:
 
 
 def _describe(task: Task) -> CardParts:
-    standard = task.history["standard"]
+    standard, length = task.history["standard"], count(task.history["max_length"])
+    pairs = "second" in task.evaluation["baselines"]
+    example = '{"text": "a text", "text_pair": "another"})' if pairs else '"a text")[0]'
+    read = f"{length} tokens of a pair, and cuts the longer text" if pairs else f"the first {length} tokens of a text"
     return CardParts(
         tag="text-classification",
         hub_metrics=(
@@ -26,21 +29,21 @@ def _describe(task: Task) -> CardParts:
             ("pearson", "pearsonr", "Pearson"),
             ("spearman", "spearmanr", "Spearman"),
         ),
-        introduction="A model that tells a number for a text",
+        introduction=f"A model that tells a number for a {'pair of texts' if pairs else 'text'}",
         outputs=f"Its numbers are in the unit of the data, whose mean is {share(standard['mean'])} and whose standard "
         f"deviation is {share(standard['deviation'])}.",
         use=f"""```python
 from transformers import pipeline
 
 rate = pipeline("text-classification", model="data/model/{task.name}", function_to_apply="none", truncation=True)
-print(rate("a text")[0]["score"])
+print(rate({example}["score"])
 ```
 
-It reads the first {count(task.history["max_length"])} tokens of a text. Keep `truncation=True`:
+It reads {read}. Keep `truncation=True`:
 without it transformers cuts nothing, and the model reads more than it was trained and tested on, or fails. Without
 `function_to_apply="none"` other versions of transformers may squeeze the number into 0 to 1.""",
         tables=_tabulate(task.evaluation),
-        limits="It gives a number for any text, and may give one that no example has.",
+        limits=f"It gives a number for any {'pair' if pairs else 'text'}, and may give one that no example has.",
     )
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pipeline.core.errors import DataError
 from pipeline.evaluate.align import align
 from pipeline.kinds.text_regression.learning import NUMBER_HEAD
-from pipeline.models.batches import to_ragged
+from pipeline.models.batches import read_tokens
 from pipeline.models.device import choose_device
 from pipeline.models.folder import load_model
 from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, compute_logits
@@ -24,7 +24,7 @@ def predict_numbers(model: Path, examples: pa.Table, tokens: pa.Table) -> pa.Arr
     encoded = align(tokens, examples["id"].to_pylist(), like=examples, what="tokens")
     if (encoded["labels"].to_numpy() != examples["label"].to_numpy()).any():
         raise DataError("tokens: rows have other numbers than in the examples. Run `dvc repro` to create them again.")
-    texts, regressor = to_ragged(encoded["input_ids"]), load_model(model, NUMBER_HEAD)
+    texts, regressor = read_tokens(encoded), load_model(model, NUMBER_HEAD)
     require_fit(texts, regressor)
     with shorten_last_layer(regressor):
         logits = compute_logits(

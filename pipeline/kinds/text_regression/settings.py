@@ -8,7 +8,7 @@ from pipeline.settings.ingest import Holds
 from pipeline.settings.production import WatchParams
 from pipeline.settings.shared.evaluation import LengthParams, check_slices
 from pipeline.settings.shared.kind import Settings
-from pipeline.settings.shared.texts import DriftChecksParams, TextIngestParams
+from pipeline.settings.shared.texts import PairChecksParams, PairIngestParams
 from pipeline.settings.task import (
     BaselineParams,
     CardParams,
@@ -21,21 +21,22 @@ from pipeline.settings.task import (
 )
 
 
-class NumberParams(TextIngestParams):
-    """The columns of texts that have a number each."""
+class NumberParams(PairIngestParams):
+    """The columns of texts, or of pairs of texts, that have a number each."""
 
     made = ("text", "label")
 
     label: Text
 
     def list_errors(self) -> Iterator[str]:
-        """Yield what contradicts itself, between text and label too."""
-        if self.label in self.text:
-            yield f"`text` and `label` must be two columns, both are {self.label!r}"
+        """Yield what contradicts itself, between texts and label too."""
+        for name, columns in (("text", self.text), ("pair", (self.pair,))):
+            if self.label in columns:
+                yield f"`{name}` and `label` must be two columns, both are {self.label!r}"
         yield from super().list_errors()
 
     def own_columns(self) -> dict[str, Holds]:
-        """Return the columns of the text, and that of the number."""
+        """Return the columns of the texts, and that of the number."""
         return {**super().own_columns(), self.label: "cell"}
 
 
@@ -61,7 +62,7 @@ class NumberGates(TaskParams):
 SETTINGS = Settings(
     sections={
         "ingest": NumberParams,
-        "validate": DriftChecksParams,
+        "validate": PairChecksParams,
         "tokenize": TokenizeParams,
         "extract": ExtractParams,
         "baseline": BaselineParams,

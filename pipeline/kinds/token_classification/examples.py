@@ -131,4 +131,5 @@ EXAMPLES = Examples(
     tabulate=_tabulate,
     parse_label=lambda _params, _words: None,
     name_classes=lambda tags: tags,
+    indices="tags",
 )

@@ -12,6 +12,7 @@ from pipeline.core.errors import REPRODUCE, DataError
 from pipeline.core.tables import describe, labels_of, task_of
 from pipeline.evaluate.evaluation import MODEL
 from pipeline.evaluate.kind import Details, Measured, Measures, Metric, Right
+from pipeline.evaluate.projection import project_nothing
 from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
 from pipeline.examples.records import places_of
 from pipeline.kinds.token_classification.baseline_names import TAG_BASELINES
@@ -131,11 +132,6 @@ def _calibrate(tokens: pa.Table, _model: Path, _params: CalibrateParams) -> Docu
     return {"labels": labels_of(tokens), "validation": None}
 
 
-def _project(_examples: pa.Table, _features: pa.Table, _own: pa.Table, _params: Any) -> Document:
-    """Return nothing to draw: the vector of a sentence says little of the tags of its words."""
-    return {"rows": 0, "width": 0, "explained": [0.0, 0.0], "points": [], "neighbours": []}
-
-
 MEASURES = Measures(
     metrics=TAG_METRICS,
     baselines=TAG_BASELINES,
@@ -151,7 +147,7 @@ MEASURES = Measures(
     worst=list_worst_sentences,
     variants=lambda _predictions, _kept: {},
     details=_detail,
-    project=_project,
+    project=project_nothing,
     calibrate=_calibrate,
     unit="document",
     confused=pair_words,

@@ -11,10 +11,11 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
+from pipeline.finetune.selection import improves
 from pipeline.finetune.updates import plan_epochs, share_losses
 from pipeline.kinds.token_classification.inputs import UNTAGGED
 from pipeline.kinds.token_classification.settings import TaggerParams
-from pipeline.models.batches import Ragged, to_device, to_ragged
+from pipeline.models.batches import Ragged, group_rows, to_device, to_ragged
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device
 from pipeline.models.inference import collate, compute_token_logits, forward_tokens
@@ -59,8 +60,7 @@ def join_words(
     rows: TagRows, values: npt.NDArray[Any]
 ) -> Iterator[tuple[str, npt.NDArray[np.int32], npt.NDArray[Any]]]:
     """Yield each example's id, its words that have a token, and their values, of those of all tokens."""
-    bounds = [at for at in range(len(rows.ids)) if at == 0 or rows.ids[at] != rows.ids[at - 1]]
-    for first, last in zip(bounds, [*bounds[1:], len(rows.ids)], strict=True):
+    for first, last in group_rows(rows.ids):
         start, end = rows.tokens.offsets[first], rows.tokens.offsets[last]
         begins = rows.words[start:end] >= 0
         yield rows.ids[first], rows.words[start:end][begins], values[start:end][begins]
@@ -124,13 +124,6 @@ def _measure(
     return TagScores(*moment, loss=float(loss), span_f1=float(np.nan_to_num(span_f1)), tag_accuracy=float(accuracy))
 
 
-def _better(scores: TagScores, best: TagScores, params: TaggerParams) -> bool:
-    """Return whether the scores beat the best before them, by the metric that selects the weights."""
-    if params.metric == "loss":
-        return scores.loss < best.loss
-    return bool(getattr(scores, params.metric) > getattr(best, params.metric))
-
-
 def _describe(scores: TagScores) -> str:
     return f"validation loss {scores.loss:.4f}, span F1 {scores.span_f1:.4f}, tag accuracy {scores.tag_accuracy:.4f}"
 
@@ -141,7 +134,7 @@ TAGS = Objective(
     losses=_losses,
     measure=_measure,
     evaluation=TagScores,
-    better=_better,
+    better=improves,
     describe=_describe,
     outputs=_outputs,
     scales=lambda model, params: scale_layer_rates(model, params.layer_decay),

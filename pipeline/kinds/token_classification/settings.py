@@ -34,7 +34,8 @@ class TaggedParams(IngestParams):
     """The columns of the words and the tags of a sentence, and what the tags are.
 
     There are three layouts: `words` and `tags`, two lists; `words` and `joint`, a list of words that each end in their
-    tag; and `text` and `spans`, a text and the characters that are marked in it.
+    tag; and `text` and `spans`, a text and the characters that are marked in it. Without `labels` a Parquet file names
+    the tags itself.
     """
 
     made = ("words", "tags", "document")
@@ -57,7 +58,7 @@ class TaggedParams(IngestParams):
         if given not in _LAYOUTS:
             yield "give `words` and `tags`, or `words` and `joint`, or `text` and `spans`, and null for the others"
             return
-        if self.labels is None:
+        if self.labels is None and not (self.unnamed() and self.format == "parquet"):
             yield "give `labels`: the types of span or, with `scheme: none`, the tags"
             return
         yield from super().list_errors()
@@ -66,7 +67,8 @@ class TaggedParams(IngestParams):
         if self.corrections:
             yield f"`corrections` are those of the one class of a text, found {self.corrections!r}; set it to null"
         yield from _check_pattern(self.strip)
-        yield from _check_types(list_named_types(self.labels, self.scheme))
+        if self.labels is not None:
+            yield from _check_types(list_named_types(self.labels, self.scheme))
 
     def own_columns(self) -> dict[str, Holds]:
         """Return the columns of the words and of what is said of them."""
@@ -74,6 +76,10 @@ class TaggedParams(IngestParams):
             return {self.text: "text", self.spans: "json"}
         words: dict[str, Holds] = {self.words or "": "texts"}
         return {**words, self.tags: "cells"} if self.tags else words
+
+    def unnamed(self) -> str | None:
+        """Return the column of the tags if `labels` does not say what they are."""
+        return self.tags if self.labels is None else None
 
     def list_separator(self) -> str | None:
         """Return the blank that divides the words of a cell of text."""

@@ -119,5 +119,5 @@ class TagReader:
             common = ", ".join(f"{listed([tag])} ({count})" for tag, count in counts.most_common(5))
             raise RowErrors(
                 f"{self._records.file}: column {self._column!r}: no word of {listed(absent)}; the commonest tags are "
-                f"{common}. Take it out of `labels`, or add rows of it."
+                f"{common}. Give `labels` without it, or add rows of it."
             )

@@ -75,10 +75,11 @@ def draft_task(kind: str, name: str, path: Path, params: str, *, raw: Path = RAW
     """Return the draft of a task of this name and kind for a file.
 
     Raises:
-        UsageError: There is no such kind, or the name is taken.
+        UsageError: There is no such kind, the name is taken, or params.yaml is not valid, say of an older version.
         DataError: The file breaks its format.
     """
     roles, values = load_facet(kind, "settings").columns, parse_params(params)[0]
+    resolve_params(params, load_facets("settings"), {})
     if require_name(name, submap(values, "sources")) in submap(values, "tasks"):
         raise UsageError(f"params.yaml: there is a task {name!r} already. Name this one otherwise.")
     table = look_at(path, limits_of({**values["ingest"], **submap(submap(submap(values, "kinds"), kind), "ingest")}))

@@ -7,7 +7,7 @@ from pipeline.core.format import count
 from pipeline.project.columns import Column
 from pipeline.project.drafts.roles import count_listed, find_separator, split_cells
 from pipeline.project.drafts.table import Table
-from pipeline.project.guess import find_classes
+from pipeline.project.guess import find_classes, name_labels, order_label
 from pipeline.project.task import Entry, describe_counts
 from pipeline.settings.shared.kind import Role
 
@@ -33,22 +33,29 @@ def _name_class_lists(column: Column, table: Table) -> list[Entry]:
     cells = table.cells[column.name]
     counts, separator = count_listed(cells), find_separator(cells)
     mark: list[Entry] = [("separator", separator, "")] if separator else []
-    return [*mark, ("labels", sorted(counts), describe_counts(counts))]
+    return [*mark, ("labels", _name(counts, column, table) or sorted(counts), describe_counts(counts))]
 
 
 def _name_tags(column: Column, table: Table) -> list[Entry]:
     """Return the types of the spans or the plain tags, and the scheme, which the letters before the types tell."""
-    tags = Counter(tag for row in split_cells(table.cells[column.name], None) for tag in row)
+    spelled = Counter(tag for row in split_cells(table.cells[column.name], None) for tag in row)
+    names = _name(spelled, column, table)
+    tags = Counter({names.get(tag, tag): rows for tag, rows in spelled.items()})
     parts = {tag: tag.partition("-") for tag in tags if tag != _OUTSIDE}
     letters = {letter for letter, _, _ in parts.values()}
     if not all(dash for _, dash, _ in parts.values()) or not letters <= set("BILUES"):
         remark = _NUMBERED if all(tag.isdigit() for tag in tags) else "plain tags"
-        return [("scheme", "none", remark), ("labels", sorted(tags), describe_counts(tags))]
+        return [("scheme", "none", remark), ("labels", names or sorted(tags), describe_counts(tags))]
     spans = Counter[str]()
     for tag, (letter, _, name) in parts.items():
         spans[name] += tags[tag] if letter in ("B", "U", "S") else 0
     scheme: list[Entry] = [("scheme", "bilou", "")] if letters & set("LUES") else []
-    return [*scheme, ("labels", sorted(spans), f"spans: {describe_counts(spans)}")]
+    return [*scheme, ("labels", names or sorted(spans), f"spans: {describe_counts(spans)}")]
+
+
+def _name(counts: Counter[str], column: Column, table: Table) -> dict[str, str]:
+    """Return the names that the file states for its labels, in the order of their numbers; none unless it names all."""
+    return name_labels(sorted(counts, key=order_label), table.path, table.layout, column.name)
 
 
 _TARGETS: dict[Role, Callable[[Column, Table], list[Entry]]] = {

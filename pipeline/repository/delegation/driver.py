@@ -25,21 +25,26 @@ from pipeline.repository.lock_file import read_entries
 
 
 def require_shared_remote() -> None:
-    """Require that DVC has a default remote in `.dvc/config`, at an address that holds on every machine.
+    """Require that DVC has a default remote, outside of `.dvc/config.local`, at an address that holds everywhere.
 
     Raises:
         EnvironmentFault: It has none, or one that is relative to this folder, or there is no DVC repository.
     """
     with open_repository() as repo:
-        shared, text = repo.config.read("repo"), Path(repo.dvc_dir, "config").read_text(encoding="utf-8")
-    name = shared["core"].get("remote")
-    url = shared["remote"].get(name, {}).get("url")
-    if url is None:
+        name, shared = repo.config["core"].get("remote"), repo.config.load_config_to_level("local")
+        files = [Path(file) for level, file in repo.config.files.items() if level != "local"]
+    if name is None:
         raise EnvironmentFault(
             ".dvc/config: no default remote, through which machines share data. Run `dvc remote add --default NAME "
             "URL`, and commit .dvc/config."
         )
-    if url not in text:  # DVC has made it absolute
+    url = shared["remote"].get(name, {}).get("url")
+    if url is None or shared["core"].get("remote") != name:
+        raise EnvironmentFault(
+            f".dvc/config.local: the default remote {name!r} is set there, for this machine alone. Move it to "
+            ".dvc/config, and commit that."
+        )
+    if not any(url in file.read_text(encoding="utf-8") for file in files if file.is_file()):  # DVC made it absolute
         raise EnvironmentFault(
             f".dvc/config: the remote {name!r} is a path relative to this folder, {url}. Give an absolute path or a "
             "URL that all machines reach, and commit .dvc/config."
@@ -75,8 +80,10 @@ def place_order(name: str, shared: Collection[str]) -> StageOrder | None:
         )
 
 
-def accept_delivery(name: str, delivery: StageDelivery, machine: str) -> None:
+def accept_delivery(name: str, delivery: StageDelivery, machine: str, *, timed: bool) -> None:
     """Bring the outputs of a stage that ran on `machine` here, and record it in dvc.lock as if it had run here.
+
+    Its duration is recorded if it is `timed`: it has run, and was not restored.
 
     Raises:
         EnvironmentFault: The remote cannot be reached or lacks an output, or there is no DVC repository.
@@ -96,4 +103,5 @@ def accept_delivery(name: str, delivery: StageDelivery, machine: str) -> None:
         if all(out.use_cache or out.is_metric or out.is_plot for out in stage.outs):  # as DVC itself decides
             repo.stage_cache.save(stage)
         stage.dump(update_pipeline=False)
-    record_duration(Path(), name, delivery.seconds, machine)
+    if timed:
+        record_duration(Path(), name, delivery.seconds, machine)

@@ -5,6 +5,7 @@ Dask chooses the worker of a stage, and another one if that dies; data travel by
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock
 from uuid import uuid4
@@ -19,7 +20,7 @@ from pipeline.repository.outputs import list_git_paths
 from pipeline.repository.plan import PlannedStage
 from pipeline.run.ending import StageEnd
 from pipeline.run.execution import StageJob
-from pipeline.run.places.code import ProjectCode, pack_code
+from pipeline.run.places.code import ProjectCode, find_commit, pack_code, require_commit
 from pipeline.run.places.here import start_here
 from pipeline.run.places.versions import list_versions, require_versions
 from pipeline.run.places.worker import reproduce_on_worker
@@ -39,7 +40,9 @@ def open_cluster(address: str) -> Iterator["Cluster"]:
             remote that all machines reach.
     """
     require_shared_remote()
-    code = pack_code(list_git_paths())
+    commit, written = find_commit(), list_git_paths()
+    require_commit(commit, written)
+    code = pack_code(commit)
     with _connect(address) as client:
         workers = client.run(list_versions, on_error="return")
         if not workers:
@@ -51,7 +54,7 @@ def open_cluster(address: str) -> Iterator["Cluster"]:
                     "again."
                 )
             require_versions(list_versions(), versions, worker)
-        yield Cluster(address, client, code)
+        yield Cluster(address, client, code, partial(require_commit, commit, written))
 
 
 def _connect(address: str) -> Client:
@@ -68,9 +71,13 @@ def _connect(address: str) -> Client:
 class Cluster:
     """The workers of a Dask scheduler."""
 
-    def __init__(self, address: str, client: Client, code: ProjectCode) -> None:
-        """Nothing runs there yet; `code` is what the workers will check out."""
+    def __init__(self, address: str, client: Client, code: ProjectCode, require_code: Callable[[], None]) -> None:
+        """Nothing runs there yet; `code` is what the workers will check out.
+
+        `require_code` raises an error if the code here is not the same any more.
+        """
         self.address, self.client, self.code = address, client, code
+        self._require_code, self._checked = require_code, False
         self.topic = f"transferline-{uuid4().hex}"
         self.lines: dict[str, SimpleQueue[str | None]] = {}  # of each running task, by its key
         self._dvc = Lock()  # one thread at a time: DVC would wait for its own lock by polling
@@ -88,27 +95,30 @@ class Cluster:
 
         Raises:
             EnvironmentFault: The remote or the scheduler cannot be reached.
-            UsageError: DVC cannot read the project, or a dependency is missing.
+            UsageError: DVC cannot read the project, a dependency is missing, or code was changed since the run began.
         """
         if not stage.portable or stage.verdict == "restore":
             return start_here(stage, environment)
         if self.client.status != "running":
             raise EnvironmentFault(f"{self.address}: the scheduler does not answer any more. Start it, then run again.")
         with self._dvc:
+            if not self._checked:  # the fingerprints have just been made here, and later changes do not reach them
+                self._require_code()
+                self._checked = True
             order = place_order(stage.name, self._shared)
             if order is None:
                 return start_here(stage, environment)
             self._shared.update(order.pulls)
         return DaskStage(self, stage, order.encode())
 
-    def accept(self, stage: str, delivery: bytes, machine: str) -> None:
-        """Bring the outputs of a stage here, and record it.
+    def accept(self, stage: str, delivery: bytes, machine: str, *, ran: bool) -> None:
+        """Bring the outputs of a stage here, and record it; one that the worker has restored has not `ran`.
 
         Raises:
             EnvironmentFault: The remote cannot be reached, or lacks an output.
         """
         with self._dvc:
-            accept_delivery(stage, StageDelivery.decode(delivery), machine)
+            accept_delivery(stage, StageDelivery.decode(delivery), machine, timed=ran)
             self._shared.add(stage)
 
     def has_gpus(self) -> bool:
@@ -174,16 +184,19 @@ class DaskStage:
         if self._why:
             return end_of_stopped(self._why)
         if not self._future.done():
-            return StageEnd("Failed", EnvironmentFault.exit_code, "the connection to Dask's scheduler is lost")
+            lost = "the connection to Dask's scheduler is lost. Start the scheduler, then run again."
+            return StageEnd("Failed", EnvironmentFault.exit_code, lost)
         try:
             fields, delivery, machine = self._future.result()
-        except KilledWorker as error:
-            return StageEnd("Failed", 1, f"each of {error.allowed_failures + 1} workers died of it, or by chance")
+        except KilledWorker as error:  # with a code that is not retried: Dask has done that
+            workers = error.allowed_failures + 1
+            return StageEnd("Failed", 1, f"{workers} workers died while they ran it. Read their logs, then run again.")
         except FutureCancelledError:
-            return StageEnd("Failed", EnvironmentFault.exit_code, "Dask's scheduler has dropped it")
-        except Exception as error:
-            return StageEnd("Failed", FAULT_CODE, f"a fault of the pipeline itself on a worker, {error!r}")
+            return StageEnd("Failed", EnvironmentFault.exit_code, "Dask's scheduler has dropped it. Run again.")
+        except Exception as error:  # Dask raises here whatever was raised on the worker
+            fault = f"a fault of the pipeline itself on a worker, {error!r}. Report it with the worker's log."
+            return StageEnd("Failed", FAULT_CODE, fault)
         end = StageEnd(**fields)
         if end.succeeded:
-            self._cluster.accept(self._stage.name, delivery, machine)
+            self._cluster.accept(self._stage.name, delivery, machine, ran=end.state == "Ran")
         return end

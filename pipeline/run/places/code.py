@@ -16,34 +16,52 @@ class ProjectCode(NamedTuple):
     pack: bytes
 
 
-def pack_code(written: Collection[str]) -> ProjectCode:
-    """Return the code of HEAD in the working directory; the files that a run has `written` there may differ.
+def find_commit() -> str:
+    """Return the id of the commit of HEAD in the working directory.
 
     Raises:
-        UsageError: Files that Git keeps were changed since HEAD.
         EnvironmentFault: There is no commit, or Git is not installed.
     """
-    tree = read_output(["git", "rev-parse", "--verify", "HEAD:./"], fix="Commit the project, then run again.")
-    differing = read_output(["git", "diff", "--name-only", "-z", "--relative", "HEAD", "--", "."]).split("\0")
+    return read_output(["git", "rev-parse", "--verify", "HEAD"], fix="Commit the project, then run again.")
+
+
+def require_commit(commit: str, written: Collection[str]) -> None:
+    """Require that the working directory is as in the commit; the files that a run has `written` may differ.
+
+    Raises:
+        UsageError: Files that Git keeps differ.
+        EnvironmentFault: Git failed.
+    """
+    differing = read_output(["git", "diff", "--name-only", "-z", "--relative", commit, "--", "."]).split("\0")
     if changed := sorted({*filter(None, differing)} - {*written}):
         raise UsageError(
-            f"{Path.cwd()}: {len(changed)} file(s) changed since the last commit, {listed(changed)}. Commit them: "
-            "other machines run committed code only."
+            f"{Path.cwd()}: {len(changed)} file(s) differ from commit {commit[:10]}, {listed(changed)}. Commit them, "
+            "then run again: other machines run committed code only."
         )
+
+
+def pack_code(commit: str) -> ProjectCode:
+    """Return the code of a commit, of the working directory and what is below it.
+
+    Raises:
+        EnvironmentFault: Git failed.
+    """
+    tree = read_output(["git", "rev-parse", "--verify", f"{commit}:./"])
     return ProjectCode(tree, _git(["pack-objects", "--quiet", "--revs", "--stdout"], Path(), tree.encode()))
 
 
 def lay_code(code: ProjectCode, clone: Path, cache: Path) -> None:
     """Make the files that Git keeps in `clone` those of the code, whatever is there; its DVC keeps data in `cache`.
 
+    Nobody else may use the clone. A call that was killed at any moment is no obstacle to the next one.
+
     Raises:
         EnvironmentFault: Git is not installed or failed.
     """
-    if not (clone / ".git").is_dir():
-        clone.mkdir(parents=True, exist_ok=True)
-        _git(["init", "--quiet"], clone)
-    if run_program(["git", "cat-file", "-e", code.tree], cwd=clone).returncode:
-        _git(["unpack-objects", "-q"], clone, code.pack)
+    clone.mkdir(parents=True, exist_ok=True)
+    _git(["init", "--quiet"], clone)  # completes one that was killed
+    _git(["index-pack", "--stdin"], clone, code.pack)  # all of its objects at once, or none
+    (clone / ".git/index.lock").unlink(missing_ok=True)  # of a Git that was killed
     _git(["read-tree", "--reset", "-u", code.tree], clone)
     with publish(clone / ".dvc/config.local") as partial:
         partial.write_text(f"[cache]\n    dir = {cache.resolve()}\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any
 from dask import config
 from distributed import Worker, get_worker
 
+from pipeline.core.command import read_output
 from pipeline.core.errors import EnvironmentFault, PipelineError
 from pipeline.core.files import read_json, remove
 from pipeline.repository.delegation.order import DELIVERY_FILE, FAULT_FILE, ORDER_FILE
@@ -47,6 +48,7 @@ def reproduce_on_worker(
         worker.log_event(topic, {"key": key, "line": line})
 
     try:
+        _forget_environment()
         require_versions(versions, list_versions(), machine)
         with hold_clone(Path(worker.local_directory).resolve().parent / "transferline", stage) as (clone, lock):
             say(f"on {machine}, in {clone}")
@@ -64,7 +66,6 @@ def reproduce_on_worker(
 
 def _start(order: bytes, clone: Path, lock: int, timeout: float | None) -> StageProcess:
     """Start the reproduction, which holds the lock of the clone as long as anything of it runs."""
-    _forget_limits()
     for file in (ORDER_FILE, DELIVERY_FILE, FAULT_FILE):
         remove(clone / file)
     (clone / ORDER_FILE).parent.mkdir(parents=True, exist_ok=True)
@@ -72,8 +73,10 @@ def _start(order: bytes, clone: Path, lock: int, timeout: float | None) -> Stage
     return StageProcess(REPRODUCTION, clone, {}, timeout=timeout, kept_open=[lock])
 
 
-def _forget_limits() -> None:
-    """Remove the limits of threads that Dask sets for its workers: a stage computes as it does without Dask."""
+def _forget_environment() -> None:
+    """Remove what a worker has inherited: Dask's limits of threads, and the repository in which Git was at work."""
+    for name in read_output(["git", "rev-parse", "--local-env-vars"]).split():
+        os.environ.pop(name, None)
     for name, value in config.get("distributed.nanny.pre-spawn-environ").items():
         if os.environ.get(name) == str(value):
             del os.environ[name]

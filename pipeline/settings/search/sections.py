@@ -11,7 +11,7 @@ from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import FilePath, Name, Seed, Text
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.search.space import Space, active_keys, check_space
-from pipeline.settings.section import check_section, require_map
+from pipeline.settings.section import check_keys, check_section, require_map
 from pipeline.settings.shared.classes import ClassifierParams
 from pipeline.settings.shared.kind import Settings
 
@@ -21,10 +21,15 @@ Index = Annotated[int, Field(ge=0, le=9999)]
 
 
 class Searched(Strict):
-    """A task that is searched: the folder of its encoder, and the keys of the space that differ for it."""
+    """A task that is searched: the folder of its encoder, and the keys of the space that differ for it.
+
+    `default` are the values that the task had before it adopted those of a search, which stay what candidates are
+    compared with.
+    """
 
     encoder: FilePath
     space: dict[str, Any]
+    default: dict[str, Any] = Field(default_factory=dict)
 
 
 class Round(Strict):
@@ -80,7 +85,7 @@ class ProposeParams(SpaceParams):
 
 
 class TrialParams(Strict):
-    """A trial; `finetune` is the task's own section without the keys that each proposal has."""
+    """A trial; `finetune` is the default section without the keys that each proposal has."""
 
     task: Name
     finetune: dict[str, Any]
@@ -93,7 +98,7 @@ class ConfirmParams(TrialParams):
 
 
 class FinalistsParams(SpaceParams):
-    """The choice of the trials that are trained again; `default` are the task's own values of the keys searched."""
+    """The choice of the trials that are trained again; `default` are the values without a search."""
 
     rounds: Annotated[int, Field(ge=1)]
     default: dict[str, Any]
@@ -138,7 +143,7 @@ def _sections_of(
     if resolved["kinds"][task] != search.kind:
         within.add("", f"must be of the kind {search.kind}, found {resolved['kinds'][task]!r}")
         return
-    encoder, finetune = raw["tasks"][task].get("encoder"), resolved["finetune"][task]
+    encoder, finetune = raw["tasks"][task].get("encoder"), _find_default(task, search, resolved, settings, problems)
     if search.tasks[task].encoder != encoder:
         within.add("encoder", f"must be that of `tasks.{task}`, {encoder!r}, found {search.tasks[task].encoder!r}")
     space = _resolve_space(task, search, finetune, settings, problems) if finetune else {}
@@ -163,16 +168,24 @@ def _sections_of(
     yield "search", task, {**concluded, **shown}
 
 
-def _is_kept(key: str, space: Space) -> bool:
-    """Return whether a trial may train with the task's own value of a key.
+def _find_default(task: str, search: Search, resolved: Document, settings: Settings, problems: Problems) -> Document:
+    """Return the section `finetune` of a task as it was before the task adopted values of its search; {} if invalid.
 
-    The others are left out, so that a trial is not made again if the task adopts what the search has chosen.
+    So nothing of the search depends on what came of it.
     """
+    finetune, before = resolved["finetune"][task], search.tasks[task].default
+    within = problems.within(f"search.tasks.{task}.default")
+    check_keys(before, [*_written_space(task, search)], within)
+    return check_section(settings.sections["finetune"], {**finetune, **before}, within) if finetune else {}
+
+
+def _is_kept(key: str, space: Space) -> bool:
+    """Return whether a trial may train with the default value of a key: a proposal may lack it."""
     return key not in space or space[key].when is not None
 
 
 def _default_values(space: Space, finetune: Document) -> Document:
-    """Return the task's own values of the keys that are searched beside them."""
+    """Return the default values of the keys that are searched beside them."""
     values: Document = {}
     for key in active_keys(space, values):
         values[key] = finetune[key]
@@ -185,10 +198,15 @@ def _has_classes(settings: Settings) -> bool:
 
 
 def _resolve_space(task: str, search: Search, finetune: Document, settings: Settings, problems: Problems) -> Space:
-    """Return the space of a task: its own keys in place of the common ones, and without those it has null for."""
+    """Return the space of a task; add an error for each value that a key cannot have."""
     own = search.tasks[task].space
-    values = {key: value for key, value in {**search.space, **own}.items() if value is not None}
+    values = _written_space(task, search)
     within = problems.within("search.space", {key: f"search.tasks.{task}.space.{key}" for key in own})
     if not values:
         within.add("", "must have at least one key, found none")
     return check_space(values, finetune, settings.sections["finetune"], within)
+
+
+def _written_space(task: str, search: Search) -> Document:
+    """Return the common keys of the space and those of a task in their place, without those it has null for."""
+    return {key: value for key, value in {**search.space, **search.tasks[task].space}.items() if value is not None}

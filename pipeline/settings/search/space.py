@@ -69,7 +69,7 @@ def check_space(written: Mapping[str, Any], finetune: Document, model: type[Stri
     """Return the space with its numbers as `finetune` reads them; add an error for each value that this cannot be.
 
     `finetune` is a valid section of the task and `model` its class; its other values stay. A key with an error is left
-    out.
+    out. The order of the keys does not depend on that in which they are written.
     """
     refuse_derived(written, FIXED, problems)
     allowed = [name for name in model.model_fields if name not in FIXED]
@@ -84,7 +84,18 @@ def check_space(written: Mapping[str, Any], finetune: Document, model: type[Stri
         elif (checked := _check_range(key, values, finetune, model, problems.within(key))) is not None:
             space[key] = checked
             _check_condition(key, space, list(written), problems.within(key))
-    return space
+    return _sort_keys(space)
+
+
+def _sort_keys(space: Space) -> Space:
+    """Return the keys by name, each after those of its condition: a sampler draws them one after another."""
+    keys = list(space)
+    above = {key: {*keys[:at]} & {*(space[key].when or {})} for at, key in enumerate(keys)}
+    ordered: Space = {}
+    while len(ordered) < len(space):
+        key = min(key for key in keys if key not in ordered and above[key] <= ordered.keys())
+        ordered[key] = space[key]
+    return ordered
 
 
 def _check_range(

@@ -32,10 +32,6 @@ def _require_labels(labels: object) -> object:
     raise ValueError(f'labels and classes are text, found {spelled}; write "{spelled}" in quotes')
 
 
-def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
 class Threshold(Strict):
     """Classes from numeric labels: `above` if the label is above `at`, else `otherwise`."""
 
@@ -53,7 +49,7 @@ Labels = Annotated[_Labels, BeforeValidator(_require_labels)]
 
 
 class LabelParams(IngestParams):
-    """The column of the class of an example, and the classes."""
+    """The column of the class of an example, and the classes; without `labels` a Parquet file names them itself."""
 
     label: Text
     labels: Labels | None
@@ -61,16 +57,21 @@ class LabelParams(IngestParams):
 
     def list_errors(self) -> Iterator[str]:
         """Yield what contradicts itself, in the classes too."""
-        if (self.labels is None) == (self.threshold is None):
+        if (self.labels is None) == (self.threshold is None) and not (self.unnamed() and self.format == "parquet"):
             yield "give either `labels` (the classes) or `threshold` (for numeric labels)"
             return
         yield from super().list_errors()
         sides = (self.threshold.otherwise, self.threshold.above) if self.threshold else None
-        yield from consistency.check_classes(self.labels, sides)
+        if self.labels or sides:
+            yield from consistency.check_classes(self.labels, sides)
 
     def own_columns(self) -> dict[str, Holds]:
         """Return the column of the label."""
         return {**super().own_columns(), self.label: "cell"}
+
+    def unnamed(self) -> str | None:
+        """Return the column of the label if neither `labels` nor `threshold` says what its classes are."""
+        return self.label if self.labels is None and self.threshold is None else None
 
 
 class ClassChecksParams(ValidateParams):

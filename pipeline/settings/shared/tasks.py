@@ -9,6 +9,7 @@ from pipeline.settings.section import (
     check_encoder,
     check_keys,
     check_name,
+    check_part,
     check_section,
     merge,
     refuse_derived,
@@ -19,7 +20,7 @@ from pipeline.settings.task import PER_TASK
 
 
 def check_kinds(raw: Document, kinds: Mapping[str, Settings], problems: Problems) -> None:
-    """Add an error for each key of `kinds` that is no kind, no section of a task, or that no class of them has."""
+    """Add an error for each key of `kinds` that is unknown, and for each value that its key cannot have."""
     if raw.get("kinds") is None:
         return
     given, within = require_map(raw, "kinds", problems), problems.within("kinds")
@@ -28,7 +29,7 @@ def check_kinds(raw: Document, kinds: Mapping[str, Settings], problems: Problems
         check_keys(require_map(given, kind, within), PER_TASK, within.within(kind))
         for stage in submap(given, kind).keys() & {*PER_TASK}:
             own = require_map(given[kind], stage, within.within(kind))
-            check_keys(own, tuple(kinds[kind].sections[stage].model_fields), within.within(f"{kind}.{stage}"))
+            check_part(kinds[kind].sections[stage], own, within.within(f"{kind}.{stage}"))
 
 
 def check_tasks(raw: Document, kinds: tuple[str, ...], problems: Problems) -> Iterator[tuple[str, Document]]:
@@ -85,11 +86,13 @@ def resolve_task(
                 sections[stage] = {}  # their errors are reported already
                 continue
             further[stage] = {key: sections[section][key] for key, section in taken.items()}
+        model = kinds[kind].sections[stage]
+        if "pairs" in model.model_fields:
+            further[stage]["pairs"] = sections["ingest"].get("pair") is not None
         values, places = _merge_task(raw, stage, task, own, kinds, problems)
         within = problems.within(f"tasks.{task}.{stage}", places)
         derived = ("task", *further.get(stage, ()))
         refuse_derived(values, derived, within, _list_taken_over(kinds[kind]) if stage == "inspect" else None)
-        model = kinds[kind].sections[stage]
         sections[stage] = check_section(model, {**values, "task": task, **further.get(stage, {})}, within)
     kinds[kind].check(sections, problems.within(f"tasks.{task}"))
     return sections

@@ -10,6 +10,8 @@ from pipeline.settings.ingest import Holds, IngestParams
 from pipeline.settings.shared.classes import ClassChecksParams, LabelParams
 from pipeline.settings.task import Profile, ValidateParams
 
+PAIR = "text_pair"  # the column of the examples with the second text of each pair; transformers calls it so too
+
 
 def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
@@ -34,15 +36,35 @@ class TextIngestParams(IngestParams):
         return {**texts, **{name: holds for name, holds in super().own_columns().items() if name not in texts}}
 
 
-class LabelledTextParams(TextIngestParams, LabelParams):
-    """The columns of texts that have one class each."""
+class PairIngestParams(TextIngestParams):
+    """The column of the second text, if each example is a pair of texts."""
+
+    pair: Text | None
+
+    def list_errors(self) -> Iterator[str]:
+        """Yield what contradicts itself, in the column of the second text too."""
+        if self.pair in self.text:
+            yield f"`text` and `pair` must be two columns, both are {self.pair!r}"
+        if self.pair is not None and PAIR in self.keep:
+            yield f"`keep` names {PAIR!r}, a column of the examples; rename the column of the file"
+        yield from super().list_errors()
+
+    def own_columns(self) -> dict[str, Holds]:
+        """Return the columns of the texts, then those of the kind."""
+        own = super().own_columns()
+        return own if self.pair is None else {**own, self.pair: "text"}
+
+
+class LabelledTextParams(PairIngestParams, LabelParams):
+    """The columns of texts, or of pairs of texts, that have one class each."""
 
     made = ("text", "label")
 
     def list_errors(self) -> Iterator[str]:
-        """Yield what contradicts itself, between text and label too."""
-        if self.label in self.text:
-            yield f"`text` and `label` must be two columns, both are {self.label!r}"
+        """Yield what contradicts itself, between texts and label too."""
+        for name, columns in (("text", self.text), ("pair", (self.pair,))):
+            if self.label in columns:
+                yield f"`{name}` and `label` must be two columns, both are {self.label!r}"
         yield from super().list_errors()
 
 
@@ -73,5 +95,11 @@ class DriftChecksParams(TextChecksParams):
     reference: Profile | None
 
 
-class LabelledTextChecksParams(DriftChecksParams, ClassChecksParams):
+class PairChecksParams(DriftChecksParams):
+    """The thresholds of the checks of labelled texts, or of pairs of them; `pairs` says which."""
+
+    pairs: bool
+
+
+class LabelledTextChecksParams(PairChecksParams, ClassChecksParams):
     """The thresholds of the checks of texts that have classes."""

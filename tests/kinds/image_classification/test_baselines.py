@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from pipeline.core.tables import describe
+from pipeline.images.decoding import pack_images
 from pipeline.images.gradients import histogram_gradients, shrink_images
 from pipeline.kinds.image_classification.baselines import BASELINES
 from pipeline.kinds.image_classification.settings import ImageBaselineParams
@@ -41,7 +42,7 @@ def test_stripes_are_told_apart_whatever_the_features_say():
     about = {"task": "t", "labels": ("a", "b")}
     examples = pa.table(
         {"id": ids, "split": splits, "label": labels,
-         "image": [encode_image(Image.fromarray(image.astype(np.uint8))) for image in images]}
+         "image": pack_images([encode_image(Image.fromarray(image.astype(np.uint8))) for image in images])}
     )  # fmt: skip
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(rng.normal(size=160).astype(np.float32)), 4)
     features = pa.table({"id": ids, "split": splits, "labels": labels, "features": vectors})

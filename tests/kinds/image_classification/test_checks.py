@@ -7,13 +7,16 @@ from PIL import Image
 
 from pipeline.checks.expectations import run_checks
 from pipeline.checks.findings import collect_findings
+from pipeline.checks.keys import mark_keys
+from pipeline.checks.measures import measure_rows, tabulate_measures
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.tables import describe
-from pipeline.images.decoding import CHANGE_TITLES
+from pipeline.images.decoding import CHANGE_TITLES, pack_images, unpack_images
 from pipeline.kinds.image_classification.checks import CHECKS, hash_differences, is_blank
 from pipeline.kinds.image_classification.settings import ClassProfile, ImageChecksParams
 from tests.given.images import encode_image, noise
 from tests.given.settings import read_section
+from tests.given.validating import make_chunks
 
 PARAMS = ImageChecksParams.model_validate(
     {key: value for key, value in read_section("validate", "image-classification").items()
@@ -33,7 +36,7 @@ def examples(**columns) -> pa.Table:
     values = {
         "id": [str(row) for row in range(12)],
         "split": ["train"] * 6 + ["validation"] * 3 + ["test"] * 3,
-        "image": pa.array(images, pa.binary()),
+        "image": pack_images(images),
         "width": [10] * 12,
         "height": [12] * 12,
         "label": [0, 1] * 6,
@@ -43,12 +46,18 @@ def examples(**columns) -> pa.Table:
 
 
 def outcomes(table, intake=INTAKE, params=PARAMS) -> dict[str, str]:
-    present = CHECKS.profile(table)
-    measures = CHECKS.measure(table, intake, params, present)
-    suite, frames = CHECKS.suite(params, ("a", "b")), CHECKS.frames(table, present, measures)
+    chunks, suite = make_chunks(table, 5), CHECKS.suite(params, ("a", "b"))
+    present = CHECKS.profile(chunks)
+    measures = CHECKS.measure(chunks, intake, params, present) | measure_rows(suite, mark_keys(chunks, CHECKS.keys))
+    frames = CHECKS.frames(chunks, present) | {"measures": tabulate_measures(measures)}
     return {
         row["check"]: row["outcome"] for row in collect_findings(suite, run_checks(suite, frames), frames, measures)
     }
+
+
+def measure_near(table):
+    chunks = make_chunks(table, 5)
+    return CHECKS.measure(chunks, INTAKE, PARAMS, CHECKS.profile(chunks))["near_share"]
 
 
 def test_good_examples_pass():
@@ -56,7 +65,7 @@ def test_good_examples_pass():
     assert {name for name, outcome in found.items() if outcome != "passed"} <= {"label_drift"}
 
 
-IMAGES = examples()["image"].to_pylist()
+IMAGES = [*unpack_images(examples()["image"])]
 SHARED = [*IMAGES[:6], encode_image(noise(12, 10, seed=0).resize((20, 24), Image.Resampling.NEAREST)), *IMAGES[7:]]
 PLAIN = [encode_image(Image.fromarray(np.full((9, 9), 40, np.uint8))), *IMAGES[1:]]
 
@@ -64,7 +73,7 @@ PLAIN = [encode_image(Image.fromarray(np.full((9, 9), 40, np.uint8))), *IMAGES[1
 @pytest.mark.parametrize(
     ("columns", "check"),
     [
-        ({"image": pa.array(PLAIN, pa.binary())}, "blank_share"),
+        ({"image": pack_images(PLAIN)}, "blank_share"),
         ({"width": [4] * 12}, "small_image"),
         ({"label": [0] * 12}, "class_rows"),
         ({"label": [5] * 12}, "label_known"),
@@ -86,12 +95,12 @@ def test_a_near_duplicate_across_splits_is_told():
     small = noise(17, 16)
     large = small.resize((160, 170), Image.Resampling.LANCZOS)
     images = [encode_image(small), *IMAGES[1:6], encode_image(large, "JPEG", quality=95), *IMAGES[7:]]
-    table = examples(image=pa.array(images, pa.binary()))
-    measure = CHECKS.measure(table, INTAKE, PARAMS, CHECKS.profile(table))["near_share"]
+    table = examples(image=pack_images(images))
+    measure = measure_near(table)
     if hash_differences(images[0]) == hash_differences(images[6]):
         assert (measure.rows, measure.lines) == (1, (7,))
-    same = examples(image=pa.array([*IMAGES[:6], IMAGES[0], *IMAGES[7:]], pa.binary()))
-    assert CHECKS.measure(same, INTAKE, PARAMS, CHECKS.profile(same))["near_share"].rows == 1
+    same = examples(image=pack_images([*IMAGES[:6], IMAGES[0], *IMAGES[7:]]))
+    assert measure_near(same).rows == 1
 
 
 def test_classes_drift_from_a_reference():
@@ -106,6 +115,6 @@ def test_blank_and_other_images():
 
 
 def test_an_intake_of_another_version_is_refused():
-    table = examples()
+    chunks = make_chunks(examples())
     with pytest.raises(EnvironmentFault):
-        CHECKS.measure(table, {**INTAKE, "changed": {}}, PARAMS, CHECKS.profile(table))
+        CHECKS.measure(chunks, {**INTAKE, "changed": {}}, PARAMS, CHECKS.profile(chunks))

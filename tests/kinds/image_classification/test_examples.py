@@ -9,7 +9,7 @@ from PIL import Image
 from pipeline.core.errors import DataError, UsageError
 from pipeline.examples.intake import take_in
 from pipeline.examples.read import read_records
-from pipeline.images.decoding import open_picture
+from pipeline.images.decoding import open_picture, unpack_images
 from pipeline.kinds.image_classification.examples import EXAMPLES
 from tests.given.images import encode_image, ingest_params, noise, write_pictures
 
@@ -25,7 +25,7 @@ def take(folder, **ingest):
 def test_paths_in_a_table(tmp_path):
     taken = take(write_pictures(tmp_path, GOOD, ROWS))
     assert taken.examples.column_names == ["id", "split", "image", "width", "height", "label", "row", "file"]
-    assert taken.examples["image"].to_pylist() == list(GOOD.values())
+    assert [*unpack_images(taken.examples["image"])] == list(GOOD.values())
     assert taken.examples["label"].to_pylist() == [0, 1] * 3
     assert (set(taken.examples["width"].to_pylist()), set(taken.examples["height"].to_pylist())) == ({8}, {9})
     assert taken.counts["kept"] == 6
@@ -48,7 +48,7 @@ def test_bytes_in_parquet(tmp_path, nested):
     table = pa.table({"image": cells, "label": [label for _, label in ROWS]})
     pq.write_table(table, tmp_path / "rows.parquet")
     taken = take(tmp_path, file="rows.parquet", files=None, format="parquet")
-    assert taken.examples["image"].to_pylist() == list(GOOD.values())
+    assert [*unpack_images(taken.examples["image"])] == list(GOOD.values())
 
 
 def test_many_different_images_in_parquet(tmp_path):
@@ -62,7 +62,7 @@ def test_changes_are_counted_with_their_lines(tmp_path):
     clear = encode_image(noise(9, 8, 3).convert("RGBA"))
     taken = take(write_pictures(tmp_path, {**GOOD, "clear.png": clear}, [*ROWS, ("clear.png", "disc")]))
     assert taken.counts["changed"]["alpha"] == {"rows": 1, "lines": ["rows.csv:8"]}
-    assert open_picture(taken.examples["image"][6].as_py()).mode == "RGB"
+    assert open_picture(taken.examples["image"][6]["bytes"].as_py()).mode == "RGB"
 
 
 def test_equal_pixels_are_one_example_or_a_conflict(tmp_path):

@@ -1,5 +1,8 @@
 """Learning of classes of images: any family of the library, exactly resumed, and as the library itself computes."""
 
+import json
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -11,14 +14,17 @@ from pipeline.core.files import read_json
 from pipeline.core.tables import read_arrow, read_parquet
 from pipeline.evaluate.align import select_split
 from pipeline.finetune.fit import prepare_training
-from pipeline.images.decoding import open_picture
+from pipeline.images.decoding import open_picture, unpack_images
 from pipeline.kinds.image_classification.feed import require_pixels_fit
 from pipeline.kinds.image_classification.learning import LEARNING, image_head
 from pipeline.kinds.image_classification.objective import compute_image_logits, rows_of_images
 from pipeline.models.device import choose_device
 from pipeline.models.folder import build_model
+from pipeline.models.processes import join_ranks
+from pipeline.train.weights import list_statistics
 from tests.given.images import SHAPES, make_image_encoder
 from tests.given.kinds import Sample, run_stages
+from tests.given.projects import PATIENCE, free_port
 
 KIND = "image-classification"
 
@@ -56,6 +62,37 @@ def test_a_killed_training_ends_alike_with_running_statistics_too(sample, tmp_pa
         assert any("running_mean" in name for name, _ in whole.named_buffers())
 
 
+def learn_on_rank(rank, size, port, encoder, tokens, params, out):
+    """Make one update as one of the processes of a training, and write its running statistics."""
+    torch.set_num_threads(1)
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in place.items()} | {"CUDA_VISIBLE_DEVICES": ""}
+    table = read_arrow(tokens)
+    train, validation = rows_of_images(table, "train"), rows_of_images(table, "validation")
+    with join_ranks() as ranks:
+        model = build_model(encoder, image_head(table), dropout=0.0, seed=0)
+        with prepare_training(model, train, validation, params, LEARNING, ranks=ranks) as (training, _):
+            training.advance()
+        numbers = {name: value.tolist() for name, value in list_statistics(model)}
+    (out / f"{size}-{rank}").write_text(json.dumps(numbers))
+
+
+def test_processes_share_their_running_statistics(forks, sample, tmp_path):
+    encoder = make_image_encoder(tmp_path / "resnet", "resnet")
+    params = sample.params("finetune").model_copy(update={"batch_size": 1000, "crop": 0.0, "flip": False})
+    for size in (1, 2):
+        arguments = (size, free_port(), encoder, sample.paths["tokens"], params, tmp_path)
+        processes = [forks.Process(target=learn_on_rank, args=(rank, *arguments)) for rank in range(size)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(PATIENCE)
+    alone, first, second = (json.loads((tmp_path / name).read_text()) for name in ("1-0", "2-0", "2-1"))
+    assert first == second
+    name = next(name for name in alone if name.endswith("running_mean"))  # of the layer that sees the images
+    assert first[name] == pytest.approx(alone[name], abs=5e-3)
+
+
 def test_the_loss_is_that_of_the_stock_model(sample):
     table, params = read_arrow(sample.paths["tokens"]), sample.params("finetune")
     train = rows_of_images(table, "train")
@@ -79,7 +116,7 @@ def test_the_librarys_pipeline_answers_as_evaluate_wrote(sample):
     classify = pipeline("image-classification", model=model, image_processor=processor, device="cpu")
     test = select_split(read_parquet(sample.paths["examples"]), "test")
     written = read_parquet(sample.paths["predictions"])["probabilities"].to_pylist()
-    for image, probabilities in zip(test["image"].to_pylist(), written, strict=True):
+    for image, probabilities in zip(unpack_images(test["image"]), written, strict=True):
         answers = {answer["label"]: answer["score"] for answer in classify(open_picture(image))}
         assert [answers["disc"], answers["square"]] == pytest.approx(probabilities, abs=1e-5)
 

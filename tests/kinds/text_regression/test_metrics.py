@@ -12,8 +12,9 @@ from transformers import AutoModelForSequenceClassification, pipeline
 from pipeline.core.errors import DataError
 from pipeline.core.files import read_json
 from pipeline.core.tables import read_parquet
+from pipeline.evaluate.align import select_split
 from pipeline.kinds.text_regression.metrics import compute_number_metrics, score_numbers
-from tests.given.kinds import TASK, run_stages
+from tests.given.kinds import TASK, run_stages, write_report
 
 
 @given(st.integers(0, 10**6), st.integers(3, 30))
@@ -60,3 +61,18 @@ def test_the_saved_model_gives_numbers_in_the_unit_of_the_data(tmp_path):
     numbers = [row["score"] for row in rate(test["text"].to_pylist())]
     assert numbers == pytest.approx(read_parquet(sample.paths["predictions"])["predicted"].to_pylist(), abs=1e-4)
     assert read_json(sample.paths["evaluation"])["task"] == TASK
+
+
+def test_a_model_of_pairs_gives_raw_pairs_the_numbers_of_the_evaluation(tmp_path):
+    sample = run_stages(tmp_path, "text-regression-pairs")
+    rate = pipeline("text-classification", model=str(sample.paths["model"]), function_to_apply="none", truncation=True)
+    test = select_split(read_parquet(sample.paths["examples"]), "test")
+    rows = [{name: row[name] for name in ("text", "text_pair")} for row in test.to_pylist()]
+    numbers = [rate(row)["score"] for row in rows]
+    assert numbers == pytest.approx(read_parquet(sample.paths["predictions"])["predicted"].to_pylist(), abs=1e-4)
+    assert read_json(sample.paths["model"] / "config.json")["reads_pairs"] is True
+    assert list(read_json(sample.paths["evaluation"])["baselines"]) == ["tfidf", "probe", "mean", "second"]
+    assert "text_pair_given" in {check["check"] for check in read_json(sample.paths["findings"])["checks"]}
+    (tmp_path / "report").mkdir()
+    card = (write_report(sample, tmp_path / "report")["cards"] / f"{TASK}.md").read_text(encoding="utf-8")
+    assert 'rate({"text": "a text", "text_pair": "another"})["score"]' in card

@@ -11,6 +11,7 @@ import pytest
 from pipeline.commands.line import answer
 from pipeline.core.errors import DataError, UsageError
 from pipeline.core.stage import KINDS
+from pipeline.core.tables import describe_features
 from pipeline.project.drafts.draft import add_task, draft_task
 from pipeline.settings.parse import parse_params
 from tests.given.settings import read, resolve_params, with_profiles
@@ -87,6 +88,26 @@ def test_the_scheme_of_tags_is_seen(tmp_path, tags, scheme, labels):
     assert ingest["labels"] == labels
 
 
+@pytest.mark.parametrize(
+    ("kind", "column", "cell", "names", "scheme"),
+    [
+        ("token-classification", "ner_tags", [0, 1, 2], ["O", "B-PER", "I-PER", "B-LOC"], None),
+        ("token-classification", "ner_tags", [2, 1, 0], ["DET", "NOUN", "VERB"], "none"),
+        ("multi-label-classification", "topics", [2, 0], ["film", "food", "music"], None),
+    ],
+)
+def test_a_file_of_the_library_datasets_names_its_lists_of_numbers(tmp_path, kind, column, cell, names, scheme):
+    texts = {"tokens": [["one", "two", f"word{at}"] for at in range(50)]}
+    if kind != "token-classification":
+        texts = {"text": [f"they said this is word {at}" for at in range(50)]}
+    features = {column: {"feature": {"names": names, "_type": "ClassLabel"}, "_type": "List"}}
+    table = pa.table({**texts, column: pa.array([cell] * 50, pa.list_(pa.int64()))})
+    pq.write_table(table.replace_schema_metadata(describe_features(features)), tmp_path / "x.parquet")
+    ingest = task_of(draft_task(kind, "trial", tmp_path / "x.parquet", PARAMS))["ingest"]
+    assert ingest["labels"] == {str(index): names[index] for index in sorted(cell)}
+    assert ingest.get("scheme") == scheme
+
+
 def test_many_numbers_are_cut_and_rows_without_a_label_are_dropped(tmp_path):
     rows = [{"said": f"parcel {n} came late", "score": n / 8 if n else None} for n in range(300)]
     ingest = task_of(draft_task("text-classification", "trial", write_lines(tmp_path / "x", rows), PARAMS))["ingest"]
@@ -133,6 +154,16 @@ def test_a_file_elsewhere_is_to_be_put_where_the_pipeline_reads_it(tmp_path):
         "text-regression", "trial", SAMPLES / "text-regression/rows.csv", write=False, root=project(tmp_path)
     )
     assert "dvc add data/raw/trial/rows.csv" in lines.splitlines()[-1]
+
+
+def test_params_of_an_older_version_are_refused_with_what_to_write(tmp_path):
+    rows = [{"text": f"parcel {n} came late", "label": "xy"[n % 2]} for n in range(60)]
+    for line, words in (("    kind: text-classification\n", "kind"), ("  max_cell_bytes: ", "max_cell_bytes")):
+        old = "".join(
+            row for row in read("params.yaml").splitlines(keepends=True) if not row.startswith(line.rstrip(" "))
+        )
+        with pytest.raises(UsageError, match=words):
+            draft_task("text-classification", "trial", write_lines(tmp_path / "x", rows), old)
 
 
 def test_hostile_columns_stay_text(tmp_path):

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.core.files import remove
 from pipeline.repository.durations import DURATIONS_FILE
 from pipeline.repository.lock_file import list_locked_stages
 from pipeline.repository.planner import plan_stages
@@ -38,7 +39,8 @@ KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFA
 
 @pytest.fixture(scope="module")
 def dask(tmp_path_factory):
-    with dask_cluster(tmp_path_factory.mktemp("dask"), 2, {**ENVIRONMENT, **KEYS}) as cluster:
+    inherited = {"GIT_DIR": str(tmp_path_factory.mktemp("hook") / ".git")}  # of a shell in a hook of Git
+    with dask_cluster(tmp_path_factory.mktemp("dask"), 2, {**ENVIRONMENT, **KEYS, **inherited}) as cluster:
         yield cluster
 
 
@@ -92,6 +94,7 @@ stages:
   bad: {cmd: "cat in.txt; exit 3", deps: [in.txt], outs: [out-bad]}
   late: {cmd: sleep 600, deps: [in.txt], outs: [out-late], meta: {timeout: 1}}
   folder: {cmd: ls data/read > out-folder, deps: [data/read], outs: [out-folder]}
+  quick: {cmd: cp in.txt out-quick, deps: [in.txt], outs: [out-quick]}
 """
 
 
@@ -151,6 +154,25 @@ def test_a_cancelled_stage_leaves_nothing_running_on_its_worker(dask, slow):
         job.stop("again")
         assert end.result(PATIENCE) == StageEnd("Cancelled", why="stopped")
         until(lambda: not dask.stages, seconds=SECONDS_TO_END)
+
+
+def test_a_stage_that_a_worker_restores_has_no_duration(dask, slow):
+    with open_cluster(dask.address) as cluster:
+        assert reproduce(cluster, "quick")[0].state == "Ran"
+        timed = slow.read(str(DURATIONS_FILE))
+        for kept in ("dvc.lock", ".dvc/cache", "out-quick"):
+            remove(slow.root / kept)
+        assert reproduce(cluster, "quick")[0].state == "Restored"
+    assert slow.read("out-quick") == "one\n"
+    assert slow.read(str(DURATIONS_FILE)) == timed
+
+
+def test_code_that_changes_before_the_first_stage_is_refused(dask, project):
+    with open_cluster(dask.address) as cluster:
+        project.write("in.txt", "changed\n")
+        commit(project)
+        with pytest.raises(UsageError, match=r"in\.txt"):
+            reproduce(cluster, "prep")
 
 
 DRIVER = """

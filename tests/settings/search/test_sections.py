@@ -49,6 +49,29 @@ def test_values_that_the_task_adopts_are_no_reason_to_search_again():
     assert sections_that_differ(TEXT, dump(values)) == {"finalists@reviews", "search@reviews"}
 
 
+CONDITION = {"lora": {"choices": [None, 8]}, "weight_decay": {"low": 0.0, "high": 0.1, "when": {"lora": [8]}}}
+
+
+def test_what_the_task_had_before_it_adopted_values_stays_the_default_of_its_search():
+    before = changed(space={**CONDITION, "learning_rate": {"low": 1e-5, "high": 1e-3}})
+    own, _ = parse_params(before)
+    section = resolve_params(before, {})["finetune"]["reviews"]
+    adopted = {"learning_rate": 7e-4, "lora": 8, "weight_decay": 0.05}
+    own["tasks"]["reviews"]["finetune"] |= adopted
+    own["search"]["tasks"]["reviews"]["default"] = {key: section[key] for key in adopted}
+    assert sections_that_differ(before, dump(own)) == set()
+    assert resolve_params(dump(own), {})["finetune"]["reviews"] == {**section, **adopted}
+
+
+@pytest.mark.parametrize(
+    ("default", "key", "words"),
+    [({"dropout": 0.1}, "dropout", "unknown key"), ({"epochs": 0}, "epochs", "greater than or equal to 1")],
+)
+def test_a_default_has_keys_of_the_space_and_values_of_theirs(default, key, words):
+    message = refused(changed(tasks={"reviews": {"encoder": "raw/minilm", "space": {}, "default": default}}))
+    assert words in message.partition(f"search.tasks.reviews.default.{key}: ")[2]
+
+
 def test_another_value_that_is_not_searched_is_one():
     values, _ = parse_params(TEXT)
     values["tasks"]["reviews"]["finetune"]["weight_decay"] = 0.5

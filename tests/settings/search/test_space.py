@@ -92,3 +92,10 @@ def test_no_error_reaches_a_person_as_a_traceback():
     for space in ([], "x", {"epochs": None}, {"epochs": {"choices": [[1], [2]]}}, {"epochs": {"choices": {}}}):
         with pytest.raises(UsageError):
             resolve_params(changed(space=space), {})
+
+
+def test_the_order_in_which_keys_are_written_makes_no_other_proposals():
+    condition = {"low": 0.0, "high": 0.1, "when": {"lora": [8]}}
+    one = {"warmup": {"low": 0.0, "high": 0.1}, **BOTH, "dropout": condition, "epochs": {"low": 1, "high": 3}}
+    other = {**BOTH, "epochs": {"low": 1, "high": 3}, "dropout": condition, "warmup": {"low": 0.0, "high": 0.1}}
+    assert list(resolved(one)) == list(resolved(other)) == ["epochs", "lora", "dropout", "warmup"]

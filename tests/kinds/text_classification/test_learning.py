@@ -1,0 +1,62 @@
+"""A model of pairs of texts, trained by the stages, beside the library that opens its folder."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+from pipeline.core.errors import UsageError
+from pipeline.core.files import read_json
+from pipeline.core.tables import read_arrow, read_parquet
+from pipeline.evaluate.align import select_split
+from pipeline.kinds.text_classification.prediction import predict_texts
+from pipeline.models.batches import read_tokens
+from pipeline.predict.predictor import load_predictor
+from tests.given.kinds import Sample, run_front
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> Sample:
+    return run_front(tmp_path_factory.mktemp("pairs"), "text-classification-pairs")
+
+
+def test_raw_pairs_get_the_tokens_of_training_and_the_probabilities_of_the_evaluation(pairs):
+    examples, tokens = read_parquet(pairs.paths["examples"]), read_arrow(pairs.paths["tokens"])
+    tokenizer = AutoTokenizer.from_pretrained(pairs.paths["model"])
+    encoded = tokenizer(examples["text"].to_pylist(), examples["text_pair"].to_pylist(), truncation=True)
+    assert encoded["input_ids"] == tokens["input_ids"].to_pylist()
+    assert encoded["token_type_ids"] == tokens["token_type_ids"].to_pylist()
+    assert 0 < sum(tokens["truncated"].to_pylist()) == read_json(pairs.paths["history"])["truncated"]
+    test = select_split(examples, "test")
+    stock = AutoModelForSequenceClassification.from_pretrained(pairs.paths["model"]).eval()
+    with torch.inference_mode():
+        expected = [
+            stock(**tokenizer(*texts, truncation=True, return_tensors="pt")).logits.softmax(-1)[0].tolist()
+            for texts in zip(test["text"].to_pylist(), test["text_pair"].to_pylist(), strict=True)
+        ]
+    answers = predict_texts(pairs.paths["model"], test, tokens).to_pylist()
+    assert np.array(answers) == pytest.approx(np.array(expected), abs=1e-5)
+    classify = pipeline("text-classification", model=str(pairs.paths["model"]), truncation=True)
+    first = test.slice(0, 1).to_pylist()[0]
+    answer = classify({"text": first["text"], "text_pair": first["text_pair"]})
+    assert answer["score"] == pytest.approx(max(expected[0]), abs=1e-5)
+
+
+def test_the_types_of_tokens_change_the_answer(pairs):
+    tokens = read_arrow(pairs.paths["tokens"])
+    rows = read_tokens(tokens.slice(2, 5))
+    assert rows.types is not None
+    assert set(rows.types.tolist()) == {0, 1}
+    assert len(rows.types) == len(rows.values)
+    stock = AutoModelForSequenceClassification.from_pretrained(pairs.paths["model"]).eval()
+    ids = torch.from_numpy(rows.values[: rows.offsets[1]].astype(np.int64))[None]
+    types = torch.from_numpy(rows.types[: rows.offsets[1]].astype(np.int64))[None]
+    with torch.inference_mode():
+        typed, untyped = stock(ids, token_type_ids=types).logits, stock(ids).logits
+    assert not torch.equal(typed, untyped)
+
+
+def test_production_refuses_the_model_by_name(pairs):
+    assert read_json(pairs.paths["model"] / "config.json")["reads_pairs"] is True
+    with pytest.raises(UsageError, match="reads pairs of texts"):
+        load_predictor(pairs.paths["model"])
