@@ -368,7 +368,7 @@ def test_a_bundle_answers_as_its_model(sample, tmp_path):
     with serving_here(predictor._replace(max_length=FEW_TOKENS)) as ask:
         content = ask({"rows": asked.rows}).json()
         refused = [ask({"rows": [asked.rows[0], row]}) for row in ({}, {field: 1}, {**asked.rows[0], "other": 1})]
-    list_answers([predictor.answers]).model_validate(content, strict=True)
+    list_answers([predictor.answers]).model_validate_json(json.dumps(content), strict=True)
     assert len(content["answers"]) == len(asked.rows)
     places = [response.json()["detail"][0]["loc"] for response in refused]
     assert {response.status_code for response in refused} == {422}
