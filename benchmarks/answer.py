@@ -50,7 +50,7 @@ predictor = load_predictor(Path(sys.argv[1]))
 app = FastAPI()
 @app.post("/v1/predict")
 def predict(texts: str = Body(embed=True)):
-    (row,) = predictor.probabilities(predictor.encode([texts])).tolist()
+    (row,) = predictor.predict(predictor.encode([texts])).tolist()
     return dict(zip(predictor.labels, row))
 print('{"event": "listening"}', flush=True)
 uvicorn.run(app, port=int(sys.argv[2]), log_level="error")
@@ -132,7 +132,7 @@ def time_forward(bundle: Path, texts: list[str]) -> float:
     times = []
     for text in texts[:200]:
         start = time.monotonic()
-        predictor.probabilities(predictor.encode([text]))
+        predictor.predict(predictor.encode([text]))
         times.append(time.monotonic() - start)
     return 1000 * statistics.median(times)
 
@@ -147,10 +147,10 @@ def compare_batches(bundle: Path, texts: list[str]) -> tuple[list[list[str]], fl
         for size in BATCHES:
             batches = [ids[start : start + size] for start in range(0, len(ids), size)]
             for batch in batches[-3:]:
-                predictor.probabilities(batch)
+                predictor.predict(batch)
             wall, processor = time.perf_counter(), time.process_time()
             for batch in batches:
-                predictor.probabilities(batch)
+                predictor.predict(batch)
             wall, processor = time.perf_counter() - wall, time.process_time() - processor
             best = max(best, len(ids) / wall)
             cells = (tokens / processor, tokens / wall, len(ids) / wall)

@@ -25,11 +25,14 @@ def make_bundle(task: str) -> Path:
         made = read_json(bundle / "model.json")["sources"]["model.safetensors"]
         if made == sha256(model / "model.safetensors"):
             return bundle
+    from pipeline.core.stage import load_facet
     from pipeline.settings.production import ExportParams
     from pipeline.stages.export import run
 
+    kind = "text-classification"
+    params = ExportParams(task=task, kind=kind, largest_drop=0.005, level=0.05)
     run(
-        ExportParams(task=task, largest_drop=0.005, level=0.05), tokens=Path(f"data/tokens/{task}.arrow"), model=model,
+        params, load_facet(kind, "answers"), tokens=Path(f"data/tokens/{task}.arrow"), model=model,
         calibration=Path(f"data/calibration/{task}.json"), bundle=bundle, exported=bundle.with_suffix(".json"),
     )  # fmt: skip
     return bundle

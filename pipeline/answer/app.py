@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -17,16 +18,15 @@ from pipeline.answer.batcher import Batcher, Overloaded
 from pipeline.answer.page import PAGE_ROUTES
 from pipeline.answer.question import (
     MAX_TEXTS,
-    AnswerList,
     NeighbourQuestion,
     Question,
     Score,
     TrainingText,
-    to_answers,
+    list_answers,
     to_scores,
 )
 from pipeline.answer.service import Service
-from pipeline.answer.waiting import BadText, ClientGone, DeadlinePassed, ask, encode_texts
+from pipeline.answer.waiting import BadQuestion, ClientGone, DeadlinePassed, ask, prepare_rows, prepare_texts
 from pipeline.core.errors import listed
 
 MOST_SECONDS = 600.0  # a client may ask to wait
@@ -49,16 +49,20 @@ def make_app(service: Service, lifespan: Lifespan) -> FastAPI:
     """Return the application of a service, with neither limits nor a token."""
     app = FastAPI(
         title="Transferline", version=INTERFACE, docs_url=None, redoc_url=None, lifespan=lifespan,
-        description="Labels of texts with calibrated probabilities.",
+        description="Answers of models to texts.",
     )  # fmt: skip
     app.state.service = service
+    answers = list_answers(batcher.predictor.answers for batcher in service.models.values())
+    app.add_api_route(
+        "/v1/predict", answer_question, methods=["POST"], responses=REFUSALS,
+        response_model=answers | list[Score] | list[list[Score]],
+    )  # fmt: skip
     app.include_router(ROUTES)
     app.include_router(PAGE_ROUTES)
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)  # type: ignore[arg-type]
     return app
 
 
-@ROUTES.post("/v1/predict", response_model=AnswerList | list[Score] | list[list[Score]], responses=REFUSALS)
 async def answer_question(
     question: Question,
     request: Request,
@@ -66,29 +70,41 @@ async def answer_question(
         float | None, Header(gt=0, le=MOST_SECONDS, description="The request is worth nothing afterwards.")
     ] = None,
 ) -> Response:
-    """Return the label and its probability for each text."""
+    """Return the answer to each text."""
     service = _service(request)
     texts = [question.texts] if isinstance(question.texts, str) else question.texts
-    request.state.texts = len(texts)
-    if len(texts) > MAX_TEXTS:
+    request.state.texts = len(question.rows or texts)
+    if request.state.texts > MAX_TEXTS:
         raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Send at most {MAX_TEXTS} texts a request.")
     name, batcher = _choose(service, question.model)
+    predictor = batcher.predictor
+    if fault := _find_contradiction(question, name, scores=predictor.answers.scores):
+        return _json({"detail": [fault]}, HTTPStatus.UNPROCESSABLE_ENTITY)
+    read = partial(prepare_rows, batcher, question.rows) if question.rows else partial(prepare_texts, batcher, texts)
     gone = asyncio.ensure_future(_until_gone(request))
     try:
-        probabilities, request.state.tokens = await ask(
-            batcher, texts, seconds=x_timeout_seconds or service.patience.answer, gone=gone
-        )
-    except (Overloaded, BadText, DeadlinePassed, ClientGone) as error:
+        outputs, prepared = await ask(batcher, read, seconds=x_timeout_seconds or service.patience.answer, gone=gone)
+    except (Overloaded, BadQuestion, DeadlinePassed, ClientGone) as error:
         return _refuse_texts(service, name, error)
     finally:
         gone.cancel()
-    predictor = batcher.predictor
+    request.state.tokens = sum(map(len, prepared.ids))
     if question.shape == "transformers":
-        content: Any = to_scores(probabilities, predictor.labels, with_all=question.all)
+        content: Any = to_scores(outputs, predictor.labels, with_all=question.all)
     else:
-        answers = to_answers(probabilities, predictor.labels, predictor.decision, with_all=question.all)
+        asked = prepared.questions
+        answers = predictor.answers.respond(outputs, asked, predictor.labels, predictor.decision, question.all)
         content = {"model": name, "version": predictor.version, "answers": answers}
     return _json(content, headers={"X-Model-Version": predictor.version})
+
+
+def _find_contradiction(question: Question, name: str, *, scores: bool) -> dict[str, Any] | None:
+    """Return what a question asks of a model that has `scores` or not, and cannot have; None if there is nothing."""
+    if question.shape == "transformers" and not scores:
+        return _fault(("body", "shape"), f"{listed([name])} gives no scores of labels. Leave it out.")
+    if question.rows and question.texts:
+        return _fault(("body", "rows"), "Send either `texts` or `rows`.")
+    return None
 
 
 @ROUTES.post("/v1/neighbours", response_model=list[TrainingText], responses=REFUSALS)
@@ -102,8 +118,8 @@ async def find_neighbours_of_text(question: NeighbourQuestion, request: Request)
         return _refuse_load(service, name, 1)
     async with service.finding:
         try:
-            ids = await asyncio.to_thread(encode_texts, batcher, [question.text])
-        except BadText as error:
+            ids = (await asyncio.to_thread(prepare_texts, batcher, [question.text])).ids
+        except BadQuestion as error:
             fault = _fault(("body", "text"), str(error))
             return _json({"detail": [fault]}, HTTPStatus.UNPROCESSABLE_ENTITY)
         near = await asyncio.to_thread(service.neighbours[name], ids)
@@ -117,8 +133,10 @@ async def list_models(request: Request) -> list[dict[str, Any]]:
     return [
         {
             "model": name,
+            "kind": batcher.predictor.kind,
             "version": batcher.predictor.version,
             "backend": batcher.predictor.backend,
+            "takes": list(batcher.predictor.answers.questions.fields),
             "labels": list(batcher.predictor.labels),
             "max_length": batcher.predictor.max_length,
             "neighbours": name in service.neighbours,
@@ -175,8 +193,8 @@ async def _until_gone(request: Request) -> None:
 
 def _refuse_texts(service: Service, name: str, error: Exception) -> Response:
     """Return the answer to a request that is not computed."""
-    if isinstance(error, BadText):
-        fault = _fault(("body", "texts", error.place), str(error))
+    if isinstance(error, BadQuestion):
+        fault = _fault(("body", *error.place), str(error))
         return _json({"detail": [fault]}, HTTPStatus.UNPROCESSABLE_ENTITY)
     if isinstance(error, Overloaded):
         return _refuse_load(service, name, math.ceil(error.seconds))

@@ -7,7 +7,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,6 @@ BATCH_TEXTS = 512
 TAKEN = 4  # batches whose texts are sorted by length together: enough to pad little, soon computed
 TELLING = 0.5  # of a batch: smaller ones are slower per token than those of a full queue
 
-Probabilities = np.ndarray[Any, np.dtype[np.float64]]
-
 
 class Overloaded(Exception):
     """More waits than is computed in the time that a text may wait; `seconds` are those until this is over."""
@@ -37,27 +35,35 @@ class Overloaded(Exception):
 
 
 class Job:
-    """The texts of one request in the queue; `answered` becomes their probabilities, (N, C)."""
+    """The rows of one request in the queue; `answered` becomes the outputs of its questions."""
 
-    def __init__(self, ids: Sequence[Sequence[int]], *, deadline: float) -> None:
-        """Begin in the running event loop; `deadline` is on the monotonic clock."""
+    def __init__(
+        self, ids: Sequence[Sequence[int]], *, deadline: float, join: Callable[[list[Any]], Any] = np.stack
+    ) -> None:
+        """Begin in the running event loop; `deadline` is on the monotonic clock, and `join` makes outputs of rows."""
         self.ids = ids
+        self._join = join
         self.deadline = deadline
         self.abandoned = False  # nobody waits for the answer any more
         self.entered = time.monotonic()
         self._loop = asyncio.get_running_loop()
-        self.answered: asyncio.Future[Probabilities] = self._loop.create_future()
-        self._rows: dict[int, Probabilities] = {}
+        self.answered: asyncio.Future[Any] = self._loop.create_future()
+        self._rows: dict[int, Any] = {}
+        if not ids:  # of words that no token stands for
+            self.answered.set_result(join([]))
 
     def is_wanted(self) -> bool:
         """Return whether anybody still waits for the answer."""
         return not self.abandoned and time.monotonic() < self.deadline
 
-    def fill(self, row: int, probabilities: Probabilities) -> None:
-        """Take the probabilities of one text, (C,); the last one completes the answer."""
-        self._rows[row] = probabilities
+    def fill(self, row: int, outputs: Any) -> None:
+        """Take the outputs of one row; the last one completes the answer."""
+        self._rows[row] = outputs
         if len(self._rows) == len(self.ids):
-            result = np.stack([self._rows[place] for place in range(len(self.ids))])
+            try:
+                result = self._join([self._rows[place] for place in range(len(self.ids))])
+            except Exception as error:  # the answer to this request; the thread that fills must live
+                result = error
             self._loop.call_soon_threadsafe(_settle, self.answered, result)
 
     def fail(self, error: Exception) -> None:
@@ -66,10 +72,10 @@ class Job:
         self._loop.call_soon_threadsafe(_settle, self.answered, error)
 
 
-QueuedText = tuple[Job, int]  # one text of a job
+QueuedText = tuple[Job, int]  # one row of a job
 
 
-def _settle(future: "asyncio.Future[Probabilities]", result: Probabilities | Exception) -> None:
+def _settle(future: "asyncio.Future[Any]", result: Any) -> None:
     if future.done():
         return
     if isinstance(result, Exception):
@@ -103,7 +109,8 @@ class Batcher:
         """
         self.name, self.predictor, self.users = name, predictor, 0
         self._metrics, self._max_wait = metrics, max_wait
-        self.blank = len(predictor.encode([""])[0])  # the special tokens alone
+        rows = predictor.encode([predictor.answers.questions.of_text("")])
+        self.blank = len(rows[0]) if rows else 0  # the special tokens alone
         self._batch_tokens = TOKENS_OF_BATCH[predictor.backend]
         self._speed = _measure(predictor, self._batch_tokens)
         self._waiting: deque[QueuedText] = deque()
@@ -172,7 +179,7 @@ class Batcher:
     def _compute(self, rows: list[QueuedText]) -> None:
         """Answer those texts of a batch that somebody still waits for."""
         wanted = [(job, row) for job, row in rows if job.is_wanted()]
-        outcome: Probabilities | Exception
+        outcome: Any
         try:
             outcome = self._forward([job.ids[row] for job, row in wanted]) if wanted else np.empty((0, 0))
         except Exception as error:  # whatever it is, it is the answer to these requests, and the thread lives
@@ -185,23 +192,23 @@ class Batcher:
             else:
                 job.fill(row, outcome[place])
 
-    def _forward(self, ids: list[Sequence[int]]) -> Probabilities:
+    def _forward(self, ids: list[Sequence[int]]) -> Any:
         start = time.monotonic()
-        probabilities = self.predictor.probabilities(ids)
+        outputs = self.predictor.predict(ids)
         seconds, tokens = time.monotonic() - start, sum(map(len, ids))
         if tokens >= TELLING * self._batch_tokens:
             self._speed.add(tokens, seconds)
         self._metrics.forward_seconds.labels(self.name).observe(seconds)
         self._metrics.batch_texts.labels(self.name).observe(len(ids))
         self._metrics.batch_tokens.labels(self.name).observe(len(ids) * max(map(len, ids)))
-        return probabilities
+        return outputs
 
 
 def _measure(predictor: Predictor, batch_tokens: int) -> Speed:
     """Return the speed of one full batch, the second of two: the first one also allocates."""
-    (ids,) = predictor.encode(["and " * predictor.max_length])
+    ids, *_ = predictor.encode([predictor.answers.questions.of_text("and " * predictor.max_length)])
     batch = [ids] * max(1, batch_tokens // len(ids))
-    predictor.probabilities(batch)
+    predictor.predict(batch)
     start = time.monotonic()
-    predictor.probabilities(batch)
+    predictor.predict(batch)
     return Speed(len(ids) * len(batch), max(time.monotonic() - start, 1e-6))

@@ -1,13 +1,25 @@
-"""Questions and answers of the HTTP interface, and the answers that probabilities lead to."""
+"""Questions and answers of the HTTP interface."""
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from pipeline.answer.batcher import Probabilities
-from pipeline.calibration.decision import Decision, decide
+from pipeline.predict.kind import Answers, Outputs
 
 MAX_TEXTS = 1000  # of one request
 
@@ -20,15 +32,28 @@ class Question(BaseModel):
         json_schema_extra={"examples": [{"texts": ["A gripping film.", "Two hours of my life, gone."], "all": True}]},
     )
 
-    texts: StrictStr | Annotated[list[StrictStr], Field(min_length=1, fail_fast=True)] = Field(
-        description=f"One text, or up to {MAX_TEXTS}."
+    rows: Annotated[list[dict[str, Any]], Field(min_length=1, fail_fast=True)] | None = Field(
+        None, description=f"Up to {MAX_TEXTS} questions that are no plain texts: objects with what the model takes."
     )
+    texts: StrictStr | Annotated[list[StrictStr], Field(min_length=1, fail_fast=True)] = Field(
+        None, validate_default=True, description=f"One text, or up to {MAX_TEXTS}; without `rows`."
+    )  # fmt: skip
     model: StrictStr | None = Field(None, description="The name of the model; may be left out if there is only one.")
     all: StrictBool = Field(False, description="Whether an answer holds the probabilities of all classes.")
     shape: Literal["answers", "transformers"] = Field(
         "answers",
         description="`transformers`: a list of label and score, as its pipeline gives it.",
     )
+
+    @field_validator("texts", mode="wrap")
+    @classmethod
+    def _need_texts_or_rows(cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """Return the texts, none if there are rows in their place."""
+        if value is not None:
+            return check(value)
+        if not info.data.get("rows"):
+            raise PydanticCustomError("missing", "Field required")
+        return []
 
 
 class NeighbourQuestion(BaseModel):
@@ -48,67 +73,39 @@ class TrainingText(BaseModel):
     similarity: float = Field(description="The cosine of the features of both texts by the frozen encoder, -1 to 1.")
 
 
-class Answer(BaseModel):
-    """The class of one text."""
-
-    label: str
-    probability: float = Field(description="Of this label, calibrated on the validation split.")
-    unsure: bool = Field(description="Whether the model abstains: no class is probable enough.")
-    probabilities: dict[str, float] | None = Field(None, description="Of all classes, if `all` asks for them.")
-
-
 class AnswerList(BaseModel):
     """What `POST /v1/predict` returns, in the order of the texts."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "model": "reviews",
-                    "version": "1f0c…",
-                    "answers": [
-                        {
-                            "label": "positive",
-                            "probability": 0.97,
-                            "unsure": False,
-                            "probabilities": {"negative": 0.03, "positive": 0.97},
-                        }
-                    ],
-                }
-            ]
-        }
-    )
-
     model: str
     version: str = Field(description="The SHA-256 of the model that has answered.")
-    answers: list[Answer]
+    answers: list[Any]
 
 
 class Score(BaseModel):
-    """One class of a text, as transformers' pipeline gives it."""
+    """One output of the model for a text, as transformers' pipeline gives it."""
 
     label: str
     score: float
 
 
-def to_answers(
-    probabilities: Probabilities, labels: tuple[str, ...], decision: Decision, *, with_all: bool
-) -> list[dict[str, Any]]:
-    """Return an `Answer` for each row of (N, C) probabilities."""
-    chosen, unsure = decide(probabilities, labels, decision)
-    answers: list[dict[str, Any]] = []
-    for row, label, abstains in zip(probabilities.tolist(), chosen, unsure.tolist(), strict=True):
-        by_label = dict(zip(labels, row, strict=True))
-        answer = {"label": label, "probability": by_label[label], "unsure": abstains}
-        answers.append({**answer, "probabilities": by_label} if with_all else answer)
-    return answers
+def list_answers(kinds: Iterable[Answers]) -> type[AnswerList]:
+    """Return the class of the lists of answers of some kinds."""
+    types = {kind.answer[0]: kind.answer[1] for kind in kinds}
+    shown: list[Any] = [{"model": "reviews", "version": "1f0c…", "answers": [example]} for example in types.values()]
+    own = {
+        "__module__": __name__,
+        "__doc__": AnswerList.__doc__,
+        "__annotations__": {"answers": list[reduce(or_, types)]},  # type: ignore[misc]  # known at run time alone
+        "model_config": ConfigDict(json_schema_extra={"examples": shown}),
+    }
+    return type("AnswerList", (AnswerList,), own)
 
 
-def to_scores(probabilities: Probabilities, labels: tuple[str, ...], *, with_all: bool) -> list[Any]:
-    """Return the best class of each row of (N, C) probabilities as a `Score`, or all of them, the best first."""
-    order: npt.NDArray[np.int64] = np.argsort(-probabilities, axis=1, kind="stable")
+def to_scores(outputs: Outputs, labels: tuple[str, ...], *, with_all: bool) -> list[Any]:
+    """Return the largest of each row of (N, C) outputs as a `Score`, or all of them, the largest first."""
+    order: npt.NDArray[np.int64] = np.argsort(-outputs, axis=1, kind="stable")
     ranked = [
         [{"label": labels[place], "score": row[place]} for place in places]
-        for row, places in zip(probabilities.tolist(), order.tolist(), strict=True)
+        for row, places in zip(outputs.tolist(), order.tolist(), strict=True)
     ]
     return ranked if with_all else [scores[0] for scores in ranked]

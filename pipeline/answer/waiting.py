@@ -2,11 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pipeline.answer.batcher import Batcher, Job, Probabilities
+from pipeline.answer.batcher import Batcher, Job
+from pipeline.core.errors import listed
 from pipeline.examples.text import SURROGATES
+from pipeline.predict.questions import Prepared, Unanswerable
+from pipeline.settings.ingest import Holds
+
+_NO_UNICODE = "Send Unicode, without lone surrogates."
+_WANTED = {"text": "a string", "texts": "a list of strings"}
+_NOTHING = "Send a text with visible characters."
 
 
 class DeadlinePassed(Exception):
@@ -17,25 +24,25 @@ class ClientGone(Exception):
     """The client has closed its connection."""
 
 
-class BadText(Exception):
-    """A text cannot be read; `place` is its index, and the message says what to send instead."""
+class BadQuestion(Exception):
+    """A question cannot be read; `place` is where it stands in the body, and the message says what to send instead."""
 
-    def __init__(self, place: int, message: str) -> None:
-        """Say which, and why."""
+    def __init__(self, place: tuple[str | int, ...], message: str) -> None:
+        """Say where, and why."""
         super().__init__(message)
         self.place = place
 
 
 async def ask(
-    batcher: Batcher, texts: Sequence[str], *, seconds: float, gone: "asyncio.Future[Any]"
-) -> tuple[Probabilities, int]:
-    """Return the probabilities of the texts, (N, C), and the number of their tokens.
+    batcher: Batcher, read: Callable[[], Prepared], *, seconds: float, gone: "asyncio.Future[Any]"
+) -> tuple[Any, Prepared]:
+    """Return the outputs of questions, and the questions with what the model has read; `read` prepares them.
 
     What is not computed when `seconds` have passed, or `gone` is done, never will be.
 
     Raises:
         Overloaded: Too much waits already.
-        BadText: A text is no Unicode, or holds nothing to read.
+        BadQuestion: A question cannot be read.
         DeadlinePassed: The time is over.
         ClientGone: `gone` came first.
     """
@@ -43,32 +50,71 @@ async def ask(
     batcher.require_room()  # before any work
     batcher.users += 1
     try:
-        ids = await asyncio.to_thread(encode_texts, batcher, texts)
-        job = Job(ids, deadline=deadline)
+        prepared = await asyncio.to_thread(read)
+        join = batcher.predictor.answers.join
+        job = Job(prepared.ids, deadline=deadline, join=lambda rows: join(rows, prepared))
         batcher.submit(job)
         try:
             await _wait(job, gone)
         finally:
             job.abandoned = True
-        return job.answered.result(), sum(map(len, ids))
+        return job.answered.result(), prepared
     finally:
         batcher.users -= 1
 
 
-def encode_texts(batcher: Batcher, texts: Sequence[str]) -> list[list[int]]:
-    """Return the token ids of texts.
+def prepare_texts(batcher: Batcher, texts: Sequence[str]) -> Prepared:
+    """Return texts with what the model reads of them.
 
     Raises:
-        BadText: A text is no Unicode, or holds nothing to read.
+        BadQuestion: A text is no Unicode, or holds nothing to read, or the model takes no plain texts.
     """
+    kind = batcher.predictor.answers.questions
+    if not kind.takes_texts:
+        raise BadQuestion(("texts",), f"Send `rows` of {listed(kind.fields)}.")
     for place, text in enumerate(texts):
         if SURROGATES.search(text):  # as JSON may spell them
-            raise BadText(place, "Send Unicode, without lone surrogates.")
-    ids = batcher.predictor.encode(texts)
-    for place, row in enumerate(ids):
-        if len(row) <= batcher.blank:
-            raise BadText(place, "Send a text with visible characters.")
-    return ids
+            raise BadQuestion(("texts", place), _NO_UNICODE)
+    prepared = batcher.predictor.prepare([*map(kind.of_text, texts)])
+    # Of a text without anything to read, a row has nothing but special tokens, or the question is empty.
+    read = [len(row) > batcher.blank for row in prepared.ids] if batcher.blank else [*map(bool, prepared.questions)]
+    if not all(read):
+        raise BadQuestion(("texts", read.index(False)), _NOTHING)
+    return prepared
+
+
+def prepare_rows(batcher: Batcher, rows: Sequence[Mapping[str, Any]]) -> Prepared:
+    """Return the questions of some objects with what the model reads of them.
+
+    Raises:
+        BadQuestion: An object is no question.
+    """
+    kind = batcher.predictor.answers.questions
+    questions = []
+    for place, row in enumerate(rows):
+        cells = [_read_cell(row, field, holds, place) for field, holds in kind.fields.items()]
+        if other := next((name for name in row if name not in kind.fields), None):
+            raise BadQuestion(("rows", place, other), f"Send {listed(kind.fields)} alone.")
+        try:
+            questions.append(kind.read(cells))
+        except Unanswerable as error:
+            raise BadQuestion(("rows", place), f"It is {error}. Correct it.") from None
+    return batcher.predictor.prepare(questions)
+
+
+def _read_cell(row: Mapping[str, Any], field: str, holds: Holds, place: int) -> Any:
+    """Return a field of an object.
+
+    Raises:
+        BadQuestion: It is missing, or of another type, or no Unicode.
+    """
+    cell = row.get(field)
+    parts = cell if holds == "texts" else [cell]
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise BadQuestion(("rows", place, field), f"Send {_WANTED[holds]}.")
+    if any(SURROGATES.search(part) for part in parts):
+        raise BadQuestion(("rows", place, field), _NO_UNICODE)
+    return cell
 
 
 async def _wait(job: Job, gone: "asyncio.Future[Any]") -> None:

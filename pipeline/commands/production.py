@@ -17,7 +17,7 @@ FORMATS = ["csv", "tsv", "jsonl", "parquet", "text"]
 @click.argument("file", metavar="FILE")
 @click.option("--out", type=PATH, required=True, help="Answers: .csv, .jsonl or .parquet, the first two also .gz.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Of FILE, if its name tells none.")
-@click.option("--text", "columns", multiple=True, metavar="COLUMN", help="Column of the texts (default: the task's).")
+@click.option("--text", "columns", multiple=True, metavar="COLUMN", help="Column to read (default: the task's).")
 @click.option("--backend", type=click.Choice(["auto", "fp32", "int8", "torch"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(0, 1024), default=0, help="Threads that compute (default: one a core).")
 @click.option("--all", "every", is_flag=True, help="Write the probability of each class too.")
@@ -33,11 +33,11 @@ def predict_command(
     every: bool,
     strict: bool,
 ) -> None:
-    """Answer each text of a file.
+    """Answer each row of a file.
 
     TASK is a task of the project, or the folder of a bundle or a model. FILE is read as the task's own file, without
-    labels; - is standard input, JSON Lines or one text a line. Rows without a text go to OUT.rejected.jsonl. Run again
-    after an interruption: what is done is kept.
+    labels; - is standard input, JSON Lines or one text a line. Rows that have no answer go to OUT.rejected.jsonl. Run
+    again after an interruption: what is done is kept.
 
     Raises:
         UsageError: There is no such model, backend or format.
@@ -81,7 +81,7 @@ def answer_command(
     models: tuple[str, ...], host: str, port: int, token_file: Path | None, backend: str, max_wait: float,
     timeout: float, linger: float, reload: bool, neighbours: bool,
 ) -> None:  # fmt: skip
-    """Answer HTTP requests with the labels of texts.
+    """Answer HTTP requests by models.
 
     A TASK is its name, for `data/export/TASK`, or `data/model/TASK` if that is missing, or the path of such a folder.
     The page at / tries a model; /docs is the interface.

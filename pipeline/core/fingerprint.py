@@ -72,12 +72,10 @@ def find_facets(modules: Modules, stage: str, package: str = "pipeline") -> tupl
 
 
 def list_starts(modules: Modules, stage: str, kind: str | None, package: str = "pipeline") -> list[Definition]:
-    """Return where the code of a stage starts: its `run`, and the facets of a kind that this asks for."""
+    """Return where the code of a stage starts: its `run`, and the facets that a kind has of those asked for."""
     facets = find_facets(modules, stage, package) if kind else ()
-    return [
-        Definition(f"{package}.stages.{stage}", "run"),
-        *(locate_facet(str(kind), facet, package) for facet in facets),
-    ]
+    starts = (locate_facet(str(kind), facet, package) for facet in facets)
+    return [Definition(f"{package}.stages.{stage}", "run"), *(start for start in starts if start.module in modules)]
 
 
 def closure(modules: Modules, starts: Sequence[Definition]) -> Closure:

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import importlib.util
 import inspect
 import json
 import typing
@@ -150,6 +151,11 @@ def load_facet(kind: str, facet: str) -> Any:
         raise UsageError(f"no kind of task {kind!r}. Name one of {', '.join(KINDS)}.")
     module, name = locate_facet(kind, facet)
     return getattr(importlib.import_module(module), name)
+
+
+def list_kinds(facet: str) -> tuple[str, ...]:
+    """Return the kinds that have a facet, one that no kind must have; none is loaded."""
+    return tuple(kind for kind in KINDS if importlib.util.find_spec(locate_facet(kind, facet).module))
 
 
 def load_facets(facet: str) -> dict[str, Any]:

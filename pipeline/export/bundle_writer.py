@@ -1,27 +1,33 @@
 """The making of a bundle: ONNX files, the gate of each, the tokenizer and model.json."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
+import transformers
 from transformers import PreTrainedModel
 
-from pipeline.calibration.decision import PLAIN, Decision
 from pipeline.core.document import Document
 from pipeline.core.files import sha256, write_json
+from pipeline.core.tables import labels_of, max_length_of
 from pipeline.export.onnx_files import write_fp32, write_int8
-from pipeline.export.parity import Parity, compare_logits, judge_int8, require_equal
-from pipeline.finetune.classification import Rows
-from pipeline.models.batches import Ragged
+from pipeline.export.parity import BackendComparison, judge_int8, require_equal
+from pipeline.models.batches import to_ragged
 from pipeline.models.device import Device
-from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, compute_logits
+from pipeline.models.folder import load_model
+from pipeline.models.heads import Head, name_classes
+from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, compute_logits, compute_token_logits
 from pipeline.predict.bundle import FILES, MANIFEST, compute_version
-from pipeline.predict.logits import compute_in_batches
+from pipeline.predict.kind import Answers
+from pipeline.predict.logits import compute_in_batches, compute_tokens_in_batches
 from pipeline.predict.onnx_model import open_onnx
 from pipeline.settings.production import ExportParams
 
@@ -31,46 +37,72 @@ _PACKAGES = ("torch", "transformers", "tokenizers", "onnx", "onnxruntime")
 _CPU = Device(torch.device("cpu"), "fp32", "where the bundle runs")
 
 
-def write_bundle(
-    folder: Path,
-    classifier: PreTrainedModel,
-    model: Path,
-    validation: Rows,
-    params: ExportParams,
-    *,
-    labels: tuple[str, ...],
-    max_length: int,
-    decision: Document | None,
-) -> Document:
-    """Write the bundle of a classifier and its folder `model` to `folder`, which is new; return its model.json.
+class TrainedModel(NamedTuple):
+    """A trained model to export.
 
-    int8 is shipped if it is as good on validation as `params` asks for.
+    Args:
+        model: The model itself.
+        folder: Its folder.
+        answers: How models of the kind answer.
+        labels: The names of its outputs.
+        max_length: Tokens at which texts are cut.
+        kept: What a bundle keeps of the task's calibration.
+    """
+
+    model: PreTrainedModel
+    folder: Path
+    answers: Answers
+    labels: tuple[str, ...]
+    max_length: int
+    kept: Any
+
+    @property
+    def pad_token_id(self) -> int:
+        """The id that pads a batch."""
+        return int(self.model.config.pad_token_id or 0)
+
+
+def open_trained(folder: Path, answers: Answers, inputs: pa.Table, calibration: Document) -> TrainedModel:
+    """Return the model of a folder, whose task has these inputs and this calibration.
+
+    Raises:
+        DataError: The model has other classes than its inputs.
+        EnvironmentFault: A file is missing or damaged.
+    """
+    labels = answers.outputs(labels_of(inputs))
+    model = load_model(folder, Head(getattr(transformers, answers.opener), name_classes(labels)))
+    return TrainedModel(model, folder, answers, labels, max_length_of(inputs), answers.keep(calibration))
+
+
+def write_bundle(folder: Path, trained: TrainedModel, validation: pa.Table, params: ExportParams) -> Document:
+    """Write the bundle of a model to `folder`, which is new; return its model.json.
+
+    int8 is shipped if it is as good on `validation`, rows of the task's inputs, as `params` asks for.
 
     Raises:
         EnvironmentFault: The model cannot be exported, or the exported one computes something else.
     """
     folder.mkdir()
-    write_fp32(classifier, folder / FILES["fp32"], max_length=max_length)
+    write_fp32(trained.model, folder / FILES["fp32"], max_length=trained.max_length)
     write_int8(folder / FILES["fp32"], folder / FILES["int8"])
-    shutil.copyfile(model / "tokenizer.json", folder / "tokenizer.json")
-    pad_token_id = classifier.config.pad_token_id or 0
-    compare = partial(compare_logits, labels=labels, decision=Decision(**decision) if decision else PLAIN)
-    compared, probe = _compare_backends(folder, classifier, _spread(validation, _ROWS_COMPARED), pad_token_id, compare)
+    shutil.copyfile(trained.folder / "tokenizer.json", folder / "tokenizer.json")
+    compared, probe = _compare_backends(folder, trained, spread_rows(validation, _ROWS_COMPARED))
     require_equal(compared["fp32"])
     refused = judge_int8(compared["int8"], params)
     if refused:
         (folder / FILES["int8"]).unlink()
         del probe["logits"]["int8"]
-    sources = (*sorted(model.glob("*.safetensors")), model / "tokenizer.json")
+    sources = (*sorted(trained.folder.glob("*.safetensors")), trained.folder / "tokenizer.json")
     manifest: Document = {
         "format": 1,
         "task": params.task,
-        "labels": list(labels),
-        "max_length": max_length,
-        "pad_token_id": pad_token_id,
+        "kind": params.kind,
+        "labels": list(trained.labels),
+        "max_length": trained.max_length,
+        "pad_token_id": trained.pad_token_id,
         "inputs": ["input_ids", "attention_mask"],
-        "temperature": getattr(classifier.config, "calibration_temperature", None),
-        "decision": decision,
+        "temperature": getattr(trained.model.config, "calibration_temperature", None),
+        "decision": trained.kept,
         "parity": {**{name: numbers.document() for name, numbers in compared.items()}, "int8_refused": refused},
         "backends": [*probe["logits"]],
         "default": "fp32" if refused else "int8",
@@ -85,20 +117,31 @@ def write_bundle(
 
 
 def _compare_backends(
-    folder: Path, classifier: PreTrainedModel, rows: Rows, pad_token_id: int, compare: Callable[..., Parity]
-) -> tuple[dict[str, Parity], Document]:
+    folder: Path, trained: TrainedModel, rows: pa.Table
+) -> tuple[dict[str, BackendComparison], Document]:
     """Return each backend beside the trained model on the rows, and the probe: dealt rows with their logits."""
-    ids = [part.tolist() for part in np.split(rows.tokens.values, rows.tokens.offsets[1:-1])]
-    trained = compute_logits(classifier, rows.tokens, _CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE).numpy()
-    compared: dict[str, Parity] = {}
+    answers, labels = trained.answers, trained.labels
+    ids, expected = rows["input_ids"].to_pylist(), _compute_trained(trained, rows)
+    decision = answers.decide(trained.kept)
+    compared: dict[str, BackendComparison] = {}
     probe: Document = {"input_ids": deal_tokens(ids[:_ROWS_PROBED]), "logits": {}}
     for backend, name in FILES.items():
-        compute = partial(
-            compute_in_batches, open_onnx(folder / name, threads=0), classes=trained.shape[1], pad_token_id=pad_token_id
-        )
-        compared[backend] = compare(trained, compute(ids), rows.labels)
+        opened, pad = open_onnx(folder / name, threads=0), trained.pad_token_id
+        compute: Callable[[Any], Any] = partial(compute_tokens_in_batches, opened, pad_token_id=pad)
+        if answers.reads == "first token":
+            compute = partial(compute_in_batches, opened, classes=len(labels), pad_token_id=pad)
+        compared[backend] = answers.compare(expected, compute(ids), rows, labels, decision)
         probe["logits"][backend] = _rounded(compute(probe["input_ids"]))
     return compared, probe
+
+
+def _compute_trained(trained: TrainedModel, rows: pa.Table) -> Any:
+    """Return the logits of rows by the trained model: (N, C), or of every token of each, (T, C)."""
+    tokens = to_ragged(rows["input_ids"])
+    if trained.answers.reads == "first token":
+        return compute_logits(trained.model, tokens, _CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE).numpy()
+    logits = compute_token_logits(trained.model, tokens, _CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
+    return np.split(logits.numpy(), tokens.offsets[1:-1])
 
 
 def deal_tokens(ids: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -116,16 +159,17 @@ def deal_tokens(ids: Sequence[Sequence[int]]) -> list[list[int]]:
     ]
 
 
-def _spread(rows: Rows, most: int) -> Rows:
-    """Return at most `most` rows, evenly spread over all."""
-    chosen = np.unique(np.linspace(0, len(rows.ids) - 1, min(most, len(rows.ids))).round().astype(np.int64))
-    tokens = rows.tokens
-    parts = [tokens.values[tokens.offsets[row] : tokens.offsets[row + 1]] for row in chosen]
-    offsets = np.concatenate([[0], np.cumsum(tokens.lengths[chosen])])
-    ids = tuple(rows.ids[row] for row in chosen)
-    return Rows(Ragged(np.concatenate(parts), offsets), rows.labels[chosen], ids)
+def spread_rows(rows: pa.Table, most: int) -> pa.Table:
+    """Return the rows of at most `most` examples, evenly spread over all."""
+    ids = pc.unique(rows["id"])
+    chosen = np.unique(np.linspace(0, len(ids) - 1, min(most, len(ids))).round().astype(np.int64))
+    return rows.filter(pc.is_in(rows["id"], value_set=ids.take(chosen)))
 
 
-def _rounded(logits: npt.NDArray[np.float32]) -> list[list[float]]:
-    """Return logits as JSON has them; what is rounded away is far below what the probe allows."""
-    return [[round(value, 5) for value in row] for row in logits.tolist()]
+def _rounded(logits: Iterable[npt.NDArray[np.float32]]) -> list[Any]:
+    """Return the logits of rows as JSON has them; what is rounded away is far below what the probe allows."""
+    return [_round(row.tolist()) for row in logits]
+
+
+def _round(value: Any) -> Any:
+    return [*map(_round, value)] if isinstance(value, list) else round(value, 5)

@@ -43,7 +43,9 @@ class _Logits(nn.Module):
 
 
 def write_fp32(classifier: PreTrainedModel, out: Path, *, max_length: int) -> None:
-    """Write the graph of a classifier: `input_ids` and `attention_mask`, (B, T) int64, to `logits`, (B, C) float32.
+    """Write the graph of a model: `input_ids` and `attention_mask`, (B, T) int64, to `logits`, float32.
+
+    They are (B, C), or (B, T, C) if its head reads every token.
 
     B may be 1 to 4096 and T 2 to `max_length`. The file holds nothing of this machine: no path, no trace of the source.
 

@@ -1,7 +1,7 @@
 """The proof that an exported model answers as the trained one: logits compared on validation, and int8 judged."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +9,47 @@ import numpy.typing as npt
 from pipeline.calibration.decision import Decision, answer_rows
 from pipeline.core.document import Document
 from pipeline.core.errors import EnvironmentFault
-from pipeline.evaluate.mcnemar import mcnemar
+from pipeline.evaluate.bootstrap import bootstrap
+from pipeline.evaluate.kind import Measures, compute_metrics
+from pipeline.evaluate.mcnemar import mcnemar, paired_p_value
+from pipeline.evaluate.paired import ScoredPair
 from pipeline.predict.logits import softmax
 from pipeline.settings.production import ExportParams
 
 Logits = npt.NDArray[np.float32]
 _LARGEST_DIFFERENCE = 1e-4  # of a logit in fp32; another order of summation makes some 1e-6
+_RESAMPLES = 400
 _DIGITS = 6  # of a number in the document: the last bits depend on the number of threads
+
+
+class Loss(NamedTuple):
+    """What an exported model has lost, in words; by how much, and the p value that this is noise."""
+
+    what: str
+    size: float
+    p_value: float
+
+
+class BackendComparison(Protocol):
+    """An exported model beside the trained one on the same rows of validation."""
+
+    @property
+    def rows(self) -> int:
+        """The number of rows, or of tokens if each has an answer."""
+
+    @property
+    def flipped(self) -> int:
+        """Those with another answer."""
+
+    @property
+    def largest_difference(self) -> float:
+        """The largest difference of a logit, in the unit of the kind."""
+
+    def document(self) -> Document:
+        """Return the numbers as JSON has them, without the digits that are noise."""
+
+    def losses(self) -> Iterator[Loss]:
+        """Yield what the exported model may have lost, each with its size, negative if it has gained."""
 
 
 class Parity(NamedTuple):
@@ -40,6 +74,60 @@ class Parity(NamedTuple):
     def document(self) -> Document:
         """Return the numbers as JSON has them, without the digits that are noise."""
         return {name: round(value, _DIGITS) for name, value in self._asdict().items()}
+
+    def losses(self) -> Iterator[Loss]:
+        """Yield the loss of right answers, and the gain of wrong ones."""
+        fall, rise = self.right_trained - self.right, self.wrong - self.wrong_trained
+        yield Loss(f"right answers on validation fall by {fall:.4f} of the rows", fall, self.right_p)
+        yield Loss(f"wrong answers on validation rise by {rise:.4f} of the rows", rise, self.wrong_p)
+
+
+class MetricParity(NamedTuple):
+    """An exported model beside the trained one on the same rows of validation, by the headline metric of the kind."""
+
+    rows: int  # or tokens, if each has an answer
+    flipped: int  # answers that are others
+    largest_difference: float  # of a logit, in the unit of the kind
+    mean_difference: float
+    metric: str
+    value: float | None  # None: undefined
+    value_trained: float | None
+    loss: float  # by which it is worse: of a share, the difference; of another number, its share of the trained one
+    loss_p: float  # of a paired bootstrap, that both are as good
+
+    def document(self) -> Document:
+        """Return the numbers as JSON has them, without the digits that are noise."""
+        return {
+            name: round(value, _DIGITS) if isinstance(value, float) else value for name, value in self._asdict().items()
+        }
+
+    def losses(self) -> Iterator[Loss]:
+        """Yield the loss of the metric."""
+        yield Loss(f"{self.metric} on validation gets worse by {self.loss:.4f}", self.loss, self.loss_p)
+
+
+def compare_metric(
+    measures: Measures, scored: ScoredPair, trained: Logits, exported: Logits, *, flipped: int, unit: float = 1.0
+) -> MetricParity:
+    """Return the comparison of two logits, (N, ...), whose answers are `scored`, the trained model being the base."""
+    difference = np.abs(exported - trained) / unit
+    metric, ratio = measures.headline, 1.0
+    before, after = (float(compute_metrics(measures, each)[0]) for each in (scored.base, scored.head))
+    draws = bootstrap(measures, [scored.base, scored.head], resamples=_RESAMPLES, rng=np.random.default_rng(0))[..., 0]
+    known = draws[~np.isnan(draws).any(axis=1)]
+    if metric.unit != "share" and before:
+        ratio = abs(before)
+    return MetricParity(
+        rows=len(trained),
+        flipped=flipped,
+        largest_difference=float(difference.max(initial=0.0)),
+        mean_difference=float(difference.mean()),
+        metric=metric.name,
+        value=None if np.isnan(after) else after,
+        value_trained=None if np.isnan(before) else before,
+        loss=float(np.nan_to_num(metric.better * (before - after) / ratio)),
+        loss_p=float(paired_p_value(known[:, 1] - known[:, 0])) if len(known) else 1.0,
+    )
 
 
 def compare_logits(
@@ -66,7 +154,7 @@ def compare_logits(
     )
 
 
-def require_equal(fp32: Parity) -> None:
+def require_equal(fp32: BackendComparison) -> None:
     """Refuse an export in fp32 that computes something else; a row within the tolerance of a tie may still flip.
 
     Raises:
@@ -80,16 +168,13 @@ def require_equal(fp32: Parity) -> None:
         )
 
 
-def judge_int8(int8: Parity, params: ExportParams) -> str | None:
-    """Return why int8 is not good enough, None if it is: right too seldom, or wrong too often."""
-    for what, loss, p_value in (
-        ("right answers on validation fall", int8.right_trained - int8.right, int8.right_p),
-        ("wrong answers on validation rise", int8.wrong - int8.wrong_trained, int8.wrong_p),
-    ):
-        if loss > params.largest_drop + 1e-12:  # the rounding of a difference
-            return f"{what} by {loss:.4f} of the rows, more than {params.largest_drop:g}"
-        if loss > 0 and p_value < params.level:
-            return f"{what} by {loss:.4f} of the rows, and p = {p_value:.2g} says that is no noise"
+def judge_int8(int8: BackendComparison, params: ExportParams) -> str | None:
+    """Return why int8 is not good enough, None if it is: it loses too much, or surely something."""
+    for what, size, p_value in int8.losses():
+        if size > params.largest_drop + 1e-12:  # the rounding of a difference
+            return f"{what}, more than {params.largest_drop:g}"
+        if size > 0 and p_value < params.level:
+            return f"{what}, and p = {p_value:.2g} says that is no noise"
     return None
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -17,19 +17,11 @@ FILES: dict[str, str] = {"fp32": "model.onnx", "int8": "model.int8.onnx"}  # by 
 OnnxBackend = Literal["fp32", "int8"]
 
 
-class DecisionRules(Strict):
-    """The decision as a document; see `Decision`."""
-
-    abstain_below: float | None
-    favoured: str | None
-    threshold: float | None
-
-
 class Probe(Strict):
     """Rows of the validation split, and the logits that each backend gave them when the bundle was made."""
 
     input_ids: tuple[tuple[int, ...], ...]
-    logits: dict[OnnxBackend, tuple[tuple[float, ...], ...]]
+    logits: dict[OnnxBackend, tuple[tuple[float, ...], ...] | tuple[tuple[tuple[float, ...], ...], ...]]
 
 
 class Manifest(Strict):
@@ -37,12 +29,13 @@ class Manifest(Strict):
 
     format: Literal[1]
     task: Text
+    kind: Text = "text-classification"  # as in bundles that were made when there was no other
     labels: tuple[Text, ...]
     max_length: Count
     pad_token_id: int = Field(ge=0)
     inputs: tuple[Literal["input_ids", "attention_mask"], ...]
     temperature: float | None
-    decision: DecisionRules | None
+    decision: Any  # what the kind keeps of a calibration
     parity: Document
     backends: tuple[OnnxBackend, ...]
     default: OnnxBackend

@@ -10,12 +10,14 @@ from tempfile import NamedTemporaryFile
 
 from pipeline.core.errors import REPRODUCE, DataError, PipelineError, UsageError
 from pipeline.core.files import read_json
+from pipeline.core.stage import load_facet
 from pipeline.predict.bundle import MANIFEST
 from pipeline.predict.job import JobOutcome, predict_file
-from pipeline.predict.predictor import Backend, load_predictor
+from pipeline.predict.kind import load_answers
+from pipeline.predict.predictor import Backend, find_kind, load_predictor
 from pipeline.predict.texts import choose_source
-from pipeline.settings.exported import EXPORTED, require_kind, require_single_texts
-from pipeline.settings.shared.texts import LabelledTextParams
+from pipeline.settings.exported import require_single_texts
+from pipeline.settings.ingest import IngestParams
 
 BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
 _STDIN = "-"
@@ -33,7 +35,7 @@ def answer_file(
     every: bool,
     strict: bool,
 ) -> str:
-    """Write the answers to the texts of a file, or of standard input (`-`); return what to say of them.
+    """Write the answers to the questions of a file, or of standard input (`-`); return what to say of them.
 
     Raises:
         UsageError: There is no such model, backend or format.
@@ -41,9 +43,10 @@ def answer_file(
         EnvironmentFault: A file cannot be read or written.
     """
     folder = find_folder(model, backend=backend)
-    ingest = _read_ingest(folder.name)
+    kind = find_kind(folder)
+    ingest, questions = _read_ingest(folder.name, kind), load_answers(kind, model).questions
     with _as_file(file) as (path, name):
-        source = choose_source(name, ingest, form=form, columns=columns)
+        source = choose_source(name, ingest, form=form, columns=columns, questions=questions)
         predictor = load_predictor(folder, backend=backend, threads=threads)
         outcome = predict_file(predictor, path, source, out, every=every)
     if strict and outcome.rejected:
@@ -83,14 +86,14 @@ def describe_outcome(outcome: JobOutcome, out: Path) -> str:
     return "\n".join([f"{outcome.answered} answers in {out}", *lines])
 
 
-def _read_ingest(task: str) -> LabelledTextParams | None:
+def _read_ingest(task: str, kind: str) -> IngestParams | None:
     """Return how the task's own file is read, None outside a project that has it."""
     resolved = read_json(_PARAMS) if _PARAMS.is_file() else {"ingest": {}}
     if task not in resolved["ingest"]:
         return None
-    require_kind(task, resolved.get("kinds", {}).get(task, EXPORTED))
-    ingest = LabelledTextParams.model_validate_json(json.dumps(resolved["ingest"][task]))
-    require_single_texts(task, pairs=ingest.pair is not None)
+    require_single_texts(task, pairs=resolved["ingest"][task].get("pair") is not None)
+    own = load_facet(kind, "settings").sections["ingest"]
+    ingest: IngestParams = own.model_validate_json(json.dumps(resolved["ingest"][task]))
     return ingest
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,13 +17,13 @@ from pipeline.core.files import publish, remove
 from pipeline.core.progress import show_progress
 from pipeline.core.tables import read_arrow, write_arrow
 from pipeline.examples.files import open_file
-from pipeline.predict.answers import answer_schema, answer_texts
+from pipeline.predict.kind import CLASS_COLUMN, Answers
 from pipeline.predict.outputs import find_form, write_answers
 from pipeline.predict.parts import hold_parts, list_others
 from pipeline.predict.predictor import Predictor
-from pipeline.predict.texts import InputSource, InputText, read_texts
+from pipeline.predict.texts import InputQuestion, InputSource, read_questions
 
-_FORMAT = 1  # of a part; another one makes all parts anew
+_FORMAT = 2  # of a part; another one makes all parts anew
 PART_ROWS = 50_000
 _PART_TOKENS = 2**23  # rows times `max_length`: a third of a gigabyte as Python holds ids
 _SECONDS_BETWEEN_LINES = 10.0
@@ -31,7 +31,7 @@ _PIECE = 1 << 20
 
 
 class JobOutcome(NamedTuple):
-    """The numbers of a finished job: rows answered, those of them unsure, by label, and rows rejected."""
+    """The numbers of a finished job: rows answered, those of them unsure, by their names, and rows rejected."""
 
     answered: int
     unsure: int
@@ -42,7 +42,7 @@ class JobOutcome(NamedTuple):
 def predict_file(
     predictor: Predictor, path: Path, source: InputSource, out: Path, *, every: bool, part_rows: int = PART_ROWS
 ) -> JobOutcome:
-    """Write the answers to the texts of a file to `out`, in its order, and the rows without a text beside it.
+    """Write the answers to the questions of a file to `out`, in its order, and the rows that are none beside it.
 
     `every` adds the probabilities of all classes. Rows that cannot be predicted go to `<out>.rejected.jsonl`. Parts are
     kept in `<out>.parts` until the end; a run with the same file, model and settings takes over those that are whole.
@@ -68,8 +68,9 @@ def predict_file(
         if not rejected:
             remove(rejects)
         tables = [folder / name for name in sorted(name.name for name in folder.glob("*.arrow"))]
-        write_answers(out, answer_schema(predictor.labels, every=every), _batches(tables))
-        outcome = _count(tables, rejected)
+        schema = answer_schema(predictor.answers, predictor.labels, every=every)
+        write_answers(out, schema, _batches(tables))
+        outcome = _count(predictor.answers, tables, rejected)
         remove(parts)
     return outcome
 
@@ -104,15 +105,41 @@ def _make_parts(
             stream.write(json.dumps({"row": row, "reason": reason}, ensure_ascii=False) + "\n")
             advance(1)
 
-        texts = _cut(read_texts(path, source, reject), predictor.max_chars)
-        for number, batch in enumerate(_group(texts, rows)):
+        kind = predictor.answers.questions
+        read = read_questions(path, source, kind, reject)
+        cut = (each._replace(question=kind.cut(each.question, predictor.max_chars)) for each in read)
+        for number, batch in enumerate(_group(cut, rows)):
             part = folder / f"{number:08}.arrow"
             if part.is_file():
                 advance(len(batch))
             else:
-                answers = answer_texts(predictor, batch, advance)
+                answers = answer_batch(predictor, batch, advance)
                 write_arrow(part, answers.schema, [answers])
     return count
+
+
+def answer_schema(answers: Answers, labels: Sequence[str], *, every: bool) -> pa.Schema:
+    """Return the columns of answers; `every` adds the probability of each class."""
+    columns = {"row": pa.int64(), "id": pa.string(), **answers.columns(labels)}
+    return pa.schema([(name, holds) for name, holds in columns.items() if every or not name.startswith(CLASS_COLUMN)])
+
+
+def answer_batch(
+    predictor: Predictor, batch: Sequence[InputQuestion], advance: Callable[[int], None]
+) -> pa.RecordBatch:
+    """Return the answers to questions, with all columns; `advance` is called with the number of those just computed."""
+    kind, labels = predictor.answers, predictor.labels
+    prepared = predictor.prepare([each.question for each in batch])
+    logits = predictor.compute_logits(prepared.ids, advance if len(prepared.ids) == len(batch) else lambda _: None)
+    outputs = kind.join(kind.activate(logits), prepared)
+    columns = [[each.row for each in batch], [each.id for each in batch]]
+    columns += kind.tabulate(outputs, prepared.questions, labels, predictor.decision)
+    if len(prepared.ids) != len(batch):
+        advance(len(batch))
+    schema = answer_schema(kind, labels, every=True)
+    return pa.record_batch(
+        [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
+    )
 
 
 def _survey(path: Path, source: InputSource) -> tuple[str, int]:
@@ -146,13 +173,8 @@ def _key(predictor: Predictor, source: InputSource, digest: str, rows: int) -> s
     return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:32]
 
 
-def _cut(texts: Iterable[InputText], most: int) -> Iterator[InputText]:
-    """Yield the texts without what no tokenizer reaches, which would only fill the memory."""
-    return (text._replace(text=text.text[:most]) for text in texts)
-
-
-def _group(texts: Iterator[InputText], rows: int) -> Iterator[list[InputText]]:
-    return iter(lambda: list(islice(texts, rows)), [])
+def _group(questions: Iterator[InputQuestion], rows: int) -> Iterator[list[InputQuestion]]:
+    return iter(lambda: list(islice(questions, rows)), [])
 
 
 def _batches(tables: Iterable[Path]) -> Iterator[pa.RecordBatch]:
@@ -160,10 +182,10 @@ def _batches(tables: Iterable[Path]) -> Iterator[pa.RecordBatch]:
         yield from read_arrow(table).to_batches()
 
 
-def _count(tables: Iterable[Path], rejected: int) -> JobOutcome:
+def _count(answers: Answers, tables: Iterable[Path], rejected: int) -> JobOutcome:
     answered, unsure, labels = 0, 0, Counter[str]()
     for batch in _batches(tables):
         answered += batch.num_rows
-        unsure += batch["unsure"].true_count
-        labels.update(batch["label"].to_pylist())
+        unsure += batch["unsure"].true_count if "unsure" in batch.schema.names else 0
+        labels.update(answers.names(batch))
     return JobOutcome(answered, unsure, dict(labels.most_common()), rejected)

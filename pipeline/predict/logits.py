@@ -1,11 +1,11 @@
 """Logits of token ids by whatever computes a padded batch, in numpy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.models.batching import plan_batches
+from pipeline.models.batching import Indices, plan_batches
 
 Ids = Sequence[Sequence[int]]
 Compute = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.float32]]
@@ -29,11 +29,36 @@ def compute_in_batches(
     `advance` is called with the number of rows just computed.
     """
     logits = np.zeros((len(ids), classes), np.float32)
-    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    for rows in plan_batches(lengths, batch_tokens=batch_tokens, batch_size=batch_tokens, rng=None):
-        logits[rows] = compute(*pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
+    for rows, batch in _compute(compute, ids, pad_token_id, batch_tokens):
+        logits[rows] = batch
         advance(len(rows))
     return logits
+
+
+def compute_tokens_in_batches(
+    compute: Compute,
+    ids: Ids,
+    *,
+    pad_token_id: int,
+    batch_tokens: int = CPU_BATCH_TOKENS,
+    advance: Callable[[int], object] = lambda _: None,
+) -> list[npt.NDArray[np.float32]]:
+    """Return the logits of every token of rows in their order, (T, C) each; otherwise this is `compute_in_batches`."""
+    logits: list[npt.NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(ids)
+    for rows, batch in _compute(compute, ids, pad_token_id, batch_tokens):
+        for row, own in zip(rows.tolist(), batch, strict=True):
+            logits[row] = own[: len(ids[row])]
+        advance(len(rows))
+    return logits
+
+
+def _compute(
+    compute: Compute, ids: Ids, pad_token_id: int, batch_tokens: int
+) -> Iterator[tuple[Indices, npt.NDArray[np.float32]]]:
+    """Yield the rows of each batch, and their logits."""
+    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+    for rows in plan_batches(lengths, batch_tokens=batch_tokens, batch_size=batch_tokens, rng=None):
+        yield rows, compute(*pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
 
 
 def pad_batch(ids: Ids, pad_token_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -50,3 +75,10 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     wide = logits.astype(np.float64)
     powers = np.exp(wide - wide.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return the probability of each class by itself, (N, C), in [0, 1]."""
+    wide = logits.astype(np.float64)
+    powers = np.exp(-np.abs(wide))  # of no positive number, so it does not overflow
+    return np.asarray(np.where(wide >= 0, 1, powers) / (1 + powers))

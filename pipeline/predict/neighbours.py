@@ -31,7 +31,7 @@ def open_neighbours(task: str) -> Callable[[Ids], list[Document]]:
     of what the model has learned.
 
     Raises:
-        UsageError: The project has no such task.
+        UsageError: The project has no such task, or it is of another kind than texts of one class each.
         DataError: The features are not those of the examples.
         EnvironmentFault: A file is missing or damaged, or torch is not installed.
     """
@@ -41,6 +41,8 @@ def open_neighbours(task: str) -> Callable[[Ids], list[Document]]:
     params = ExtractParams.model_validate_json(json_text({**sections[task], "precision": "fp32"}))
     encoder = Path("data") / parse_params(read_utf8(_PARAMS))[0]["tasks"][task]["encoder"]
     examples = read_parquet(Path(_EXAMPLES.format(task)))
+    if not labels_of(examples) or not {"text", "label"} <= {*examples.column_names}:
+        raise UsageError(f"{task}: its training examples are no texts of one class each. Leave out --neighbours.")
     features = align(
         read_arrow(Path(_FEATURES.format(task))), examples["id"].to_pylist(), like=examples, what="features", split=None
     )

@@ -57,11 +57,15 @@ def _open_text(path: Path, *, packed: bool) -> Iterator[IO[str]]:
 
 
 def _write_csv(stream: IO[str], schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write rows; a truth value is true or false, and a list stands in its cell as JSON."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(schema.names)
+    coded = [pa.types.is_boolean(kind) or pa.types.is_nested(kind) for kind in schema.types]
     for batch in batches:
-        columns = [column.to_pylist() for column in batch.columns]
-        columns[schema.names.index("unsure")] = ["true" if value else "false" for value in batch["unsure"].to_pylist()]
+        columns = [
+            [json.dumps(cell, ensure_ascii=False) for cell in column.to_pylist()] if is_coded else column.to_pylist()
+            for column, is_coded in zip(batch.columns, coded, strict=True)
+        ]
         writer.writerows(zip(*columns, strict=True))
 
 

@@ -1,24 +1,31 @@
-"""The predictor: texts to token ids, token ids to class probabilities, by a bundle or by a model folder."""
+"""The predictor: texts to token ids, token ids to what answers are made of, by a bundle or by a model folder."""
 
 import hashlib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from pipeline.calibration.decision import PLAIN, Decision
-from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
+from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json
-from pipeline.examples.text import normalise
+from pipeline.core.stage import list_kinds
 from pipeline.models.tokenizer import CHARS_PER_TOKEN, load_tokenizer
-from pipeline.predict.bundle import FILES, MANIFEST, hash_files, read_manifest
-from pipeline.predict.logits import CPU_BATCH_TOKENS, Compute, Ids, pad_batch, softmax
+from pipeline.predict.bundle import FILES, MANIFEST, Manifest, hash_files, read_manifest
+from pipeline.predict.kind import FACET, Answers, load_answers, match_answers
+from pipeline.predict.logits import (
+    CPU_BATCH_TOKENS,
+    Compute,
+    Ids,
+    compute_in_batches,
+    compute_tokens_in_batches,
+    pad_batch,
+)
 from pipeline.predict.probe import check_probe
+from pipeline.predict.questions import Prepared
 from pipeline.settings.exported import READS_PAIRS, require_single_texts
 
 Backend = Literal["auto", "fp32", "int8", "torch"]
@@ -34,23 +41,27 @@ class Predictor(NamedTuple):
 
     Args:
         task: Its name.
+        kind: The kind of the task.
+        answers: How models of the kind answer.
         version: The SHA-256 of all that decides its answers.
         backend: What computes: fp32 or int8 in ONNX Runtime, or torch.
-        labels: Its classes, in the order of the probabilities.
+        labels: The names of its outputs, in their order, say its classes.
         max_length: Tokens at which a text is cut.
-        decision: How a class is chosen from the probabilities.
+        decision: What else its answers follow, say how a class is chosen from the probabilities.
         tokenizer: The tokenizer it was trained with.
         pad_token_id: The id that pads a batch.
-        compute: Logits, (B, C), of padded ids and their mask, each (B, T).
+        compute: Logits, (B, C) or (B, T, C), of padded ids and their mask, each (B, T).
         batch_tokens: Padded tokens of a batch with which it is fastest.
     """
 
     task: str
+    kind: str
+    answers: Answers
     version: str
     backend: str
     labels: tuple[str, ...]
     max_length: int
-    decision: Decision
+    decision: Any
     tokenizer: Tokenizer
     pad_token_id: int
     compute: Compute
@@ -61,20 +72,33 @@ class Predictor(NamedTuple):
         """The number of characters of a text beyond which no token is read."""
         return self.max_length * CHARS_PER_TOKEN
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of texts, put into their normal form and cut as the training texts were."""
-        encodings = self.tokenizer.encode_batch_fast([normalise(text)[: self.max_chars] for text in texts])
-        return [encoding.ids for encoding in encodings]
+    def prepare(self, questions: Sequence[Any]) -> Prepared:
+        """Return questions with what the model reads of them."""
+        return self.answers.questions.prepare(self.tokenizer, self.max_length, questions)
 
-    def probabilities(self, ids: Ids) -> npt.NDArray[np.float64]:
-        """Return the class probabilities of one batch, (N, C): its rows are padded to the longest and computed at once.
+    def encode(self, questions: Sequence[Any]) -> list[list[int]]:
+        """Return the token ids of the rows of questions."""
+        return self.prepare(questions).ids
+
+    def compute_logits(self, ids: Ids, advance: Callable[[int], object] = lambda _: None) -> Any:
+        """Return the logits of any number of rows; `advance` is called with the number of those just computed."""
+        common: Any = {"pad_token_id": self.pad_token_id, "batch_tokens": self.batch_tokens, "advance": advance}
+        if self.answers.reads == "every token":
+            return compute_tokens_in_batches(self.compute, ids, **common)
+        return compute_in_batches(self.compute, ids, classes=len(self.labels), **common)
+
+    def predict(self, ids: Ids) -> Any:
+        """Return the outputs of the rows of one batch, which are padded to the longest and computed at once.
 
         The int8 backend scales the numbers of a batch together, so there the rows of a batch change each other's last
         digits.
         """
         if not ids:
             return np.zeros((0, len(self.labels)))
-        return softmax(self.compute(*pad_batch(ids, self.pad_token_id)))
+        logits = self.compute(*pad_batch(ids, self.pad_token_id))
+        if self.answers.reads == "every token":
+            return self.answers.activate([own[: len(row)] for own, row in zip(logits, ids, strict=True)])
+        return self.answers.activate(logits)
 
 
 def load_predictor(folder: Path, *, backend: Backend = "auto", threads: int = 0) -> Predictor:
@@ -93,21 +117,43 @@ def load_predictor(folder: Path, *, backend: Backend = "auto", threads: int = 0)
     raise EnvironmentFault(f"{folder}: neither a bundle nor a model, no {MANIFEST} and no config.json. {REPRODUCE}")
 
 
+def find_kind(folder: Path) -> str:
+    """Return the kind of the task of a bundle or of a model folder: as the project says that has it, or by its head.
+
+    Raises:
+        UsageError: It is of none that is answered.
+        EnvironmentFault: A file is missing or damaged.
+    """
+    if (folder / MANIFEST).is_file():
+        return str(read_json(folder / MANIFEST).get("kind", Manifest.model_fields["kind"].default))
+    project = folder.resolve().parent.parent / "params.json"
+    kinds = read_json(project).get("kinds", {}) if project.is_file() else {}
+    kind = kinds.get(folder.name) or match_answers(read_json(folder / "config.json"))
+    if kind is None:
+        raise UsageError(
+            f"{folder}: its model is of no kind that has answers. Name one of the kinds {listed(list_kinds(FACET))}."
+        )
+    return kind
+
+
 def _load_bundle(folder: Path, backend: Backend, threads: int) -> Predictor:
     manifest = read_manifest(folder)
     name = manifest.default if backend == "auto" else backend
     if name == "torch" or name not in manifest.backends:
         raise UsageError(f"{folder}: no backend {name}. Choose one of {', '.join(manifest.backends)}.")
     compute: Compute = import_backend("onnx_model", "onnxruntime").open_onnx(folder / FILES[name], threads=threads)
-    check_probe(folder, manifest, name, compute)
+    answers = load_answers(manifest.kind, str(folder))
+    check_probe(folder, manifest, answers, name, compute)
     return Predictor(
         task=manifest.task,
+        kind=manifest.kind,
+        answers=answers,
         version=manifest.version,
         backend=name,
         labels=manifest.labels,
         max_length=manifest.max_length,
-        decision=PLAIN if manifest.decision is None else Decision(**manifest.decision.model_dump()),
-        tokenizer=load_tokenizer(folder, max_length=manifest.max_length),
+        decision=answers.decide(manifest.decision),
+        tokenizer=_open_tokenizer(folder, manifest.max_length, answers),
         pad_token_id=manifest.pad_token_id,
         compute=compute,
         batch_tokens=CPU_BATCH_TOKENS,
@@ -118,6 +164,8 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
     if backend not in ("auto", "torch"):
         raise UsageError(f"{folder}: no backend {backend}, it is no bundle. Choose torch, or export the model.")
     folder = folder.resolve()
+    kind = find_kind(folder)
+    answers = load_answers(kind, str(folder))
     config = read_json(folder / "config.json")
     max_length = read_json(folder / "tokenizer_config.json").get("model_max_length")
     if not isinstance(config.get("id2label"), dict) or not isinstance(max_length, int) or max_length > LONGEST:
@@ -126,20 +174,29 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
         )
     require_single_texts(folder.name, pairs=bool(config.get(READS_PAIRS)))
     labels = tuple(name for _, name in sorted(config["id2label"].items(), key=lambda item: int(item[0])))
-    decision = _find_decision(folder)
-    compute, batch_tokens = import_backend("torch_model", "torch").open_torch(folder, labels=labels, threads=threads)
+    decision = answers.decide(_find_kept(folder, answers))
+    open_torch = import_backend("torch_model", "torch").open_torch
+    compute, batch_tokens = open_torch(folder, answers.opener, answers.reads, labels=labels, threads=threads)
     return Predictor(
         task=folder.name,
+        kind=kind,
+        answers=answers,
         version=hashlib.sha256(f"{hash_files(folder)}\n{list(decision)}".encode()).hexdigest(),
         backend="torch",
         labels=labels,
         max_length=max_length,
         decision=decision,
-        tokenizer=load_tokenizer(folder, max_length=max_length),
+        tokenizer=_open_tokenizer(folder, max_length, answers),
         pad_token_id=config.get("pad_token_id") or 0,
         compute=compute,
         batch_tokens=batch_tokens,
     )
+
+
+def _open_tokenizer(folder: Path, max_length: int, answers: Answers) -> Tokenizer:
+    tokenizer = load_tokenizer(folder, max_length=max_length)
+    answers.questions.set_up(tokenizer)
+    return tokenizer
 
 
 def list_decision_files(folder: Path) -> tuple[Path, ...]:
@@ -153,10 +210,10 @@ def list_decision_files(folder: Path) -> tuple[Path, ...]:
     return folder / "calibration.json", folder.parent.parent / "calibration" / f"{folder.name}.json"
 
 
-def _find_decision(folder: Path) -> Decision:
-    """Return the decision of a model folder; the plain one if there is none."""
+def _find_kept(folder: Path, answers: Answers) -> Any:
+    """Return what is kept of the calibration of a model folder; None if it has none."""
     files = (path for path in list_decision_files(folder) if path.is_file())
-    return next((Decision(**read_json(path)["decision"]) for path in files), PLAIN)
+    return next((answers.keep(read_json(path)) for path in files), None)
 
 
 def import_backend(module: str, package: str) -> ModuleType:

@@ -1,18 +1,20 @@
-"""Texts to predict, out of a file as people have it: read as the task's own file is, but without labels, row by row."""
+"""Questions to answer, out of a file as people have it: read as the task's own is, but without labels, row by row."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.core.errors import UsageError
+from pipeline.core.errors import UsageError, listed
 from pipeline.examples.faults import RowErrors, overhear_faults
 from pipeline.examples.lines import LineCap
 from pipeline.examples.read import CELLS_OF_A_LINE, Layout, Limits, open_rows
 from pipeline.examples.records import Oversized
-from pipeline.examples.text import SURROGATES, is_empty, normalise, text_id, text_key
-from pipeline.settings.shared.texts import LabelledTextParams
+from pipeline.examples.text import SURROGATES, text_id
+from pipeline.predict.questions import TEXT_QUESTIONS, Questions, Unanswerable
+from pipeline.settings.ingest import Holds
 
 _MAX_CELL_BYTES = 1_000_000
+WORD_SEPARATOR = " "  # in a cell of text that holds a list
 _LAYOUTS = {
     "csv": Layout("delimited", "utf-8", ",", '"'),
     "tsv": Layout("delimited", "utf-8", "\t", '"'),
@@ -26,11 +28,20 @@ Reject = Callable[[int | str, str], None]
 
 
 class InputSource(NamedTuple):
-    """How a file holds its texts: its layout, the columns that make a text, and the bytes of a cell at most."""
+    """How a file holds its questions: its layout, the columns of one, what these hold, and the most bytes of a cell."""
 
     layout: Layout
     columns: tuple[str, ...]
+    holds: tuple[Holds, ...]
     max_cell_bytes: int
+
+
+class InputQuestion(NamedTuple):
+    """A question of a file: the line its row starts in, and its id, as the examples of a task have it."""
+
+    row: int
+    id: str
+    question: Any
 
 
 class InputText(NamedTuple):
@@ -42,38 +53,63 @@ class InputText(NamedTuple):
 
 
 def choose_source(
-    name: str, ingest: LabelledTextParams | None, *, form: str | None, columns: Sequence[str]
+    name: str, ingest: Any, *, form: str | None, columns: Sequence[str], questions: Questions = TEXT_QUESTIONS
 ) -> InputSource:
     """Return how to read a file: as the task's own if it has the same suffix, else by its suffix, or as `form` says.
 
-    Texts stand in `columns` or, if there are none, in those of the task, or in `text`.
+    Questions stand in `columns` or, if there are none, in those of the task (`ingest`, its parameters, or None), or in
+    columns that are named as the fields of a question.
 
     Raises:
-        UsageError: The suffix tells nothing.
+        UsageError: The suffix tells nothing, or there are too many columns or too few.
     """
     suffix = Path(name.removesuffix(".gz")).suffix.lower()
     own = None if ingest is None else Path(ingest.file.removesuffix(".gz")).suffix.lower()
-    texts = tuple(columns) or (("text",) if ingest is None else ingest.text)
+    chosen = _choose_columns(ingest, columns, questions)
     most = _MAX_CELL_BYTES if ingest is None else ingest.max_cell_bytes
+    separator = None if set(chosen.values()) == {"text"} else WORD_SEPARATOR
     if form is None and ingest is not None and suffix == own:
-        layout = Layout(ingest.format, ingest.encoding, ingest.delimiter, ingest.quote, ingest.pattern)
-        return InputSource(layout, texts, most)
+        layout = Layout(
+            ingest.format, ingest.encoding, ingest.delimiter, ingest.quote, ingest.pattern, separator=separator
+        )
+        return InputSource(layout, tuple(chosen), tuple(chosen.values()), most)
     known = form or _SUFFIXES.get(suffix)
     if known is None:
         raise UsageError(f"{name}: no known format, {suffix or 'no suffix'}. Say `--format` {', '.join(_LAYOUTS)}.")
-    return InputSource(_LAYOUTS[known], texts, most)
+    if known == "text" and not questions.takes_texts:
+        raise UsageError(f"{name}: a line is no question, which has {listed(questions.fields)}. Give a table.")
+    layout = _LAYOUTS[known]._replace(separator=separator)
+    return InputSource(layout, tuple(chosen), tuple(chosen.values()), most)
 
 
-def read_texts(path: Path, source: InputSource, reject: Reject) -> Iterator[InputText]:
-    """Yield the texts of a file; `reject` is told the line of each row that has none, and why. Memory stays constant.
+def _choose_columns(ingest: Any, columns: Sequence[str], questions: Questions) -> dict[str, Holds]:
+    known = questions.fields if ingest is None else questions.columns(ingest)
+    if not columns:
+        return dict(known)
+    holds = tuple(known.values())
+    if questions.joined:
+        holds = holds[:1] * len(columns)
+    if len(columns) != len(holds):
+        raise UsageError(f"--text: a question has {listed(questions.fields)}, found {len(columns)} columns. Name each.")
+    return dict(zip(columns, holds, strict=True))
+
+
+def read_questions(path: Path, source: InputSource, questions: Questions, reject: Reject) -> Iterator[InputQuestion]:
+    """Yield the questions of a file; `reject` is told the line of each row that is none, and why.
+
+    Memory does not grow with the file.
 
     Raises:
         DataError: The file as a whole breaks its format.
         EnvironmentFault: It cannot be read, or changes meanwhile.
     """
-    columns = ("text",) if source.layout.format == "text" else source.columns
+    holds = dict(zip(source.columns, source.holds, strict=True))
+    if source.layout.format == "text":
+        holds = {"text": "text"}
     limits = Limits(None, LineCap(CELLS_OF_A_LINE * source.max_cell_bytes, "max_cell_bytes"), source.max_cell_bytes)
     layout = source.layout._replace(strict=False)
+    texts = [name for name, held in holds.items() if held == "text"]
+    lists = {name: held for name, held in holds.items() if held != "text"}
     faulty: int | str = 0  # the row that was rejected last
 
     def listen(row: int | str, reason: str) -> None:
@@ -82,28 +118,38 @@ def read_texts(path: Path, source: InputSource, reject: Reject) -> Iterator[Inpu
             reject(row, reason)
         faulty = row
 
-    with overhear_faults(listen), open_rows(path, layout, columns, limits, texts=columns) as rows:
+    with overhear_faults(listen), open_rows(path, layout, tuple(holds), limits, texts=texts, lists=lists) as rows:
         try:
             for row, cells in rows:
-                text = _join(cells)
-                if reason := _find_fault(cells, text):
-                    reject(row, reason)
+                try:
+                    _require_readable(cells)
+                    question = questions.read(cells)
+                except Unanswerable as error:
+                    reject(row, str(error))
                 else:
-                    yield InputText(row, text_id(text_key(text)), text)
+                    yield InputQuestion(row, text_id(questions.name(question)), question)
         except RowErrors:  # what all of its rows were rejected for already
             return
 
 
-def _join(cells: Sequence[Any]) -> str:
-    """Return the text of a row, as the examples have it: its cells that are not blank, by lines."""
-    parts = [cell for cell in cells if isinstance(cell, str)]
-    return normalise("\n".join(part for part in parts if part.strip()) if len(cells) > 1 else "".join(parts))
+def read_texts(path: Path, source: InputSource, reject: Reject) -> Iterator[InputText]:
+    """Yield the texts of a file; otherwise this is `read_questions`.
+
+    Raises:
+        DataError: The file as a whole breaks its format.
+        EnvironmentFault: It cannot be read, or changes meanwhile.
+    """
+    return (InputText(*each) for each in read_questions(path, source, TEXT_QUESTIONS, reject))
 
 
-def _find_fault(cells: Sequence[Any], text: str) -> str | None:
-    """Return why a row cannot be predicted, None if it can."""
-    if any(isinstance(cell, Oversized) for cell in cells):
-        return f"with a cell of {max(cell.size for cell in cells if isinstance(cell, Oversized))} bytes"
-    if SURROGATES.search(text):
-        return "with bytes that are not of the encoding, or half a character"
-    return "without a visible character" if is_empty(text) else None
+def _require_readable(cells: Sequence[Any]) -> None:
+    """Refuse cells that are too large, or of no characters.
+
+    Raises:
+        Unanswerable: There is one.
+    """
+    if sizes := [cell.size for cell in cells if isinstance(cell, Oversized)]:
+        raise Unanswerable(f"with a cell of {max(sizes)} bytes")
+    words = (word for cell in cells for word in (cell if isinstance(cell, list) else [cell]))
+    if any(isinstance(word, str) and SURROGATES.search(word) for word in words):
+        raise Unanswerable("with bytes that are not of the encoding, or half a character")

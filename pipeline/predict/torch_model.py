@@ -1,29 +1,33 @@
 """Models in torch, on the GPU if there is one: the logits of a padded batch, and the features of an encoder."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
+import transformers
 
 from pipeline.evaluate.metrics import Vectors
 from pipeline.models.batches import to_ragged
 from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.features import choose_for_extraction, extract_vectors
-from pipeline.models.folder import load_classifier, load_encoder
+from pipeline.models.folder import load_encoder, load_model
+from pipeline.models.heads import Head, name_classes
 from pipeline.models.inference import TOKEN_FEED, forward
 from pipeline.models.layers import shorten_last_layer
 from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Compute, Ids
 from pipeline.settings.task import ExtractParams
 
 
-def open_torch(folder: Path, *, labels: tuple[str, ...], threads: int) -> tuple[Compute, int]:
-    """Return what computes the logits, (B, C), of ids and mask, each (B, T), and the tokens of a batch that suit it.
+def open_torch(folder: Path, opener: str, reads: str, *, labels: tuple[str, ...], threads: int) -> tuple[Compute, int]:
+    """Return what computes the logits of ids and mask, each (B, T), and the tokens of a batch that suit it.
 
-    `threads` 0 leaves torch's own choice.
+    `opener` is the class of transformers that opens the model, and `reads` what its head reads of the last layer: of
+    the first token, the logits are (B, C), of every token (B, T, C). `threads` 0 leaves torch's own choice.
 
     The precision is fp32 on a CPU, as `evaluate` has it, and bf16 on a GPU that knows it.
 
@@ -33,7 +37,7 @@ def open_torch(folder: Path, *, labels: tuple[str, ...], threads: int) -> tuple[
     if threads:
         torch.set_num_threads(threads)
     device = choose_device("auto" if torch.cuda.is_available() else "fp32")
-    model = load_classifier(folder, labels).to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper
+    model = load_model(folder, Head(getattr(transformers, opener), name_classes(labels))).to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper
     if device.device.type == "cuda":
         model.set_attn_implementation("sdpa")
 
@@ -42,7 +46,8 @@ def open_torch(folder: Path, *, labels: tuple[str, ...], threads: int) -> tuple[
             "input_ids": torch.from_numpy(ids).to(device.device),
             "attention_mask": None if mask.all() else torch.from_numpy(mask).to(device.device),
         }
-        with torch.inference_mode(), shorten_last_layer(model):
+        shortened = shorten_last_layer(model) if reads == "first token" else nullcontext()
+        with torch.inference_mode(), shortened:
             logits: npt.NDArray[np.float32] = forward(model, inputs, device).cpu().numpy()
         return logits
 

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from pipeline.core.document import Document, Strict
-from pipeline.settings.exported import EXPORTED
+from pipeline.core.errors import listed
+from pipeline.core.stage import list_kinds
 from pipeline.settings.fields import Count, Name, Seed, Share, Text
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.section import check_section, refuse_derived, require_map
@@ -73,6 +74,7 @@ class ExportParams(Strict):
     """The gate of int8: how much worse than the trained model it may be on validation."""
 
     task: Name
+    kind: Text
     largest_drop: Share
     level: Annotated[float, Field(gt=0, le=0.5)]
 
@@ -100,10 +102,12 @@ def resolve_export(
 ) -> Document:
     """Return the section of the export of each task, the same for all; `kinds` and `ingest` are theirs, by task."""
     values, within = require_map(raw, "export", problems), problems.within("export")
+    known = list_kinds("answers")
     for task, kind in kinds.items():
-        if kind != EXPORTED:
-            within.add("", f"exports tasks of the kind {EXPORTED} alone, found {task!r} of the kind {kind}; remove it")
+        if kind not in known:
+            within.add("", f"exports the kinds {listed(known)}, found {task!r} of the kind {kind}; remove it")
         elif ingest[task].get("pair") is not None:
             within.add("", f"exports models of single texts alone, found {task!r} with `ingest.pair`; remove it")
-    refuse_derived(values, ("task",), within)
-    return {task: check_section(ExportParams, {**values, "task": task}, within) for task in kinds}
+    refuse_derived(values, ("task", "kind"), within)
+    own = {task: {**values, "task": task, "kind": kind} for task, kind in kinds.items()}
+    return {task: check_section(ExportParams, section, within) for task, section in own.items()}

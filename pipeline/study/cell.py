@@ -24,7 +24,7 @@ class Effort(NamedTuple):
 NO_TRAINING = Effort(0, 0)
 
 
-class Answers(NamedTuple):
+class CellAnswers(NamedTuple):
     """The predictions of a cell: the number of classes, and N test rows: ids, actual and predicted indices, (N,)."""
 
     classes: int
@@ -55,7 +55,7 @@ def predictions_table(task: str, budget: Budget, predicted: Ints) -> pa.Table:
     return describe(pa.table(columns), task=task, labels=budget.class_names)
 
 
-def read_answers(cell: Cell, document: Document, table: pa.Table) -> Answers:
+def read_answers(cell: Cell, document: Document, table: pa.Table) -> CellAnswers:
     """Return the predictions of a cell, proven to be those of its document.
 
     Raises:
@@ -63,7 +63,7 @@ def read_answers(cell: Cell, document: Document, table: pa.Table) -> Answers:
     """
     where = f"study: cell {'-'.join(map(str, cell))}"
     try:
-        answers = Answers(
+        answers = CellAnswers(
             len(labels_of(table)), table["id"].to_pylist(), class_indices(table), class_indices(table, "predicted")
         )
         facts = list(_pair_facts(cell, document, task_of(table), answers))
@@ -75,7 +75,7 @@ def read_answers(cell: Cell, document: Document, table: pa.Table) -> Answers:
     return answers
 
 
-def _pair_facts(cell: Cell, document: Document, task: str, answers: Answers) -> Iterator[tuple[str, Any, Any]]:
+def _pair_facts(cell: Cell, document: Document, task: str, answers: CellAnswers) -> Iterator[tuple[str, Any, Any]]:
     """Yield what document and predictions both say: the name of the fact, as the predictions have it, as stated.
 
     Raises:

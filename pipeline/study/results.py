@@ -15,7 +15,7 @@ from pipeline.evaluate.estimate import Estimate, classify_difference
 from pipeline.evaluate.metrics import Ints
 from pipeline.evaluate.paired import adjust_p_values
 from pipeline.settings.study import Cell, TransferParams
-from pipeline.study.cell import Answers
+from pipeline.study.cell import CellAnswers
 from pipeline.study.seed_means import Mean, crossed_macro_f1, crossed_mean, mean_macro_f1
 
 
@@ -23,7 +23,7 @@ class CellResult(NamedTuple):
     """What the study keeps of a cell: the document of its numbers, and its predictions."""
 
     document: Document
-    answers: Answers
+    answers: CellAnswers
 
 
 _Cells = Mapping[Cell, CellResult]

@@ -39,6 +39,13 @@ def test_one_text_is_a_list_of_one_and_its_form_is_normal(served):
     assert set(one[0]) == {"label", "probability", "unsure"}
 
 
+def test_rows_are_texts_by_the_name_of_their_field(served):
+    (model,) = served.client.get("/v1/models").json()
+    assert (model["kind"], model["takes"]) == ("text-classification", ["text"])
+    answers = served.client.post("/v1/predict", json={"rows": [{"text": "good film"}]}).json()["answers"]
+    assert answers == served.predict("good film").json()["answers"]
+
+
 def test_the_shape_of_transformers(served):
     (answer,) = served.predict("good", all=True).json()["answers"]
     assert served.predict("good", shape="transformers").json() == [{"label": "good", "score": answer["probability"]}]
@@ -53,6 +60,12 @@ def test_the_shape_of_transformers(served):
         ({"texts": ["a", "b", "\ud800"]}, 422, ["body", "texts", 2]),
         ({}, 422, ["body", "texts"]),
         ({"texts": "a", "other": 1}, 422, ["body", "other"]),
+        ({"texts": "a", "rows": [{"text": "a"}]}, 422, ["body", "rows"]),
+        ({"rows": [{"text": "a"}, {"text": 1}]}, 422, ["body", "rows", 1, "text"]),
+        ({"rows": [{"text": "\ud800"}]}, 422, ["body", "rows", 0, "text"]),
+        ({"rows": [{"text": " "}]}, 422, ["body", "rows", 0]),
+        ({"rows": [{"text": "a", "n": 1}]}, 422, ["body", "rows", 0, "n"]),
+        ({"rows": [{"text": "a"}] * 1001}, 413, None),
         ({"texts": "a", "model": "none"}, 404, None),
         ({"texts": ["a"] * 1001}, 413, None),
     ],

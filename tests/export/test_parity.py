@@ -28,7 +28,7 @@ def compare(trained, exported, decision=PLAIN):
 
 
 def params(largest_drop=0.01, level=0.05):
-    return ExportParams(task="t", largest_drop=largest_drop, level=level)
+    return ExportParams(task="t", kind="text-classification", largest_drop=largest_drop, level=level)
 
 
 def test_equal_logits_differ_in_nothing():

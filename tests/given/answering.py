@@ -1,17 +1,24 @@
 """A real `answer` process on this machine's loopback, and clients for it."""
 
+import asyncio
 import json
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
+from pipeline.answer.app import make_app
+from pipeline.answer.batcher import Batcher
+from pipeline.answer.metrics import Metrics
+from pipeline.answer.service import Patience, Service
+from pipeline.predict.predictor import Predictor
 from tests.given.projects import COVERAGE, ENVIRONMENT, PATIENCE, PIPELINE, ROOT, until
 
 
@@ -123,3 +130,25 @@ def answering(*words: str | Path, cwd: Path = ROOT) -> Iterator[AnswerServer]:
             assert server.end() == 0, server.output
     finally:
         server.close()
+
+
+@contextmanager
+def serving_here(predictor: Predictor) -> Iterator[Callable[[Any], httpx.Response]]:
+    """Yield what asks the application of one model in this process."""
+    metrics = Metrics()
+    batcher = Batcher(predictor.task, predictor, metrics, max_wait=PATIENCE)
+
+    @asynccontextmanager
+    async def live(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+
+    app = make_app(Service({predictor.task: batcher}, metrics, Patience(PATIENCE, PATIENCE, 0)), live)
+
+    async def post(body: Any) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            return await client.post("/v1/predict", json=body)
+
+    try:
+        yield lambda body: asyncio.run(post(body))
+    finally:
+        batcher.close()

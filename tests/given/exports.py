@@ -7,6 +7,7 @@ import pyarrow as pa
 from filelock import FileLock
 
 from pipeline.core.files import write_json
+from pipeline.core.stage import load_facet
 from pipeline.core.tables import description, write_arrow
 from pipeline.models.folder import build_classifier
 from pipeline.models.tokenizer import load_tokenizer
@@ -17,7 +18,7 @@ from tests.given.training import save_classifier
 
 LABELS = ("bad", "good", "other")
 MAX_LENGTH = 24
-PARAMS = ExportParams(task="t", largest_drop=1.0, level=1e-9)
+PARAMS = ExportParams(task="t", kind="text-classification", largest_drop=1.0, level=1e-9)
 TEXTS = [" ".join(WORDS[(start * step) % len(WORDS)] for step in range(1, 2 + start % 30)) for start in range(200)]
 
 
@@ -61,7 +62,7 @@ def make_model(folder: Path) -> Exported:
 
 def export_model(paths: Exported, params: ExportParams = PARAMS) -> None:
     """Run the stage."""
-    export.run(params, **paths._asdict())
+    export.run(params, load_facet(params.kind, "answers"), **paths._asdict())
 
 
 def prepare_export(shared: Path) -> Exported:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.files import write_json
-from pipeline.core.stage import KINDS, bind_facets, load, read_declaration, stage_params
+from pipeline.core.stage import KINDS, bind_facets, load, load_facet, read_declaration, stage_params
 from pipeline.settings.parse import parse_params
+from pipeline.settings.production import ExportParams
+from pipeline.stages import export
 from tests.given.encoder import make_encoder
 from tests.given.images import make_image_encoder
 from tests.given.settings import ROOT, dump, read, resolve_params
@@ -90,6 +92,25 @@ def run_stages(folder: Path, name: str) -> Sample:
     for stage in BACK:
         sample.run(stage)
     return sample
+
+
+def place_in_project(sample: Sample, root: Path) -> Path:
+    """Return the folder of the sample's model in a project, with all that production reads beside it."""
+    data = root / "data"
+    shutil.copytree(sample.paths["model"], data / "model" / TASK)
+    (data / "calibration").mkdir()
+    shutil.copyfile(sample.paths["calibration"], data / "calibration" / f"{TASK}.json")
+    write_json(data / "params.json", sample.resolved)
+    return data / "model" / TASK
+
+
+def export_sample(sample: Sample, root: Path) -> Path:
+    """Return the bundle of the sample, made by the stage `export` with a gate that lets anything pass."""
+    paths = {name: sample.paths[name] for name in ("tokens", "model", "calibration")}
+    params = ExportParams(task=TASK, kind=sample.kind, largest_drop=1.0, level=1e-9)
+    bundle = root / "export" / TASK
+    export.run(params, load_facet(sample.kind, "answers"), **paths, bundle=bundle, exported=root / "exported.json")
+    return bundle
 
 
 def write_report(sample: Sample, folder: Path) -> Mapping[str, Path]:

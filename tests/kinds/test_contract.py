@@ -1,10 +1,13 @@
 """What every kind of task keeps: with its sample, data/sample/KIND, it passes these tests without a line of its own."""
 
+import json
 import shutil
+import subprocess
+import sys
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +16,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.__main__ import main
+from pipeline.answer.question import list_answers
 from pipeline.core.files import read_json
 from pipeline.core.fingerprint import fingerprint, list_starts
 from pipeline.core.modules import parse_package
-from pipeline.core.stage import KINDS, STAGES, load, load_facet, read_declaration
+from pipeline.core.stage import KINDS, STAGES, list_kinds, load, load_facet, read_declaration
 from pipeline.core.tables import IMAGE_TYPE, labels_of, read_arrow, read_parquet
 from pipeline.core.versions import locked_versions
 from pipeline.diff.comment import render_comment
@@ -31,8 +36,22 @@ from pipeline.models.attention import FLAT
 from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.folder import build_model, load_model
-from tests.given.kinds import BACK, FRONT, SAMPLES, TASK, Sample, run_stages, write_report
+from pipeline.predict.predictor import Predictor, find_kind, load_predictor
+from tests.given.answering import serving_here
+from tests.given.kinds import (
+    BACK,
+    FRONT,
+    SAMPLES,
+    TASK,
+    Sample,
+    export_sample,
+    place_in_project,
+    run_stages,
+    write_report,
+)
 
+ANSWERING = list_kinds("answers")
+FEW_TOKENS = 16  # the server measures a text of as many as a model reads, and the sample's encoder reads 64 at most
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
 
@@ -53,7 +72,8 @@ def wanted_facets() -> Iterator[tuple[str, type]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_has_each_facet_that_a_stage_asks_for(kind):
     for name, wanted in dict(wanted_facets()).items():
-        assert isinstance(load_facet(kind, name), wanted)
+        if name != "answers" or kind in ANSWERING:
+            assert isinstance(load_facet(kind, name), wanted)
 
 
 def test_the_stages_run_on_the_sample(sample):
@@ -269,3 +289,87 @@ def test_the_report_shows_the_task(sample, tmp_path):
     headline = page.headline.title
     for text in (html, outputs["summary"].read_text("utf-8"), (outputs["cards"] / f"{TASK}.md").read_text("utf-8")):
         assert headline.lower() in text.lower()
+
+
+# ------------------------------------------------------------------------------------------------ production
+class Asked(NamedTuple):
+    """The test rows of a sample as questions in a request, and the numbers that `evaluate` computes of them, (N,)."""
+
+    rows: list[dict[str, Any]]
+    numbers: list[float]
+
+
+def flatten(value: Any) -> list[float]:
+    """Return the numbers in a value of lists, documents and arrays, in order."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if isinstance(value, list | tuple | np.ndarray):
+        return [number for part in value for number in flatten(part)]
+    return [] if value is None else [float(value)]
+
+
+def ask_test(sample: Sample) -> Asked:
+    test = select_split(read_parquet(sample.paths["examples"]), "test")
+    fields = load_facet(sample.kind, "answers").questions.fields
+    answers = measures_of(sample).predict(sample.paths["model"], test, read_arrow(sample.paths["tokens"]))
+    return Asked(test.select([*fields]).to_pylist(), flatten(answers.to_pylist()))
+
+
+def compute_numbers(predictor: Predictor, rows: list[dict[str, Any]]) -> list[float]:
+    """Return what a predictor computes of questions, as the answers of `evaluate` hold it."""
+    kind = predictor.answers
+    prepared = predictor.prepare([kind.questions.read([*row.values()]) for row in rows])
+    outputs = kind.join(kind.activate(predictor.compute_logits(prepared.ids)), prepared)
+    if kind.reads == "first token":
+        return flatten(outputs)
+    return [n for own in outputs for n in (*own.argmax(axis=1).tolist(), *own.max(axis=1).tolist())]
+
+
+def test_no_kind_needs_torch_or_a_parser_of_yaml_to_answer():
+    absent = {"torch", "transformers", "sklearn", "scipy", "pandas", "ruamel", "PIL"}
+    code = (
+        "import sys; from pipeline.core.stage import list_kinds, load_facet;"
+        "[load_facet(kind, 'answers') for kind in list_kinds('answers')];"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert not absent & {*output.split()}
+
+
+def require_answers(sample: Sample) -> None:
+    if sample.kind not in ANSWERING or sample.resolved["ingest"][TASK].get("pair"):
+        pytest.skip("it has no answers")
+
+
+def test_a_model_answers_as_it_was_measured(sample, tmp_path, monkeypatch):
+    require_answers(sample)
+    asked, folder = ask_test(sample), place_in_project(sample, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert find_kind(folder) == sample.kind
+    owning = {kind for kind in ANSWERING if load_facet(kind, "answers").owns(read_json(folder / "config.json"))}
+    assert sample.kind in owning
+    blank = dict.fromkeys(asked.rows[0])
+    (tmp_path / "new.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in [*asked.rows, blank]))
+    columns = [word for name in blank for word in ("--text", name)]
+    assert main(["predict", TASK, "new.jsonl", "--out", "out.jsonl", "--all", *columns]) == 0
+    assert json.loads((tmp_path / "out.jsonl.rejected.jsonl").read_text())["row"] == len(asked.rows) + 1
+    answers = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in answers] == read_parquet(sample.paths["predictions"])["id"].to_pylist()
+    assert compute_numbers(load_predictor(folder), asked.rows) == pytest.approx(asked.numbers, rel=1e-5, abs=1e-5)
+
+
+def test_a_bundle_answers_as_its_model(sample, tmp_path):
+    require_answers(sample)
+    asked = ask_test(sample)
+    predictor = load_predictor(export_sample(sample, tmp_path), backend="fp32", threads=1)
+    assert compute_numbers(predictor, asked.rows) == pytest.approx(asked.numbers, rel=1e-4, abs=1e-4)
+    assert (read_json(tmp_path / "exported.json")["parity"]["fp32"]["flipped"], predictor.kind) == (0, sample.kind)
+    field = next(iter(asked.rows[0]))
+    with serving_here(predictor._replace(max_length=FEW_TOKENS)) as ask:
+        content = ask({"rows": asked.rows}).json()
+        refused = [ask({"rows": [asked.rows[0], row]}) for row in ({}, {field: 1}, {**asked.rows[0], "other": 1})]
+    list_answers([predictor.answers]).model_validate_json(json.dumps(content), strict=True)
+    assert len(content["answers"]) == len(asked.rows)
+    places = [response.json()["detail"][0]["loc"] for response in refused]
+    assert {response.status_code for response in refused} == {422}
+    assert places == [["body", "rows", 1, field], ["body", "rows", 1, field], ["body", "rows", 1, "other"]]

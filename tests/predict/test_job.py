@@ -55,7 +55,7 @@ def test_answers_are_those_of_the_model_in_the_order_of_the_file(predictor, tmp_
     out = tmp_path / "answers.jsonl"
     outcome = predict(predictor, write_lines(tmp_path / "in.jsonl"), out, every=True)
     rows = read_rows(out)
-    expected = predictor.probabilities(predictor.encode(TEXTS))
+    expected = predictor.predict(predictor.encode(TEXTS))
     assert [row["row"] for row in rows] == [*range(1, len(TEXTS) + 1)]
     assert [row["id"] for row in rows] == [text_id(text_key(normalise(text))) for text in TEXTS]
     assert [row["label"] for row in rows] == [predictor.labels[place] for place in expected.argmax(axis=1)]
@@ -267,7 +267,7 @@ def test_long_texts_and_many_columns_are_joined_and_cut(predictor, tmp_path):
     path.write_text(json.dumps({"title": "good film", "body": "bad " * 100_000}) + "\n")
     predict(predictor, path, tmp_path / "out.jsonl", columns=("title", "body"), every=True)
     (row,) = read_rows(tmp_path / "out.jsonl")
-    expected = predictor.probabilities(predictor.encode(["good film\n" + "bad " * 100_000]))
+    expected = predictor.predict(predictor.encode(["good film\n" + "bad " * 100_000]))
     assert [*row.values()][5:] == pytest.approx(np.round(expected[0], 6).tolist(), abs=1e-6)
     assert row["id"] == text_id(text_key(normalise("good film\n" + "bad " * 100_000)))
 

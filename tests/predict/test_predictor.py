@@ -57,7 +57,7 @@ def test_probabilities_are_those_of_evaluate(exported, expected, backend):
     assert ids == read_arrow(exported.tokens)["input_ids"].to_pylist()
     for start in range(0, len(ids), 37):
         rows = slice(start, start + 37)
-        assert predictor.probabilities(ids[rows]) == pytest.approx(expected[rows], abs=1e-5)
+        assert predictor.predict(ids[rows]) == pytest.approx(expected[rows], abs=1e-5)
     logits = compute_in_batches(predictor.compute, ids, classes=3, pad_token_id=predictor.pad_token_id)
     assert softmax(logits) == pytest.approx(expected, abs=1e-5)
 
@@ -65,7 +65,7 @@ def test_probabilities_are_those_of_evaluate(exported, expected, backend):
 def test_int8_is_near_and_the_default(exported, expected):
     predictor = load_predictor(exported.bundle)
     assert predictor.backend == "int8"
-    actual = predictor.probabilities(predictor.encode(TEXTS))
+    actual = predictor.predict(predictor.encode(TEXTS))
     assert actual.sum(axis=1) == pytest.approx(1, abs=1e-12)
     assert 1e-6 < np.abs(actual - expected).mean() < 0.1
 
@@ -75,13 +75,13 @@ def test_raw_texts_are_put_into_their_normal_form_and_cut(exported):
     plain, raw, long = predictor.encode(["good film", "  good\u200bfilm \x00", "good " * 10**6])
     assert plain == raw
     assert len(long) == MAX_LENGTH
-    assert predictor.probabilities([]).shape == (0, 3)
+    assert predictor.predict([]).shape == (0, 3)
 
 
 def test_a_bundle_is_opened_without_torch(exported):
     code = (
         "import sys; from pathlib import Path; from pipeline.predict.predictor import load_predictor;"
-        "predictor = load_predictor(Path(sys.argv[1])); predictor.probabilities(predictor.encode(['good']));"
+        "predictor = load_predictor(Path(sys.argv[1])); predictor.predict(predictor.encode(['good']));"
         "import pipeline.predict.command;"
         "print(sorted({name.partition('.')[0] for name in sys.modules}))"
     )
@@ -170,7 +170,7 @@ def test_ids_may_be_any_sequences(exported):
     predictor = load_predictor(exported.bundle, backend="fp32")
     rows = predictor.encode(TEXTS[:9])
     other = pa.array(rows).to_pylist()
-    assert (predictor.probabilities(tuple(map(tuple, rows))) == predictor.probabilities(other)).all()
+    assert (predictor.predict(tuple(map(tuple, rows))) == predictor.predict(other)).all()
 
 
 def test_a_model_of_pairs_is_refused_by_name(exported, tmp_path):

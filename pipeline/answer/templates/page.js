@@ -34,11 +34,18 @@ async function showModels() {
   byId("version").textContent = models.map((each) => `${each.model}: ${each.backend}, version ${each.version.slice(0, 12)}`).join("; ");
 }
 
+function name(answer) {
+  if ("spans" in answer) return answer.spans.map((span) => `${span.text} (${span.label})`).join(", ") || answer.tags.join(" ");
+  if ("labels" in answer) return answer.labels.join(", ") || "no label";
+  return String(answer.label ?? answer.value);
+}
+
 function show(content) {
   const [answer] = content.answers;
-  const head = element("p", "label", answer.label);
+  const head = element("p", "label", name(answer));
   if (answer.unsure) head.append(element("span", "unsure", " (unsure)"));
-  const rows = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]).map(([label, share]) => {
+  const shares = Array.isArray(answer.probabilities) ? {} : answer.probabilities ?? {};
+  const rows = Object.entries(shares).sort((a, b) => b[1] - a[1]).map(([label, share]) => {
     const row = element("div", "row", "");
     const bar = document.createElement("meter");
     bar.value = share;

@@ -13,12 +13,13 @@ from pipeline.evaluate.metrics import Floats, Ints
 from pipeline.evaluate.ngrams import count_ngrams, fit_weights
 from pipeline.kinds.multi_label_classification.metrics import (
     Bools,
+    apply_thresholds,
+    choose_thresholds,
     compute_average_precisions,
     score_label_sets,
     to_indicators,
     to_lists,
 )
-from pipeline.kinds.multi_label_classification.thresholds import apply_thresholds, choose_thresholds
 from pipeline.settings.task import BaselineParams
 
 ANSWER = pa.struct({"probabilities": pa.list_(pa.float64()), "labels": pa.list_(pa.int64())})

@@ -21,8 +21,10 @@ from pipeline.evaluate.slices import Slice, slice_by_columns, slice_by_length
 from pipeline.examples.records import places_of
 from pipeline.kinds.multi_label_classification.baseline_names import LABEL_SET_BASELINES
 from pipeline.kinds.multi_label_classification.metrics import (
+    EVEN_THRESHOLD,
     Bools,
     ScoredSets,
+    apply_thresholds,
     compute_average_precisions,
     compute_set_metrics,
     count_classes,
@@ -32,7 +34,6 @@ from pipeline.kinds.multi_label_classification.metrics import (
     to_lists,
 )
 from pipeline.kinds.multi_label_classification.settings import LabelSetEvaluateParams
-from pipeline.kinds.multi_label_classification.thresholds import EVEN_THRESHOLD, apply_thresholds
 from pipeline.settings.task import TaskParams
 
 AT_HALF = "at_half"  # the answers of the model without its thresholds

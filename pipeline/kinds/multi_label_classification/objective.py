@@ -14,13 +14,14 @@ from pipeline.finetune.head import find_output_layer
 from pipeline.finetune.selection import improves
 from pipeline.finetune.updates import plan_epochs, share_losses
 from pipeline.kinds.multi_label_classification.metrics import (
+    EVEN_THRESHOLD,
     Bools,
+    apply_thresholds,
     compute_set_metrics,
     score_label_sets,
     to_indicators,
 )
 from pipeline.kinds.multi_label_classification.settings import LabelSetFinetuneParams
-from pipeline.kinds.multi_label_classification.thresholds import EVEN_THRESHOLD, apply_thresholds
 from pipeline.models.batches import Ragged, to_device, to_ragged
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device

@@ -12,9 +12,15 @@ from pipeline.core.tables import labels_of
 from pipeline.evaluate.align import align
 from pipeline.evaluate.metrics import Floats
 from pipeline.kinds.multi_label_classification.learning import label_set_head
-from pipeline.kinds.multi_label_classification.metrics import compute_set_metrics, score_label_sets, to_indicators
+from pipeline.kinds.multi_label_classification.metrics import (
+    EVEN_THRESHOLD,
+    apply_thresholds,
+    choose_thresholds,
+    compute_set_metrics,
+    score_label_sets,
+    to_indicators,
+)
 from pipeline.kinds.multi_label_classification.objective import set_rows_of
-from pipeline.kinds.multi_label_classification.thresholds import EVEN_THRESHOLD, apply_thresholds, choose_thresholds
 from pipeline.models.batches import Ragged, to_ragged
 from pipeline.models.device import choose_device
 from pipeline.models.folder import load_model

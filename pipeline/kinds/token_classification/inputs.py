@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.kinds.token_classification.settings import TagTokenizeParams
 from pipeline.models.coverage import Coverage, find_unknown, require_coverage
 from pipeline.models.inputs import Encoded, Inputs
 from pipeline.models.tokenizer import load_tokenizer, set_prefix_space
+from pipeline.tagging.pieces import find_special, split_at_words
 from pipeline.tagging.schemes import is_bio
 
 _RECORD_TOKENS = 2**23
@@ -26,39 +26,6 @@ _TAG_COLUMNS = {
     "input_ids": pa.list_(pa.int32()),
     "truncated": pa.bool_(),
 }
-
-
-class Pieces(NamedTuple):
-    """Some tokens of a sentence in order: their ids, the word of each, and whether a word was too long for a row."""
-
-    ids: list[int]
-    words: list[int]
-    cut: bool
-
-
-def split_at_words(ids: Sequence[int], words: Sequence[int], *, room: int) -> Iterator[Pieces]:
-    """Yield the tokens of a sentence in rows of at most `room`, split between words only.
-
-    Of a word with more tokens than a row has, the first are kept.
-    """
-    row = Pieces([], [], cut=False)
-    start = 0
-    while start < len(ids):
-        end = start
-        while end < len(ids) and words[end] == words[start]:
-            end += 1
-        taken = min(end - start, room)
-        if row.ids and len(row.ids) + taken > room:
-            yield row
-            row = Pieces([], [], cut=False)
-        row = Pieces(
-            [*row.ids, *ids[start : start + taken]],
-            [*row.words, *words[start : start + taken]],
-            row.cut or taken < end - start,
-        )
-        start = end
-    if row.ids:
-        yield row
 
 
 def align_tags(
@@ -89,7 +56,7 @@ def _encode(params: TagTokenizeParams, examples: Path, encoder: Path) -> Encoded
     tokenizer = load_tokenizer(encoder, max_length=params.max_length)
     tokenizer.no_truncation()
     set_prefix_space(tokenizer)
-    unknown, (before, after) = find_unknown(tokenizer), _find_special(tokenizer)
+    unknown, (before, after) = find_unknown(tokenizer), find_special(tokenizer)
     schema, batches = stream_parquet(examples, ("id", "split", "words", "tags"), rows=params.batch_texts)
     followers = list_followers(labels_of(schema)) if params.label == "all" else None
     room = params.max_length - len(before) - len(after)
@@ -124,13 +91,6 @@ def _encode(params: TagTokenizeParams, examples: Path, encoder: Path) -> Encoded
 
 def _wrap(values: Sequence[int], before: Sequence[int], after: Sequence[int], fill: int) -> list[int]:
     return [*[fill] * len(before), *values, *[fill] * len(after)]
-
-
-def _find_special(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """Return the special tokens that the tokenizer puts before and after a text."""
-    bare, whole = (tokenizer.encode("a", add_special_tokens=special).ids for special in (False, True))
-    start = next(at for at in range(len(whole)) if whole[at : at + len(bare)] == bare)
-    return whole[:start], whole[start + len(bare) :]
 
 
 def _measure(encoding: Encoding, unknown: int | None, name: str) -> Coverage:

@@ -10,13 +10,15 @@ from sklearn.metrics import accuracy_score, average_precision_score, f1_score
 from pipeline.core.errors import DataError
 from pipeline.core.tables import describe
 from pipeline.kinds.multi_label_classification.metrics import (
+    apply_thresholds,
+    choose_threshold,
+    choose_thresholds,
     compute_average_precisions,
     compute_set_metrics,
     score_label_sets,
     to_indicators,
     to_lists,
 )
-from pipeline.kinds.multi_label_classification.thresholds import apply_thresholds, choose_threshold, choose_thresholds
 
 
 @st.composite

@@ -16,10 +16,10 @@ from pipeline.kinds.token_classification.inputs import (
     UNTAGGED,
     align_tags,
     list_followers,
-    split_at_words,
 )
 from pipeline.kinds.token_classification.settings import TagTokenizeParams
 from pipeline.models.tokenizer import save_tokenizer
+from pipeline.tagging.pieces import split_at_words
 from pipeline.tagging.schemes import name_tags
 from tests.given.encoder import make_encoder
 
