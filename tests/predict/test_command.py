@@ -27,7 +27,8 @@ def project(exported, tmp_path, monkeypatch):
         "pattern": None, "encoding": "latin-1", "text": ["says"], "pair": None, "label": "is",
         "labels": ["bad", "good"], "threshold": None, "group": None, "split": None,
         "shares": {"train": 0.8, "validation": 0.1, "test": 0.1}, "salt": "s", "keep": [], "empty": "drop",
-        "unlabelled": "fail", "conflicts": "drop", "corrections": None, "corrected": {}, "controls": "space", "max_cell_bytes": 1000, "max_file_bytes": 1000,
+        "unlabelled": "fail", "conflicts": "drop", "corrections": None, "corrected": {},
+        "controls": "space", "max_cell_bytes": 1000, "max_file_bytes": 1000,
     }  # fmt: skip
     (tmp_path / "data" / "params.json").write_text(json.dumps({"ingest": {"t": ingest}}))
     monkeypatch.chdir(tmp_path)
