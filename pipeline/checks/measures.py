@@ -191,7 +191,7 @@ def measure_shared(table: pa.Table) -> Measure:
         for pair in zip(table["text"].to_pylist(), table[PAIR].to_pylist(), strict=True)
     ]
     splits = table["split"].to_pylist()
-    known = set[str]().union(*(own for own, split in zip(keys, splits, strict=True) if split == "train"))
+    known = {key for own, split in zip(keys, splits, strict=True) if split == "train" for key in own}
     held_out = [row for row, split in enumerate(splits) if split != "train"]
     shared = [row for row in held_out if keys[row] & known]
     return _measure_rows(table.take(pa.array(shared, pa.int64())), len(held_out))

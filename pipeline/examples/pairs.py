@@ -1,6 +1,7 @@
 """Pairs of texts, as the examples hold them: the second text of each, and both as one text."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.settings.shared.texts import PAIR
 
@@ -12,10 +13,8 @@ def second_texts(examples: pa.Table) -> list[str] | None:
 
 def whole_texts(examples: pa.Table) -> list[str]:
     """Return the text of each example; of a pair both, by lines, or None if one is missing."""
-    texts: list[str] = examples["text"].to_pylist()
-    seconds = second_texts(examples)
-    return texts if seconds is None else [_join(*pair) for pair in zip(texts, seconds, strict=True)]
-
-
-def _join(text: str | None, second: str | None) -> str | None:
-    return None if text is None or second is None else f"{text}\n{second}"
+    texts = examples["text"]
+    if PAIR in examples.column_names:
+        texts = pc.binary_join_element_wise(texts, examples[PAIR], "\n")
+    whole: list[str] = texts.to_pylist()
+    return whole
