@@ -180,7 +180,6 @@ def resolve_study(raw: Document, resolved: Document, kinds: Mapping[str, Setting
         return {}
     settings = kinds[study.kind]
     layers = list_layers(raw, "finetune", study.kind, kinds, problems)
-    common, _ = merge(*layers)
     refuse_derived(study.finetune, ("task", "kind", "seed"), problems.within("study.finetune"))
     for name, rival in study.rivals.items():
         refuse_derived(rival.baseline, ("task",), problems.within(f"study.rivals.{name}.baseline"))
@@ -188,7 +187,7 @@ def resolve_study(raw: Document, resolved: Document, kinds: Mapping[str, Setting
         refuse_derived(arm.finetune, ("task", "kind", "seed"), problems.within(f"study.arms.{name}.finetune"))
         check_encoder(arm.encoder, f"study.arms.{name}.encoder", raw, problems)
         if arm.initial == "random":
-            finetune = {**common, **study.finetune, **arm.finetune}
+            finetune = {**merge(*layers)[0], **study.finetune, **arm.finetune}
             _check_random(finetune, problems.within(f"study.arms.{name}.finetune"))
     rivals, arms = list_cells(study, study.rivals), list_cells(study, study.arms)
     return {
