@@ -14,7 +14,7 @@ from pipeline.predict.bundle import MANIFEST
 from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.predictor import Backend, load_predictor
 from pipeline.predict.texts import choose_source
-from pipeline.settings.exported import EXPORTED, require_kind, require_single_texts
+from pipeline.settings.exported import EXPORTED, require_kind, require_whole_texts
 from pipeline.settings.shared.texts import LabelledTextParams
 
 BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
@@ -90,7 +90,8 @@ def _read_ingest(task: str) -> LabelledTextParams | None:
         return None
     require_kind(task, resolved.get("kinds", {}).get(task, EXPORTED))
     ingest = LabelledTextParams.model_validate_json(json.dumps(resolved["ingest"][task]))
-    require_single_texts(task, pairs=ingest.pair is not None)
+    windows = resolved.get("tokenize", {}).get(task, {}).get("windows")
+    require_whole_texts(task, pairs=ingest.pair is not None, windows=windows is not None)
     return ingest
 
 

@@ -19,7 +19,7 @@ from pipeline.models.tokenizer import CHARS_PER_TOKEN, load_tokenizer
 from pipeline.predict.bundle import FILES, MANIFEST, hash_files, read_manifest
 from pipeline.predict.logits import CPU_BATCH_TOKENS, Compute, Ids, pad_batch, softmax
 from pipeline.predict.probe import check_probe
-from pipeline.settings.exported import READS_PAIRS, require_single_texts
+from pipeline.settings.exported import READS_PAIRS, READS_WINDOWS, require_whole_texts
 
 Backend = Literal["auto", "fp32", "int8", "torch"]
 LONGEST = 1_000_000  # tokens; the library writes 1e30 if a tokenizer has no limit
@@ -83,7 +83,7 @@ def load_predictor(folder: Path, *, backend: Backend = "auto", threads: int = 0)
     `backend` auto is the bundle's default, and torch for a model folder. `threads` 0 is one a core.
 
     Raises:
-        UsageError: The folder has no such backend, or its model reads pairs of texts.
+        UsageError: The folder has no such backend, or its model reads pairs of texts or windows.
         EnvironmentFault: A file is missing or damaged, or this processor computes other answers than the bundle's.
     """
     if (folder / MANIFEST).is_file():
@@ -124,7 +124,7 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
         raise EnvironmentFault(
             f"{folder}: not a model that `finetune` has saved, no classes or no largest length. Name another folder."
         )
-    require_single_texts(folder.name, pairs=bool(config.get(READS_PAIRS)))
+    require_whole_texts(folder.name, pairs=READS_PAIRS in config, windows=READS_WINDOWS in config)
     labels = tuple(name for _, name in sorted(config["id2label"].items(), key=lambda item: int(item[0])))
     decision = _find_decision(folder)
     compute, batch_tokens = import_backend("torch_model", "torch").open_torch(folder, labels=labels, threads=threads)
