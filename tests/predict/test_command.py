@@ -24,10 +24,11 @@ def project(exported, tmp_path, monkeypatch):
         (tmp_path / "data" / name).symlink_to(path.parent)
     ingest = {
         "task": "t", "file": "own/t.tsv", "files": None, "format": "delimited", "delimiter": "\t", "quote": "",
-        "pattern": None, "encoding": "latin-1", "text": ["says"], "label": "is", "labels": ["bad", "good"],
-        "threshold": None, "group": None, "split": None, "shares": {"train": 0.8, "validation": 0.1, "test": 0.1},
-        "salt": "s", "keep": [], "empty": "drop", "unlabelled": "fail", "conflicts": "drop", "corrections": None,
-        "corrected": {}, "controls": "space", "max_cell_bytes": 1000, "max_file_bytes": 1000,
+        "pattern": None, "encoding": "latin-1", "text": ["says"], "pair": None, "label": "is",
+        "labels": ["bad", "good"], "threshold": None, "group": None, "split": None,
+        "shares": {"train": 0.8, "validation": 0.1, "test": 0.1}, "salt": "s", "keep": [], "empty": "drop",
+        "unlabelled": "fail", "conflicts": "drop", "corrections": None, "corrected": {},
+        "controls": "space", "max_cell_bytes": 1000, "max_file_bytes": 1000,
     }  # fmt: skip
     (tmp_path / "data" / "params.json").write_text(json.dumps({"ingest": {"t": ingest}}))
     monkeypatch.chdir(tmp_path)
