@@ -138,7 +138,7 @@ def _slope(command: str, runs: dict[int, dict[str, Figures]], few: int, many: in
     """Return the microseconds and the bytes that each row beyond `few` costs."""
     less, more = runs[few][command], runs[many][command]
     each = (more["seconds"] - less["seconds"]) / (many - few), (more["memory"] - less["memory"]) / (many - few)
-    return f"{1e6 * each[0]:,.1f}", f"{each[1]:,.0f}"
+    return f"{1e6 * each[0]:,.1f}", f"{round(each[1]):,}"
 
 
 ABOUT = f"""# Many rows

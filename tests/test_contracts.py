@@ -202,7 +202,7 @@ INSPECT_TAKES_OVER = {*BaselineParams.model_fields, "near_similarity", "near_shi
 
 def test_a_section_holds_the_keys_its_class_reads():
     plain, _ = parse_params(TEXT)
-    given_elsewhere = {"task", "kind", "file", "reference", "corrected"}
+    given_elsewhere = {"task", "kind", "file", "reference", "corrected", "pairs"}
     everything = dict.fromkeys(PER_TASK, frozenset[str]())
     for kind, settings in load_facets("settings").items():
         for stage in PER_TASK:

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 import pyarrow as pa
 
-from pipeline.checks.measures import Measure
+from pipeline.checks.measure import Measure
 from pipeline.checks.rows import MOST_LINES
 from pipeline.checks.suite import Check
 from pipeline.core.errors import DataError, EnvironmentFault, listed

@@ -24,19 +24,17 @@ def mark_keys(chunks: Chunks, leaking: Sequence[str]) -> Chunks:
     `repeated` says whether another row has the same id, `leaked` whether a row of another split has the same value in
     one of the columns `leaking`; texts are the same if their `text_key` is, pairs if both texts are.
     """
-    names = dict.fromkeys(("id", *leaking))
-    parts: dict[str, list[KeyHashes]] = {name: [] for name in names}
-    sides: list[Ints] = [np.empty(0, np.int64)]
     codes: dict[str | None, int] = {}
-    pair = [PAIR] if PAIR in chunks.schema.names else []
-    for chunk in chunks.read("split", *names, *pair):
-        sides.append(np.array([codes.setdefault(split, len(codes)) for split in chunk["split"].to_pylist()], np.int64))
-        for name in names:
-            parts[name].append(hash_keys(_list_keys(chunk, name)))
-    hashes = {name: join_hashes(parts.pop(name)) for name in names}
-    leaks = [find_shared(hashes[name], np.concatenate(sides)) for name in leaking]
-    marked = chunks.mark("repeated", find_repeated(hashes["id"]))
-    return marked.mark("leaked", np.unique(np.concatenate([np.empty(0, np.int64), *leaks])))
+    splits = np.fromiter((codes.setdefault(split, len(codes)) for split in chunks.values("split")), np.int64)
+    repeated, leaks = find_repeated(_hash_column(chunks, "id")), np.empty(0, np.int64)
+    for name in leaking:  # one column at a time, since a column's hashes are most of what is kept
+        leaks = np.union1d(leaks, find_shared(_hash_column(chunks, name), splits))
+    return chunks.mark("repeated", repeated).mark("leaked", leaks)
+
+
+def _hash_column(chunks: Chunks, column: str) -> KeyHashes:
+    needs = [column, *([PAIR] if column == "text" and PAIR in chunks.schema.names else [])]
+    return join_hashes(hash_keys(_list_keys(chunk, column)) for chunk in chunks.read(*needs))
 
 
 def hash_keys(keys: Iterable[str | None]) -> KeyHashes:

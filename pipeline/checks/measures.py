@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,33 +13,19 @@ from pipeline.checks.chunks import Chunks, is_train, select_train
 from pipeline.checks.drift import label_drift, length_drift, profile_split
 from pipeline.checks.duplicates import find_near_duplicates
 from pipeline.checks.keys import hash_keys
-from pipeline.checks.rows import MOST_LINES, FailedRows, RowTest, count_failures, is_marked, matches
+from pipeline.checks.measure import Measure, measure_failed, measure_listed, ratio
+from pipeline.checks.pairs import join_pairs, measure_shared
+from pipeline.checks.rows import FailedRows, count_failures, is_marked, matches
 from pipeline.checks.suite import BROKEN, ESCAPED, Check
 from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, listed
 from pipeline.core.tables import labels_of
-from pipeline.examples.pairs import whole_texts
-from pipeline.examples.records import Place
-from pipeline.examples.text import text_key
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.shared.texts import PAIR, DriftChecksParams, TextChecksParams
 
 NO_REFERENCE = "no reference yet"
 # Characters of the held-out texts that are compared with train: their shingles take some 40 bytes each.
 MOST_HELD_OUT = 2**22
-
-
-class Measure(NamedTuple):
-    """A number with the rows behind it: how many, and the lines of the first.
-
-    `reason` says why there is no number, or what may be missing in it; `shown` is said in place of the number.
-    """
-
-    value: float | None
-    rows: int = 0
-    lines: tuple[Place, ...] = ()
-    reason: str | None = None
-    shown: str | None = None
 
 
 class Checks(NamedTuple):
@@ -128,11 +113,6 @@ def _count_rows(failed: FailedRows) -> Measure:
     return Measure(float(failed.rows) if failed.judged else None, failed.rows, failed.lines, shown=shown)
 
 
-def measure_failed(failed: FailedRows) -> Measure:
-    """Return the share of rows that fail a test."""
-    return Measure(ratio(failed.rows, failed.total), failed.rows, failed.lines)
-
-
 def measure_examples(
     chunks: Chunks, intake: Mapping[str, Any], params: DriftChecksParams, present: Mapping[str, Any]
 ) -> dict[str, Measure]:
@@ -150,11 +130,6 @@ def measure_examples(
         **({"shared_share": measure_shared(chunks)} if PAIR in chunks.schema.names else {}),
         **measure_drift(params, present),
     }
-
-
-def ratio(part: int, whole: int) -> float:
-    """Return `part / whole`; 1.0 if `whole` is 0, so that an empty table fails the check instead of passing it."""
-    return part / whole if whole else 1.0
 
 
 def measure_intake(intake: Mapping[str, Any]) -> dict[str, Measure]:
@@ -187,11 +162,6 @@ def measure_dropped(intake: Mapping[str, Any]) -> dict[str, Measure]:
         }
     except (KeyError, TypeError) as error:
         raise EnvironmentFault(f"intake: not as ingest writes it, {error!r}. {REPRODUCE}") from error
-
-
-def measure_listed(part: Mapping[str, Any], rows: int) -> Measure:
-    """Return the share that some rows, which ingest has counted and listed, are of all."""
-    return Measure(ratio(part["rows"], rows), part["rows"], tuple(part["lines"][:MOST_LINES]))
 
 
 def measure_patterns(chunks: Chunks) -> dict[str, Measure]:
@@ -236,34 +206,6 @@ def _weigh(chunks: Chunks) -> tuple[int, int]:
 def _draw(chunk: pa.Table, every: int) -> pa.Array:
     """Return which texts of a chunk are drawn: about one of `every`."""
     return pa.array(hash_keys(chunk["text"].to_pylist())[:, 0] % every == 0)
-
-
-def join_pairs(chunks: Chunks) -> Chunks:
-    """Return the examples with both texts of a pair as its text; single texts as they are."""
-    if PAIR not in chunks.schema.names:
-        return chunks
-    return chunks.derive("text", ("text", PAIR), lambda chunk: pa.array(whole_texts(chunk), pa.string()))
-
-
-def measure_shared(chunks: Chunks) -> Measure:
-    """Return the share of held-out pairs, those of validation and test, with a text that a pair of train has too."""
-    texts = [_hash_pairs(chunk) for chunk in select_train(chunks).read("text", PAIR)]
-    known = np.unique(np.concatenate([np.empty(0, np.uint64), *(column for pair in texts for column in pair)]))
-    known = known[known != 0]  # 0 is a missing text
-
-    def is_shared(chunk: pa.Table) -> pa.Array:
-        first, second = _hash_pairs(chunk)
-        return pa.array(np.isin(first, known) | np.isin(second, known))
-
-    held_out = chunks.filter(("split",), lambda chunk: pc.invert(is_train(chunk)))
-    tests = {"shared": RowTest(("text", PAIR), is_shared)}
-    return measure_failed(count_failures(held_out, tests)["shared"])
-
-
-def _hash_pairs(chunk: pa.Table) -> tuple[npt.NDArray[np.uint64], ...]:
-    """Return 64 bits of the hash of the `text_key` of both texts, (N,) each; 0 for a missing one."""
-    columns = (chunk[name].to_pylist() for name in ("text", PAIR))
-    return tuple(hash_keys(None if text is None else text_key(text) for text in texts)[:, 0] for texts in columns)
 
 
 def measure_drift(params: DriftChecksParams, present: Mapping[str, Any]) -> dict[str, Measure]:

@@ -8,21 +8,14 @@ rows, and it judges how many fail it, one of the numbers: no frame grows with th
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from pipeline.checks.columns import name_columns
 from pipeline.checks.rows import RowTest, is_longer, is_marked, is_missing, is_shorter, is_unknown, matches
 from pipeline.core.errors import listed
 from pipeline.settings.fields import SPLITS
 from pipeline.settings.shared.classes import ClassChecksParams
-from pipeline.settings.shared.texts import (
-    PAIR,
-    DriftChecksParams,
-    LabelledTextChecksParams,
-    PairChecksParams,
-    TextChecksParams,
-)
+from pipeline.settings.shared.texts import PAIR, DriftChecksParams, LabelledTextChecksParams, TextChecksParams
 from pipeline.settings.task import ValidateParams
 
-# The columns of labelled texts, in order, with their types; those kept from the file follow, as strings.
-EXAMPLE_COLUMNS = {"id": "string", "split": "string", "text": "string", "label": "int64", "row": "int64"}
 _BETWEEN = "expect_column_values_to_be_between"
 _RERUN = "run `dvc repro` to create the examples again"
 
@@ -61,12 +54,6 @@ class Check(NamedTuple):
     expectation: str
     kwargs: Mapping[str, Any]
     test: RowTest | None = None
-
-
-def name_columns(params: PairChecksParams, own: Mapping[str, str] = EXAMPLE_COLUMNS) -> Mapping[str, str]:
-    """Return the columns of examples in order, with their types: `own`, and of pairs the second text after the text."""
-    columns = [*own.items()]
-    return dict([*columns[:3], (PAIR, "string"), *columns[3:]] if params.pairs else columns)
 
 
 def list_schema_checks(columns: Sequence[str], own: Mapping[str, str]) -> list[Check]:

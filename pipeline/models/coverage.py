@@ -1,15 +1,16 @@
 """Coverage of texts by a tokenizer: the tokens and characters that it does not know, and reads as `[UNK]`."""
 
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from pipeline.core.errors import DataError, listed
-from pipeline.models.tokenizer import CHARS_PER_TOKEN, as_inputs, list_texts
+from pipeline.models.tokenizer import CHARS_PER_TOKEN, as_inputs, take_texts
 from pipeline.settings.shared.texts import PAIR
 
 _MOST_IDS = 5
@@ -65,7 +66,7 @@ def measure_coverage(
 
     Only texts with an unknown token, and those that were cut, are tokenised again for the places of their tokens.
     """
-    texts, lengths = list_texts(batch), pc.list_value_length(ids).to_numpy(zero_copy_only=False)
+    texts, lengths = take_texts(batch), pc.list_value_length(ids).to_numpy(zero_copy_only=False)
     owners = np.repeat(np.arange(len(texts)), lengths)
     counts = np.bincount(owners[ids.flatten().to_numpy() == unknown], minlength=len(texts))
     again = np.flatnonzero((counts > 0) | cut.to_numpy(zero_copy_only=False))
@@ -73,7 +74,7 @@ def measure_coverage(
     characters, lost = [sum(len("".join(text.split())) for text in own) for own in texts], 0
     for row, encoding in zip(
         again.tolist(),
-        tokenizer.encode_batch(as_inputs(list_texts(batch.take(pa.array(again)), max_length * CHARS_PER_TOKEN))),
+        tokenizer.encode_batch(as_inputs(take_texts(batch.take(pa.array(again)), max_length * CHARS_PER_TOKEN))),
         strict=True,
     ):
         sizes = [end - start for start, end in encoding.offsets]
@@ -81,6 +82,14 @@ def measure_coverage(
         lost += sum(size for size, token in zip(sizes, encoding.ids, strict=True) if token == unknown)
     first = batch["id"].take(pa.array(np.flatnonzero(counts)[:_MOST_IDS])).to_pylist()
     return Coverage(int(lengths.sum()) - special * len(texts), int(counts.sum()), sum(characters), lost, tuple(first))
+
+
+def measure_windows(windows: Sequence[Encoding], unknown: int | None, name: str) -> Coverage:
+    """Return the coverage of the text `name`, all of whose windows these are; what they share counts in each."""
+    sizes = [(end - start, token) for window in windows
+             for (start, end), token in zip(window.offsets, window.ids, strict=True)]  # fmt: skip
+    lost = [size for size, token in sizes if token == unknown and size]
+    return Coverage(len(sizes), len(lost), sum(size for size, _ in sizes), sum(lost), (name,) if lost else ())
 
 
 def require_coverage(coverage: Coverage, *, task: str, most: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from transformers import AutoModelForSequenceClassification, PretrainedConfig
 
 from pipeline.core.errors import listed
-from pipeline.settings.exported import READS_PAIRS
+from pipeline.settings.shared.exported import READS_PAIRS
 
 
 class Head(NamedTuple):

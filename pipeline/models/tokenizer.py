@@ -156,7 +156,7 @@ def encode(
             yield _to_columns(waiting[0], waiting[1].result(), max_length)
 
 
-def list_texts(batch: pa.RecordBatch, chars: int | None = None) -> list[tuple[str, ...]]:
+def take_texts(batch: pa.RecordBatch, chars: int | None = None) -> list[tuple[str, ...]]:
     """Return the text of each row of a batch, or both of a pair, of each the first `chars` characters."""
     columns = [batch[name].to_pylist() for name in ("text", PAIR) if name in batch.schema.names]
     return [tuple(text[:chars] for text in texts) for texts in zip(*columns, strict=True)]
@@ -168,7 +168,7 @@ def as_inputs(texts: Iterable[tuple[str, ...]]) -> list[str | tuple[str, ...]]:
 
 
 def _encode_texts(tokenizer: Tokenizer, batch: pa.RecordBatch, chars: int) -> list[Encoding]:
-    encodings: list[Encoding] = tokenizer.encode_batch_fast(as_inputs(list_texts(batch, chars)))
+    encodings: list[Encoding] = tokenizer.encode_batch_fast(as_inputs(take_texts(batch, chars)))
     return encodings
 
 
@@ -179,7 +179,7 @@ def _to_columns(
     offsets = np.zeros(len(encodings) + 1, np.int32)
     np.cumsum([len(encoding) for encoding in encodings], out=offsets[1:])
     ids = _to_lists((encoding.ids for encoding in encodings), offsets)
-    long = [max(map(len, texts)) > max_length * CHARS_PER_TOKEN for texts in list_texts(batch)]
+    long = [max(map(len, texts)) > max_length * CHARS_PER_TOKEN for texts in take_texts(batch)]
     cut = [too_long or bool(encoding.overflowing) for too_long, encoding in zip(long, encodings, strict=True)]
     if PAIR in batch.schema.names:
         batch = batch.append_column(TYPES, _to_lists((encoding.type_ids for encoding in encodings), offsets))

@@ -16,8 +16,8 @@ from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.kind import load_answers
 from pipeline.predict.predictor import Backend, find_kind, load_predictor
 from pipeline.predict.texts import choose_source
-from pipeline.settings.exported import require_single_texts
 from pipeline.settings.ingest import IngestParams
+from pipeline.settings.shared.exported import require_single_texts
 
 BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
 _STDIN = "-"

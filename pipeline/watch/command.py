@@ -23,10 +23,10 @@ from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
-from pipeline.settings.exported import require_kind, require_single_texts
 from pipeline.settings.parse import parse_params
 from pipeline.settings.production import WatchParams
 from pipeline.settings.resolve import resolve_params
+from pipeline.settings.shared.exported import require_kind, require_single_texts
 from pipeline.settings.shared.texts import LabelledTextParams
 from pipeline.settings.task import ExtractParams
 from pipeline.watch.labelled import index_labels

@@ -16,7 +16,7 @@ from pipeline.checks.findings import (
     require_passed,
     summarize_findings,
 )
-from pipeline.checks.measures import Measure
+from pipeline.checks.measure import Measure
 from pipeline.checks.suite import Check, Severity
 from pipeline.core.document import json_text
 from pipeline.core.errors import DataError, EnvironmentFault

@@ -6,20 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.checks import measures
+from pipeline.checks.columns import EXAMPLE_COLUMNS
 from pipeline.checks.keys import mark_keys
+from pipeline.checks.measure import Measure, ratio
 from pipeline.checks.measures import (
     NO_REFERENCE,
-    Measure,
     build_frames,
     build_schema_frames,
     measure_examples,
     measure_near_duplicates,
     measure_rows,
     profile_train,
-    ratio,
     tabulate_measures,
 )
-from pipeline.checks.suite import EXAMPLE_COLUMNS, list_checks
+from pipeline.checks.suite import list_checks
 from pipeline.core.errors import EnvironmentFault
 from pipeline.settings.task import Profile
 from tests.given.validating import CLASSES, good_rows, make_chunks, make_intake, make_params, make_table

@@ -6,8 +6,9 @@ import pyarrow.compute as pc
 import pytest
 from pydantic import ValidationError
 
+from pipeline.checks.columns import EXAMPLE_COLUMNS
 from pipeline.checks.rows import count_failures
-from pipeline.checks.suite import BROKEN, ESCAPED, EXAMPLE_COLUMNS, list_checks, list_schema_checks
+from pipeline.checks.suite import BROKEN, ESCAPED, list_checks, list_schema_checks
 from tests.given.validating import make_chunks, make_params
 
 

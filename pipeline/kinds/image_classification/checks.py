@@ -11,15 +11,8 @@ from PIL import Image
 
 from pipeline.checks.chunks import Chunks, is_train, select_train
 from pipeline.checks.drift import total_variation
-from pipeline.checks.measures import (
-    NO_REFERENCE,
-    Checks,
-    Measure,
-    build_frames,
-    measure_dropped,
-    measure_failed,
-    measure_listed,
-)
+from pipeline.checks.measure import Measure, measure_failed, measure_listed
+from pipeline.checks.measures import NO_REFERENCE, Checks, build_frames, measure_dropped
 from pipeline.checks.rows import RowTest, count_failures, is_marked
 from pipeline.checks.suite import (
     Check,

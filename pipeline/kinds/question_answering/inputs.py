@@ -10,7 +10,7 @@ from tokenizers import Encoding, Tokenizer
 from pipeline.core.errors import DataError, UsageError, listed
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.kinds.question_answering.settings import WindowParams
-from pipeline.models.coverage import Coverage, find_unknown, require_coverage
+from pipeline.models.coverage import Coverage, find_unknown, measure_windows, require_coverage
 from pipeline.models.inputs import RECORD_TOKENS, Encoded, Inputs
 from pipeline.models.tokenizer import load_tokenizer, tells_texts_apart
 from pipeline.reading.spans import Span
@@ -70,7 +70,7 @@ def _encode(params: WindowParams, examples: Path, encoder: Path) -> Encoded:
             for row, encoding in zip(table, encodings, strict=True):
                 windows = [encoding, *encoding.overflowing]
                 values += [_tabulate(row, window, index, typed=typed) for index, window in enumerate(windows)]
-                coverage = coverage.add(_measure(windows, unknown, row["id"]))
+                coverage = coverage.add(measure_windows(windows, unknown, row["id"]))
             yield pa.RecordBatch.from_pylist(values, pa.schema(WINDOW_COLUMNS.items()))
         if unknown is not None:
             require_coverage(coverage, task=params.task, most=params.max_unknown_share)
@@ -123,14 +123,6 @@ def _tabulate(row: dict[str, object], encoding: Encoding, index: int, *, typed: 
         "answers": answers if scored else None,
         "truncated": False,  # windows leave nothing out
     }
-
-
-def _measure(windows: Sequence[Encoding], unknown: int | None, name: str) -> Coverage:
-    """Return the coverage of a question and its passage; what windows share counts in each."""
-    sizes = [(end - start, token) for window in windows
-             for (start, end), token in zip(window.offsets, window.ids, strict=True)]  # fmt: skip
-    lost = [size for size, token in sizes if token == unknown and size]
-    return Coverage(len(sizes), len(lost), sum(size for size, _ in sizes), sum(lost), (name,) if lost else ())
 
 
 def _summarize(table: pa.Table) -> str:

@@ -1,7 +1,8 @@
 """Checks of text classification: of texts, of classes, and of both against a reference."""
 
+from pipeline.checks.columns import name_columns
 from pipeline.checks.measures import Checks, build_frames, measure_examples, profile_train
-from pipeline.checks.suite import list_checks, name_columns
+from pipeline.checks.suite import list_checks
 
 CHECKS = Checks(
     columns=name_columns,

@@ -9,8 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.checks.chunks import Chunks, select_train
+from pipeline.checks.columns import name_columns
 from pipeline.checks.drift import profile_split
-from pipeline.checks.measures import Checks, Measure, count_split_rows, join_pairs, measure_examples
+from pipeline.checks.measure import Measure
+from pipeline.checks.measures import Checks, count_split_rows, measure_examples
+from pipeline.checks.pairs import join_pairs
 from pipeline.checks.rows import RowTest, count_failures, is_marked
 from pipeline.checks.suite import (
     Check,
@@ -23,7 +26,6 @@ from pipeline.checks.suite import (
     list_share_checks,
     list_split_checks,
     list_text_checks,
-    name_columns,
 )
 from pipeline.core.document import Document
 from pipeline.settings.shared.texts import DriftChecksParams, PairChecksParams

@@ -9,16 +9,14 @@ import pyarrow.compute as pc
 
 from pipeline.checks.chunks import Chunks, select_train
 from pipeline.checks.drift import profile_split
+from pipeline.checks.measure import Measure, measure_failed, ratio
 from pipeline.checks.measures import (
     Checks,
-    Measure,
     count_split_rows,
     measure_drift,
-    measure_failed,
     measure_intake,
     measure_near_duplicates,
     measure_patterns,
-    ratio,
     tabulate_class_rows,
 )
 from pipeline.checks.rows import RowTest, count_failures

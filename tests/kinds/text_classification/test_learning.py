@@ -1,16 +1,24 @@
 """A model of pairs of texts, trained by the stages, beside the library that opens its folder."""
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from pipeline.core.errors import UsageError
 from pipeline.core.files import read_json
+from pipeline.core.stage import load_facet
 from pipeline.core.tables import read_arrow, read_parquet
 from pipeline.evaluate.align import select_split
+from pipeline.finetune.classification import rows_of
 from pipeline.kinds.text_classification.prediction import predict_texts
-from pipeline.models.batches import read_tokens
+from pipeline.models.attention import FLAT
+from pipeline.models.compute import with_attention
+from pipeline.models.device import choose_device
+from pipeline.models.folder import load_model
+from pipeline.models.inference import collate, forward
+from pipeline.models.layers import shorten_last_layer
 from pipeline.predict.predictor import load_predictor
 from tests.given.kinds import Sample, run_front
 
@@ -42,18 +50,22 @@ def test_raw_pairs_get_the_tokens_of_training_and_the_probabilities_of_the_evalu
     assert answer["score"] == pytest.approx(max(expected[0]), abs=1e-5)
 
 
-def test_the_types_of_tokens_change_the_answer(pairs):
-    tokens = read_arrow(pairs.paths["tokens"])
-    rows = read_tokens(tokens.slice(2, 5))
-    assert rows.types is not None
-    assert set(rows.types.tolist()) == {0, 1}
-    assert len(rows.types) == len(rows.values)
-    stock = AutoModelForSequenceClassification.from_pretrained(pairs.paths["model"]).eval()
-    ids = torch.from_numpy(rows.values[: rows.offsets[1]].astype(np.int64))[None]
-    types = torch.from_numpy(rows.types[: rows.offsets[1]].astype(np.int64))[None]
+@pytest.mark.parametrize("attention", ["eager", FLAT])
+def test_the_types_of_tokens_reach_the_model(pairs, attention):
+    learning, tokens = load_facet(pairs.kind, "learning"), read_arrow(pairs.paths["tokens"])
+    model, rows = load_model(pairs.paths["model"], learning.head(tokens)).eval(), rows_of(tokens, "train").tokens
+    torch.nn.init.normal_(model.bert.embeddings.token_type_embeddings.weight)  # far more than a training gives them
+    chosen = tokens.filter(pc.equal(tokens["split"], "train")).to_pylist()
     with torch.inference_mode():
-        typed, untyped = stock(ids, token_type_ids=types).logits, stock(ids).logits
-    assert not torch.equal(typed, untyped)
+        typed, untyped = (
+            torch.cat([model(torch.tensor([row["input_ids"]]), token_type_ids=types(row)).logits for row in chosen])
+            for types in (lambda row: torch.tensor([row["token_type_ids"]]), lambda _: None)
+        )
+        with with_attention(model, attention), shorten_last_layer(model):
+            device, everyone = choose_device("fp32"), np.arange(len(chosen))
+            logits = forward(model, collate(model, rows, everyone, device), device)
+    torch.testing.assert_close(logits, typed, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(typed, untyped, atol=1e-3)
 
 
 def test_production_refuses_the_model_by_name(pairs):
