@@ -82,10 +82,11 @@ def tokenize_by_stage(examples: Path, out: Path) -> int:
 
     from pipeline.core.tables import read_arrow
     from pipeline.kinds.text_classification.inputs import INPUTS
-    from pipeline.settings.task import TokenizeParams
+    from pipeline.kinds.text_classification.settings import TextTokenizeParams
     from pipeline.stages.tokenize import run
 
-    params = TokenizeParams(task="reviews", max_length=MAX_LENGTH, batch_texts=BATCH_TEXTS, max_unknown_share=1.0)
+    sizes = {"max_length": MAX_LENGTH, "batch_texts": BATCH_TEXTS}
+    params = TextTokenizeParams(task="reviews", **sizes, max_unknown_share=1.0, windows=None)
     run(params, INPUTS, examples=examples, findings=examples, encoder=ENCODER, tokens=out)
     return int(pc.sum(pc.list_value_length(read_arrow(out)["input_ids"])).as_py())
 

@@ -130,6 +130,17 @@ def holds_pairs(inputs: pa.Table | pa.Schema) -> bool:
     return b"pairs" in _metadata(inputs)
 
 
+def window_stride(inputs: pa.Table | pa.Schema) -> int | None:
+    """Return the tokens that neighbouring windows share, if the rows are windows of the texts; else None."""
+    stride = (_metadata(inputs) or {}).get(b"windows")
+    return None if stride is None else int(stride)
+
+
+def find_first_windows(ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the rows at which a text begins, rising; the windows of a text are neighbours, and have its id."""
+    return np.array([row for row, own in enumerate(ids) if not row or own != ids[row - 1]], np.int64)
+
+
 def describe_inputs(inputs: pa.Table) -> dict[str, Any]:
     """Return what a table of a model's inputs says of itself: its classes, where texts were cut, and counts.
 
@@ -142,7 +153,15 @@ def describe_inputs(inputs: pa.Table) -> dict[str, Any]:
         "max_length": max_length_of(inputs) if cuts else None,
         "examples": {split: pc.count_distinct(column).as_py() for split, column in ids.items()},
         "truncated": pc.sum(inputs["truncated"]).as_py() if cuts else None,
+        **({} if window_stride(inputs) is None else {"windows": _count_windows(inputs)}),
     }
+
+
+def _count_windows(inputs: pa.Table) -> dict[str, int | None]:
+    """Return the texts, those of them with more than one window, the windows, and the tokens that two of them share."""
+    counts = pc.value_counts(inputs["id"]).field("counts")
+    several = pc.sum(pc.greater(counts, 1)).as_py()
+    return {"texts": len(counts), "several": several, "windows": inputs.num_rows, "stride": window_stride(inputs)}
 
 
 def _metadata(table: pa.Table | pa.Schema) -> dict[bytes, bytes]:

@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
+from pipeline.core.tables import find_first_windows, window_stride
 from pipeline.evaluate.metrics import macro_f1
 from pipeline.finetune.selection import improves
 from pipeline.finetune.updates import plan_epochs, share_losses
@@ -24,7 +25,7 @@ from pipeline.train.objective import Moment, Objective, Step
 
 
 class Rows(NamedTuple):
-    """The examples of one split: tokens, class indices (N,) int64 and stable ids."""
+    """The examples of one split: tokens, perhaps in windows, class indices (N,) int64 and stable ids."""
 
     tokens: Ragged
     labels: Indices
@@ -46,7 +47,12 @@ class ValidationScores(NamedTuple):
 def rows_of(table: pa.Table, split: str) -> Rows:
     """Return the rows of one split of a table of tokens."""
     part = table.filter(pc.equal(table["split"], split))
-    return Rows(read_tokens(part), part["labels"].to_numpy().astype(np.int64), tuple(part["id"].to_pylist()))
+    tokens, labels, ids = read_tokens(part), part["labels"].to_numpy().astype(np.int64), part["id"].to_pylist()
+    if window_stride(table) is None:
+        return Rows(tokens, labels, tuple(ids))
+    first = find_first_windows(ids)
+    bounds = np.append(first, len(ids))
+    return Rows(tokens._replace(texts=bounds), labels[first], tuple(ids[row] for row in first))
 
 
 def balanced_weights(labels: torch.Tensor, classes: int) -> torch.Tensor:

@@ -36,7 +36,7 @@ def calibrate_head(model: PreTrainedModel, tokens: Ragged, labels: Ints) -> Head
     """Return `fold_temperature` of texts, whose head reads the first token."""
 
     def predict(most: int | None) -> torch.Tensor:
-        rows = tokens if most is None else _first_rows(tokens, most)
+        rows = tokens if most is None else tokens.first(most)
         with shorten_last_layer(model):
             return compute_logits(model, rows, choose_device("fp32"), batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
 
@@ -90,10 +90,3 @@ def find_output_layer(model: PreTrainedModel) -> nn.Linear | None:
     inside = {id(module) for module in model.base_model.modules()}
     layers = [module for module in model.modules() if isinstance(module, nn.Linear) and id(module) not in inside]
     return next((layer for layer in reversed(layers) if layer.out_features == model.config.num_labels), None)
-
-
-def _first_rows(tokens: Ragged, most: int) -> Ragged:
-    """Return the first rows, `most` at most."""
-    offsets = tokens.offsets[: most + 1]
-    types = None if tokens.types is None else tokens.types[: offsets[-1]]
-    return Ragged(tokens.values[: offsets[-1]], offsets, types)

@@ -18,17 +18,30 @@ class Ragged(NamedTuple):
     """Sequences of different lengths end to end: row i is `values[offsets[i]:offsets[i + 1]]`.
 
     `types` are the `token_type_ids` of `values`, 0 in the first text of a pair and 1 in the second; None if every row
-    is a single text.
+    is a single text. If texts are read in windows, the rows are windows, and text t is rows `texts[t]:texts[t + 1]`.
     """
 
     values: np.ndarray[tuple[int], np.dtype[np.int32]]
     offsets: np.ndarray[tuple[int], np.dtype[np.int64]]
     types: np.ndarray[tuple[int], np.dtype[np.int32]] | None = None
+    texts: Indices | None = None
 
     @property
     def lengths(self) -> Indices:
-        """The number of tokens of each row, (N,) int64."""
-        return np.diff(self.offsets)
+        """The number of tokens of each row, of texts in windows that of each text, (N,) int64."""
+        return np.diff(self.offsets if self.texts is None else self.offsets[self.texts])
+
+    @property
+    def windows(self) -> "Ragged":
+        """The rows, whichever texts they are of."""
+        return self._replace(texts=None)
+
+    def first(self, most: int) -> "Ragged":
+        """Return the first rows or texts, `most` at most."""
+        texts = None if self.texts is None else self.texts[: most + 1]
+        offsets = self.offsets[: (most if texts is None else int(texts[-1])) + 1]
+        types = None if self.types is None else self.types[: offsets[-1]]
+        return Ragged(self.values[: offsets[-1]], offsets, types, texts)
 
 
 def group_rows(ids: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -69,6 +82,18 @@ def read_tokens(table: pa.Table | pa.RecordBatch) -> Ragged:
     if "token_type_ids" not in table.schema.names:
         return tokens
     return tokens._replace(types=to_ragged(table["token_type_ids"]).values)
+
+
+def average_windows(texts: Indices, rows: Indices, device: torch.device) -> tuple[Indices, torch.Tensor]:
+    """Return the windows of the texts `rows`, (W,), and the matrix that makes means of their numbers, (B, W).
+
+    A product with it gives the same sums on every device, and in every run.
+    """
+    counts = np.diff(texts)[rows]
+    windows = np.concatenate([np.arange(texts[row], texts[row + 1]) for row in rows])
+    owners = np.repeat(np.arange(len(rows)), counts)
+    mean = (owners == np.arange(len(rows))[:, None]) / counts[:, None]
+    return windows, to_device(torch.from_numpy(mean.astype(np.float32)), device)
 
 
 def pad_rows(tokens: Ragged, rows: Sequence[int] | Indices, *, pad_token_id: int, device: torch.device) -> ModelInputs:

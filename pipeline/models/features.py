@@ -1,13 +1,15 @@
 """Feature vectors by a frozen encoder: the hidden states of one layer, pooled over the tokens of each example."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
+from pipeline.core.tables import find_first_windows
 from pipeline.evaluate.metrics import Vectors
 from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute
@@ -80,6 +82,29 @@ def pool_batch(
     mask = inputs.get("attention_mask")
     real = torch.ones(hidden.shape[:2], dtype=torch.bool, device=hidden.device) if mask is None else mask.bool()
     return POOLINGS[params.pooling](hidden, real)
+
+
+def pool_windows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield one row a text, with the mean of the vectors (`features`) of its windows, which are neighbours."""
+    waiting: pa.RecordBatch | None = None
+    for batch in batches:
+        whole = batch if waiting is None else pa.concat_batches([waiting, batch])
+        last = int(find_first_windows(whole["id"].to_pylist())[-1])  # the next batch may go on with its text
+        yield from _pool_texts(whole.slice(0, last))
+        waiting = whole.slice(last)
+    yield from () if waiting is None else _pool_texts(waiting)
+
+
+def _pool_texts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    if not batch.num_rows:
+        return
+    first = find_first_windows(batch["id"].to_pylist())
+    column = batch["features"]
+    vectors = column.flatten().to_numpy().reshape(batch.num_rows, -1)
+    means = np.add.reduceat(vectors.astype(np.float64), first) / np.diff(np.append(first, batch.num_rows))[:, None]
+    pooled = pa.FixedSizeListArray.from_arrays(pa.array(means.astype(np.float32).ravel()), type=column.type)
+    texts = batch.take(pa.array(first))
+    yield texts.set_column(texts.schema.get_field_index("features"), texts.schema.field("features"), pooled)
 
 
 def choose_for_extraction(model: PreTrainedModel, rows: Any, params: ExtractParams, kind: Feed) -> Choice:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from transformers import AutoModelForSequenceClassification, PretrainedConfig
 
 from pipeline.core.errors import listed
-from pipeline.settings.shared.exported import READS_PAIRS
+from pipeline.settings.shared.exported import READS_PAIRS, READS_WINDOWS
 
 
 class Head(NamedTuple):
@@ -31,9 +31,10 @@ def classifier_head(labels: Sequence[str]) -> Head:
     return Head(AutoModelForSequenceClassification, name_classes(labels))
 
 
-def mark_pairs(head: Head) -> Head:
-    """Return the head of a model whose configuration says that it reads pairs of texts."""
-    return head._replace(config={**head.config, READS_PAIRS: True})
+def mark_reading(head: Head, *, pairs: bool, stride: int | None = None) -> Head:
+    """Return the head of a model whose configuration says that it reads pairs of texts, or texts in windows."""
+    windows = {} if stride is None else {READS_WINDOWS: stride}
+    return head._replace(config={**head.config, **({READS_PAIRS: True} if pairs else {}), **windows})
 
 
 def describe_difference(head: Head, config: PretrainedConfig) -> str | None:

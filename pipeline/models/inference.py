@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import torch
 from transformers import PreTrainedModel
 
 from pipeline.evaluate.metrics import Floats
 from pipeline.models.attention import FLAT
-from pipeline.models.batches import ModelInputs, Ragged, flatten_rows, pad_rows, read_tokens, to_device
+from pipeline.models.batches import ModelInputs, Ragged, average_windows, flatten_rows, pad_rows, read_tokens, to_device
 from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.device import Device
 from pipeline.models.layers import find_first_position, require_fit
@@ -54,10 +55,14 @@ def compute_logits(
 ) -> torch.Tensor:
     """Return the logits of N examples, (N, C) float32 on the CPU, in their order; without dropout and gradients.
 
-    `tokens` are ids with the special tokens. Examples of near-equal length share a batch, so almost nothing is padded.
-    The ranks share the batches, and each returns the whole result. `go_on` is called before each batch, on all ranks
-    alike, and may raise to end early.
+    `tokens` are ids with the special tokens; of texts in windows, the logits are means. Examples of near-equal length
+    share a batch, so almost nothing is padded. The ranks share the batches, and each returns the whole result. `go_on`
+    is called before each batch, on all ranks alike, and may raise to end early.
     """
+    if tokens.texts is not None:  # without gradients, the windows of a text need not share a batch
+        how = {"batch_tokens": batch_tokens, "batch_size": batch_size}
+        logits = compute_logits(model, tokens.windows, device, **how, ranks=ranks, go_on=go_on)
+        return torch.stack([part.mean(dim=0) for part in logits.split(np.diff(tokens.texts).tolist())])
     model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
     logits = torch.zeros(len(tokens.lengths), model.config.num_labels or 0, device=device.device)
     batches = plan_batches(tokens.lengths, batch_tokens=batch_tokens, batch_size=batch_size, rng=None)
@@ -111,7 +116,13 @@ def forward_tokens(model: PreTrainedModel, inputs: ModelInputs, device: Device) 
 
 
 def collate(model: PreTrainedModel, tokens: Ragged, rows: Indices, device: Device) -> ModelInputs:
-    """Return the rows as inputs of the model, on the device: flat if its attention is, else padded."""
+    """Return the rows as inputs of the model, on the device: flat if its attention is, else padded.
+
+    Of texts in windows, the inputs are all of their windows, with `mean`, which `forward` alone can take.
+    """
+    if tokens.texts is not None:
+        windows, mean = average_windows(tokens.texts, rows, device.device)
+        return collate(model, tokens.windows, windows, device) | {"mean": mean}
     if model.config._attn_implementation == FLAT:  # the library has no public name for it
         return flatten_rows(tokens, rows, first_position=find_first_position(model), device=device.device)
     return pad_rows(tokens, rows, pad_token_id=model.config.pad_token_id or 0, device=device.device)
@@ -126,7 +137,8 @@ TOKEN_FEED = Feed(
 
 
 def forward(model: PreTrainedModel, inputs: ModelInputs, device: Device) -> torch.Tensor:
-    """Return the logits of a batch, (B, C) float32, computed in the device's precision."""
+    """Return the logits of a batch, (B, C) float32, computed in the device's precision; of windows, the mean a text."""
+    read = {name: value for name, value in inputs.items() if name != "mean"}
     with torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16"):
-        logits: torch.Tensor = model(**inputs).logits
-    return logits.float()
+        logits: torch.Tensor = model(**read).logits
+    return inputs["mean"] @ logits.float() if "mean" in inputs else logits.float()

@@ -138,11 +138,12 @@ def require_fit(tokens: Ragged, model: PreTrainedModel) -> None:
             f"this model knows 0 to {words.num_embeddings - 1}. Tokenise with this encoder."
         )
     longest = count_positions(model) or len(tokens.values)
-    rows = np.flatnonzero((tokens.lengths < 1) | (tokens.lengths > longest))
+    lengths = tokens.windows.lengths
+    rows = np.flatnonzero((lengths < 1) | (lengths > longest))
     if len(rows):
         raise DataError(
             f"tokens: {len(rows)} rows (from 0: {listed(rows.tolist())}) must have 1 to {longest} tokens, found "
-            f"{listed(tokens.lengths[rows].tolist())}. Lower `tokenize.max_length`."
+            f"{listed(lengths[rows].tolist())}. Lower `tokenize.max_length`."
         )
 
 

@@ -17,7 +17,7 @@ from pipeline.predict.kind import load_answers
 from pipeline.predict.predictor import Backend, find_kind, load_predictor
 from pipeline.predict.texts import choose_source
 from pipeline.settings.ingest import IngestParams
-from pipeline.settings.shared.exported import require_single_texts
+from pipeline.settings.shared.exported import require_whole_texts
 
 BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
 _STDIN = "-"
@@ -91,7 +91,8 @@ def _read_ingest(task: str, kind: str) -> IngestParams | None:
     resolved = read_json(_PARAMS) if _PARAMS.is_file() else {"ingest": {}}
     if task not in resolved["ingest"]:
         return None
-    require_single_texts(task, pairs=resolved["ingest"][task].get("pair") is not None)
+    windows = resolved.get("tokenize", {}).get(task, {}).get("windows") is not None
+    require_whole_texts(task, pairs=resolved["ingest"][task].get("pair") is not None, windows=windows)
     own = load_facet(kind, "settings").sections["ingest"]
     ingest: IngestParams = own.model_validate_json(json.dumps(resolved["ingest"][task]))
     return ingest

@@ -26,7 +26,7 @@ from pipeline.predict.logits import (
 )
 from pipeline.predict.probe import check_probe
 from pipeline.predict.questions import Prepared
-from pipeline.settings.shared.exported import READS_PAIRS, require_single_texts
+from pipeline.settings.shared.exported import READS_PAIRS, READS_WINDOWS, require_whole_texts
 
 Backend = Literal["auto", "fp32", "int8", "torch"]
 LONGEST = 1_000_000  # tokens; the library writes 1e30 if a tokenizer has no limit
@@ -107,7 +107,7 @@ def load_predictor(folder: Path, *, backend: Backend = "auto", threads: int = 0)
     `backend` auto is the bundle's default, and torch for a model folder. `threads` 0 is one a core.
 
     Raises:
-        UsageError: The folder has no such backend, or its model reads pairs of texts.
+        UsageError: The folder has no such backend, or its model reads pairs of texts or windows.
         EnvironmentFault: A file is missing or damaged, or this processor computes other answers than the bundle's.
     """
     if (folder / MANIFEST).is_file():
@@ -172,7 +172,7 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
         raise EnvironmentFault(
             f"{folder}: not a model that `finetune` has saved, no classes or no largest length. Name another folder."
         )
-    require_single_texts(folder.name, pairs=bool(config.get(READS_PAIRS)))
+    require_whole_texts(folder.name, pairs=READS_PAIRS in config, windows=READS_WINDOWS in config)
     labels = tuple(name for _, name in sorted(config["id2label"].items(), key=lambda item: int(item[0])))
     decision = answers.decide(_find_kept(folder, answers))
     open_torch = import_backend("torch_model", "torch").open_torch

@@ -1,6 +1,5 @@
 """The sections of production: `calibrate`, `watch`, and `export`, which only its profile brings along."""
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -97,17 +96,22 @@ class WatchParams(Strict):
     seed: Seed
 
 
-def resolve_export(
-    raw: Document, kinds: Mapping[str, str], ingest: Mapping[str, Document], problems: Problems
-) -> Document:
-    """Return the section of the export of each task, the same for all; `kinds` and `ingest` are theirs, by task."""
+def find_partial_reading(resolved: Document, task: str) -> str | None:
+    """Return the key by which a task reads two texts, or a text in windows; None if it reads a text at once."""
+    keys = (("ingest", "pair"), ("tokenize", "windows"))
+    return next((f"{stage}.{key}" for stage, key in keys if resolved[stage][task].get(key) is not None), None)
+
+
+def resolve_export(raw: Document, resolved: Document, problems: Problems) -> Document:
+    """Return the section of the export of each task, the same for all; `resolved` are their other sections."""
+    kinds = resolved["kinds"]
     values, within = require_map(raw, "export", problems), problems.within("export")
     known = list_kinds("answers")
     for task, kind in kinds.items():
         if kind not in known:
             within.add("", f"exports the kinds {listed(known)}, found {task!r} of the kind {kind}; remove it")
-        elif ingest[task].get("pair") is not None:
-            within.add("", f"exports models of single texts alone, found {task!r} with `ingest.pair`; remove it")
+        elif key := find_partial_reading(resolved, task):
+            within.add("", f"exports models that read a text at once, found {task!r} with `{key}`; remove it")
     refuse_derived(values, ("task", "kind"), within)
     own = {task: {**values, "task": task, "kind": kind} for task, kind in kinds.items()}
     return {task: check_section(ExportParams, section, within) for task, section in own.items()}

@@ -118,7 +118,7 @@ def _resolve_profile(raw: Document, resolved: Document, kinds: Mapping[str, Sett
     if raw.get("study") is not None:
         sections |= resolve_study(raw, resolved, kinds, problems)
     if raw.get("export") is not None:
-        sections["export"] = resolve_export(raw, resolved["kinds"], resolved["ingest"], problems)
+        sections["export"] = resolve_export(raw, resolved, problems)
     if raw.get("search") is not None:
         sections |= resolve_search(raw, resolved, kinds, problems)
     return sections

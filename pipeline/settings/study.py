@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import Count, FilePath, Name, Seed, Text
 from pipeline.settings.problems import Problems, describe_unknown
+from pipeline.settings.production import find_partial_reading
 from pipeline.settings.section import check_encoder, check_section, merge, refuse_derived, require_map
 from pipeline.settings.shared.kind import Settings
 from pipeline.settings.shared.tasks import list_layers
@@ -175,12 +176,11 @@ def resolve_study(raw: Document, resolved: Document, kinds: Mapping[str, Setting
     if other := [task for task in study.tasks if resolved["kinds"][task] in {*kinds} - {study.kind}]:
         problems.add("study.tasks", f"must be of the kind {study.kind}, found {other[0]!r}")
         return {}
-    if paired := [task for task in study.tasks if resolved["ingest"][task].get("pair") is not None]:
-        problems.add("study.tasks", f"must be tasks of single texts, found {paired[0]!r} with `ingest.pair`")
+    if odd := [(task, key) for task in study.tasks if (key := find_partial_reading(resolved, task))]:
+        problems.add("study.tasks", f"must be tasks that read a text at once, found {odd[0][0]!r} with `{odd[0][1]}`")
         return {}
     settings = kinds[study.kind]
     layers = list_layers(raw, "finetune", study.kind, kinds, problems)
-    common, _ = merge(*layers)
     refuse_derived(study.finetune, ("task", "kind", "seed"), problems.within("study.finetune"))
     for name, rival in study.rivals.items():
         refuse_derived(rival.baseline, ("task",), problems.within(f"study.rivals.{name}.baseline"))
@@ -188,7 +188,7 @@ def resolve_study(raw: Document, resolved: Document, kinds: Mapping[str, Setting
         refuse_derived(arm.finetune, ("task", "kind", "seed"), problems.within(f"study.arms.{name}.finetune"))
         check_encoder(arm.encoder, f"study.arms.{name}.encoder", raw, problems)
         if arm.initial == "random":
-            finetune = {**common, **study.finetune, **arm.finetune}
+            finetune = {**merge(*layers)[0], **study.finetune, **arm.finetune}
             _check_random(finetune, problems.within(f"study.arms.{name}.finetune"))
     rivals, arms = list_cells(study, study.rivals), list_cells(study, study.arms)
     return {

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.core.errors import DataError, listed
 from pipeline.settings.sources import Paired
 
-OWN, OTHER = "own", "other"
+TRUE, EXCHANGED = "own", "other"
 
 
 def write_pairs(paired: Paired, folder: Path) -> None:
@@ -29,7 +29,8 @@ def write_pairs(paired: Paired, folder: Path) -> None:
     half = len(exchanged) // 2
     others = iter([*exchanged[half:], *exchanged[:half]])
     pairs = (
-        (first, next(others), OTHER) if row % 2 else (first, second, OWN) for row, (first, second) in enumerate(kept)
+        (first, next(others), EXCHANGED) if row % 2 else (first, second, TRUE)
+        for row, (first, second) in enumerate(kept)
     )
     lines = (
         json.dumps({paired.first: first, paired.second: second, "label": label}, ensure_ascii=False)

@@ -7,10 +7,16 @@ import pyarrow as pa
 
 from pipeline.core.progress import show_progress
 from pipeline.core.stage import In, Out
-from pipeline.core.tables import description, labels_of, read_arrow, regroup, task_of, write_arrow
+from pipeline.core.tables import description, labels_of, read_arrow, regroup, task_of, window_stride, write_arrow
 from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
-from pipeline.models.features import choose_for_extraction, extract_vectors, require_finite_vectors, require_layer
+from pipeline.models.features import (
+    choose_for_extraction,
+    extract_vectors,
+    pool_windows,
+    require_finite_vectors,
+    require_layer,
+)
 from pipeline.models.folder import load_encoder
 from pipeline.models.inference import Feed
 from pipeline.settings.task import ExtractParams
@@ -47,6 +53,6 @@ def run(params: ExtractParams, kind: Feed, *, tokens: In, encoder: In, features:
     )
     start = time.perf_counter()
     with with_attention(model, choice.attention):
-        write_arrow(features, schema, batches())
+        write_arrow(features, schema, batches() if window_stride(table) is None else pool_windows(batches()))
     seconds = time.perf_counter() - start
     print(f"{table.num_rows} rows, {width} numbers each: {table.num_rows / seconds:,.0f} rows/s")

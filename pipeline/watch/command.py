@@ -26,7 +26,7 @@ from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve
 from pipeline.settings.parse import parse_params
 from pipeline.settings.production import WatchParams
 from pipeline.settings.resolve import resolve_params
-from pipeline.settings.shared.exported import require_kind, require_single_texts
+from pipeline.settings.shared.exported import require_kind, require_whole_texts
 from pipeline.settings.shared.texts import LabelledTextParams
 from pipeline.settings.task import ExtractParams
 from pipeline.watch.labelled import index_labels
@@ -104,7 +104,8 @@ def _read_sections(task: str) -> Sections:
     if task not in resolved["watch"]:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
     require_kind(task, resolved["kinds"][task])
-    require_single_texts(task, pairs=resolved["ingest"][task]["pair"] is not None)
+    pair, windows = resolved["ingest"][task]["pair"], resolved["tokenize"][task]["windows"]
+    require_whole_texts(task, pairs=pair is not None, windows=windows is not None)
 
     def section(name: str) -> str:
         return json.dumps(resolved[name][task])

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
@@ -31,7 +32,13 @@ from pipeline.models.attention import FLAT
 from pipeline.models.batches import Ragged
 from pipeline.models.compute import with_attention
 from pipeline.models.device import Device
-from pipeline.models.features import choose_for_extraction, extract_vectors, require_finite_vectors, require_layer
+from pipeline.models.features import (
+    choose_for_extraction,
+    extract_vectors,
+    pool_windows,
+    require_finite_vectors,
+    require_layer,
+)
 from pipeline.models.folder import load_encoder
 from pipeline.settings.task import ExtractParams
 from tests.given.families import MODERN, SIZE
@@ -190,3 +197,17 @@ def test_only_a_pooler_may_be_lacking(tmp_path):
     (tmp_path / "config.json").write_text(text.replace('"num_hidden_layers": 3', '"num_hidden_layers": 4'))
     with pytest.raises(EnvironmentFault, match=r": 16 weights missing, 'encoder\.layer\.3"):
         load_encoder(tmp_path)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(1, 7))
+def test_the_windows_of_a_text_are_pooled_wherever_the_batches_end(counts, size):
+    owners = np.repeat(np.arange(len(counts)), counts)
+    vectors = np.random.default_rng(0).normal(size=(len(owners), 3)).astype(np.float32)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), 3)
+    whole = pa.record_batch({"id": [str(owner) for owner in owners], "labels": owners, "features": column})
+    batches = [whole.slice(start, size) for start in range(0, len(owners), size)]
+    pooled = pa.Table.from_batches(pool_windows(batches))
+    assert pooled["labels"].to_pylist() == [*range(len(counts))]
+    expected = [vectors[owners == text].mean(axis=0) for text in range(len(counts))]
+    assert np.array(pooled["features"].to_pylist()) == pytest.approx(np.array(expected), abs=1e-6)
+    assert pooled.schema == whole.schema

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import UsageError
 from pipeline.settings.parse import parse_params
-from tests.given.settings import dump, read, resolve_params, study_params, with_profiles
+from tests.given.settings import dump, read, read_section, resolve_params, study_params, with_profiles
 
 TEXT = study_params()
 COMMON = parse_params(TEXT)[0]
@@ -23,14 +23,14 @@ def test_the_file_as_it_stands_resolves():
     resolved = resolve_params(TEXT, {})
     assert list(resolved["tokenize"]) == ["spam", "questions", "reviews"]
     assert resolved["report"]["tasks"] == ["spam", "questions", "reviews"]
-    assert resolved["tokenize"]["spam"] == {**COMMON["tokenize"], "task": "spam"}
+    assert resolved["tokenize"]["spam"] == {**read_section("tokenize"), "task": "spam"}
     assert resolved["fetch"]["minilm"]["source"] == "minilm"
 
 
 def test_a_task_overrides_what_it_says_and_nothing_else():
     text = read("params.yaml")
     before, after = resolve_params(text, {}), resolve_params(text + "    tokenize: {max_length: 9}\n", {})
-    assert after["tokenize"].pop("reviews") == {**COMMON["tokenize"], "task": "reviews", "max_length": 9}
+    assert after["tokenize"].pop("reviews") == {**read_section("tokenize"), "task": "reviews", "max_length": 9}
     before["tokenize"].pop("reviews")
     assert after == before
 
@@ -50,7 +50,7 @@ def test_a_task_may_favour_one_of_its_classes():
 
 def test_a_kind_overrides_the_common_keys_and_a_task_overrides_its_kind():
     values, _ = parse_params(TEXT)
-    values["kinds"]["text-classification"]["tokenize"] = {"max_length": 9}
+    values["kinds"]["text-classification"]["tokenize"] |= {"max_length": 9}
     values["tasks"]["spam"]["tokenize"] = {"max_length": 8}
     lengths = {task: section["max_length"] for task, section in resolve_params(dump(values), {})["tokenize"].items()}
     assert lengths == {"spam": 8, "questions": 9, "reviews": 9}
@@ -485,8 +485,8 @@ def test_a_task_of_pairs_is_checked_as_such_and_its_second_texts_stay_out_of_a_c
 @pytest.mark.parametrize(
     ("profiles", "words"),
     [
-        (("production",), "export: exports models of single texts alone, found 'reviews'"),
-        (("pretraining", "study"), "study.tasks: must be tasks of single texts, found 'reviews'"),
+        (("production",), "export: exports models that read a text at once, found 'reviews' with `ingest.pair`"),
+        (("pretraining", "study"), "study.tasks: must be tasks that read a text at once, found 'reviews'"),
     ],
 )
 def test_what_knows_single_texts_alone_refuses_a_task_of_pairs(profiles, words):
@@ -497,3 +497,29 @@ def test_what_knows_single_texts_alone_refuses_a_task_of_pairs(profiles, words):
 def test_nobody_says_by_hand_that_there_are_pairs():
     with pytest.raises(UsageError, match=r"tasks\.reviews\.validate\.pairs"):
         resolve_params(read("params.yaml") + "    validate: {pairs: true}\n", {})
+
+
+@pytest.mark.parametrize(
+    ("profiles", "own", "words"),
+    [
+        (
+            (),
+            "{max_length: 32, windows: {stride: 25}}",
+            "`windows.stride` must be at most `max_length` - 8, .*found 25 of 32",
+        ),
+        ((), "{windows: {stride: -1}}", r"tasks\.reviews\.tokenize\.windows\.stride"),
+        ((), "{windows: {step: 1}}", r"tasks\.reviews\.tokenize\.windows\.st"),
+        (("production",), "{windows: {stride: 8}}", "found 'reviews' with `tokenize.windows`"),
+        (("pretraining", "study"), "{windows: {stride: 8}}", "study.tasks: .*found 'reviews' with `tokenize.windows`"),
+    ],
+)
+def test_windows_that_cannot_be(profiles, own, words):
+    label = "      label: sentiment\n"
+    text = with_profiles("params.yaml", *profiles)
+    task = "      threshold: {at: 0, above: positive, otherwise: negative}\n"
+    assert task in text
+    with pytest.raises(UsageError, match=words):
+        resolve_params(text.replace(task, f"{task}    tokenize: {own}\n", 1), {})
+    pair = text.replace(label, f"{label}      pair: reply\n", 1)
+    with pytest.raises(UsageError, match=r"tasks\.reviews\.tokenize\.windows: must be null if `ingest\.pair` is set"):
+        resolve_params(pair.replace(task, f"{task}    tokenize: {{windows: {{stride: 8}}}}\n", 1), {})

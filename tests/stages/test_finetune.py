@@ -11,11 +11,11 @@ from pipeline.core.tables import describe, description, read_arrow, write_arrow,
 from pipeline.examples.text import normalise
 from pipeline.kinds.text_classification.inputs import INPUTS
 from pipeline.kinds.text_classification.learning import LEARNING
+from pipeline.kinds.text_classification.settings import TextTokenizeParams
 from pipeline.models.batches import to_ragged
 from pipeline.models.device import choose_device
 from pipeline.models.folder import load_classifier
 from pipeline.models.inference import predict_probabilities
-from pipeline.settings.task import TokenizeParams
 from pipeline.stages import tokenize
 from pipeline.stages.finetune import run
 from tests.given.training import rows, with_params
@@ -120,7 +120,7 @@ def test_raw_text_gets_what_the_evaluation_gives_however_long_it_is(encoder, tmp
         }
     )
     write_parquet(tmp_path / "examples", describe(table, task="t", labels=LABELS))
-    params = TokenizeParams(task="t", max_length=MAX_LENGTH, batch_texts=5, max_unknown_share=1.0)
+    params = TextTokenizeParams(windows=None, task="t", max_length=MAX_LENGTH, batch_texts=5, max_unknown_share=1.0)
     tokenize.run(
         params, INPUTS, examples=tmp_path / "examples", findings=tmp_path, encoder=encoder, tokens=tmp_path / "tokens"
     )

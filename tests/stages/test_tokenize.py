@@ -5,11 +5,11 @@ from transformers import AutoTokenizer
 
 from pipeline.core.tables import describe, description, labels_of, max_length_of, read_arrow, task_of, write_parquet
 from pipeline.kinds.text_classification.inputs import INPUTS
+from pipeline.kinds.text_classification.settings import TextTokenizeParams
 from pipeline.models import inputs as text_inputs
-from pipeline.settings.task import TokenizeParams
 from pipeline.stages.tokenize import run
 
-PARAMS = TokenizeParams(task="t", max_length=6, batch_texts=2, max_unknown_share=0.05)
+PARAMS = TextTokenizeParams(windows=None, task="t", max_length=6, batch_texts=2, max_unknown_share=0.05)
 
 
 @pytest.fixture

@@ -5,18 +5,17 @@ from pathlib import Path
 import pyarrow as pa
 from transformers import PreTrainedModel
 
-from pipeline.core.tables import holds_pairs, labels_of, max_length_of
+from pipeline.core.tables import holds_pairs, labels_of, max_length_of, window_stride
 from pipeline.finetune.classification import CLASSES, Rows, ValidationScores, rows_of
 from pipeline.finetune.head import calibrate_head, describe_scores
 from pipeline.finetune.learning import Finish, Learning
-from pipeline.models.heads import Head, classifier_head, mark_pairs
+from pipeline.models.heads import Head, classifier_head, mark_reading
 from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import save_tokenizer
 
 
 def _head(table: pa.Table) -> Head:
-    head = classifier_head(labels_of(table))
-    return mark_pairs(head) if holds_pairs(table) else head
+    return mark_reading(classifier_head(labels_of(table)), pairs=holds_pairs(table), stride=window_stride(table))
 
 
 def _finish(model: PreTrainedModel, validation: Rows, best: ValidationScores) -> Finish:

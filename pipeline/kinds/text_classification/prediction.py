@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.core.tables import labels_of
+from pipeline.core.errors import REPRODUCE, DataError
+from pipeline.core.tables import find_first_windows, labels_of, window_stride
 from pipeline.evaluate.align import align, require_classes
+from pipeline.finetune.classification import rows_of
 from pipeline.models.batches import read_tokens
 from pipeline.models.device import choose_device
 from pipeline.models.folder import load_classifier
@@ -19,9 +21,18 @@ def predict_texts(model: Path, examples: pa.Table, tokens: pa.Table) -> pa.Array
     Raises:
         DataError: The tokens are not those of the examples.
     """
-    encoded = align(tokens, examples["id"].to_pylist(), like=examples, what="tokens")
+    ids = examples["id"].to_pylist()
+    if window_stride(tokens) is None:
+        encoded = align(tokens, ids, like=examples, what="tokens")
+        texts = read_tokens(encoded)
+    else:
+        first = tokens.take(find_first_windows(tokens["id"].to_pylist()))
+        encoded, rows = align(first, ids, like=examples, what="tokens"), rows_of(tokens, "test")
+        if list(rows.ids) != ids:
+            raise DataError(f"tokens: in another order than the examples. {REPRODUCE}")
+        texts = rows.tokens
     require_classes(encoded["labels"], examples, what="tokens")
-    texts, classifier = read_tokens(encoded), load_classifier(model, labels_of(examples))
+    classifier = load_classifier(model, labels_of(examples))
     require_fit(texts, classifier)
     with shorten_last_layer(classifier):
         probabilities = predict_probabilities(classifier, texts, choose_device("fp32"))

@@ -17,7 +17,7 @@ from pipeline.kinds.text_regression.objective import (
     Standard,
     number_rows_of,
 )
-from pipeline.models.heads import Head, mark_pairs, name_classes
+from pipeline.models.heads import Head, mark_reading, name_classes
 from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import save_tokenizer
 
@@ -55,7 +55,7 @@ def _save_inputs(encoder: Path, folder: Path, table: pa.Table) -> None:
 
 
 LEARNING = Learning(
-    head=lambda table: mark_pairs(NUMBER_HEAD) if holds_pairs(table) else NUMBER_HEAD,
+    head=lambda table: mark_reading(NUMBER_HEAD, pairs=holds_pairs(table)),
     rows=number_rows_of,
     require_fit=lambda rows, model: require_fit(rows.tokens, model),
     reads="first token",

@@ -3,7 +3,8 @@
 from pipeline.core.errors import UsageError
 
 EXPORTED = "text-classification"
-READS_PAIRS = "reads_pairs"  # a key in the configuration of a model of pairs of texts; no other file tells
+READS_PAIRS = "reads_pairs"  # keys in the configuration of a model of pairs of texts; no other file tells
+READS_WINDOWS = "reads_windows"  # and of one of texts in windows: the tokens that two of them share
 
 
 def require_kind(task: str, kind: str) -> None:
@@ -16,14 +17,15 @@ def require_kind(task: str, kind: str) -> None:
         raise UsageError(f"{task}: is of the kind {kind}, and this knows {EXPORTED} alone. Name a task of that kind.")
 
 
-def require_single_texts(task: str, *, pairs: bool) -> None:
-    """Refuse a task whose examples are pairs of texts.
+def require_whole_texts(task: str, *, pairs: bool, windows: bool) -> None:
+    """Refuse a task whose model does not read one text at once.
 
     Raises:
-        UsageError: They are.
+        UsageError: It reads pairs of texts, or texts in windows.
     """
-    if pairs:
+    if pairs or windows:
+        what = "pairs of texts (`ingest.pair`)" if pairs else "texts in windows (`tokenize.windows`)"
         raise UsageError(
-            f"{task}: reads pairs of texts (`ingest.pair`), and this knows single texts alone. Open data/model/{task} "
-            "with transformers, as its card says, or name another task."
+            f"{task}: reads {what}, and this knows single texts alone, each read at once. Open data/model/{task} with "
+            "transformers, as its card says, or name another task."
         )
