@@ -179,8 +179,7 @@ def resolve_study(raw: Document, resolved: Document, kinds: Mapping[str, Setting
     if odd := [(task, key) for task in study.tasks if (key := find_partial_reading(resolved, task))]:
         problems.add("study.tasks", f"must be tasks that read a text at once, found {odd[0][0]!r} with `{odd[0][1]}`")
         return {}
-    settings = kinds[study.kind]
-    layers = list_layers(raw, "finetune", study.kind, kinds, problems)
+    settings, layers = kinds[study.kind], list_layers(raw, "finetune", study.kind, kinds, problems)
     refuse_derived(study.finetune, ("task", "kind", "seed"), problems.within("study.finetune"))
     for name, rival in study.rivals.items():
         refuse_derived(rival.baseline, ("task",), problems.within(f"study.rivals.{name}.baseline"))
