@@ -25,11 +25,16 @@ help:  ## show this list
 
 setup: .venv/.complete  ## create .venv, install the locked dependencies and `transferline`
 
+# Of one task; a project that exports its models exports this one too, or it would go on answering by the model before.
+STAGES = evaluate inspect $(if $(shell grep --extended-regexp '^  export:' dvc.yaml),export)
+TARGETS = $(foreach task,$(TASK),$(STAGES:%=%@$(task)))
+
 repro: setup  ## show the plan, run what is affected, print the results and where the report is (TASK=NAME: one task)
 ifdef TASK
-	python -m pipeline plan $(foreach task,$(TASK),evaluate@$(task) inspect@$(task)) || test $$? -eq 1
-	dvc repro $(foreach task,$(TASK),evaluate@$(task) inspect@$(task))
+	python -m pipeline plan $(TARGETS) || test $$? -eq 1
+	dvc repro $(TARGETS)
 	@cat $(TASK:%=data/metrics/%.json)
+	@echo "data/report.html is as it was before: \`make repro\` renews it, with all tasks."
 else
 	python -m pipeline plan || test $$? -eq 1
 	dvc repro

@@ -11,7 +11,7 @@ from tempfile import NamedTemporaryFile
 from pipeline.core.errors import REPRODUCE, DataError, PipelineError, UsageError
 from pipeline.core.files import read_json
 from pipeline.core.stage import load_facet
-from pipeline.predict.bundle import MANIFEST
+from pipeline.predict.bundle import MANIFEST, list_outdated
 from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.kind import load_answers
 from pipeline.predict.predictor import Backend, find_kind, load_predictor
@@ -60,6 +60,8 @@ def answer_file(
 def find_folder(model: str, *, backend: Backend = "auto") -> Path:
     """Return the folder of a model: a task's bundle or, if it has none or torch is asked for, its model; else the path.
 
+    A bundle that was made of an earlier model than the task's is answered from, with a warning on standard error.
+
     Raises:
         UsageError: There is no such model.
     """
@@ -67,6 +69,8 @@ def find_folder(model: str, *, backend: Backend = "auto") -> Path:
     if len(Path(model).parts) == 1:
         for folder, kept in kinds:
             if (folder / model / kept).is_file() and not (backend == "torch" and folder == BUNDLES):
+                if folder == BUNDLES:
+                    _warn_of_outdated(model)
                 return folder / model
     if any((Path(model) / kept).is_file() for _, kept in kinds):
         return Path(model)
@@ -74,6 +78,17 @@ def find_folder(model: str, *, backend: Backend = "auto") -> Path:
     raise UsageError(
         f"{model}: no model, found {', '.join(known) or 'none'}. Name a task or a folder, or train it: {REPRODUCE}"
     )
+
+
+def _warn_of_outdated(task: str) -> None:
+    """Print a warning if the bundle of a task was made of another model than the task has now."""
+    bundle, model = BUNDLES / task, MODELS / task
+    if names := list_outdated(bundle, model):
+        print(
+            f"{bundle}: answers as the model did that it was made of, {model} has another ({', '.join(names)}). "
+            f"Renew it by `dvc repro export@{task}`.",
+            file=sys.stderr,
+        )
 
 
 def describe_outcome(outcome: JobOutcome, out: Path) -> str:

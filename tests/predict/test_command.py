@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import sys
 from tempfile import gettempdir
 
@@ -114,3 +115,23 @@ def test_a_task_comes_before_a_folder_of_its_name(project):
     assert find_folder("./t/../t").parts[-1] == "t"
     with pytest.raises(UsageError, match=r"^other: "):
         find_folder("other")
+
+
+def test_a_bundle_of_an_earlier_model_is_told_by_name_alone(project, exported, capsys):
+    (project / "new.csv").write_text("says\ngood film\n")
+    words = ["new.csv", "--out", "out.jsonl", "--threads", "1"]
+    assert main(["predict", "t", *words]) == 0
+    assert capsys.readouterr().err == ""
+    (project / "data" / "model").unlink()
+    retrained = shutil.copytree(exported.model, project / "data" / "model" / "t")
+    weights = retrained / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    assert main(["predict", "t", *words]) == 0
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert {"data/export/t:", "(model.safetensors).", "export@t`."} <= set(err.split())
+    assert main(["predict", "data/export/t", *words]) == 0
+    assert capsys.readouterr().err == ""
+    weights.unlink()
+    find_folder("t")
+    assert capsys.readouterr().err == ""
