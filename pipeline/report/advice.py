@@ -173,8 +173,7 @@ def _advise_on_suspects(task: Task) -> Advice | None:
     wrong, rivals = reasons.get("label", 0), reasons.get("duplicate", 0)
     kinds = [f"{count(wrong)} of {plural(task.inspection['rows'], 'label')} may be wrong"] if wrong else []
     kinds += [f"{plural(rivals, 'text')} with a near duplicate of another label"] if rivals else []
-    file = f"{task.name}.csv"
-    text = f"{', '.join(kinds)}: correct a copy of data/suspects/{file} in data/corrections, for ingest.corrections."
+    text = f"{', '.join(kinds)}: python -m pipeline relabel {task.name} writes a file of them to correct."
     return Advice("Label errors", text, "suspects") if kinds else None
 
 

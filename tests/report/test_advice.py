@@ -168,7 +168,7 @@ def test_what_needs_no_attention_is_left_out() -> None:
     assert subjects(task) == ["Model", "More labels"]
     task.inspection["reasons"]["label"] = 7
     assert "7 of 10,640 labels" in advise(task)[2].text
-    assert "data/suspects/reviews.csv" in advise(task)[2].text
+    assert "relabel reviews" in advise(task)[2].text
 
 
 def test_each_section_is_one_of_the_page() -> None:

@@ -36,8 +36,8 @@ Fine-tuning pays: 3.9 points above a linear probe on the frozen encoder (p < 0.0
 
 - Model: Take the fine-tuned model: it is better than TF-IDF and the probe.
 - More labels: Whether more would help is not known: no study of fewer labels belongs to this run.
-- Label errors: 2 of 10,640 labels may be wrong, 1 text with a near duplicate of another label: correct a copy of \
-data/suspects/reviews.csv in data/corrections, for ingest.corrections.
+- Label errors: 2 of 10,640 labels may be wrong, 1 text with a near duplicate of another label: \
+python -m pipeline relabel reviews writes a file of them to correct.
 - Checks: 2 checks did not pass: Few test rows nearly repeat a train row, Texts are not too long.
 
 | Class | Precision | Recall | F1 | Test rows |
