@@ -15,7 +15,7 @@ from pipeline.predict.bundle import MANIFEST, list_outdated
 from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.kind import load_answers
 from pipeline.predict.predictor import Backend, find_kind, load_predictor
-from pipeline.predict.texts import choose_source
+from pipeline.predict.texts import choose_source, override_layout, require_encoding
 from pipeline.settings.ingest import IngestParams
 from pipeline.settings.shared.exported import require_whole_texts
 
@@ -29,6 +29,8 @@ def answer_file(
     out: Path,
     *,
     form: str | None,
+    encoding: str | None,
+    delimiter: str | None,
     columns: Sequence[str],
     backend: Backend,
     threads: int,
@@ -38,7 +40,7 @@ def answer_file(
     """Write the answers to the questions of a file, or of standard input (`-`); return what to say of them.
 
     Raises:
-        UsageError: There is no such model, backend or format.
+        UsageError: There is no such model, backend, format or encoding, or the file is not of the task's encoding.
         DataError: The file breaks its format, or `strict` and rows are rejected.
         EnvironmentFault: A file cannot be read or written.
     """
@@ -47,6 +49,9 @@ def answer_file(
     ingest, questions = _read_ingest(folder.name, kind), load_answers(kind, model).questions
     with _as_file(file) as (path, name):
         source = choose_source(name, ingest, form=form, columns=columns, questions=questions)
+        source = override_layout(source, encoding=encoding, delimiter=delimiter)
+        if encoding is None:
+            require_encoding(path, source.layout)
         predictor = load_predictor(folder, backend=backend, threads=threads)
         outcome = predict_file(predictor, path, source, out, every=every)
     if strict and outcome.rejected:
