@@ -4,7 +4,7 @@ import math
 
 from pipeline.core.document import Document
 from pipeline.core.format import ABSENT, count, p_phrase, plural, share, size_in_points
-from pipeline.evaluate.estimate import REAL_GAIN, UNMEASURED, Estimate
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNMEASURED, Estimate
 from pipeline.report.kind import Advice, Quote, Task
 from pipeline.report.verdict import (
     failed_checks,
@@ -21,6 +21,8 @@ OVERFIT_RATIO = 2.0
 # The second text alone is nearly as good as the pair with this share of the model's lead over the trivial baseline.
 NEARLY_ALL = 0.8
 MOST_NAMES = 3
+_WORTH = ("not proven better", "proven worse")  # by whether a loss is proven
+_STUDY = "python -m pipeline overlay profiles/pretraining, the same with profiles/study, then make repro"
 
 
 def advise(task: Task, study: Document | None = None, *, quote: Quote = str) -> list[Advice]:
@@ -57,17 +59,18 @@ def _advise_on_model(task: Task) -> Advice:
     choice, over_probe, probe = choose_model(task), headline_gain(task, own_probe), probe_gain(task)
     unit = " points" if metric.unit == "share" else ""
     by_chance = "" if probe.p is None else f", {p_phrase(probe.p)}"
+    worth, probe_worth = (_WORTH[gain.outcome == REAL_LOSS] for gain in (headline_gain(task, cheap), probe))
     gap = f"{format_difference(metric, probe.difference.value)}{unit}{by_chance}"
     text = {
         None: f"None can be chosen: {metric.title} was not compared.",
-        CHEAP: f"Take {cheap.title}: neither fine-tuning nor the probe ({gap}) is proven better.",
+        CHEAP: f"Take {cheap.title}: fine-tuning is {worth}, the probe {probe_worth} ({gap}).",
         PROBE: f"Take {PROBE}: it is better than {cheap.short} ({gap}), and fine-tuning is not proven to add to it.",
         FINE_TUNED: f"Take {FINE_TUNED}: it is better than {cheap.short}"
         + (" and the probe." if over_probe.outcome == REAL_GAIN else ", though not proven better than the probe."),
     }[choice]
     if own_probe is None and choice in (CHEAP, FINE_TUNED):
         text = {
-            CHEAP: f"Take {cheap.title}: fine-tuning is not proven better.",
+            CHEAP: f"Take {cheap.title}: fine-tuning is {worth}.",
             FINE_TUNED: f"Take {FINE_TUNED}: it is better than {cheap.short}.",
         }[choice]
     if choice in (CHEAP, PROBE):
@@ -134,10 +137,11 @@ def advise_from_losses(task: Task) -> Advice:
     if best["train_loss"] * OVERFIT_RATIO <= best["loss"]:
         text = (
             "More would probably help: the model knows its training examples far better than others (loss "
-            f"{share(best['train_loss'])} and {share(best['loss'])}). How many would show a study of fewer labels."
+            f"{share(best['train_loss'])} and {share(best['loss'])}). How many would show a study of fewer labels: "
+            f"{_STUDY}."
         )
     else:
-        text = "Whether more would help is not known: no study of fewer labels belongs to this run."
+        text = f"Whether more would help is not known. A study of fewer labels tells it: {_STUDY}."
     return Advice("More labels", text, "training")
 
 
