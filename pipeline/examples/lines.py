@@ -140,10 +140,11 @@ def _undecodable(stream: BinaryIO, error: UnicodeDecodeError, *, file: str, code
         number += piece.endswith("\n")
     more = f" and {count - 5} more" if count > 5 else ""
     stream.seek(offset)
+    guess = " (often cp1252)" if codec.startswith("utf") else ""
     return DataError(
         f"{file}:{lines[0]}: {count} line(s) are not {codec} (line {listed(lines)}{more}); "
         f"the first bad byte is at offset {offset}: {stream.read(8).hex(' ')}. "
-        "Save the file as UTF-8, or set `encoding:` to what it is (often cp1252)."
+        f"Save the file as UTF-8, or set `encoding:` to what it is{guess}."
     )
 
 
