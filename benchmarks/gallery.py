@@ -94,7 +94,7 @@ def compare_task(kind: str, page: Page, intake: Document, evaluation: Document) 
 
 def find_strongest(page: Page, evaluation: Document) -> BaselineName:
     """Return the better of the cheap baseline and the probe on the test rows, the first of equals."""
-    metric, (cheap, probe, _) = page.headline, page.baselines
+    metric, (cheap, probe, *_) = page.headline, page.baselines
 
     def score(rival: BaselineName) -> float:
         value = read_estimate(evaluation["baselines"][rival.name][metric.name]).value

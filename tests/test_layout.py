@@ -19,12 +19,14 @@ SHARED = {
 }
 
 
-# Tests of what is no module: another database behind a service, the files beside the report's modules, all kinds.
+# Tests of what is no module: another database behind a service, the files beside the report's modules, all kinds, what a
+# parameter changes in every module of a kind.
 OF_NO_MODULE = {
     Path("flow/test_postgres.py"),
     Path("report/test_templates.py"),
     Path("kinds/test_contract.py"),
     Path("kinds/test_new_kind.py"),
+    Path("kinds/text_classification/test_windows.py"),
 }
 
 

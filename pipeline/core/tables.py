@@ -191,9 +191,7 @@ def read_parquet(path: Path) -> pa.Table:
 def stream_parquet(path: Path, columns: Sequence[str], *, rows: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Return the schema of a file written by `write_parquet`, and some of its columns, `rows` rows at a time.
 
-    Of `columns`, those that the file lacks are left out.
-
-    The file is read in pieces of a mebibyte, so memory does not grow with it.
+    Of `columns`, those that the file lacks are left out. It is read in pieces of a mebibyte, so memory does not grow.
 
     Raises:
         EnvironmentFault: The file is missing or damaged; raised now, or when the damaged part is read.

@@ -72,7 +72,7 @@ class Study(Strict):
     def _check_consistency(self) -> Self:
         errors = [error for axis in ("tasks", "labels", "seeds") for error in _check_unique(axis, getattr(self, axis))]
         errors += [
-            f"`rivals` must be of {', '.join(RIVALS)}, found {name!r}" for name in self.rivals if name not in RIVALS
+            f"`rivals` must be of {', '.join(RIVALS)}, found {arm!r}" for arm in self.rivals if arm not in RIVALS
         ]
         names = [*self.rivals, *self.arms]
         errors += _check_unique("arms and rivals", names)
@@ -229,15 +229,15 @@ def _resolve_arm(
     arm, at = study.arms[cell.arm], f"study.arms.{cell.arm}"
     finetune, places = merge(*layers, ("study.finetune", study.finetune), (f"{at}.finetune", arm.finetune))
     strengths = {key: resolved["baseline"][cell.task][key] for key in ProbeParams.model_fields}
-    is_probe = arm.kind == "probe"
+    probe = strengths if arm.kind == "probe" else None
     values = {
         **cell._asdict(),
         "initial": arm.initial,
         "max_length": resolved["tokenize"][cell.task]["max_length"],
         "min_steps": arm.min_steps,
-        "extract": resolved["extract"][cell.task] if is_probe else None,
-        "probe": strengths if is_probe else None,
-        "finetune": None if is_probe else {**finetune, "task": cell.task, "kind": study.kind, "seed": cell.seed},
+        "extract": resolved["extract"][cell.task] if probe else None,
+        "probe": probe,
+        "finetune": None if probe else {**finetune, "task": cell.task, "kind": study.kind, "seed": cell.seed},
     }
     within = problems.within(at, {f"finetune.{key}": place for key, place in places.items()})
     return check_section(settings.sections["study"], values, within)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline.core.tables import describe
 from pipeline.settings.study import TransferParams
-from pipeline.study.cell import Answers
+from pipeline.study.cell import CellAnswers
 from pipeline.study.results import CellResult, join_cells
 
 ARMS = {
@@ -74,7 +74,7 @@ def make_cells(study: TransferParams, *, rows: int = 1000) -> dict[Any, CellResu
                         "accuracy": float(right.mean()), "macro_f1": float(right.mean()), "steps": 100 + place,
                         "tokens": 1000 * train,
                     }  # fmt: skip
-                    answers = Answers(2, ids, actual, np.where(right, actual, 1 - actual))
+                    answers = CellAnswers(2, ids, actual, np.where(right, actual, 1 - actual))
                     cells[task, arm, labels, seed] = CellResult(document, answers)
     return cells
 

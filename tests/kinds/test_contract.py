@@ -37,6 +37,7 @@ from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.folder import build_model, load_model
 from pipeline.predict.predictor import Predictor, find_kind, load_predictor
+from pipeline.settings.production import find_partial_reading
 from tests.given.answering import serving_here
 from tests.given.kinds import (
     BACK,
@@ -337,7 +338,7 @@ def test_no_kind_needs_torch_or_a_parser_of_yaml_to_answer():
 
 
 def require_answers(sample: Sample) -> None:
-    if sample.kind not in ANSWERING or sample.resolved["ingest"][TASK].get("pair"):
+    if sample.kind not in ANSWERING or find_partial_reading(sample.resolved, TASK):
         pytest.skip("it has no answers")
 
 

@@ -101,6 +101,26 @@ def test_a_project_plans_and_keeps_its_edits_in_an_update(clone, tickets, tmp_pa
     assert {"evaluate@tickets-2026", "fetch@minilm", "report"} <= set(re.findall(r"^\S+", plan.stdout, re.MULTILINE))
 
 
+def test_a_colleague_gets_the_data_from_the_remote(clone, tickets, tmp_path):
+    root, colleague = tmp_path / "mine", tmp_path / "theirs"
+    init_project(root, tickets, clone=clone)
+    run_dvc(root, "remote", "add", "--default", "--local", "shared", str(tmp_path / "remote"))
+    run_dvc(root, "push")
+    git(tmp_path, "clone", "--quiet", str(root), str(colleague))
+    run_dvc(colleague, "remote", "add", "--default", "--local", "shared", str(tmp_path / "remote"))
+    run_dvc(colleague, "pull", "--allow-missing")
+    file = Path("data/raw/tickets-2026/Tickets 2026.csv")
+    assert (colleague / file).read_bytes() == tickets.read_bytes()
+    (colleague / file).unlink()
+    run_dvc(colleague, "checkout", "--allow-missing")
+    assert (colleague / file).read_bytes() == tickets.read_bytes()
+    assert git(root, "status", "--porcelain") == ""
+
+
+def run_dvc(root: Path, *words: str) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", *words, "--quiet"], cwd=root, check=True)
+
+
 def test_no_data_no_task(clone, tmp_path):
     (tmp_path / "own").mkdir()
     assert init_project(tmp_path / "own", clone=clone) is None

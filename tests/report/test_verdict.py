@@ -64,7 +64,7 @@ def test_the_verdict_says_what_is_missing_and_quotes_the_reason() -> None:
 
 def test_the_gain_is_that_over_the_baseline_asked_for() -> None:
     task = make_task()
-    cheap, _, trivial = PAGE.baselines
+    cheap, _, trivial, _ = PAGE.baselines
     assert headline_gain(task, cheap).difference.value == 0.0783
     assert headline_gain(task, trivial).difference.value == 0.3664
     assert headline_gain(task, None).outcome == UNMEASURED
