@@ -11,14 +11,12 @@ from pipeline.settings.corrections import parse_corrections
 
 SUSPECTS, CORRECTIONS = Path("data/suspects"), Path("data/corrections")
 
-Rows = list[dict[str, str]]
 
-
-class Table(NamedTuple):
+class CorrectionTable(NamedTuple):
     """A CSV file: its columns in order, and its rows by column."""
 
     columns: tuple[str, ...]
-    rows: Rows
+    rows: list[dict[str, str]]
 
 
 def add_suspects(task: str, root: Path = Path()) -> tuple[int, int]:
@@ -35,7 +33,7 @@ def add_suspects(task: str, root: Path = Path()) -> tuple[int, int]:
     if not suspects.is_file():
         raise UsageError(f"{suspects}: is not there. Name a task, or run `dvc repro inspect@{task}`.")
     columns, listed = read_table(suspects)
-    old, rows = read_table(out) if out.is_file() else Table((), [])
+    old, rows = read_table(out) if out.is_file() else CorrectionTable((), [])
     corrected = [row for row in rows if row["correction"].strip()]
     known = {row["id"].strip() for row in corrected}
     fresh = [row for row in listed if row["id"] not in known]
@@ -46,7 +44,7 @@ def add_suspects(task: str, root: Path = Path()) -> tuple[int, int]:
     return len(corrected), len(fresh)
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> CorrectionTable:
     """Return a file of corrections as it is, once it is known to be one.
 
     Raises:
@@ -58,4 +56,4 @@ def read_table(path: Path) -> Table:
         raise DataError(f"{path}: must be UTF-8, found {error}. Save it as UTF-8.") from error
     parse_corrections(text, file=str(path))
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    return Table(tuple(reader.fieldnames or ()), list(reader))
+    return CorrectionTable(tuple(reader.fieldnames or ()), list(reader))

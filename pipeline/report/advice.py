@@ -7,6 +7,7 @@ from pipeline.core.format import ABSENT, count, p_phrase, plural, share, size_in
 from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNMEASURED, Estimate
 from pipeline.report.kind import Advice, Quote, Task
 from pipeline.report.verdict import (
+    Gain,
     failed_checks,
     format_difference,
     headline_gain,
@@ -56,21 +57,21 @@ def name_choice(task: Task) -> str:
 
 def _advise_on_model(task: Task) -> Advice:
     metric, (cheap, own_probe, trivial, _) = task.page.headline, task.page.baselines
-    choice, over_probe, probe = choose_model(task), headline_gain(task, own_probe), probe_gain(task)
+    choice, probe = choose_model(task), probe_gain(task)
+    over_probe, over_cheap = headline_gain(task, own_probe), headline_gain(task, cheap)
     unit = " points" if metric.unit == "share" else ""
     by_chance = "" if probe.p is None else f", {p_phrase(probe.p)}"
-    worth, probe_worth = (_WORTH[gain.outcome == REAL_LOSS] for gain in (headline_gain(task, cheap), probe))
     gap = f"{format_difference(metric, probe.difference.value)}{unit}{by_chance}"
     text = {
         None: f"None can be chosen: {metric.title} was not compared.",
-        CHEAP: f"Take {cheap.title}: fine-tuning is {worth}, the probe {probe_worth} ({gap}).",
+        CHEAP: f"Take {cheap.title}: {_describe_dearer(over_cheap, probe, gap)}.",
         PROBE: f"Take {PROBE}: it is better than {cheap.short} ({gap}), and fine-tuning is not proven to add to it.",
         FINE_TUNED: f"Take {FINE_TUNED}: it is better than {cheap.short}"
         + (" and the probe." if over_probe.outcome == REAL_GAIN else ", though not proven better than the probe."),
     }[choice]
     if own_probe is None and choice in (CHEAP, FINE_TUNED):
         text = {
-            CHEAP: f"Take {cheap.title}: fine-tuning is {worth}.",
+            CHEAP: f"Take {cheap.title}: fine-tuning is {_WORTH[over_cheap.outcome == REAL_LOSS]}.",
             FINE_TUNED: f"Take {FINE_TUNED}: it is better than {cheap.short}.",
         }[choice]
     if choice in (CHEAP, PROBE):
@@ -78,6 +79,14 @@ def _advise_on_model(task: Task) -> Advice:
     if headline_gain(task, trivial).outcome not in (REAL_GAIN, UNMEASURED):
         text += f" But it is not proven better than the {trivial.title}: the answers may not follow the inputs."
     return Advice("Model", text, "results")
+
+
+def _describe_dearer(model: Gain, probe: Gain, gap: str) -> str:
+    """Return that fine-tuning and the probe, which is `gap` from the cheap baseline, are not better or even worse."""
+    if REAL_LOSS not in (model.outcome, probe.outcome):
+        return f"neither fine-tuning nor the probe ({gap}) is proven better"
+    worth, probe_worth = (_WORTH[gain.outcome == REAL_LOSS] for gain in (model, probe))
+    return f"fine-tuning is {worth}, the probe is {probe_worth} ({gap})"
 
 
 def _describe_few(task: Task) -> str:

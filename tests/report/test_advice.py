@@ -60,7 +60,7 @@ def test_the_cheapest_is_taken_unless_a_dearer_one_is_proven_better(
     first = advise(task)[0]
     titles = {CHEAP: "TF-IDF + logistic regression"}
     assert first.text.startswith(f"Take {titles.get(choice, choice)}: ")
-    assert (choice == CHEAP and probe_over_tfidf == LOSS) == ("the probe proven worse" in first.text)
+    assert (choice == CHEAP and probe_over_tfidf == LOSS) == ("the probe is proven worse" in first.text)
     assert (choice == CHEAP and over_tfidf == LOSS) == ("fine-tuning is proven worse" in first.text)
     assert ("not proven better than the probe" in first.text) == (choice == FINE_TUNED and over_probe == CHANCE)
 
