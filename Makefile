@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 # An environment with these very packages is used if it is active, say that of the clone in a project made by its `init`.
-VENV := $(shell cmp --silent requirements.lock "$$VIRTUAL_ENV/.complete" && echo "$$VIRTUAL_ENV" || echo "$(CURDIR)/.venv")
+VENV := $(shell cmp --silent requirements.lock "$${VIRTUAL_ENV:-}/.complete" && echo "$$VIRTUAL_ENV" || echo "$(CURDIR)/.venv")
 export PATH := $(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 export HF_HUB_DISABLE_TELEMETRY := 1

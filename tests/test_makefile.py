@@ -19,10 +19,11 @@ def project(tmp_path):
     return tmp_path
 
 
-def print_commands(project: Path, *words: str, active: str = "") -> str:
+def print_commands(project: Path, *words: str, active: Path | None = None) -> str:
     """Return what a target would run while an environment is active."""
     command = ["make", "--dry-run", *words]
-    environment = {**os.environ, "VIRTUAL_ENV": active}
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    environment |= {"VIRTUAL_ENV": str(active)} if active else {}
     return subprocess.run(command, cwd=project, env=environment, check=True, capture_output=True, text=True).stdout
 
 
@@ -37,7 +38,7 @@ def test_an_active_environment_of_the_same_packages_is_used(project):
     active = project / "of clone"
     active.mkdir()
     shutil.copyfile("requirements.lock", active / ".complete")
-    assert "pip install" not in print_commands(project, "setup", active=str(active))
+    assert "pip install" not in print_commands(project, "setup", active=active)
     (active / ".complete").write_text("other==1\n")
-    assert "pip install" in print_commands(project, "setup", active=str(active))
+    assert "pip install" in print_commands(project, "setup", active=active)
     assert "pip install" in print_commands(project, "setup")
