@@ -3,7 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# An environment with these very packages is used if it is active, say that of the clone in a project made by its `init`.
+VENV := $(shell cmp --silent requirements.lock "$${VIRTUAL_ENV:-}/.complete" && echo "$$VIRTUAL_ENV" || echo "$(CURDIR)/.venv")
+export PATH := $(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
@@ -19,17 +21,23 @@ help:  ## show this list
 .venv/.complete: requirements.lock
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}"'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@echo "Installing the $$(grep --count == $<) packages of $< into .venv, which takes some minutes"
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	cp $< $@
 
-setup: .venv/.complete  ## create .venv, install the locked dependencies and `transferline`
+setup: $(if $(filter $(CURDIR)/.venv,$(VENV)),.venv/.complete)  ## create .venv, install the locked dependencies and `transferline`
+
+# Of one task; a project that exports its models exports this one too, or it would go on answering by the model before.
+STAGES = evaluate inspect $(if $(shell grep --extended-regexp '^  export:' dvc.yaml),export)
+TARGETS = $(foreach task,$(TASK),$(STAGES:%=%@$(task)))
 
 repro: setup  ## show the plan, run what is affected, print the results and where the report is (TASK=NAME: one task)
 ifdef TASK
-	python -m pipeline plan $(foreach task,$(TASK),evaluate@$(task) inspect@$(task)) || test $$? -eq 1
-	dvc repro $(foreach task,$(TASK),evaluate@$(task) inspect@$(task))
+	python -m pipeline plan $(TARGETS) || test $$? -eq 1
+	dvc repro $(TARGETS)
 	@cat $(TASK:%=data/metrics/%.json)
+	@echo "data/report.html is as it was before: \`make repro\` renews it, with all tasks."
 else
 	python -m pipeline plan || test $$? -eq 1
 	dvc repro

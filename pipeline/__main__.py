@@ -56,12 +56,24 @@ def _answer(word: str, rest: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
+    except ModuleNotFoundError as error:
+        package = (error.name or __package__).partition(".")[0]
+        if package == __package__:
+            return _report_fault(word)
+        fix = "Run `make setup`, then `source .venv/bin/activate`."
+        print(inert(f"{word}: a package is missing, {package}. {fix}"), file=sys.stderr)
+        return EnvironmentFault.exit_code
     except Exception as error:  # a fault of this code, which must not exit with 1: that says "a gate failed"
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise
-        traceback.print_exc()
-        print(f"{word}: a fault of the pipeline itself. Report it with the lines above.", file=sys.stderr)
-        return FAULT_CODE
+        return _report_fault(word)
+
+
+def _report_fault(word: str) -> int:
+    """Print the exception that is handled now, and return its exit code."""
+    traceback.print_exc()
+    print(f"{word}: a fault of the pipeline itself. Report it with the lines above.", file=sys.stderr)
+    return FAULT_CODE
 
 
 def _run(word: str, rest: Sequence[str]) -> int:

@@ -28,7 +28,7 @@ def workspace(tmp_path):
     [
         (ZeroDivisionError("x"), 70, 5),
         (KeyboardInterrupt(), 130, 0),
-        (ModuleNotFoundError("No module named 'x'"), 70, 5),
+        (ModuleNotFoundError("No module named 'pipeline.x'", name="pipeline.x"), 70, 5),
     ],
 )
 def test_a_fault_of_the_pipeline_is_no_answer(monkeypatch, capsys, error, code, lines):
@@ -43,13 +43,12 @@ def test_a_fault_of_the_pipeline_is_no_answer(monkeypatch, capsys, error, code, 
     assert not lines or errors.splitlines()[-1].startswith("plan: ")
 
 
-def test_a_package_that_is_missing_is_no_answer_either(tmp_path):
-    (tmp_path / "psutil.py").write_text("raise ModuleNotFoundError('psutil')")
-    path = os.pathsep.join((str(tmp_path), ENVIRONMENT["PYTHONPATH"]))
-    done = subprocess.run(
-        [*COMMAND, "plan"], env={**ENVIRONMENT, "PYTHONPATH": path}, cwd=tmp_path, capture_output=True, check=False
-    )
-    assert done.returncode == 70
+def test_python_without_the_packages_says_how_to_get_them(tmp_path):
+    words = [sys.executable, "-S", "-m", "pipeline", "plan"]  # no site-packages
+    done = subprocess.run(words, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    (line,) = done.stderr.splitlines()
+    assert {"missing,", "`make", "setup`,", ".venv/bin/activate`."} <= set(line.split())
 
 
 def test_a_pipe_that_nobody_reads_ends_the_command_quietly(workspace):

@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -81,6 +82,8 @@ def answer_requests(
         log_event(
             "listening", host=host, port=port, models={batcher.name: batcher.predictor.version for batcher in batchers}
         )
+        if sys.stderr.isatty():
+            print(f"Answering at {_spell_address(host, port)} until Ctrl-C", file=sys.stderr)
         _Server(config, service).run(sockets=[bound])
     log_event("stopped")
 
@@ -128,6 +131,12 @@ def _bind(endpoint: Endpoint) -> Iterator[socket.socket]:
             name = f"{endpoint.host}:{endpoint.port}"
             raise EnvironmentFault(f"{name}: cannot be bound, {error}. Choose another port.") from error
         yield bound
+
+
+def _spell_address(host: str, port: int) -> str:
+    """Return where a browser on this machine finds a server."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - every address, as it was bound
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
 def _live_with(service: Service, watches: Sequence[Watch]) -> Lifespan:

@@ -42,6 +42,7 @@ class Finding(TypedDict):
     count: int
     lines: list[Place]
     reason: str | None
+    remedy: str | None
 
 
 def collect_findings(
@@ -65,16 +66,18 @@ def make_finding(check: Check, result: CheckResult, frame: pa.Table, measure: Me
     reason = result.error or (measure.reason if measure else None)
     empty = result.judged == 0 and reason is None
     shown = measure.shown if measure else None
+    passed = result.success and not empty and not result.error
     return {
         "check": check.check,
         "title": check.title,
         "severity": check.severity,
-        "outcome": "error" if result.error else "passed" if result.success and not empty else "failed",
+        "outcome": "error" if result.error else "passed" if passed else "failed",
         "expected": check.expected,
         "found": shown or _DESCRIPTIONS[check.frame](check, result, frame),
         "count": measure.rows if measure else result.failures,
         "lines": list(measure.lines) if measure else [],
         "reason": NOTHING_TO_CHECK if empty else reason,
+        "remedy": None if passed else check.remedy,
     }
 
 

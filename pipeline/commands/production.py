@@ -17,6 +17,8 @@ FORMATS = ["csv", "tsv", "jsonl", "parquet", "text"]
 @click.argument("file", metavar="FILE")
 @click.option("--out", type=PATH, required=True, help="Answers: .csv, .jsonl or .parquet, the first two also .gz.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Of FILE, if its name tells none.")
+@click.option("--encoding", help="Of FILE, if it is not the task's: utf-8, cp1252, ...")
+@click.option("--delimiter", metavar="CHARACTER", help="Between its cells, if it is not the task's.")
 @click.option("--text", "columns", multiple=True, metavar="COLUMN", help="Column to read (default: the task's).")
 @click.option("--backend", type=click.Choice(["auto", "fp32", "int8", "torch"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(0, 1024), default=0, help="Threads that compute (default: one a core).")
@@ -27,6 +29,8 @@ def predict_command(
     file: str,
     out: Path,
     form: str | None,
+    encoding: str | None,
+    delimiter: str | None,
     columns: tuple[str, ...],
     backend: str,
     threads: int,
@@ -40,14 +44,17 @@ def predict_command(
     again after an interruption: what is done is kept.
 
     Raises:
-        UsageError: There is no such model, backend or format.
+        UsageError: There is no such model, backend, format or encoding, or FILE is UTF-8 and the task's file is not.
         DataError: The file breaks its format, or, with --strict, rows are rejected.
         EnvironmentFault: A file cannot be read or written.
     """
     run = importlib.import_module("pipeline.predict.command").answer_file
     print(
-        run(model, file, out, form=form, columns=columns, backend=backend, threads=threads, every=every, strict=strict)
-    )
+        run(
+            model, file, out, form=form, encoding=encoding, delimiter=delimiter, columns=columns, backend=backend,
+            threads=threads, every=every, strict=strict,
+        )
+    )  # fmt: skip
 
 
 @PRODUCTION.command()

@@ -94,6 +94,25 @@ def new_command(kind: str, name: str, file: Path, write: bool) -> None:
 
 
 @PROJECT.command()
+@click.argument("task")
+def relabel_command(task: str) -> None:
+    """Add the suspicious labels of TASK to its file of corrections.
+
+    That is data/corrections/TASK.csv. What is corrected in it stays; fill in the column `correction` of the others.
+
+    Raises:
+        UsageError: The task has no suspects yet.
+        DataError: A file is no valid CSV, or no file of corrections.
+    """
+    relabel = importlib.import_module("pipeline.project.relabel")
+    corrected, fresh = relabel.add_suspects(task)
+    print(
+        f"{relabel.CORRECTIONS / task}.csv: {corrected} corrected, {fresh} to look at. Fill in `correction`, set\n"
+        f"tasks.{task}.ingest.corrections: {task}.csv in params.yaml, then run `make repro TASK={task}`."
+    )
+
+
+@PROJECT.command()
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK...")
 def accept_command(tasks: tuple[str, ...]) -> None:
     """Make the present profile of each TASK its reference for drift.

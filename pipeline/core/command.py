@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.core.errors import EnvironmentFault
 
 WORDS_SHOWN = 4  # of a command in a message; later ones may be long, or hold an address with a password
-LINES_SHOWN = 5  # of a program's last words
+LINES_SHOWN = 8  # of a program's last words, blank ones left out: all that Git says if it does not know who commits
 FIX = "Fix what it reports, then run again."
 
 
@@ -48,7 +48,7 @@ def read_output(
     completed = run_program(words, cwd=cwd, env=env, stdin=stdin)
     if completed.returncode:
         lines = (completed.stderr.strip() or completed.stdout).decode("utf-8", "replace").strip().splitlines()
-        reason = "\n".join(lines[-LINES_SHOWN:]).rstrip(".") or "no output"
+        reason = "\n".join([line for line in lines if line.strip()][-LINES_SHOWN:]).rstrip(".") or "no output"
         raise EnvironmentFault(f"{_shown(words)}: failed with exit code {completed.returncode}, {reason}. {fix}")
     return completed.stdout.decode("utf-8", "replace").strip()
 

@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from pipeline.core.errors import DataError, listed
 from pipeline.examples.faults import Faults, RowFault, find_columns
@@ -30,6 +30,7 @@ _KINDS = {
 _WIDE = ("utf-16", "utf-32")
 _BIG_ENDIAN = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}
 _PIECE = 1 << 16
+_CHUNK = 1 << 20
 # Decoding gives no lone surrogate, so that one can mark the places of bad bytes.
 _BAD = "\udcff"
 codecs.register_error("pipeline-mark", lambda error: (_BAD, error.end))  # type: ignore[attr-defined]
@@ -71,6 +72,21 @@ def decode_lines(
         yield from lines if cap is None else _capped(lines, file, cap)
     except UnicodeDecodeError as error:
         raise _undecodable(stream, error, file=file, codec=codec) from error
+
+
+def find_plain_encoding(stream: BinaryIO) -> Literal["ascii", "utf-8"] | None:
+    """Return the narrower encoding that all bytes of a seekable stream are of; None if they are of neither."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_ascii = True
+    stream.seek(0)
+    try:
+        for piece in iter(partial(stream.read, _CHUNK), b""):
+            is_ascii = is_ascii and piece.isascii()
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return None
+    return "ascii" if is_ascii else "utf-8"
 
 
 def _pieces(
@@ -124,10 +140,11 @@ def _undecodable(stream: BinaryIO, error: UnicodeDecodeError, *, file: str, code
         number += piece.endswith("\n")
     more = f" and {count - 5} more" if count > 5 else ""
     stream.seek(offset)
+    guess = " (often cp1252)" if codec.startswith("utf") else ""
     return DataError(
         f"{file}:{lines[0]}: {count} line(s) are not {codec} (line {listed(lines)}{more}); "
         f"the first bad byte is at offset {offset}: {stream.read(8).hex(' ')}. "
-        "Save the file as UTF-8, or set `encoding:` to what it is (often cp1252)."
+        f"Save the file as UTF-8, or set `encoding:` to what it is{guess}."
     )
 
 

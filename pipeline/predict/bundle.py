@@ -74,3 +74,13 @@ def read_manifest(folder: Path) -> Manifest:
     if compute_version(folder, document) != manifest.version:
         raise EnvironmentFault(f"{folder}: the bundle is not as it was made, a file is changed or missing. {REPRODUCE}")
     return manifest
+
+
+def list_outdated(folder: Path, model: Path) -> list[str]:
+    """Return the files of a model folder that are no longer those of which a bundle was made, by name.
+
+    Files that are not there are left out: a bundle needs no model beside it.
+    """
+    sources: dict[str, str] = read_json(folder / MANIFEST).get("sources", {})
+    present = {name: model / name for name in sources if (model / name).is_file()}
+    return [name for name, path in present.items() if sha256(path) != sources[name]]

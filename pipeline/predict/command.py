@@ -11,11 +11,11 @@ from tempfile import NamedTemporaryFile
 from pipeline.core.errors import REPRODUCE, DataError, PipelineError, UsageError
 from pipeline.core.files import read_json
 from pipeline.core.stage import load_facet
-from pipeline.predict.bundle import MANIFEST
+from pipeline.predict.bundle import MANIFEST, list_outdated
 from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.kind import load_answers
 from pipeline.predict.predictor import Backend, find_kind, load_predictor
-from pipeline.predict.texts import choose_source
+from pipeline.predict.texts import choose_source, override_layout, require_encoding
 from pipeline.settings.ingest import IngestParams
 from pipeline.settings.shared.exported import require_whole_texts
 
@@ -29,6 +29,8 @@ def answer_file(
     out: Path,
     *,
     form: str | None,
+    encoding: str | None,
+    delimiter: str | None,
     columns: Sequence[str],
     backend: Backend,
     threads: int,
@@ -38,7 +40,7 @@ def answer_file(
     """Write the answers to the questions of a file, or of standard input (`-`); return what to say of them.
 
     Raises:
-        UsageError: There is no such model, backend or format.
+        UsageError: There is no such model, backend, format or encoding, or the file is not of the task's encoding.
         DataError: The file breaks its format, or `strict` and rows are rejected.
         EnvironmentFault: A file cannot be read or written.
     """
@@ -47,6 +49,9 @@ def answer_file(
     ingest, questions = _read_ingest(folder.name, kind), load_answers(kind, model).questions
     with _as_file(file) as (path, name):
         source = choose_source(name, ingest, form=form, columns=columns, questions=questions)
+        source = override_layout(source, encoding=encoding, delimiter=delimiter)
+        if encoding is None:
+            require_encoding(path, source.layout)
         predictor = load_predictor(folder, backend=backend, threads=threads)
         outcome = predict_file(predictor, path, source, out, every=every)
     if strict and outcome.rejected:
@@ -60,6 +65,8 @@ def answer_file(
 def find_folder(model: str, *, backend: Backend = "auto") -> Path:
     """Return the folder of a model: a task's bundle or, if it has none or torch is asked for, its model; else the path.
 
+    A bundle that was made of an earlier model than the task's is answered from, with a warning on standard error.
+
     Raises:
         UsageError: There is no such model.
     """
@@ -67,6 +74,8 @@ def find_folder(model: str, *, backend: Backend = "auto") -> Path:
     if len(Path(model).parts) == 1:
         for folder, kept in kinds:
             if (folder / model / kept).is_file() and not (backend == "torch" and folder == BUNDLES):
+                if folder == BUNDLES:
+                    _warn_of_outdated(model)
                 return folder / model
     if any((Path(model) / kept).is_file() for _, kept in kinds):
         return Path(model)
@@ -74,6 +83,17 @@ def find_folder(model: str, *, backend: Backend = "auto") -> Path:
     raise UsageError(
         f"{model}: no model, found {', '.join(known) or 'none'}. Name a task or a folder, or train it: {REPRODUCE}"
     )
+
+
+def _warn_of_outdated(task: str) -> None:
+    """Print a warning if the bundle of a task was made of another model than the task has now."""
+    bundle, model = BUNDLES / task, MODELS / task
+    if names := list_outdated(bundle, model):
+        print(
+            f"{bundle}: answers as the model did that it was made of, {model} has another ({', '.join(names)}). "
+            f"Renew it by `dvc repro export@{task}`.",
+            file=sys.stderr,
+        )
 
 
 def describe_outcome(outcome: JobOutcome, out: Path) -> str:

@@ -1,16 +1,19 @@
 """Questions to answer, out of a file as people have it: read as the task's own is, but without labels, row by row."""
 
+import codecs
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import UsageError, listed
 from pipeline.examples.faults import RowErrors, overhear_faults
-from pipeline.examples.lines import LineCap
+from pipeline.examples.files import open_file
+from pipeline.examples.lines import LineCap, find_plain_encoding
 from pipeline.examples.read import CELLS_OF_A_LINE, Layout, Limits, open_rows
 from pipeline.examples.records import Oversized
 from pipeline.examples.text import SURROGATES, text_id
 from pipeline.predict.questions import TEXT_QUESTIONS, Questions, Unanswerable
+from pipeline.settings.consistency import check_characters, check_codec
 from pipeline.settings.ingest import Holds
 
 _MAX_CELL_BYTES = 1_000_000
@@ -80,6 +83,47 @@ def choose_source(
         raise UsageError(f"{name}: a line is no question, which has {listed(questions.fields)}. Give a table.")
     layout = _LAYOUTS[known]._replace(separator=separator)
     return InputSource(layout, tuple(chosen), tuple(chosen.values()), most)
+
+
+def override_layout(source: InputSource, *, encoding: str | None, delimiter: str | None) -> InputSource:
+    """Return how to read a file, with what was said of it in place of what holds for the task's own.
+
+    Raises:
+        UsageError: Python has no such encoding, no delimiter is like that, or the file has none.
+    """
+    layout = source.layout
+    if encoding is not None:
+        if layout.format == "parquet":
+            raise UsageError("--encoding: a Parquet file has none. Leave it out.")
+        layout = layout._replace(encoding=encoding)
+    if delimiter is not None:
+        if layout.format != "delimited":
+            raise UsageError(f"--delimiter: a file of format {layout.format} has none. Leave it out.")
+        layout = layout._replace(delimiter=delimiter)
+    errors = (*check_codec(layout.encoding), *check_characters(delimiter=layout.delimiter, quote=layout.quote))
+    if len(layout.delimiter) != 1:
+        errors = (f"`delimiter` must be one character, found {delimiter!r}", *errors)
+    if errors:
+        raise UsageError(f"{errors[0]}. Correct it.")
+    return source._replace(layout=layout)
+
+
+def require_encoding(path: Path, layout: Layout) -> None:
+    """Refuse a file of UTF-8 that would be read by an encoding in which nearly all bytes are some character.
+
+    Raises:
+        UsageError: It is one.
+        DataError: A damaged gzip file.
+        EnvironmentFault: It cannot be read.
+    """
+    if layout.format == "parquet" or codecs.lookup(layout.encoding).name.startswith("utf"):
+        return
+    with open_file(path, max_bytes=None) as stream:
+        if find_plain_encoding(stream) == "utf-8":
+            raise UsageError(
+                f"{path}: is UTF-8, and the task's own file {layout.encoding}. Say `--encoding utf-8`, or "
+                f"`--encoding {layout.encoding}` if that is meant."
+            )
 
 
 def _choose_columns(ingest: Any, columns: Sequence[str], questions: Questions) -> dict[str, Holds]:

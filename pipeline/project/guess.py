@@ -14,6 +14,7 @@ from pipeline.project.columns import (
     Column,
     as_label,
     is_finite_number,
+    is_of_classes,
     is_split,
     list_labels,
     list_texts,
@@ -41,6 +42,9 @@ class Guess(NamedTuple):
         counts: Rows by label; of numeric labels by class.
         split: The column with the split, None if there is none.
         unlabelled: Rows without a label.
+        other_labels: Further columns that might be the label.
+        nameless: Columns without a name, which are not read.
+        header: The first line, if it looks like a row; None if it looks like names of columns.
     """
 
     files: FileGlobs | None
@@ -52,6 +56,9 @@ class Guess(NamedTuple):
     counts: dict[str, int]
     split: str | None
     unlabelled: int
+    other_labels: tuple[str, ...] = ()
+    nameless: int = 0
+    header: tuple[str, ...] | None = None
 
 
 def guess_data(
@@ -69,7 +76,7 @@ def guess_data(
     names = list_data(path) if path.is_dir() else []
     paths = [path / name for name in names] or [path]
     layout = guess_layout(paths[0], limits)
-    columns = _measure(paths, layout, limits)
+    header, columns = _measure(paths, layout, limits)
     if len(columns) < 2:
         raise UsageError(
             f"{path}: a task needs a column of texts and one of labels, found {len(columns)}. Save it as a table with "
@@ -84,11 +91,20 @@ def guess_data(
     files = group_files(names) if names else None
     split = None if isinstance(files, dict) else next((one.name for one in others if is_split(one)), None)
     labels, threshold, counts = find_classes(chosen, paths, layout, limits)
-    return Guess(files, layout, text, label, labels, threshold, counts, split, chosen.empty)
+    further = tuple(one.name for one in others if one is not chosen and is_of_classes(one) and not is_split(one))
+    return Guess(
+        files, layout, text, label, labels, threshold, counts, split, chosen.empty, further, header.count(""),
+        tuple(header) if looks_like_row(chosen) else None,
+    )  # fmt: skip
 
 
-def _measure(paths: Sequence[Path], layout: Layout, limits: Limits) -> list[Column]:
-    """Return the columns of all files together; each has those of the first."""
+def looks_like_row(label: Column) -> bool:
+    """Return whether the name of the column of labels is a label itself, as that of a file without a header is."""
+    return as_label(label.name) in (label.counts or ()) or is_finite_number(label.name.strip())
+
+
+def _measure(paths: Sequence[Path], layout: Layout, limits: Limits) -> tuple[list[str], list[Column]]:
+    """Return the header of the first file, and the columns of all files together; each has those of the first."""
     first, _ = read_columns(paths[0], layout, limits)
 
     def rows() -> Iterator[Row]:
@@ -101,7 +117,7 @@ def _measure(paths: Sequence[Path], layout: Layout, limits: Limits) -> list[Colu
                 )
             yield from cells
 
-    return measure_columns(first, rows())
+    return first, measure_columns(first, rows())
 
 
 def _settle(role: str, given: str | None, candidates: Sequence[str], columns: Sequence[Column], ask: Ask | None) -> str:

@@ -15,13 +15,12 @@ from pipeline.core.errors import DataError, UsageError
 from pipeline.examples.files import open_file
 from pipeline.examples.formats.delimited import Dialect, split_rows
 from pipeline.examples.formats.jsonlines import read_json_lines
-from pipeline.examples.lines import decode_lines, number_lines
+from pipeline.examples.lines import decode_lines, find_plain_encoding, number_lines
 from pipeline.examples.read import Layout, Limits, open_rows
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SQUAD = ("title", "context", "question", "answers")
 _OBJECTS = 1000  # of a JSONL file, whose keys are its columns
-_CHUNK = 1 << 20
 _PLAIN: tuple[Callable[[Any], bool], ...] = (
     pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary,
     pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean,
@@ -115,15 +114,7 @@ def _guess_encoding(stream: BinaryIO) -> str:
     ):
         if start.startswith(marks):
             return encoding
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    stream.seek(0)
-    try:
-        for chunk in iter(partial(stream.read, _CHUNK), b""):
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
+    return "utf-8" if find_plain_encoding(stream) else "cp1252"
 
 
 def _fits(read: Callable[[], Iterator[str]], dialect: Dialect, file: str) -> bool:

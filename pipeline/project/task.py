@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.document import Document
-from pipeline.core.errors import UsageError
+from pipeline.core.errors import UsageError, listed
 from pipeline.core.format import count, plural, visible
 from pipeline.examples.read import Layout
 from pipeline.project.columns import is_finite_number
@@ -75,6 +75,12 @@ def render_guess(name: str, file: str, guess: Guess, *, encoder: str, limits: Ma
 def list_doubts(guess: Guess, limits: Mapping[str, int]) -> list[str]:
     """Return what a person has to check in a guess, a line each; `limits` are those that were fitted to few rows."""
     doubts = []
+    if guess.header is not None:
+        doubts.append(f"The first line looks like a row, {listed(guess.header)}. If so, start again with a header.")
+    if guess.nameless:
+        doubts.append(f"Not read for want of a name in the first line: {plural(guess.nameless, 'column')}.")
+    if guess.other_labels:
+        doubts.append(f"Columns that might be the label too: {listed(guess.other_labels)}. Name one by `--label`.")
     rare = [visible(label) for label, rows in guess.counts.items() if rows <= _MOST_TYPOS]
     if rare:
         doubts.append(f"In {_MOST_TYPOS} rows at most: {', '.join(rare[:_SHOWN])}. If a name is mistyped, correct it.")

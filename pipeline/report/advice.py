@@ -4,9 +4,10 @@ import math
 
 from pipeline.core.document import Document
 from pipeline.core.format import ABSENT, count, p_phrase, plural, share, size_in_points
-from pipeline.evaluate.estimate import REAL_GAIN, UNMEASURED, Estimate
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNMEASURED, Estimate
 from pipeline.report.kind import Advice, Quote, Task
 from pipeline.report.verdict import (
+    Gain,
     failed_checks,
     format_difference,
     headline_gain,
@@ -21,6 +22,8 @@ OVERFIT_RATIO = 2.0
 # The second text alone is nearly as good as the pair with this share of the model's lead over the trivial baseline.
 NEARLY_ALL = 0.8
 MOST_NAMES = 3
+_WORTH = ("not proven better", "proven worse")  # by whether a loss is proven
+_STUDY = "python -m pipeline overlay profiles/pretraining, the same with profiles/study, then make repro"
 
 
 def advise(task: Task, study: Document | None = None, *, quote: Quote = str) -> list[Advice]:
@@ -54,20 +57,21 @@ def name_choice(task: Task) -> str:
 
 def _advise_on_model(task: Task) -> Advice:
     metric, (cheap, own_probe, trivial, _) = task.page.headline, task.page.baselines
-    choice, over_probe, probe = choose_model(task), headline_gain(task, own_probe), probe_gain(task)
+    choice, probe = choose_model(task), probe_gain(task)
+    over_probe, over_cheap = headline_gain(task, own_probe), headline_gain(task, cheap)
     unit = " points" if metric.unit == "share" else ""
     by_chance = "" if probe.p is None else f", {p_phrase(probe.p)}"
     gap = f"{format_difference(metric, probe.difference.value)}{unit}{by_chance}"
     text = {
         None: f"None can be chosen: {metric.title} was not compared.",
-        CHEAP: f"Take {cheap.title}: neither fine-tuning nor the probe ({gap}) is proven better.",
+        CHEAP: f"Take {cheap.title}: {_describe_dearer(over_cheap, probe, gap)}.",
         PROBE: f"Take {PROBE}: it is better than {cheap.short} ({gap}), and fine-tuning is not proven to add to it.",
         FINE_TUNED: f"Take {FINE_TUNED}: it is better than {cheap.short}"
         + (" and the probe." if over_probe.outcome == REAL_GAIN else ", though not proven better than the probe."),
     }[choice]
     if own_probe is None and choice in (CHEAP, FINE_TUNED):
         text = {
-            CHEAP: f"Take {cheap.title}: fine-tuning is not proven better.",
+            CHEAP: f"Take {cheap.title}: fine-tuning is {_WORTH[over_cheap.outcome == REAL_LOSS]}.",
             FINE_TUNED: f"Take {FINE_TUNED}: it is better than {cheap.short}.",
         }[choice]
     if choice in (CHEAP, PROBE):
@@ -75,6 +79,14 @@ def _advise_on_model(task: Task) -> Advice:
     if headline_gain(task, trivial).outcome not in (REAL_GAIN, UNMEASURED):
         text += f" But it is not proven better than the {trivial.title}: the answers may not follow the inputs."
     return Advice("Model", text, "results")
+
+
+def _describe_dearer(model: Gain, probe: Gain, gap: str) -> str:
+    """Return that fine-tuning and the probe, which is `gap` from the cheap baseline, are not better or even worse."""
+    if REAL_LOSS not in (model.outcome, probe.outcome):
+        return f"neither fine-tuning nor the probe ({gap}) is proven better"
+    worth, probe_worth = (_WORTH[gain.outcome == REAL_LOSS] for gain in (model, probe))
+    return f"fine-tuning is {worth}, the probe is {probe_worth} ({gap})"
 
 
 def _describe_few(task: Task) -> str:
@@ -134,10 +146,11 @@ def advise_from_losses(task: Task) -> Advice:
     if best["train_loss"] * OVERFIT_RATIO <= best["loss"]:
         text = (
             "More would probably help: the model knows its training examples far better than others (loss "
-            f"{share(best['train_loss'])} and {share(best['loss'])}). How many would show a study of fewer labels."
+            f"{share(best['train_loss'])} and {share(best['loss'])}). How many would show a study of fewer labels: "
+            f"{_STUDY}."
         )
     else:
-        text = "Whether more would help is not known: no study of fewer labels belongs to this run."
+        text = f"Whether more would help is not known. A study of fewer labels tells it: {_STUDY}."
     return Advice("More labels", text, "training")
 
 
@@ -173,8 +186,7 @@ def _advise_on_suspects(task: Task) -> Advice | None:
     wrong, rivals = reasons.get("label", 0), reasons.get("duplicate", 0)
     kinds = [f"{count(wrong)} of {plural(task.inspection['rows'], 'label')} may be wrong"] if wrong else []
     kinds += [f"{plural(rivals, 'text')} with a near duplicate of another label"] if rivals else []
-    file = f"{task.name}.csv"
-    text = f"{', '.join(kinds)}: correct a copy of data/suspects/{file} in data/corrections, for ingest.corrections."
+    text = f"{', '.join(kinds)}: python -m pipeline relabel {task.name} writes a file of them to correct."
     return Advice("Label errors", text, "suspects") if kinds else None
 
 

@@ -25,6 +25,9 @@ def run(params: IngestParams, kind: Examples, *, raw: In, examples: Out, intake:
     write_json(intake, _cap_files({**taken.counts, "sha256": sums}))
     dropped = ", ".join(f"{count} {reason}" for reason, count in taken.counts["dropped"].items())
     print(f"{taken.counts['rows']} rows read, {taken.counts['kept']} kept; dropped: {dropped}")
+    if (corrected := taken.counts["corrections"])["given"]:
+        counts = f"{corrected['applied']} applied, {corrected['stale']['count']} fit no row"
+        print(f"{corrected['given']} corrections given: {counts}")
 
 
 def _cap_files(counts: Document) -> Document:

@@ -1,6 +1,8 @@
 """The server as a process: what it needs, what it refuses, and how it ends."""
 
 import json
+import os
+import pty
 import socket
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import pytest
 
 from pipeline.__main__ import main
 from tests.given.answering import answering
-from tests.given.projects import ENVIRONMENT, until
+from tests.given.projects import ENVIRONMENT, PIPELINE, until
 
 LONG = ["good film " * 30] * 100
 CLIENTS = 12
@@ -77,6 +79,18 @@ def test_what_nobody_waits_for_is_not_computed(slow):
         until(lambda: server.metric("queue_tokens") == 0)
         assert server.metric("batch_texts_sum") < 1000
         assert [entry["code"] for entry in server.named("request") if entry["path"] == "/v1/predict"] == [499]
+
+
+def test_a_terminal_gets_the_address_to_open(films):
+    reader, terminal = pty.openpty()
+    words = [*PIPELINE, "answer", str(films), "--port", "0", "--linger", "0"]
+    with subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=terminal, text=True) as process:
+        port = json.loads(process.stdout.readline())["port"]
+        printed = os.read(reader, 1000).decode()
+        process.terminate()
+    os.close(reader)
+    os.close(terminal)
+    assert f"http://127.0.0.1:{port}/ " in printed
 
 
 def test_neighbours_need_a_project(films, tmp_path, monkeypatch):

@@ -48,6 +48,7 @@ def test_a_failed_row_check_has_count_lines_and_what_its_rows_show() -> None:
         "count": 3,
         "lines": [3, 5],
         "reason": None,
+        "remedy": make_check().remedy,
     }
 
 
@@ -128,6 +129,7 @@ def made(name: str, outcome: str, severity: str = "critical", **changes: object)
         "count": 7,
         "lines": [3, 4],
         "reason": None,
+        "remedy": None,
     }
     return values | changes  # type: ignore[return-value]
 

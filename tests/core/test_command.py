@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 
 import pytest
@@ -34,15 +35,24 @@ def test_without_input_there_is_nothing_to_read():
 
 @pytest.mark.parametrize("stream", ["stderr", "stdout"])
 def test_a_failure_names_the_command_the_code_the_last_lines_and_the_fix(stream):
-    code = f"import sys; [print(f'line {{i}}', file=sys.{stream}) for i in range(9)]; sys.exit(7)"
+    code = f"import sys; [print(f'line {{i}}', file=sys.{stream}) for i in range(12)]; sys.exit(7)"
     with pytest.raises(EnvironmentFault) as caught:
         read_output([*python(code), "one", "secret"], fix="Mend it.")
     message = str(caught.value)
     assert message.startswith(f"{os.path.basename(sys.executable)} -c ")  # noqa: PTH119 - a name, not a path
     assert "failed with exit code 7, line 4\nline 5\n" in message
     assert message.count("\n") == LINES_SHOWN - 1
-    assert message.endswith("line 8. Mend it.")
+    assert message.endswith("line 11. Mend it.")
     assert "secret" not in message
+
+
+def test_git_without_an_identity_says_both_lines_that_give_it_one(monkeypatch):
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    nobody = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    with pytest.raises(EnvironmentFault) as caught:
+        read_output(["git", "-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT"], env=nobody)
+    assert re.findall(r"git config --global (\S+)", str(caught.value)) == ["user.email", "user.name"]
 
 
 def test_a_failure_without_a_word_is_told_too():

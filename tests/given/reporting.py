@@ -158,7 +158,8 @@ def intake(task: str, labels: list[str], matrix: list[list[int]]) -> dict[str, A
 
 def finding(title: str, *, severity: str = "critical", outcome: str = "passed", **more: Any) -> dict[str, Any]:
     """Return one check of the data."""
-    values = {"expected": "at least 30", "found": "as expected", "count": 0, "lines": [], "reason": None, **more}
+    values = {"expected": "at least 30", "found": "as expected", "count": 0, "lines": [], "reason": None}
+    values |= {"remedy": None if outcome == "passed" else "correct `t.csv`", **more}
     return {
         "check": title.lower().replace(" ", "-"),
         "title": title,

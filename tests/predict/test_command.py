@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import sys
 from tempfile import gettempdir
 
@@ -7,6 +8,7 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.core.errors import UsageError
+from pipeline.examples.text import text_id
 from pipeline.predict.command import find_folder
 from tests.given.exports import prepare_export
 
@@ -46,6 +48,26 @@ def test_a_file_is_read_as_the_tasks_own_without_labels(project, capsys):
     assert "2 answers in out.jsonl" in capsys.readouterr().out
     assert main(["predict", "t", "new.tsv", "--out", "out.jsonl", "--strict"]) == 3
     assert [row["row"] for row in answers(project / "out.jsonl.rejected.jsonl")] == [4]
+
+
+def test_utf8_is_not_read_as_the_tasks_encoding_unless_that_is_said(project, capsys):
+    (project / "new.tsv").write_text("says\ncaf\u00e9 film\n", encoding="utf-8")
+    words = ["predict", "t", "new.tsv", "--out", "out.jsonl"]
+    assert main(words) == 2
+    assert {"`--encoding", "latin-1`"} <= set(capsys.readouterr().err.split())
+    ids = []
+    for encoding in ("utf-8", "latin-1"):
+        assert main([*words, "--encoding", encoding]) == 0
+        ids.append(answers(project / "out.jsonl")[0]["id"])
+    assert ids[0] == text_id("caf\u00e9 film") != ids[1]
+    (project / "plain.tsv").write_text("says\nfilm\n")
+    assert main(["predict", "t", "plain.tsv", "--out", "out.jsonl"]) == 0
+
+
+def test_a_delimiter_may_be_said(project):
+    (project / "new.tsv").write_text("says;more\ngood\tfilm;1\n")
+    assert main(["predict", "t", "new.tsv", "--out", "out.jsonl", "--delimiter", ";"]) == 0
+    assert len(answers(project / "out.jsonl")) == 1
 
 
 def test_backends_agree_and_a_path_names_a_model_too(project, exported):
@@ -92,6 +114,11 @@ def test_faults_of_standard_input_name_it(monkeypatch, capsys, given, words):
         (["t", "new.csv", "--out", "a.xls"], 2, ".csv"),
         (["t", "new.dat", "--out", "a.csv"], 2, "--format"),
         (["t", "new.csv", "--out", "a.csv", "--format", "xml"], 2, "xml"),
+        (["t", "new.csv", "--out", "a.csv", "--encoding", "utf-9"], 2, "utf-9"),
+        (["t", "new.csv", "--out", "a.csv", "--delimiter", "--"], 2, "'--'"),
+        (["t", "new.csv", "--out", "a.csv", "--delimiter", '"'], 2, "differ"),
+        (["t", "new.jsonl", "--out", "a.csv", "--delimiter", ";"], 2, "jsonl"),
+        (["t", "new.parquet", "--out", "a.csv", "--encoding", "utf-8"], 2, "Parquet"),
         (["t", "absent.csv", "--out", "a.csv"], 4, "absent.csv"),
         (["t", "new.csv", "--out", "absent/a.csv", "--text", "other"], 3, "other"),
     ],
@@ -114,3 +141,23 @@ def test_a_task_comes_before_a_folder_of_its_name(project):
     assert find_folder("./t/../t").parts[-1] == "t"
     with pytest.raises(UsageError, match=r"^other: "):
         find_folder("other")
+
+
+def test_a_bundle_of_an_earlier_model_is_told_by_name_alone(project, exported, capsys):
+    (project / "new.csv").write_text("says\ngood film\n")
+    words = ["new.csv", "--out", "out.jsonl", "--threads", "1"]
+    assert main(["predict", "t", *words]) == 0
+    assert capsys.readouterr().err == ""
+    (project / "data" / "model").unlink()
+    retrained = shutil.copytree(exported.model, project / "data" / "model" / "t")
+    weights = retrained / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    assert main(["predict", "t", *words]) == 0
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert {"data/export/t:", "(model.safetensors).", "export@t`."} <= set(err.split())
+    assert main(["predict", "data/export/t", *words]) == 0
+    assert capsys.readouterr().err == ""
+    weights.unlink()
+    find_folder("t")
+    assert capsys.readouterr().err == ""

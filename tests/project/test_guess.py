@@ -10,6 +10,7 @@ from pipeline.core.errors import DataError, UsageError
 from pipeline.examples.lines import LineCap
 from pipeline.examples.read import Limits
 from pipeline.project.guess import guess_data
+from pipeline.project.task import list_doubts
 
 LIMITS = Limits(10**6, LineCap(10**5, "max_cell_bytes"), 10**4)
 TEXTS = [f"parcel number {number} came late" for number in range(30)]
@@ -114,3 +115,20 @@ def test_files_of_a_folder_have_the_same_columns(tmp_path):
     table(tmp_path / "b.csv", ["text", "kind"], [TEXTS, ["a", "b"] * 15])
     with pytest.raises(DataError, match=r"other columns than a\.csv"):
         guess_data(tmp_path, LIMITS)
+
+
+def test_what_else_a_person_should_know_of_the_columns(tmp_path):
+    path = table(
+        tmp_path / "x.csv", ["", "text", "label", "topic"], [range(30), TEXTS, ["a", "b"] * 15, ["x", "y"] * 15]
+    )
+    guess = guess_data(path, LIMITS)
+    assert (guess.label, guess.other_labels, guess.nameless, guess.header) == ("label", ("topic",), 1, None)
+    assert len(list_doubts(guess, {})) == 2
+
+
+@pytest.mark.parametrize(("first", "label", "rows"), [("a", "b", 1), ("7", "8", 1), ("text", "label", 0)])
+def test_a_file_without_a_header_is_told(tmp_path, first, label, rows):
+    path = table(tmp_path / "x.csv", [first, label], [TEXTS, (["b", "c"] if label == "b" else ["8", "9"]) * 15])
+    guess = guess_data(path, LIMITS)
+    assert guess.header == ((first, label) if rows else None)
+    assert len(list_doubts(guess, {})) == rows

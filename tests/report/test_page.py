@@ -217,6 +217,7 @@ def test_the_page_reports_the_results(page: str) -> None:
     assert "TF-IDF + logistic regression 0.790 [0.770, 0.810] +7.8 [+5.2, +10.4] < 0.001 0.781" in words
     assert "negative taken for positive (66, 0.123 of its rows)" in words
     assert "Few test rows nearly repeat a train row warning failed at most 0.02 0.0341 37 214, 988, 1003" in words
+    assert "correct t.csv" in words
     assert "the processor has no bf16 instructions" in words
     assert "first lines: 119, 1240, 3307, 5010, 5011" in words
     assert "Best step 398 (epoch 1.50)" in words

@@ -35,9 +35,10 @@ Accuracy 0.868 [0.848, 0.888] on 1,086 test examples; 7.8 points above TF-IDF + 
 Fine-tuning pays: 3.9 points above a linear probe on the frozen encoder (p < 0.001).
 
 - Model: Take the fine-tuned model: it is better than TF-IDF and the probe.
-- More labels: Whether more would help is not known: no study of fewer labels belongs to this run.
-- Label errors: 2 of 10,640 labels may be wrong, 1 text with a near duplicate of another label: correct a copy of \
-data/suspects/reviews.csv in data/corrections, for ingest.corrections.
+- More labels: Whether more would help is not known. A study of fewer labels tells it: python -m pipeline overlay \
+profiles/pretraining, the same with profiles/study, then make repro.
+- Label errors: 2 of 10,640 labels may be wrong, 1 text with a near duplicate of another label: \
+python -m pipeline relabel reviews writes a file of them to correct.
 - Checks: 2 checks did not pass: Few test rows nearly repeat a train row, Texts are not too long.
 
 | Class | Precision | Recall | F1 | Test rows |

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from pipeline.core.errors import DataError
 from pipeline.core.files import read_json
 from pipeline.core.tables import labels_of, read_parquet
+from pipeline.examples.text import text_id
 from pipeline.kinds.text_classification.checks import CHECKS
 from pipeline.kinds.text_classification.examples import EXAMPLES
 from pipeline.settings.shared.texts import LabelledTextParams
@@ -180,3 +182,12 @@ def test_text_that_a_former_tool_escaped_or_intake_changed_is_a_warning(
 ) -> None:
     assert findings(tmp_path, lines(template).encode()) == {check: "warning"}
     assert findings(tmp_path, (lines("plain {}") + f"\n{template.format(1)},pos").encode()) == {}
+
+
+def test_corrections_are_counted_in_a_line_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.csv").write_text("text,label\n" + "".join(f"text {n},{'ab'[n % 2]}\n" for n in range(60)))
+    corrected = {text_id("text 1"): {"label": "b", "correction": "a"}, "0" * 16: {"label": None, "correction": "a"}}
+    ingest(ingest_params(file="t.csv", labels=["a", "b"]), tmp_path, tmp_path)
+    assert capsys.readouterr().out.count("\n") == 1
+    ingest(ingest_params(file="t.csv", labels=["a", "b"], corrected=corrected), tmp_path, tmp_path)
+    assert re.findall(r"\d+", capsys.readouterr().out.splitlines()[1]) == ["2", "1", "1"]
