@@ -19,8 +19,8 @@ SHARED = {
 }
 
 
-# Tests of what is no module: another database behind a service, the files beside the report's modules, all kinds, what a
-# parameter changes in every module of a kind.
+# Tests of what is no module: another database behind a service, the files beside the report's modules, all kinds, and
+# what a parameter changes in every module of a kind.
 OF_NO_MODULE = {
     Path("flow/test_postgres.py"),
     Path("report/test_templates.py"),
