@@ -117,7 +117,7 @@ def write_the_page(root: Path) -> None:
     own = f"from pipeline.kinds.{folder_of(root).name}.measures import METRICS\n"
     changes = {
         "from pipeline.classes.measures import METRICS\n": "",
-        "from pipeline.report.charts.confusion": f"{own}from pipeline.report.charts.confusion",
+        "from pipeline.report.kind import": f"{own}from pipeline.report.kind import",
         'template="classes.html"': f'template="{KIND}.html"',
     }
     edit(folder_of(root) / "page.py", changes)

@@ -10,7 +10,7 @@ from pipeline.core.files import remove
 from pipeline.repository.delegation.delegate import lay_order, reproduce_order, ship_delivery
 from pipeline.repository.delegation.driver import accept_delivery, place_order
 from pipeline.repository.delegation.order import StageDelivery, StageOrder
-from pipeline.run.places.code import lay_code, pack_code
+from pipeline.run.places.code import find_commit, lay_code, pack_code
 from tests.given.clusters import make_project
 from tests.given.projects import Project
 
@@ -31,7 +31,7 @@ def project(prepared, monkeypatch):
 
 
 def clone(folder: Path) -> Path:
-    lay_code(pack_code(["code.json", "dvc.lock", "data/a.json", "data/b.json"]), folder, folder.parent / "cache")
+    lay_code(pack_code(find_commit()), folder, folder.parent / "cache")
     return folder
 
 
@@ -53,7 +53,7 @@ def test_a_delegated_stage_leaves_what_it_leaves_here(tmp_path, project: Project
     delivery = ship_delivery(received, seconds)
     assert delivery.files == {}
     os.chdir(project.root)
-    accept_delivery("join", StageDelivery.decode(delivery.encode()), "there")
+    accept_delivery("join", StageDelivery.decode(delivery.encode()), "there", timed=True)
     lock = project.read("dvc.lock")
     project.run("dvc", "repro", "--force", "--single-item", "join")
     assert project.read("dvc.lock") == lock
