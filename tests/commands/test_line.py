@@ -102,7 +102,7 @@ def complete(*words: str, cwd: Path) -> set[str]:
 def test_a_shell_completes_commands_stages_options_and_targets(tmp_path):
     (tmp_path / "dvc.lock").write_text(LOCK)
     assert complete("f", cwd=tmp_path) == {stage for stage in STAGES if stage.startswith("f")}
-    assert complete("re", cwd=tmp_path) == {"results", "readme", "report"}
+    assert complete("re", cwd=tmp_path) == {"results", "readme", "relabel", "report"}
     assert complete("plan", "--", cwd=tmp_path) >= {"--json", "--md"}
     assert complete("run", "f", cwd=tmp_path) == {"finetune@a", "fetch@b"}
     assert complete("run", "", cwd=tmp_path.parent) == set()
