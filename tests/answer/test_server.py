@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.__main__ import main
 from tests.given.answering import answering
-from tests.given.projects import ENVIRONMENT, PIPELINE, until
+from tests.given.projects import ENVIRONMENT, PATIENCE, PIPELINE, until
 
 LONG = ["good film " * 30] * 100
 CLIENTS = 12
@@ -88,6 +88,7 @@ def test_a_terminal_gets_the_address_to_open(films):
         port = json.loads(process.stdout.readline())["port"]
         printed = os.read(reader, 1000).decode()
         process.terminate()
+        process.communicate(timeout=PATIENCE)  # to the end of its log: nobody reads the terminal any more
     os.close(reader)
     os.close(terminal)
     assert f"http://127.0.0.1:{port}/ " in printed
