@@ -114,8 +114,7 @@ ABOUT = """# The whole job
 `make bench-pipeline`: `dvc repro` in a clean clone with an empty cache, including downloads; `dvc` is the time before,
 between and after the stages, `processor` the seconds of all cores together. Outputs that Git holds already and bytes
 that the cache got from another stage are not made again. *AVX2, one processor* is without AVX-512 and bf16, as `make
-test-avx2` has it, and held to one processor: two threads of one core take nearly twice the processor seconds that one
-takes for the same products of matrices. The no-op is the same command with nothing to do."""
+test-avx2` has it, and held to one processor. The no-op is the same command with nothing to do."""
 
 
 if __name__ == "__main__":
