@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from pipeline.core.tables import find_first_windows
 from pipeline.models.batching import Indices
 
 # The keyword arguments of a model's forward.
@@ -45,12 +46,8 @@ class Ragged(NamedTuple):
 
 
 def group_rows(ids: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the first row of each example and the one after its last; `ids` has that of each row, in turn."""
-    first = 0
-    for _, rows in itertools.groupby(ids):
-        last = first + len(list(rows))
-        yield first, last
-        first = last
+    """Return the first row of each example and the one after its last; `ids` has that of each row, in turn."""
+    return itertools.pairwise([*find_first_windows(ids).tolist(), len(ids)])
 
 
 class Segments(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from transformers import AutoModelForSequenceClassification, PretrainedConfig
 
 from pipeline.core.errors import listed
-from pipeline.settings.shared.exported import READS_PAIRS, READS_WINDOWS
+from pipeline.settings.shared.whole_texts import READS_PAIRS, READS_WINDOWS
 
 
 class Head(NamedTuple):

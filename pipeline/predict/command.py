@@ -17,7 +17,7 @@ from pipeline.predict.kind import load_answers
 from pipeline.predict.predictor import Backend, find_kind, load_predictor
 from pipeline.predict.texts import choose_source, override_layout, require_encoding
 from pipeline.settings.ingest import IngestParams
-from pipeline.settings.shared.exported import require_whole_texts
+from pipeline.settings.shared.whole_texts import require_whole_texts
 
 BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
 _STDIN = "-"

@@ -26,7 +26,7 @@ from pipeline.predict.logits import (
 )
 from pipeline.predict.probe import check_probe
 from pipeline.predict.questions import Prepared
-from pipeline.settings.shared.exported import READS_PAIRS, READS_WINDOWS, require_whole_texts
+from pipeline.settings.shared.whole_texts import READS_PAIRS, READS_WINDOWS, require_whole_texts
 
 Backend = Literal["auto", "fp32", "int8", "torch"]
 LONGEST = 1_000_000  # tokens; the library writes 1e30 if a tokenizer has no limit

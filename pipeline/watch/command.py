@@ -26,14 +26,15 @@ from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve
 from pipeline.settings.parse import parse_params
 from pipeline.settings.production import WatchParams
 from pipeline.settings.resolve import resolve_params
-from pipeline.settings.shared.exported import require_kind, require_whole_texts
 from pipeline.settings.shared.texts import LabelledTextParams
+from pipeline.settings.shared.whole_texts import require_whole_texts
 from pipeline.settings.task import ExtractParams
 from pipeline.watch.labelled import index_labels
 from pipeline.watch.sample import Sample, find_class, read_row_labels, read_sample, require_enough
 from pipeline.watch.text import render_watch
 from pipeline.watch.watching import Domain, LabelledTexts, compare_file
 
+_KIND = "text-classification"
 _PARAMS, _PROFILES = Path("params.yaml"), Path("data/profiles.json")
 _EXAMPLES, _MODEL = "data/examples/{}.parquet", "data/model/{}"
 _NO_ENCODER = "the features are not compared: {} is not here, so no domain classifier was fitted"
@@ -103,7 +104,8 @@ def _read_sections(task: str) -> Sections:
     resolved = resolve_params(text, load_facets("settings"), read_json(_PROFILES) if _PROFILES.is_file() else {})
     if task not in resolved["watch"]:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
-    require_kind(task, resolved["kinds"][task])
+    if (kind := resolved["kinds"][task]) != _KIND:
+        raise UsageError(f"{task}: is of the kind {kind}, and this watches {_KIND} alone. Name a task of that kind.")
     pair, windows = resolved["ingest"][task]["pair"], resolved["tokenize"][task]["windows"]
     require_whole_texts(task, pairs=pair is not None, windows=windows is not None)
 

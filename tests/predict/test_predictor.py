@@ -18,7 +18,7 @@ from pipeline.models.inference import predict_probabilities
 from pipeline.predict.bundle import compute_version
 from pipeline.predict.logits import compute_in_batches, softmax
 from pipeline.predict.predictor import load_predictor
-from pipeline.settings.shared.exported import READS_PAIRS
+from pipeline.settings.shared.whole_texts import READS_PAIRS
 from tests.given.exports import LABELS, MAX_LENGTH, TEXTS, prepare_export
 
 # What a machine that only answers has not got.

@@ -1,20 +1,9 @@
-"""The tasks that production knows: apart from the sections, whose parser of YAML a server does not have."""
+"""Models that do not read one text at once, which production refuses; apart from what needs a parser of YAML."""
 
 from pipeline.core.errors import UsageError
 
-EXPORTED = "text-classification"
 READS_PAIRS = "reads_pairs"  # keys in the configuration of a model of pairs of texts; no other file tells
 READS_WINDOWS = "reads_windows"  # and of one of texts in windows: the tokens that two of them share
-
-
-def require_kind(task: str, kind: str) -> None:
-    """Refuse a task whose model is not of the kind that production knows.
-
-    Raises:
-        UsageError: It is of another kind.
-    """
-    if kind != EXPORTED:
-        raise UsageError(f"{task}: is of the kind {kind}, and this knows {EXPORTED} alone. Name a task of that kind.")
 
 
 def require_whole_texts(task: str, *, pairs: bool, windows: bool) -> None:
