@@ -5,7 +5,9 @@ import pytest
 from dvc.repo import Repo
 
 from pipeline.__main__ import main
-from tests.given.revisions import LABELS, Project
+from pipeline.settings.parse import parse_params
+from tests.given.revisions import LABELS, Project, settings
+from tests.given.settings import dump
 from tests.given.watching import write_csv, write_project, write_texts
 
 TASK = "reviews"
@@ -139,3 +141,18 @@ def test_a_model_of_other_classes_than_the_examples_is_refused(watch, project):
         path.write_text(kept)
     assert code == 4
     assert "other classes" in message
+
+
+def test_a_task_of_another_kind_is_refused_by_its_name(tmp_path, capsys):
+    values, _ = parse_params(settings({TASK: LABELS}))
+    values["tasks"][TASK]["kind"] = "text-regression"
+    del values["tasks"][TASK]["ingest"]["labels"]
+    (tmp_path / "params.yaml").write_text(dump(values), encoding="utf-8")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/profiles.json").write_text("{}")
+    file = write_csv(tmp_path / "new.csv", write_texts(5))
+    with chdir(tmp_path):
+        assert main(["watch", TASK, str(file)]) == 2
+    message = capsys.readouterr().err
+    assert "text-regression" in message
+    assert "text-classification" in message
