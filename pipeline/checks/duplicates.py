@@ -121,7 +121,7 @@ def _link_alike(own: Shingles, similarity: float) -> Iterator[tuple[Ints, Ints]]
 def _join(
     train: Iterable[str], held: Shingles, similarity: float, shingle: int, *, skipped: _Mask
 ) -> Iterator[tuple[Ints, Ints, int]]:
-    """Yield near duplicates piece by piece of `train`: their positions in `train` and among the texts `held` is of.
+    """Yield near duplicates, a piece of `train` at a time: their positions in `train` and in the held-out texts.
 
     The third is the number of train texts of the piece with more candidates than the limits allow. Held-out texts that
     are `skipped` (H,) when a piece begins are compared no more.

@@ -109,7 +109,7 @@ def list_row_checks(own: Iterable[str]) -> list[Check]:
 
 
 def check_leaks(what: str) -> Check:
-    """Return the check that nothing is in two splits; `what` is a text, an image."""
+    """Return the check that nothing is in two splits; `what` names an example, say text or image."""
     return check_rows("no_leak", f"No {what} in two splits", f"each {what} in one split",
                       "remove the rows from one of the splits, or let `ingest.shares` deal them",
                       is_marked("leaked"))  # fmt: skip
