@@ -33,8 +33,19 @@ from pipeline.core.modules import (
 from pipeline.core.stage import FACETS, locate_facet
 from pipeline.core.versions import distributions
 
+_PLACE = "\0"  # of a reference in a text; no source holds it, and `repr` escapes it
 # Statements whose text says which of their names is which: the name itself stands in it as a reference.
 _SELF_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign)
+
+
+class Template(NamedTuple):
+    """The text of a definition in pieces, and what its code refers to between each piece and the next."""
+
+    pieces: tuple[str, ...]
+    references: tuple[Reference, ...]
+
+
+Templates = dict[Definition, Template]  # made once for all fingerprints of one package
 
 
 class Closure(NamedTuple):
@@ -45,16 +56,19 @@ class Closure(NamedTuple):
     packages: frozenset[str]
 
 
-def fingerprint(modules: Modules, starts: Sequence[Definition], versions: Mapping[str, str]) -> str:
+def fingerprint(
+    modules: Modules, starts: Sequence[Definition], versions: Mapping[str, str], templates: Templates | None = None
+) -> str:
     """Return the SHA-256, 64 hexadecimal digits, of all code that `starts` reach.
 
     `versions` gives the version of each locked distribution by its normalised name; the standard library has none.
+    `templates` keeps what several fingerprints of the same modules share.
 
     Raises:
         KeyError: A start does not exist.
         EnvironmentFault: A package that is reached is not installed or not locked.
     """
-    reached = closure(modules, starts)
+    reached = closure(modules, starts, templates)
     digest = hashlib.sha256()
     for text in reached.texts:
         digest.update(f"{text}\n".encode())
@@ -78,7 +92,7 @@ def list_starts(modules: Modules, stage: str, kind: str | None, package: str = "
     return [Definition(f"{package}.stages.{stage}", "run"), *(start for start in starts if start.module in modules)]
 
 
-def closure(modules: Modules, starts: Sequence[Definition]) -> Closure:
+def closure(modules: Modules, starts: Sequence[Definition], templates: Templates | None = None) -> Closure:
     """Return all that `starts` reach, themselves included.
 
     Raises:
@@ -87,20 +101,26 @@ def closure(modules: Modules, starts: Sequence[Definition]) -> Closure:
     for start in starts:
         if start.name not in modules[start.module].bindings:
             raise KeyError(f"{start.module} has no {start.name}")
+    templates = {} if templates is None else templates
     order = list(dict.fromkeys(starts))
     numbers = {definition: number for number, definition in enumerate(order)}
     packages: set[str] = set()
-
-    def refer(reference: Reference) -> str:
-        if isinstance(reference, External):
-            packages.add(reference.dotted.partition(".")[0])
-            return reference.dotted
-        if reference not in numbers:
-            numbers[reference] = len(order)
-            order.append(reference)
-        return f"#{numbers[reference]}"
-
-    texts = [_text(modules, definition, refer) for definition in order]  # `order` grows while it is read
+    texts = []
+    for definition in order:  # it grows while it is read
+        if definition not in templates:
+            templates[definition] = _template(modules, definition)
+        first, *pieces = templates[definition].pieces
+        words = [first]
+        for reference, piece in zip(templates[definition].references, pieces, strict=True):
+            if isinstance(reference, External):
+                packages.add(reference.dotted.partition(".")[0])
+                words += (reference.dotted, piece)
+                continue
+            if reference not in numbers:
+                numbers[reference] = len(order)
+                order.append(reference)
+            words += (f"#{numbers[reference]}", piece)
+        texts.append("".join(words))
     return Closure(tuple(order), tuple(texts), frozenset(packages))
 
 
@@ -124,6 +144,17 @@ def canonical(node: object, replace: Callable[[ast.AST], str | None] = lambda _:
         if kept not in (None, []) and name not in ("type_comment", "kind", "ctx"):
             fields.append(f"{name}={canonical(kept, replace)}")
     return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _template(modules: Modules, definition: Definition) -> Template:
+    references: list[Reference] = []
+
+    def refer(reference: Reference) -> str:
+        references.append(reference)
+        return _PLACE
+
+    text = _text(modules, definition, refer)
+    return Template(tuple(text.split(_PLACE)), tuple(references))
 
 
 def _text(modules: Modules, definition: Definition, refer: Callable[[Reference], str]) -> str:

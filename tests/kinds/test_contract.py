@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pipeline.__main__ import main
 from pipeline.answer.question import list_answers
 from pipeline.core.files import read_json
-from pipeline.core.fingerprint import fingerprint, list_starts
+from pipeline.core.fingerprint import Templates, fingerprint, list_starts
 from pipeline.core.modules import parse_package
 from pipeline.core.stage import KINDS, STAGES, list_kinds, load, load_facet, read_declaration
 from pipeline.core.tables import IMAGE_TYPE, labels_of, read_arrow, read_parquet
@@ -176,9 +176,9 @@ def test_an_edit_of_a_kind_changes_the_fingerprints_of_no_other(tmp_path):
     versions = locked_versions(Path("requirements.lock").read_text(encoding="utf-8"))
 
     def identify() -> dict[tuple[str, str], str]:
-        modules = parse_package(package)
+        modules, templates = parse_package(package), Templates()
         return {
-            (stage, kind): fingerprint(modules, list_starts(modules, stage, kind), versions)
+            (stage, kind): fingerprint(modules, list_starts(modules, stage, kind), versions, templates)
             for stage in ("ingest", "finetune", "study")
             for kind in ("text-classification", "other")
         }
