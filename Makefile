@@ -74,7 +74,7 @@ clean:  ## remove the environment and the caches of the tools; data and DVC's ca
 # For those who change the pipeline itself: a project made by `init` does not hold what stands below this line.
 .PHONY: study gallery test test-avx2 check docs readme format \
   soak soak-places bench bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels \
-  bench-diff bench-flow bench-places bench-predict bench-answer bench-search bench-tags bench-scale
+  bench-diff bench-flow bench-places bench-predict bench-answer bench-search bench-kinds bench-scale
 
 # A file stays with one worker: its tests may share a clone or a server. The order is that of tests/conftest.py, the long
 # ones first. One worker more than cores, since many wait.
@@ -106,7 +106,7 @@ soak-places: setup  ## kill workers, nannies, stages and drivers of a Dask clust
 	python -m benchmarks.places_soak
 
 # Each prints its table, then one JSON object.
-bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-places bench-predict bench-answer bench-search bench-scale  ## all benchmarks below, but bench-tags
+bench: bench-finetune bench-pretrain bench-pipeline bench-tokenize bench-duplicates bench-languages bench-labels bench-diff bench-flow bench-places bench-predict bench-answer bench-search bench-scale  ## all benchmarks below, but bench-kinds
 
 bench-finetune: setup  ## fine-tuning beside the tutorials' loop and Trainer (half an hour)
 	dvc repro --quiet tokenize@reviews
@@ -157,9 +157,10 @@ bench-predict: setup  ## prediction beside transformers.pipeline and ONNX Runtim
 bench-answer: setup  ## the server of a bundle under load, overload and over many requests
 	python -m benchmarks.answer
 
-bench-tags: setup  ## tagging beside a tuned Trainer; first lay the profile gallery over: python -m pipeline overlay profiles/gallery
-	dvc repro --quiet tokenize@parts-of-speech
+bench-kinds: setup  ## tags and pairs beside a tuned Trainer; first lay the profile gallery over: python -m pipeline overlay profiles/gallery
+	dvc repro --quiet tokenize@parts-of-speech tokenize@replies
 	python -m benchmarks.tags
+	python -m benchmarks.finetune replies
 
 docs: setup  ## make the documentation a site, in site/, with its links checked
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet

@@ -1,8 +1,9 @@
 """The arms of the comparison: each trains a classifier on the same rows and returns its speed and its accuracy."""
 
+import itertools
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from pipeline.finetune.classification import Rows
 from pipeline.finetune.fit import prepare_training
 from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.models.attention import FLAT
+from pipeline.models.batches import Ragged
 from pipeline.models.device import Device
 from pipeline.models.folder import build_classifier
 from pipeline.models.inference import compute_logits
@@ -97,6 +99,13 @@ def run_tutorial(data: Data, device: Device) -> Run:
     return count_run(sum(seconds[1:]), data.train.tokens.lengths[order[16:]], None)  # the first one warms up
 
 
+def list_inputs(tokens: Ragged) -> Iterator[dict[str, list[int]]]:
+    """Yield the inputs of each row as the library's collators take them: of a pair with the text of each token."""
+    columns = {"input_ids": tokens.values, "token_type_ids": tokens.types}
+    for start, stop in itertools.pairwise(tokens.offsets):
+        yield {name: values[start:stop].tolist() for name, values in columns.items() if values is not None}
+
+
 def run_trainer(
     data: Data, device: Device, *, recipe: bool = False, attention: str | None = None, **options: Any
 ) -> Run:
@@ -108,10 +117,9 @@ def run_trainer(
                 module.p = 0.0
         freeze(model, embeddings=data.params.freeze_embeddings, layers=data.params.freeze_layers)
         options["label_smoothing_factor"] = data.params.label_smoothing
-    values, offsets = data.train.tokens.values, data.train.tokens.offsets
     rows = [
-        {"input_ids": values[start:stop].tolist(), "labels": int(label)}
-        for start, stop, label in zip(offsets, offsets[1:], data.train.labels, strict=False)
+        {**inputs, "labels": int(label)}
+        for inputs, label in zip(list_inputs(data.train.tokens), data.train.labels, strict=True)
     ]
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(

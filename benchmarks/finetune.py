@@ -1,8 +1,9 @@
 """Fine-tuning compared: the loop of the tutorials, Trainer with its defaults, Trainer tuned, ours.
 
 All arms train the same encoder on the same rows for the same number of epochs, each in its own process, taking turns on
-one machine. `python -m benchmarks.finetune` runs them after `dvc repro`; `python -m benchmarks.finetune CASE ARM SEED`
-runs a single one.
+one machine. `python -m benchmarks.finetune` runs them after `dvc repro`; `python -m benchmarks.finetune replies` the
+last two of them on pairs of texts, if the profile `gallery` is laid over; `python -m benchmarks.finetune CASE ARM SEED`
+a single one.
 """
 
 import json
@@ -10,11 +11,13 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from transformers import BertConfig, BertModel
 
 from benchmarks.arms import ABOUT, ARMS, Data
@@ -34,11 +37,18 @@ ENCODER = Path("data/raw/minilm")
 SEEDS = {"cpu": (0, 1, 2), "cuda": (0,)}
 
 
-def load_reviews(seed: int, folder: Path) -> Data:  # noqa: ARG001  # the encoder is there already
-    """Return the reviews as tokenised by `dvc repro`, and the encoder it fetched."""
-    rows = read_arrow(Path("data/tokens/reviews.arrow"))
-    splits = (rows_of(rows, split) for split in ("train", "validation", "test"))
-    return Data(ENCODER, *splits, labels_of(rows), _params(seed))
+def load_task(task: str, *, most: int | None = None) -> Callable[[int, Path], Data]:
+    """Return a case with a task as tokenised by `dvc repro`; `most` keeps as many train rows, evenly spread."""
+
+    def case(seed: int, folder: Path) -> Data:  # noqa: ARG001  # the encoder is there already
+        table = read_arrow(Path(f"data/tokens/{task}.arrow"))
+        train = table.filter(pc.equal(table["split"], "train"))
+        chosen = np.linspace(0, train.num_rows - 1, min(most or train.num_rows, train.num_rows)).astype(np.int64)
+        train = train.take(pa.array(chosen)).combine_chunks()
+        held_out = (rows_of(table, split) for split in ("validation", "test"))
+        return Data(ENCODER, rows_of(train, "train"), *held_out, labels_of(table), _params(task, seed))
+
+    return case
 
 
 def random_case(config: BertConfig, *, count: int = 4096, length: int = 128) -> Callable[[int, Path], Data]:
@@ -54,19 +64,20 @@ def random_case(config: BertConfig, *, count: int = 4096, length: int = 128) -> 
             tokens = Ragged(values, np.arange(number + 1, dtype=np.int64) * length)
             return Rows(tokens, rng.integers(0, 2, number), tuple(map(str, range(number))))
 
-        return Data(folder, rows(count), rows(64), rows(64), ("a", "b"), _params(seed))
+        return Data(folder, rows(count), rows(64), rows(64), ("a", "b"), _params("reviews", seed))
 
     return case
 
 
-def _params(seed: int) -> ClassifierParams:
-    return read_params(ClassifierParams, "finetune", "reviews", batch_tokens=8192, seed=seed)
+def _params(task: str, seed: int) -> ClassifierParams:
+    return read_params(ClassifierParams, "finetune", task, batch_tokens=8192, seed=seed)
 
 
 BASE = BertConfig()
 LARGE = BertConfig(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096)
 CASES: dict[str, tuple[str, Callable[[int, Path], Data]]] = {
-    "reviews": ("all-MiniLM-L6-v2, the reviews", load_reviews),
+    "reviews": ("all-MiniLM-L6-v2, the reviews", load_task("reviews")),
+    "replies": ("all-MiniLM-L6-v2, 4,096 pairs of the replies", load_task("replies", most=4096)),
     "base": ("BERT-base, 128 tokens", random_case(BASE)),
     "large": ("BERT-large, 128 tokens", random_case(LARGE)),
 }
@@ -119,16 +130,15 @@ def summarize(measured: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str,
     }
 
 
-def main() -> None:
-    """Run all arms of the cases that fit the device; print and publish the tables."""
-    device = choose_device("auto").device.type
+def main(cases: Sequence[str], arms: Sequence[str], page: str, about: str) -> None:
+    """Run some arms of some cases; print and publish the tables on a page."""
+    seeds = SEEDS[choose_device("auto").device.type]
     shown, figures = [], {}
-    for case in ON[device]:
-        text, ratios = summarize(take_turns("benchmarks.finetune", case, ARMS, SEEDS[device]))
+    for case in cases:
+        text, ratios = summarize(take_turns("benchmarks.finetune", case, arms, seeds))
         shown.append(f"## {CASES[case][0]}\n\n{text}")
-        figures |= ratios if case == "reviews" else {f"{case} {name}": value for name, value in ratios.items()}
-    name = "finetune" if device == "cpu" else "finetune-gpu"
-    publish(name, PAGE, "\n".join(shown), figures, ("torch", "transformers", "numpy"))
+        figures |= {f"{case} {name}": value for name, value in ratios.items()} if case in ("base", "large") else ratios
+    publish(page, about, "\n".join(shown), figures, ("torch", "transformers", "numpy"))
 
 
 PAGE = """# Fine-tuning compared
@@ -147,8 +157,18 @@ equal shares are not equal speeds. The tutorial's loop is timed over three steps
 150; neither is trained to its end."""
 
 
+PAIRS = """# Pairs compared
+
+`make bench-kinds`: fine-tuning on pairs of texts, as of [single ones](finetune.md), with the recipe of the task
+`replies` of the profile `gallery`; seeds 0, 1 and 2; the arms take turns, each in its own process; medians. Evaluations
+count in no arm's time."""
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         print(json.dumps(run_arm(sys.argv[1], sys.argv[2], int(sys.argv[3]))))
+    elif len(sys.argv) == 2:
+        main(sys.argv[1:], ("c+", "d"), "pairs", PAIRS)
     else:
-        main()
+        here = choose_device("auto").device.type
+        main(ON[here], tuple(ARMS), "finetune" if here == "cpu" else "finetune-gpu", PAGE)

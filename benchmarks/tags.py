@@ -153,7 +153,7 @@ def main() -> None:
 
 PAGE = """# Tagging compared
 
-`make bench-tags`: one epoch on 2,048 sentences of the parts of speech of the profile `gallery`, seeds 0, 1 and 2; the
+`make bench-kinds`: one epoch on 2,048 sentences of the parts of speech of the profile `gallery`, seeds 0, 1 and 2; the
 arms take turns, each in its own process; medians, mean accuracies. Both freeze the embeddings and use no dropout.
 Evaluations count in no arm's time."""
 

@@ -16,10 +16,12 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from benchmarks import duplicates, finetune, flops, languages, pretrain, turns
 from benchmarks import table as tables
+from benchmarks.arms import list_inputs
 from benchmarks.dvc_output import Line, read_lines, time_stages
 from benchmarks.flops import Shape, count_frozen, count_needed, count_whole, measure_peak
 from benchmarks.pipeline import add_up, time_first
 from pipeline.core.format import markdown_table
+from pipeline.models.batches import Ragged
 from pipeline.models.device import Device
 from pipeline.models.layers import freeze, shorten_last_layer
 from pipeline.pretrain.vocabulary import SPECIAL_TOKENS
@@ -89,13 +91,23 @@ def case(encoder, monkeypatch):
     config = BertConfig.from_pretrained(encoder)
     params = with_params(epochs=1, attention="auto", evaluations=1, label_smoothing=0.1, freeze_embeddings=True)
     monkeypatch.setattr(finetune, "ENCODER", encoder)
-    monkeypatch.setattr(finetune, "_params", lambda seed: params.model_copy(update={"seed": seed}))
+    monkeypatch.setattr(finetune, "_params", lambda _task, seed: params.model_copy(update={"seed": seed}))
     config.vocab_size, config.max_position_embeddings = 1010, 512
     monkeypatch.setitem(finetune.CASES, "tiny", ("tiny", finetune.random_case(config, count=64, length=6)))
     return "tiny"
 
 
 @pytest.mark.gpu
+def test_trainer_reads_which_text_of_a_pair_a_token_is_of():
+    values, types = np.arange(5, dtype=np.int32), np.array([0, 1, 0, 0, 1], dtype=np.int32)
+    pairs = Ragged(values, np.array([0, 2, 5]), types)
+    assert list(list_inputs(pairs)) == [
+        {"input_ids": [0, 1], "token_type_ids": [0, 1]},
+        {"input_ids": [2, 3, 4], "token_type_ids": [0, 0, 1]},
+    ]
+    assert list(list_inputs(pairs._replace(types=None)))[0] == {"input_ids": [0, 1]}
+
+
 @pytest.mark.parametrize("arm", finetune.ARMS)
 def test_every_arm_trains_and_is_measured(case, arm):
     figures = finetune.run_arm(case, arm, 0)
