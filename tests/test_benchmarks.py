@@ -105,7 +105,7 @@ def test_trainer_reads_which_text_of_a_pair_a_token_is_of():
         {"input_ids": [0, 1], "token_type_ids": [0, 1]},
         {"input_ids": [2, 3, 4], "token_type_ids": [0, 0, 1]},
     ]
-    assert list(list_inputs(pairs._replace(types=None)))[0] == {"input_ids": [0, 1]}
+    assert next(list_inputs(pairs._replace(types=None))) == {"input_ids": [0, 1]}
 
 
 @pytest.mark.parametrize("arm", finetune.ARMS)
