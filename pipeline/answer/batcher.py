@@ -15,11 +15,12 @@ import numpy as np
 from pipeline.answer.metrics import Metrics
 from pipeline.answer.speed import Speed
 from pipeline.models.batching import plan_batches
-from pipeline.predict.predictor import Predictor
+from pipeline.predict.linear.predictor import UNCUT_LENGTH, AnyPredictor
 
 # Tokens of one forward, padding included. In a processor's caches small batches are faster than large ones, and ONNX
-# Runtime computes single texts nearly as fast as many (docs/benchmarks/answer.md).
-TOKENS_OF_BATCH = {"fp32": 256, "int8": 256, "torch": 2048}
+# Runtime computes single texts nearly as fast as many (docs/benchmarks/answer.md). A linear baseline has characters, or
+# words, in their place.
+TOKENS_OF_BATCH = {"fp32": 256, "int8": 256, "torch": 2048, "linear": 8192}
 BATCH_TEXTS = 512
 TAKEN = 4  # batches whose texts are sorted by length together: enough to pad little, soon computed
 TELLING = 0.5  # of a batch: smaller ones are slower per token than those of a full queue
@@ -98,7 +99,7 @@ def count_prefix(lengths: Iterable[int], *, tokens: int) -> int:
 class Batcher:
     """A model with its queue and its thread."""
 
-    def __init__(self, name: str, predictor: Predictor, metrics: Metrics, *, max_wait: float) -> None:
+    def __init__(self, name: str, predictor: AnyPredictor, metrics: Metrics, *, max_wait: float) -> None:
         """Measure the model's speed by one full batch, then start its thread.
 
         Args:
@@ -204,9 +205,9 @@ class Batcher:
         return outputs
 
 
-def _measure(predictor: Predictor, batch_tokens: int) -> Speed:
+def _measure(predictor: AnyPredictor, batch_tokens: int) -> Speed:
     """Return the speed of one full batch, the second of two: the first one also allocates."""
-    ids, *_ = predictor.encode([predictor.answers.questions.of_text("and " * predictor.max_length)])
+    ids, *_ = predictor.encode([predictor.answers.questions.of_text("and " * (predictor.max_length or UNCUT_LENGTH))])
     batch = [ids] * max(1, batch_tokens // len(ids))
     predictor.predict(batch)
     start = time.monotonic()

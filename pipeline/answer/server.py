@@ -25,7 +25,8 @@ from pipeline.answer.reload import keep_current, retire, stamp
 from pipeline.answer.service import FindNearTexts, Patience, Service
 from pipeline.core.errors import EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_utf8
-from pipeline.predict.predictor import Backend, load_predictor
+from pipeline.predict.linear.predictor import open_predictor
+from pipeline.predict.predictor import LINEAR, Backend
 
 SHORTEST_TOKEN = 16
 
@@ -66,6 +67,10 @@ def answer_requests(
         names = [batcher.name for batcher in batchers]
         if len(set(names)) < len(names):
             raise UsageError(f"models: two have the same name, {listed(names)}. Name each once.")
+        if neighbours and (bare := [batcher.name for batcher in batchers if batcher.predictor.backend == LINEAR]):
+            raise UsageError(
+                f"--neighbours: {listed(bare)} answers by a linear baseline, which has none. Leave it out."
+            )
         near = _open_neighbours(names) if neighbours else {}
         service = Service(dict(zip(names, batchers, strict=True)), metrics, patience, near)
         watches = [
@@ -102,7 +107,7 @@ def read_token(path: Path) -> str:
 
 
 def _load(folder: Path, backend: Backend, metrics: Metrics, patience: Patience) -> Batcher:
-    predictor = load_predictor(folder, backend=backend)
+    predictor = open_predictor(folder, backend=backend)
     return Batcher(predictor.task, predictor, metrics, max_wait=patience.wait)
 
 

@@ -10,6 +10,7 @@ from pipeline.core.command_line import PATH
 
 PRODUCTION = CommandGroup("In production")
 FORMATS = ["csv", "tsv", "jsonl", "parquet", "text"]
+BACKENDS = ["auto", "fp32", "int8", "torch", "linear"]
 
 
 @PRODUCTION.command()
@@ -20,7 +21,7 @@ FORMATS = ["csv", "tsv", "jsonl", "parquet", "text"]
 @click.option("--encoding", help="Of FILE, if it is not the task's: utf-8, cp1252, ...")
 @click.option("--delimiter", metavar="CHARACTER", help="Between its cells, if it is not the task's.")
 @click.option("--text", "columns", multiple=True, metavar="COLUMN", help="Column to read (default: the task's).")
-@click.option("--backend", type=click.Choice(["auto", "fp32", "int8", "torch"]), default="auto", show_default=True)
+@click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(0, 1024), default=0, help="Threads that compute (default: one a core).")
 @click.option("--all", "every", is_flag=True, help="Write the probability of each class too.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if rows are rejected; answers are written still.")
@@ -39,9 +40,9 @@ def predict_command(
 ) -> None:
     """Answer each row of a file.
 
-    TASK is a task of the project, or the folder of a bundle or a model. FILE is read as the task's own file, without
-    labels; - is standard input, JSON Lines or one text a line. Rows that have no answer go to OUT.rejected.jsonl. Run
-    again after an interruption: what is done is kept.
+    TASK is a task of the project, or the folder of a bundle or a model; --backend linear answers by the cheap baseline.
+    FILE is read as the task's own file, without labels; - is standard input, JSON Lines or one text a line. Rows that
+    have no answer go to OUT.rejected.jsonl. Run again after an interruption: what is done is kept.
 
     Raises:
         UsageError: There is no such model, backend, format or encoding, or FILE is UTF-8 and the task's file is not.
@@ -67,8 +68,8 @@ def predict_command(
     help="File of the token that requests must bring (default: none).",
 )
 @click.option(
-    "--backend", type=click.Choice(["auto", "fp32", "int8", "torch"]), default="auto", show_default=True,
-    help="What computes; auto is what the bundle says, and torch for a model folder.",
+    "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
+    help="What computes; auto is what the bundle says, and torch for a model folder; linear is the baseline.",
 )  # fmt: skip
 @click.option(
     "--max-wait", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True,
@@ -90,8 +91,9 @@ def answer_command(
 ) -> None:  # fmt: skip
     """Answer HTTP requests by models.
 
-    A TASK is its name, for `data/export/TASK`, or `data/model/TASK` if that is missing, or the path of such a folder.
-    The page at / tries a model; /docs is the interface.
+    A TASK is its name, for `data/export/TASK`, or `data/model/TASK` if that is missing (with --backend linear for
+    `data/linear/TASK`, the cheap baseline), or the path of such a folder. The page at / tries a model; /docs is the
+    interface.
     """
     find_folder = importlib.import_module("pipeline.predict.command").find_folder
     server = importlib.import_module("pipeline.answer.server")

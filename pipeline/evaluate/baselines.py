@@ -18,6 +18,8 @@ from pipeline.evaluate.align import select_split
 from pipeline.evaluate.metrics import Floats, Ints, Vectors, confusion_matrix, macro_f1
 from pipeline.evaluate.ngrams import Ngrams, count_ngrams, fit_weights
 from pipeline.examples.pairs import second_texts
+from pipeline.linear.estimators import spread_probabilities
+from pipeline.linear.saved import SavedLinear
 from pipeline.settings.task import BaselineParams, ProbeParams
 
 Features: TypeAlias = csr_matrix | Floats
@@ -29,31 +31,39 @@ class Baselines(NamedTuple):
 
     Args:
         predict: `predict(params, examples, features)` are what each says of every row outside train, a table with `id`,
-            `split` and a column a baseline, and the choices made for them, a line each. `features` are the vectors of
-            the rows of the inputs, as `extract` wrote them.
+            `split` and a column a baseline, the choices made for them, a line each, and the cheap one, ready to be
+            saved; None if nobody could ask it. `features` are the vectors of the rows of the inputs, as `extract` wrote
+            them.
         inspect: `inspect(params, examples, features, done)` are the suspicious examples, their summary and the list of
             them for people; None if the kind has no such search.
     """
 
-    predict: Callable[[Any, pa.Table, pa.Table], tuple[pa.Table, list[str]]]
+    predict: Callable[[Any, pa.Table, pa.Table], tuple[pa.Table, list[str], SavedLinear | None]]
     inspect: Callable[[Any, pa.Table, pa.Table, Callable[[int], None]], tuple[Document, list[Document]]] | None
 
 
 class Fit(NamedTuple):
-    """A fitted baseline: the features and strength that did best on validation, that macro-F1, and probabilities."""
+    """A fitted baseline: the features and strength that did best on validation, that macro-F1, and probabilities.
+
+    `transform` makes the features, and `model` the probabilities of them.
+    """
 
     features: str
     strength: float
     macro_f1: float
     probabilities: Floats
+    transform: Transform
+    model: LogisticRegression
 
     def describe(self) -> str:
         """Return the choice as one line."""
         return f"{self.features}, strength {self.strength:g}, macro-F1 {self.macro_f1:.4f} on validation"
 
 
-def predict_baselines(params: BaselineParams, examples: pa.Table, features: Vectors) -> tuple[pa.Table, list[str]]:
-    """Return the class probabilities of every row outside train by each baseline, and the choices made for them.
+def predict_baselines(
+    params: BaselineParams, examples: pa.Table, features: Vectors
+) -> tuple[pa.Table, list[str], Mapping[str, Fit]]:
+    """Return the class probabilities of every row outside train by each baseline, the choices made, and the fits.
 
     The table has id, split, and a column for each baseline. All are fitted to the train split and tuned on validation.
     `features` (N, H) are the vectors of the N examples. Pairs have one baseline more, which reads the second text
@@ -95,7 +105,7 @@ def predict_baselines(params: BaselineParams, examples: pa.Table, features: Vect
     columns = {name: pa.array(list(values), pa.list_(pa.float64())) for name, values in probabilities.items()}
     table = pa.table({"id": rows["id"], "split": rows["split"], **columns})
     lines = [f"{name}: {fit.describe()}" for name, fit in fits.items()]
-    return describe(table, task=task_of(examples), labels=labels), lines
+    return describe(table, task=task_of(examples), labels=labels), lines, fits
 
 
 def predict_majority(train: Ints, *, classes: int, rows: int) -> Floats:
@@ -204,11 +214,12 @@ def predict_logistic(
         known, tuned = transform(train[0]), transform(validation[0])
         for strength in sorted(set(strengths)):
             model = fit_logistic(strength, max_iter, known, train[1])
-            predicted = _all_probabilities(model, tuned, classes).argmax(axis=1)
+            predicted = spread_probabilities(model, tuned, classes).argmax(axis=1)
             score = macro_f1(confusion_matrix(validation[1], predicted, classes))
             choices.append((score, name, strength, model))
     score, name, strength, model = max(choices, key=lambda choice: choice[0])
-    return Fit(name, strength, score, _all_probabilities(model, transforms[name](inputs), classes))
+    probabilities = spread_probabilities(model, transforms[name](inputs), classes)
+    return Fit(name, strength, score, probabilities, transforms[name], model)
 
 
 def _require_two_classes(train: Ints) -> None:
@@ -234,10 +245,3 @@ def fit_logistic(strength: float, max_iter: int, features: Features, labels: Int
                 f"baseline.max_iter: logistic regression of strength {strength:g} did not converge in {max_iter} "
                 f"iterations ({warning}). Raise baseline.max_iter, or remove this strength."
             ) from warning
-
-
-def _all_probabilities(model: LogisticRegression, features: Features, classes: int) -> Floats:
-    """Return the model's probabilities with a column for every class, 0 for those it never saw."""
-    probabilities = np.zeros((features.shape[0], classes))
-    probabilities[:, model.classes_] = model.predict_proba(features)
-    return probabilities

@@ -11,15 +11,19 @@ from tempfile import NamedTemporaryFile
 from pipeline.core.errors import REPRODUCE, DataError, PipelineError, UsageError
 from pipeline.core.files import read_json
 from pipeline.core.stage import load_facet
+from pipeline.linear.saved import LINEAR_MANIFEST, find_linear_kind
 from pipeline.predict.bundle import MANIFEST, list_outdated
 from pipeline.predict.job import JobOutcome, predict_file
 from pipeline.predict.kind import load_answers
-from pipeline.predict.predictor import Backend, find_kind, load_predictor
+from pipeline.predict.linear.predictor import open_predictor
+from pipeline.predict.predictor import Backend, find_kind
 from pipeline.predict.texts import choose_source, override_layout, require_encoding
 from pipeline.settings.ingest import IngestParams
 from pipeline.settings.shared.whole_texts import require_whole_texts
 
-BUNDLES, MODELS, _PARAMS = Path("data/export"), Path("data/model"), Path("data/params.json")
+BUNDLES, MODELS, _BASELINES = Path("data/export"), Path("data/model"), Path("data/linear")
+_PARAMS = Path("data/params.json")
+_KEPT = ((BUNDLES, MANIFEST), (MODELS, "config.json"), (_BASELINES, LINEAR_MANIFEST))  # what each kind of folder holds
 _STDIN = "-"
 
 
@@ -45,14 +49,16 @@ def answer_file(
         EnvironmentFault: A file cannot be read or written.
     """
     folder = find_folder(model, backend=backend)
-    kind = find_kind(folder)
-    ingest, questions = _read_ingest(folder.name, kind), load_answers(kind, model).questions
+    is_linear = (folder / LINEAR_MANIFEST).is_file()
+    kind = find_linear_kind(folder) if is_linear else find_kind(folder)
+    ingest = _read_ingest(folder.name, kind, in_windows=is_linear)
+    questions = load_answers(kind, model).questions
     with _as_file(file) as (path, name):
         source = choose_source(name, ingest, form=form, columns=columns, questions=questions)
         source = override_layout(source, encoding=encoding, delimiter=delimiter)
         if encoding is None:
             require_encoding(path, source.layout)
-        predictor = load_predictor(folder, backend=backend, threads=threads)
+        predictor = open_predictor(folder, backend=backend, threads=threads)
         outcome = predict_file(predictor, path, source, out, every=every)
     if strict and outcome.rejected:
         raise DataError(
@@ -65,21 +71,24 @@ def answer_file(
 def find_folder(model: str, *, backend: Backend = "auto") -> Path:
     """Return the folder of a model: a task's bundle or, if it has none or torch is asked for, its model; else the path.
 
+    `linear` asks for the linear baseline of a task.
+
     A bundle that was made of an earlier model than the task's is answered from, with a warning on standard error.
 
     Raises:
         UsageError: There is no such model.
     """
-    kinds = ((BUNDLES, MANIFEST), (MODELS, "config.json"))
+    skipped = {"linear": (BUNDLES, MODELS), "torch": (BUNDLES, _BASELINES)}.get(backend, (_BASELINES,))
     if len(Path(model).parts) == 1:
-        for folder, kept in kinds:
-            if (folder / model / kept).is_file() and not (backend == "torch" and folder == BUNDLES):
+        for folder, kept in _KEPT:
+            if (folder / model / kept).is_file() and folder not in skipped:
                 if folder == BUNDLES:
                     _warn_of_outdated(model)
                 return folder / model
-    if any((Path(model) / kept).is_file() for _, kept in kinds):
+    if any((Path(model) / kept).is_file() for _, kept in _KEPT):
         return Path(model)
-    known = sorted({path.parent.name for folder, kept in kinds for path in folder.glob(f"*/{kept}")})
+    places = [(folder, kept) for folder, kept in _KEPT if folder not in skipped]
+    known = sorted({path.parent.name for folder, kept in places for path in folder.glob(f"*/{kept}")})
     raise UsageError(
         f"{model}: no model, found {', '.join(known) or 'none'}. Name a task or a folder, or train it: {REPRODUCE}"
     )
@@ -106,12 +115,15 @@ def describe_outcome(outcome: JobOutcome, out: Path) -> str:
     return "\n".join([f"{outcome.answered} answers in {out}", *lines])
 
 
-def _read_ingest(task: str, kind: str) -> IngestParams | None:
-    """Return how the task's own file is read, None outside a project that has it."""
+def _read_ingest(task: str, kind: str, *, in_windows: bool) -> IngestParams | None:
+    """Return how the task's own file is read, None outside a project that has it.
+
+    `in_windows` is whether texts may be longer than a model reads at once.
+    """
     resolved = read_json(_PARAMS) if _PARAMS.is_file() else {"ingest": {}}
     if task not in resolved["ingest"]:
         return None
-    windows = resolved.get("tokenize", {}).get(task, {}).get("windows") is not None
+    windows = resolved.get("tokenize", {}).get(task, {}).get("windows") is not None and not in_windows
     require_whole_texts(task, pairs=resolved["ingest"][task].get("pair") is not None, windows=windows)
     own = load_facet(kind, "settings").sections["ingest"]
     ingest: IngestParams = own.model_validate_json(json.dumps(resolved["ingest"][task]))

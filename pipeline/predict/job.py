@@ -18,9 +18,9 @@ from pipeline.core.progress import show_progress
 from pipeline.core.tables import read_arrow, write_arrow
 from pipeline.examples.files import open_file
 from pipeline.predict.kind import CLASS_COLUMN, Answers
+from pipeline.predict.linear.predictor import UNCUT_LENGTH, AnyPredictor
 from pipeline.predict.outputs import find_form, write_answers
 from pipeline.predict.parts import hold_parts, list_others
-from pipeline.predict.predictor import Predictor
 from pipeline.predict.texts import InputQuestion, InputSource, read_questions
 
 _FORMAT = 2  # of a part; another one makes all parts anew
@@ -40,7 +40,7 @@ class JobOutcome(NamedTuple):
 
 
 def predict_file(
-    predictor: Predictor, path: Path, source: InputSource, out: Path, *, every: bool, part_rows: int = PART_ROWS
+    predictor: AnyPredictor, path: Path, source: InputSource, out: Path, *, every: bool, part_rows: int = PART_ROWS
 ) -> JobOutcome:
     """Write the answers to the questions of a file to `out`, in its order, and the rows that are none beside it.
 
@@ -56,7 +56,7 @@ def predict_file(
     find_form(out)  # before the work
     parts, rejects = out.with_name(f"{out.name}.parts"), out.with_name(f"{out.name}.rejected.jsonl")
     _require_replaceable(path, out, parts, rejects)
-    rows = min(part_rows, _PART_TOKENS // predictor.max_length)
+    rows = min(part_rows, _PART_TOKENS // (predictor.max_length or UNCUT_LENGTH))
     with hold_parts(parts):
         digest, total = _survey(path, source)
         folder = parts / _key(predictor, source, digest, rows)
@@ -90,7 +90,7 @@ def _require_replaceable(path: Path, out: Path, parts: Path, rejects: Path) -> N
 
 
 def _make_parts(
-    predictor: Predictor, path: Path, source: InputSource, folder: Path, rejects: Path, *, rows: int, total: int
+    predictor: AnyPredictor, path: Path, source: InputSource, folder: Path, rejects: Path, *, rows: int, total: int
 ) -> int:
     """Make the parts that are missing, write the rejected rows, and return their number."""
     count = 0
@@ -125,13 +125,13 @@ def answer_schema(answers: Answers, labels: Sequence[str], *, every: bool) -> pa
 
 
 def answer_batch(
-    predictor: Predictor, batch: Sequence[InputQuestion], advance: Callable[[int], None]
+    predictor: AnyPredictor, batch: Sequence[InputQuestion], advance: Callable[[int], None]
 ) -> pa.RecordBatch:
     """Return the answers to questions, with all columns; `advance` is called with the number of those just computed."""
     kind, labels = predictor.answers, predictor.labels
     prepared = predictor.prepare([each.question for each in batch])
-    logits = predictor.compute_logits(prepared.ids, advance if len(prepared.ids) == len(batch) else lambda _: None)
-    outputs = kind.join(kind.activate(logits), prepared)
+    outputs = predictor.compute_outputs(prepared.ids, advance if len(prepared.ids) == len(batch) else lambda _: None)
+    outputs = kind.join(outputs, prepared)
     columns = [[each.row for each in batch], [each.id for each in batch]]
     columns += kind.tabulate(outputs, prepared.questions, labels, predictor.decision)
     if len(prepared.ids) != len(batch):
@@ -158,7 +158,7 @@ def _survey(path: Path, source: InputSource) -> tuple[str, int]:
     return digest.hexdigest(), lines
 
 
-def _key(predictor: Predictor, source: InputSource, digest: str, rows: int) -> str:
+def _key(predictor: AnyPredictor, source: InputSource, digest: str, rows: int) -> str:
     """Return a name for all that decides the parts of a job."""
     deciding = [
         _FORMAT,

@@ -28,11 +28,13 @@ from pipeline.predict.probe import check_probe
 from pipeline.predict.questions import Prepared
 from pipeline.settings.shared.whole_texts import READS_PAIRS, READS_WINDOWS, require_whole_texts
 
-Backend = Literal["auto", "fp32", "int8", "torch"]
+Backend = Literal["auto", "fp32", "int8", "torch", "linear"]
+LINEAR = "linear"  # the backend of a folder that another module opens, `predict/linear/predictor.py`
 LONGEST = 1_000_000  # tokens; the library writes 1e30 if a tokenizer has no limit
 INSTALL = {
     "onnxruntime": "Run `pip install onnxruntime`.",
     "torch": "Run `pip install torch transformers`, or use the bundle.",
+    "linear": "Run `pip install scikit-learn safetensors python-crfsuite`.",
 }
 
 
@@ -86,6 +88,10 @@ class Predictor(NamedTuple):
         if self.answers.reads == "every token":
             return compute_tokens_in_batches(self.compute, ids, **common)
         return compute_in_batches(self.compute, ids, classes=len(self.labels), **common)
+
+    def compute_outputs(self, ids: Ids, advance: Callable[[int], object] = lambda _: None) -> Any:
+        """Return the outputs of any number of rows; otherwise this is `compute_logits`."""
+        return self.answers.activate(self.compute_logits(ids, advance))
 
     def predict(self, ids: Ids) -> Any:
         """Return the outputs of the rows of one batch, which are padded to the longest and computed at once.

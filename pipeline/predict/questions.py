@@ -21,13 +21,13 @@ class Prepared(NamedTuple):
 
     Args:
         questions: The questions.
-        ids: The token ids of each row.
+        ids: The token ids of each row; of a linear baseline, which has no tokens, the question itself.
         owners: The place of the question of each row.
         places: What else of each row says where its tokens stand in the question.
     """
 
     questions: Sequence[Any]
-    ids: list[list[int]]
+    ids: list[Any]
     owners: Sequence[int]
     places: Sequence[Any]
 

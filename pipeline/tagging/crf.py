@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pycrfsuite
 
+FIELD = "field"  # the name of its bytes among saved arrays
 _AFFIX = 4  # longest prefix and suffix, in characters
 _NEAR = (-2, -1, 1, 2)
 _RUN = re.compile(r"(.)\1{3,}")
@@ -56,25 +57,38 @@ _FLAGS = {
 
 
 def fit_field(
-    sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]], *, penalty: float, max_iter: int, path: Path
-) -> None:
-    """Write the field that fits the tags of the sentences best to `path`; `penalty` is that of the squared weights."""
+    sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]], *, penalty: float, max_iter: int
+) -> bytes:
+    """Return the field that fits the tags of the sentences best; `penalty` is that of the squared weights."""
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
     trainer.set_params({"c1": 0.0, "c2": penalty, "max_iterations": max_iter, "feature.possible_transitions": False})
     for words, own in zip(sentences, tags, strict=True):
         if words:
             trainer.append(describe_words(words), own)
-    trainer.train(str(path))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "field"
+        trainer.train(str(path))
+        return path.read_bytes()
 
 
-def tag_sentences(path: Path, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return the most probable tags of the words of each sentence, by the field at `path`."""
-    tagger = pycrfsuite.Tagger()
-    tagger.open(str(path))
-    try:
-        return [tagger.tag(describe_words(words)) if words else [] for words in sentences]
-    finally:
-        tagger.close()
+class Tagger:
+    """A field that tags sentences."""
+
+    def __init__(self, field: bytes) -> None:
+        """Open a field, as `fit_field` has returned it."""
+        self._field = field  # the library reads it where it is
+        self._tagger = pycrfsuite.Tagger()
+        self._tagger.open_inmemory(field)
+
+    def tag(self, words: Sequence[str]) -> list[str]:
+        """Return the most probable tags of the words of a sentence."""
+        tags: list[str] = self._tagger.tag(describe_words(words)) if words else []
+        return tags
+
+    def weigh(self, words: Sequence[str]) -> tuple[list[str], list[float]]:
+        """Return the most probable tags of the words of a sentence, and the probability of each by itself."""
+        tags = self.tag(words)
+        return tags, [self._tagger.marginal(tag, place) for place, tag in enumerate(tags)]
 
 
 def predict_field(
@@ -83,9 +97,7 @@ def predict_field(
     *,
     penalty: float,
     max_iter: int,
-) -> list[list[str]]:
-    """Return the tags of sentences by a field that is fitted to the words and tags of `train`."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "field"
-        fit_field(*train, penalty=penalty, max_iter=max_iter, path=path)
-        return tag_sentences(path, sentences)
+) -> tuple[list[list[str]], bytes]:
+    """Return the tags of sentences by a field that is fitted to the words and tags of `train`, and the field."""
+    field = fit_field(*train, penalty=penalty, max_iter=max_iter)
+    return [*map(Tagger(field).tag, sentences)], field

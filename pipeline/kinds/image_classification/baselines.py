@@ -13,7 +13,7 @@ from pipeline.kinds.image_classification.baseline_names import IMAGE_BASELINES
 from pipeline.kinds.image_classification.settings import ImageBaselineParams
 
 
-def _predict(params: ImageBaselineParams, examples: pa.Table, features: pa.Table) -> tuple[pa.Table, list[str]]:
+def _predict(params: ImageBaselineParams, examples: pa.Table, features: pa.Table) -> tuple[pa.Table, list[str], None]:
     """Return what each baseline says of every row outside train; all are fitted to train and tuned on validation.
 
     Raises:
@@ -56,7 +56,7 @@ def _predict(params: ImageBaselineParams, examples: pa.Table, features: pa.Table
     columns = {name: pa.array(list(values), pa.list_(pa.float64())) for name, values in probabilities.items()}
     table = pa.table({"id": rows["id"], "split": rows["split"], **columns})
     lines = [f"{name}: {each.describe()}" for name, each in fits.items()]
-    return describe(table, task=task_of(examples), labels=labels), lines
+    return describe(table, task=task_of(examples), labels=labels), lines, None
 
 
 BASELINES = Baselines(predict=_predict, inspect=None)

@@ -5,12 +5,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from sklearn.linear_model import LogisticRegression
 
 from pipeline.core.tables import describe, labels_of, task_of
 from pipeline.evaluate.align import align, select_split, to_vectors
 from pipeline.evaluate.baselines import Baselines, Features, fit_logistic, fit_scaler
 from pipeline.evaluate.metrics import Floats, Ints
-from pipeline.evaluate.ngrams import count_ngrams, fit_weights
+from pipeline.evaluate.ngrams import FittedNgrams, count_ngrams, fit_weights
+from pipeline.kinds.multi_label_classification.baseline_names import LABEL_SET_BASELINES
 from pipeline.kinds.multi_label_classification.metrics import (
     Bools,
     apply_thresholds,
@@ -20,6 +22,8 @@ from pipeline.kinds.multi_label_classification.metrics import (
     to_indicators,
     to_lists,
 )
+from pipeline.linear.estimators import estimate_labels, keep_labels
+from pipeline.linear.saved import SavedLinear
 from pipeline.settings.task import BaselineParams
 
 ANSWER = pa.struct({"probabilities": pa.list_(pa.float64()), "labels": pa.list_(pa.int64())})
@@ -35,7 +39,19 @@ class _Parts(NamedTuple):
     tuned: Bools
 
 
-def _predict(params: BaselineParams, examples: pa.Table, features: pa.Table) -> tuple[pa.Table, list[str]]:
+class _Fit(NamedTuple):
+    """A fitted baseline: the probabilities of the rows to answer and of validation, the choice, and what computes."""
+
+    own: Floats
+    held_out: Floats
+    choice: str
+    transform: Callable[[Ints], Any] | None = None
+    models: list[LogisticRegression | float] | None = None
+
+
+def _predict(
+    params: BaselineParams, examples: pa.Table, features: pa.Table
+) -> tuple[pa.Table, list[str], SavedLinear | None]:
     """Return the answers of each baseline, with thresholds that validation chooses as it does for the model."""
     aligned = align(features, examples["id"].to_pylist(), like=examples, what="features", split=None)
     vectors, parts = to_vectors(aligned["features"]), _split(examples)
@@ -47,13 +63,29 @@ def _predict(params: BaselineParams, examples: pa.Table, features: pa.Table) -> 
         "probe": _fit_best(
             params.probe_strengths, params.max_iter, {"frozen features": lambda rows: scale(vectors[rows])}, parts
         ),
-        "prevalence": (prevalence[parts.rows], prevalence[parts.validation], "shares of train"),
+        "prevalence": _Fit(prevalence[parts.rows], prevalence[parts.validation], "shares of train"),
     }
-    columns = {name: _answer(own, parts.tuned, held_out) for name, (own, held_out, _) in fits.items()}
+    thresholds = {name: choose_thresholds(fit.held_out, parts.tuned) for name, fit in fits.items()}
+    columns = {name: _answer(fit.own, thresholds[name]) for name, fit in fits.items()}
     outside = examples.take(pa.array(parts.rows))
     table = pa.table({"id": outside["id"], "split": outside["split"], **columns})
-    lines = [f"{name}: {choice}" for name, (*_, choice) in fits.items()]
-    return describe(table, task=task_of(examples), labels=labels_of(examples)), lines
+    lines = [f"{name}: {fit.choice}" for name, fit in fits.items()]
+    cheap = LABEL_SET_BASELINES.cheap.name
+    saved = _keep(cheap, fits[cheap], thresholds[cheap])
+    return describe(table, task=task_of(examples), labels=labels_of(examples)), lines, saved
+
+
+def _keep(name: str, fit: _Fit, thresholds: Floats) -> SavedLinear | None:
+    if not isinstance(fit.transform, FittedNgrams) or fit.models is None:
+        return None
+    return SavedLinear(
+        kind="multi-label-classification",
+        name=name,
+        choice=fit.choice,
+        decision=thresholds.tolist(),
+        ngrams=fit.transform.list_weights(),
+        arrays=keep_labels(fit.models),
+    )
 
 
 def _split(examples: pa.Table) -> _Parts:
@@ -70,8 +102,8 @@ def _fit_best(
     max_iter: int,
     transforms: Mapping[str, Callable[[Ints], Any]],
     parts: _Parts,
-) -> tuple[Floats, Floats, str]:
-    """Return the probabilities of the rows and of validation by a logistic regression for each label, and the choice.
+) -> _Fit:
+    """Return a logistic regression for each label.
 
     The transform and the strength are those with the best mean average precision on validation, of equals the first
     transform and the smallest strength: by what a checkpoint of the model is chosen too.
@@ -79,37 +111,30 @@ def _fit_best(
     Raises:
         UsageError: The solver did not converge.
     """
-    choices: list[tuple[float, Floats, Floats, str]] = []
+    choices: list[tuple[float, _Fit]] = []
     for name, transform in transforms.items():
         inputs, held_out, own = (transform(rows) for rows in (parts.train, parts.validation, parts.rows))
         for strength in sorted(set(strengths)):
             models = [_fit_label(strength, max_iter, inputs, known) for known in parts.known.T]
-            tuned = _apply(models, held_out)
+            tuned = estimate_labels(models, held_out)
             scored = score_label_sets(parts.tuned, tuned, np.zeros_like(parts.tuned))
             precisions = compute_average_precisions(scored, np.ones(len(tuned)))
             score = float(np.nanmean(precisions)) if parts.tuned.any() else 0.0
             line = f"{name}, strength {strength:g}, mean average precision {score:.4f} on validation"
-            choices.append((score, _apply(models, own), tuned, line))
-    _, own_best, tuned_best, line = max(choices, key=lambda choice: choice[0])
-    return own_best, tuned_best, line
+            choices.append((score, _Fit(estimate_labels(models, own), tuned, line, transform, models)))
+    return max(choices, key=lambda choice: choice[0])[1]
 
 
-def _fit_label(strength: float, max_iter: int, inputs: Features, known: Bools) -> Callable[[Features], Floats]:
-    """Return the function from features to the probability of a label; all train rows may have it, or none."""
+def _fit_label(strength: float, max_iter: int, inputs: Features, known: Bools) -> LogisticRegression | float:
+    """Return the model of a label, or its share in train if all train rows have it, or none."""
     if known.all() or not known.any():
-        share = float(known[0])
-        return lambda features: np.full(features.shape[0], share)
-    model = fit_logistic(strength, max_iter, inputs, known.astype(np.int64))
-    return lambda features: np.asarray(model.predict_proba(features)[:, 1])
+        return float(known[0])
+    return fit_logistic(strength, max_iter, inputs, known.astype(np.int64))
 
 
-def _apply(models: Sequence[Callable[[Features], Floats]], features: Features) -> Floats:
-    return np.stack([model(features) for model in models], axis=1)
-
-
-def _answer(probabilities: Floats, tuned: Bools, held_out: Floats) -> pa.Array:
-    """Return the answers of a baseline, whose thresholds are chosen on validation: its labels, (V, C), and its own."""
-    predicted = apply_thresholds(probabilities, choose_thresholds(held_out, tuned))
+def _answer(probabilities: Floats, thresholds: Floats) -> pa.Array:
+    """Return the answers of a baseline, by the thresholds that validation has chosen for it."""
+    predicted = apply_thresholds(probabilities, thresholds)
     values = [pa.array(list(probabilities), pa.list_(pa.float64())), to_lists(predicted)]
     return pa.StructArray.from_arrays(values, fields=list(ANSWER))
 

@@ -29,7 +29,7 @@ SPAN_ANSWER = pa.struct(
 )
 
 
-def _predict(_params: TaskParams, examples: pa.Table, _features: pa.Table) -> tuple[pa.Table, list[str]]:
+def _predict(_params: TaskParams, examples: pa.Table, _features: pa.Table) -> tuple[pa.Table, list[str], None]:
     """Return what both say of the rows outside train; validation chooses how much of the sentence, and when none.
 
     Raises:
@@ -59,7 +59,7 @@ def _predict(_params: TaskParams, examples: pa.Table, _features: pa.Table) -> tu
     whole = {"sentence": "the whole sentence", "rest": "its longest part that the question does not say"}[part]
     limit = "always" if threshold is None else f"if their similarity is at least {-threshold:.3f}"
     line = f"sentence: {whole}, {limit}; F1 {score:.4f} on validation"
-    return describe(table, task=task_of(examples), labels=labels_of(examples)), [line]
+    return describe(table, task=task_of(examples), labels=labels_of(examples)), [line], None
 
 
 def _take(match: SentenceMatch, part: str, threshold: float | None) -> Span:

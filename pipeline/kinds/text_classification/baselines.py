@@ -7,11 +7,15 @@ import pyarrow as pa
 from pipeline.core.document import Document
 from pipeline.core.tables import class_indices, labels_of
 from pipeline.evaluate.align import align, to_vectors
-from pipeline.evaluate.baselines import Baselines, predict_baselines
+from pipeline.evaluate.baselines import Baselines, Fit, predict_baselines
 from pipeline.evaluate.metrics import Vectors
+from pipeline.evaluate.ngrams import FittedNgrams
 from pipeline.examples.pairs import second_texts, whole_texts
 from pipeline.inspection.search import Labelled, find_suspects
 from pipeline.inspection.table import summarize_suspects, tabulate_suspects
+from pipeline.kinds.text_classification.baseline_names import TEXT_BASELINES
+from pipeline.linear.estimators import keep_logistic
+from pipeline.linear.saved import SavedLinear
 from pipeline.settings.task import BaselineParams, InspectParams
 
 
@@ -20,8 +24,26 @@ def _take_vectors(examples: pa.Table, features: pa.Table) -> Vectors:
     return to_vectors(aligned["features"])
 
 
-def _predict(params: BaselineParams, examples: pa.Table, features: pa.Table) -> tuple[pa.Table, list[str]]:
-    return predict_baselines(params, examples, _take_vectors(examples, features))
+def _predict(
+    params: BaselineParams, examples: pa.Table, features: pa.Table
+) -> tuple[pa.Table, list[str], SavedLinear | None]:
+    name = TEXT_BASELINES.cheap.name
+    table, lines, fits = predict_baselines(params, examples, _take_vectors(examples, features))
+    return table, lines, _keep(name, fits[name], classes=len(labels_of(examples)))
+
+
+def _keep(name: str, fit: Fit, *, classes: int) -> SavedLinear | None:
+    """Return a fit of single texts; of pairs None, since no command asks for pairs."""
+    if not isinstance(fit.transform, FittedNgrams) or fit.transform.ngrams.seconds is not None:
+        return None
+    return SavedLinear(
+        kind="text-classification",
+        name=name,
+        choice=fit.describe(),
+        decision=None,
+        ngrams=fit.transform.list_weights(),
+        arrays=keep_logistic(fit.model, classes),
+    )
 
 
 def _inspect(

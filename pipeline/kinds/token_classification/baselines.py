@@ -10,13 +10,16 @@ import pyarrow.compute as pc
 from pipeline.core.tables import describe, labels_of, task_of
 from pipeline.evaluate.align import select_split
 from pipeline.evaluate.baselines import Baselines
+from pipeline.kinds.token_classification.baseline_names import TAG_BASELINES
 from pipeline.kinds.token_classification.settings import TagBaselineParams
-from pipeline.tagging.crf import predict_field
+from pipeline.linear.saved import SavedLinear
+from pipeline.tagging.crf import FIELD, predict_field
 from pipeline.tagging.scores import compute_tag_metrics, count_tags
 
 # What a model says of a sentence: the index of the tag of each word, and its probability if that is known.
 TAG_ANSWER = pa.struct({"tags": pa.list_(pa.int64()), "probabilities": pa.list_(pa.float64())})
 Sentences = Sequence[Sequence[str]]
+CRF = TAG_BASELINES.cheap.name
 
 
 def name_tags_of(examples: pa.Table, column: str = "tags") -> list[list[str]]:
@@ -44,7 +47,9 @@ def predict_frequent(train: Sentences, tags: Sentences, sentences: Sentences) ->
     return [[best.get(word, other) for word in words] for words in sentences]
 
 
-def _predict(params: TagBaselineParams, examples: pa.Table, _features: pa.Table) -> tuple[pa.Table, list[str]]:
+def _predict(
+    params: TagBaselineParams, examples: pa.Table, _features: pa.Table
+) -> tuple[pa.Table, list[str], SavedLinear]:
     """Return what both say of the rows outside train; validation chooses the penalty of the field by span F1.
 
     Raises:
@@ -54,22 +59,24 @@ def _predict(params: TagBaselineParams, examples: pa.Table, _features: pa.Table)
     rows = examples.filter(pc.not_equal(examples["split"], "train"))
     known = train["words"].to_pylist(), name_tags_of(train)
     sentences, held_out = rows["words"].to_pylist(), np.flatnonzero(rows["split"].to_numpy() == "validation")
-    actual, best, line = name_tags_of(validation), (-1.0, list[list[str]]()), ""
+    actual, best, choice = name_tags_of(validation), (-1.0, list[list[str]](), b""), ""
     for penalty in params.penalties:
-        tags = predict_field(known, sentences, penalty=penalty, max_iter=params.max_iter)
+        tags, field = predict_field(known, sentences, penalty=penalty, max_iter=params.max_iter)
         predicted = [tags[row] for row in held_out]
         scored = count_tags(actual, predicted, [None] * len(actual), labels_of(examples))
         score = float(np.nan_to_num(compute_tag_metrics(scored, np.ones(len(actual)))[0]))
         if score > best[0]:
-            best, line = (score, tags), f"crf: penalty {penalty:g}, span F1 {score:.4f} on validation"
-    answers = {"crf": best[1], "frequent": predict_frequent(*known, sentences)}
+            best, choice = (score, tags, field), f"penalty {penalty:g}, span F1 {score:.4f} on validation"
+    answers = {CRF: best[1], "frequent": predict_frequent(*known, sentences)}
     indices = {name: index for index, name in enumerate(labels_of(examples))}
     columns = {
         name: pa.array([{"tags": [indices[tag] for tag in own], "probabilities": None} for own in tags], TAG_ANSWER)
         for name, tags in answers.items()
     }
     table = pa.table({"id": rows["id"], "split": rows["split"], **columns})
-    return describe(table, task=task_of(examples), labels=labels_of(examples)), [line]
+    arrays = {FIELD: np.frombuffer(best[2], np.uint8)}
+    saved = SavedLinear("token-classification", CRF, choice, decision=None, ngrams=(), arrays=arrays)
+    return describe(table, task=task_of(examples), labels=labels_of(examples)), [f"{CRF}: {choice}"], saved
 
 
 BASELINES = Baselines(predict=_predict, inspect=None)

@@ -1,0 +1,1 @@
+"""The linear baseline of a task as it is saved: its weights, its n-grams, and its folder."""

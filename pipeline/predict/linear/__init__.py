@@ -1,0 +1,1 @@
+"""Answers of a linear baseline, without a tokenizer and without torch."""
