@@ -101,7 +101,8 @@ def read_linear(folder: Path) -> OpenedLinear:
     """
     from safetensors.numpy import load_file  # noqa: PLC0415  # a bundle is served without it
 
-    kind, manifest, weights = find_linear_kind(folder), _read_manifest(folder), folder / WEIGHTS
+    manifest, weights = _read_manifest(folder), folder / WEIGHTS
+    kind = _require_kind(folder, manifest)
     if not weights.is_file() or sha256(weights) != manifest.weights:
         raise EnvironmentFault(f"{weights}: missing, or not as it was made. {REPRODUCE}")
     arrays = load_file(weights)
@@ -120,7 +121,10 @@ def find_linear_kind(folder: Path) -> str:
         UsageError: Its task has none.
         EnvironmentFault: The folder is damaged.
     """
-    manifest = _read_manifest(folder)
+    return _require_kind(folder, _read_manifest(folder))
+
+
+def _require_kind(folder: Path, manifest: _Manifest) -> str:
     if manifest.kind is None:
         raise UsageError(
             f"{folder}: {manifest.task} has no linear baseline that answers, since its texts are pairs or its kind "

@@ -75,7 +75,7 @@ def _advise_on_model(task: Task) -> Advice:
             FINE_TUNED: f"Take {FINE_TUNED}: it is better than {cheap.short}.",
         }[choice]
     if choice in (CHEAP, PROBE):
-        text += f"{_describe_few(task)} Only the fine-tuned model is saved, in data/model/{task.name}."
+        text += f"{_describe_few(task)} {_describe_use(task, choice)}"
     if headline_gain(task, trivial).outcome not in (REAL_GAIN, UNMEASURED):
         text += f" But it is not proven better than the {trivial.title}: the answers may not follow the inputs."
     return Advice("Model", text, "results")
@@ -87,6 +87,27 @@ def _describe_dearer(model: Gain, probe: Gain, gap: str) -> str:
         return f"neither fine-tuning nor the probe ({gap}) is proven better"
     worth, probe_worth = (_WORTH[gain.outcome == REAL_LOSS] for gain in (model, probe))
     return f"fine-tuning is {worth}, the probe is {probe_worth} ({gap})"
+
+
+def _describe_use(task: Task, choice: str) -> str:
+    """Return how to ask the model to take, the cheap baseline or the probe; or what to do if it is not kept."""
+    own, (cheap, probe, _, second) = f"data/model/{task.name}", task.page.baselines
+    if choice == PROBE:
+        if headline_gain(task, probe).outcome == REAL_LOSS:
+            return (
+                f"It is not kept, and the fine-tuned model is proven worse: raise "
+                f"tasks.{task.name}.finetune.freeze_layers and run make repro; with all layers frozen it is nearest to "
+                "the probe."
+            )
+        return (
+            f"It is not kept: the fine-tuned model in {own} stands in for it, which reads by the same encoder, at the "
+            "same cost."
+        )
+    if second is not None and second.name in task.evaluation["baselines"]:
+        return f"No command asks {cheap.short} for pairs of texts: only the fine-tuned model is kept, in {own}."
+    if not task.page.keeps_cheap:
+        return f"It is not kept: only the fine-tuned model is, in {own}."
+    return f"Ask it by python -m pipeline predict {task.name} FILE --out answers.csv --backend linear."
 
 
 def _describe_few(task: Task) -> str:

@@ -59,6 +59,7 @@ class Page(NamedTuple):
         summarize: Paragraphs and tables of its own in the summary.
         describe: The parts of a model's card.
         changes: What ingest counts as changes, in words after their number, by their keys in data/intake.
+        keeps_cheap: Whether `baseline` keeps the cheap baseline of single texts, and `predict` answers by it.
     """
 
     metrics: tuple[Metric, ...]
@@ -71,6 +72,7 @@ class Page(NamedTuple):
     summarize: Callable[["Task"], list[str]]
     describe: Callable[["Task"], CardParts]
     changes: Mapping[str, str] = TEXT_CHANGES
+    keeps_cheap: bool = False
 
     @property
     def headline(self) -> Metric:

@@ -349,7 +349,7 @@ def pair_examples(*, told: bool) -> pa.Table:
 def test_the_second_text_alone_is_a_baseline_of_pairs(told) -> None:
     examples = pair_examples(told=told)
     vectors = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
-    table, lines = predict_baselines(PARAMS, examples, vectors)
+    table, lines, _ = predict_baselines(PARAMS, examples, vectors)
     assert table.column_names == ["id", "split", "majority", "tfidf", "probe", "second"]
     assert [line.split(":")[0] for line in lines] == ["tfidf", "probe", "second"]
     right = {
@@ -359,6 +359,6 @@ def test_the_second_text_alone_is_a_baseline_of_pairs(told) -> None:
     assert right["tfidf"] == 1
     assert (right["second"] == 1) == told
     alone = examples.set_column(2, "text", examples["text_pair"]).drop_columns("text_pair")
-    of_one, _ = predict_baselines(PARAMS, alone, vectors)
+    of_one, *_ = predict_baselines(PARAMS, alone, vectors)
     assert of_one["tfidf"].equals(table["second"])
     assert of_one.column_names == ["id", "split", "majority", "tfidf", "probe"]

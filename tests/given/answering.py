@@ -18,7 +18,7 @@ from pipeline.answer.app import make_app
 from pipeline.answer.batcher import Batcher
 from pipeline.answer.metrics import Metrics
 from pipeline.answer.service import Patience, Service
-from pipeline.predict.predictor import Predictor
+from pipeline.predict.linear.predictor import AnyPredictor
 from tests.given.projects import COVERAGE, ENVIRONMENT, PATIENCE, PIPELINE, ROOT, until
 
 
@@ -133,7 +133,7 @@ def answering(*words: str | Path, cwd: Path = ROOT) -> Iterator[AnswerServer]:
 
 
 @contextmanager
-def serving_here(predictor: Predictor) -> Iterator[Callable[[Any], httpx.Response]]:
+def serving_here(predictor: AnyPredictor) -> Iterator[Callable[[Any], httpx.Response]]:
     """Yield what asks the application of one model in this process."""
     metrics = Metrics()
     batcher = Batcher(predictor.task, predictor, metrics, max_wait=PATIENCE)

@@ -26,6 +26,7 @@ FILES = {
     "tokens": "tokens.arrow",
     "features": "features.arrow",
     "baselines": "baselines.parquet",
+    "linear": "linear",
     "inspection": "inspection.json",
     "suspects": "suspects.csv",
     "model": "model",
@@ -97,7 +98,8 @@ def run_stages(folder: Path, name: str) -> Sample:
 def place_in_project(sample: Sample, root: Path) -> Path:
     """Return the folder of the sample's model in a project, with all that production reads beside it."""
     data = root / "data"
-    shutil.copytree(sample.paths["model"], data / "model" / TASK)
+    for name in ("model", "linear"):
+        shutil.copytree(sample.paths[name], data / name / TASK)
     (data / "calibration").mkdir()
     shutil.copyfile(sample.paths["calibration"], data / "calibration" / f"{TASK}.json")
     write_json(data / "params.json", sample.resolved)

@@ -36,6 +36,8 @@ from pipeline.models.attention import FLAT
 from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.folder import build_model, load_model
+from pipeline.predict.linear.kind import Linear
+from pipeline.predict.linear.predictor import open_predictor
 from pipeline.predict.predictor import Predictor, find_kind, load_predictor
 from pipeline.settings.production import find_partial_reading
 from tests.given.answering import serving_here
@@ -52,6 +54,7 @@ from tests.given.kinds import (
 )
 
 ANSWERING = list_kinds("answers")
+KEEPING = list_kinds("linear")
 FEW_TOKENS = 16  # the server measures a text of as many as a model reads, and the sample's encoder reads 64 at most
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
@@ -75,6 +78,9 @@ def test_a_kind_has_each_facet_that_a_stage_asks_for(kind):
     for name, wanted in dict(wanted_facets()).items():
         if name != "answers" or kind in ANSWERING:
             assert isinstance(load_facet(kind, name), wanted)
+    if kind in KEEPING:
+        assert isinstance(load_facet(kind, "linear"), Linear)
+        assert kind in ANSWERING
 
 
 def test_the_stages_run_on_the_sample(sample):
@@ -374,3 +380,52 @@ def test_a_bundle_answers_as_its_model(sample, tmp_path):
     places = [response.json()["detail"][0]["loc"] for response in refused]
     assert {response.status_code for response in refused} == {422}
     assert places == [["body", "rows", 1, field], ["body", "rows", 1, field], ["body", "rows", 1, "other"]]
+
+
+def keeps_linear(sample: Sample) -> bool:
+    """Return whether the sample has a linear baseline that answers: its kind keeps one, and its texts are no pairs."""
+    return sample.kind in KEEPING and sample.resolved["ingest"][TASK].get("pair") is None
+
+
+def test_the_page_says_which_baseline_answers(sample):
+    assert load_facet(sample.kind, "page").keeps_cheap == (sample.kind in KEEPING)
+
+
+def test_a_linear_baseline_answers_as_it_was_measured(sample, tmp_path, monkeypatch, capsys):
+    place_in_project(sample, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    words = ["predict", TASK, "new.jsonl", "--out", "out.jsonl", "--backend", "linear"]
+    if not keeps_linear(sample):
+        (tmp_path / "new.jsonl").write_text("{}\n")
+        assert main(words) == 2
+        assert f"data/linear/{TASK}: " in capsys.readouterr().err
+        return
+    examples = read_parquet(sample.paths["examples"])
+    test = select_split(examples, "test")
+    rows = test.select([*load_facet(sample.kind, "answers").questions.fields]).to_pylist()
+    table = align(read_parquet(sample.paths["baselines"]), test["id"].to_pylist(), like=examples, what="baselines")
+    measured = table[measures_of(sample).baselines.cheap.name].to_pylist()
+    predictor = open_predictor(tmp_path / "data/linear" / TASK)
+    kind = predictor.answers
+    prepared = predictor.prepare([kind.questions.read([*row.values()]) for row in rows])
+    outputs = kind.join(predictor.compute_outputs(prepared.ids), prepared)
+    values = kind.tabulate(outputs, prepared.questions, predictor.labels, predictor.decision)
+    if kind.reads == "every token":
+        names = predictor.labels
+        assert values[1] == [[names[tag] for tag in own["tags"]] for own in measured]
+        assert all(0 < value <= 1 for own in outputs for value in own.max(axis=1))
+    else:
+        numbers = [own["probabilities"] if isinstance(own, dict) else own for own in measured]
+        assert flatten(outputs) == flatten(numbers)  # to the last bit
+    if sample.kind == "multi-label-classification":
+        assert values[0] == [[predictor.labels[label] for label in own["labels"]] for own in measured]
+    blank = dict.fromkeys(rows[0])
+    (tmp_path / "new.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, blank]))
+    assert main([*words, *(word for name in blank for word in ("--text", name))]) == 0
+    answers = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in answers] == test["id"].to_pylist()
+    assert json.loads((tmp_path / "out.jsonl.rejected.jsonl").read_text())["row"] == len(rows) + 1
+    with serving_here(predictor) as ask:
+        content = ask({"rows": rows}).json()
+    list_answers([kind]).model_validate_json(json.dumps(content), strict=True)
+    assert content["answers"] == kind.respond(outputs, prepared.questions, predictor.labels, predictor.decision, False)

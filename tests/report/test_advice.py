@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.commands.production import PRODUCTION
 from pipeline.core.document import Document
 from pipeline.core.format import ABSENT
 from pipeline.evaluate.estimate import Estimate
@@ -71,7 +72,32 @@ def test_a_test_split_on_which_no_test_could_tell_is_named(rows: tuple[int, int]
     task.evaluation["comparisons"][0]["mcnemar"] |= {"model_only": rows[0], "baseline_only": rows[1]}
     text = advise(task)[0].text
     assert ("label more test rows" in text) == few
-    assert f"data/model/{task.name}" in text
+
+
+def second_texts(task: Task) -> Task:
+    task.evaluation["baselines"]["second"] = task.evaluation["baselines"]["tfidf"]
+    task.evaluation["comparisons"].append(unmeasured("second"))
+    return task
+
+
+def test_what_is_to_be_taken_can_be_asked_or_the_next_best_is_named() -> None:
+    task = measure(CHANCE, CHANCE, CHANCE)
+    command = f"python -m pipeline predict {task.name} FILE --out answers.csv --backend linear"
+    assert command in advise(task)[0].text
+    assert command not in advise(second_texts(task))[0].text
+    unkept = measure(CHANCE, CHANCE, CHANCE)
+    for other in (task, unkept._replace(page=unkept.page._replace(keeps_cheap=False)), measure(GAIN, CHANCE, GAIN)):
+        assert "not kept" in advise(other)[0].text or "No command" in advise(other)[0].text
+        assert f"data/model/{task.name}" in advise(other)[0].text
+    assert f"tasks.{task.name}.finetune.freeze_layers" in advise(measure(CHANCE, LOSS, GAIN))[0].text
+    assert "--backend" not in advise(measure(GAIN, GAIN, GAIN))[0].text
+
+
+def test_the_command_of_the_advice_is_one() -> None:
+    text = advise(measure(CHANCE, CHANCE, CHANCE))[0].text
+    name, *words = text.partition("python -m pipeline ")[2].rstrip(".").split()
+    given = PRODUCTION.commands[name].make_context(name, words).params
+    assert (given["model"], given["backend"]) == (make_task().name, "linear")
 
 
 def test_nothing_is_taken_without_a_comparison() -> None:

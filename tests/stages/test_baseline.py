@@ -2,12 +2,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.core.files import sha256, write_json
 from pipeline.core.tables import describe, labels_of, read_parquet, task_of, write_arrow, write_parquet
 from pipeline.kinds.text_classification.baselines import BASELINES
+from pipeline.linear.saved import LINEAR_MANIFEST, WEIGHTS
+from pipeline.predict.linear.predictor import load_linear
 from pipeline.settings.task import BaselineParams
 from pipeline.stages.baseline import run
 
@@ -57,6 +60,7 @@ def measured(folder: Path, table: pa.Table, features: pa.Table | None = None) ->
         findings=folder / "findings.json",
         features=folder / "features.arrow",
         baselines=out,
+        linear=folder / "linear",
     )
     return out
 
@@ -80,6 +84,17 @@ def test_every_row_that_is_not_train_gets_probabilities(tmp_path: Path) -> None:
 def test_the_same_examples_give_the_same_bytes(tmp_path: Path) -> None:
     first, second = (sha256(measured(tmp_path / name, example_table())) for name in ("a", "b"))
     assert first == second
+    kept = [{path.name: sha256(path) for path in (tmp_path / name / "linear").iterdir()} for name in ("a", "b")]
+    assert kept[0] == kept[1]
+    assert {*kept[0]} == {LINEAR_MANIFEST, WEIGHTS}
+
+
+def test_the_model_that_is_kept_gives_the_same_bits(tmp_path: Path) -> None:
+    found = read_parquet(measured(tmp_path, example_table()))
+    predictor = load_linear(tmp_path / "linear")
+    assert (predictor.task, predictor.labels, predictor.kind) == ("toy", LABELS, "text-classification")
+    texts = example_table().filter(pc.not_equal(example_table()["split"], "train"))["text"].to_pylist()
+    assert predictor.predict(texts).tolist() == found["tfidf"].to_pylist()
 
 
 def test_test_texts_change_no_other_row(tmp_path: Path) -> None:

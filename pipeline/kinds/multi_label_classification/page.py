@@ -94,4 +94,5 @@ PAGE = Page(
     advise=_advise,
     summarize=_summarize,
     describe=_describe,
+    keeps_cheap=True,
 )

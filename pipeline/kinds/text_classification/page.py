@@ -85,4 +85,5 @@ PAGE = Page(
     advise=advise_on_classes,
     summarize=summarize_classes,
     describe=_describe,
+    keeps_cheap=True,
 )

@@ -65,4 +65,5 @@ PAGE = Page(
     advise=lambda _task, _quote: [],
     summarize=lambda task: [_tabulate(task.evaluation)],
     describe=_describe,
+    keeps_cheap=True,
 )

@@ -139,4 +139,5 @@ PAGE = Page(
     advise=_advise,
     summarize=lambda task: [_tabulate_types(task)],
     describe=_describe,
+    keeps_cheap=True,
 )

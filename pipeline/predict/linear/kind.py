@@ -7,7 +7,7 @@ from pipeline.linear.saved import OpenedLinear
 
 
 class Linear(NamedTuple):
-    """How the linear baselines of one kind compute; its module may import scikit-learn, but neither torch nor pandas.
+    """How the linear baselines of one kind compute; its module may import scikit-learn, but not torch.
 
     Args:
         open: `open(linear)` is the function from questions to their outputs, as `Answers` has them.

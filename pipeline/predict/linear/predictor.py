@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.core.stage import load_facet
+from pipeline.examples.text import is_empty, normalise
 from pipeline.linear.saved import LINEAR_MANIFEST, find_linear_kind, read_linear
 from pipeline.predict.kind import Answers, load_answers
 from pipeline.predict.predictor import INSTALL, LINEAR, Backend, Predictor, load_predictor
@@ -45,11 +46,12 @@ class LinearPredictor(NamedTuple):
 
     def prepare(self, questions: Sequence[Any]) -> Prepared:
         """Return questions, a row each."""
-        return Prepared(questions, [*questions], range(len(questions)), [range(len(each)) for each in questions])
+        rows = self.encode(questions)
+        return Prepared(rows, rows, range(len(rows)), [range(len(row)) for row in rows])
 
     def encode(self, questions: Sequence[Any]) -> list[Any]:
-        """Return the rows of questions."""
-        return [*questions]
+        """Return the rows of questions: texts in their normal form, "" for one without a visible character."""
+        return [_put_into_normal_form(each) if isinstance(each, str) else each for each in questions]
 
     def compute_outputs(self, rows: Sequence[Any], advance: Callable[[int], object] = lambda _: None) -> Any:
         """Return the outputs of any number of rows; `advance` is called with the number of those just computed."""
@@ -65,6 +67,11 @@ class LinearPredictor(NamedTuple):
     def predict(self, rows: Sequence[Any]) -> Any:
         """Return the outputs of the rows of one batch."""
         return self.compute(rows) if rows else np.zeros((0, len(self.labels)))
+
+
+def _put_into_normal_form(text: str) -> str:
+    normal = normalise(text)
+    return "" if is_empty(normal) else normal
 
 
 AnyPredictor: TypeAlias = Predictor | LinearPredictor
