@@ -33,19 +33,7 @@ KINDS = (  # of tasks, by Hugging Face's names
 )  # fmt: skip
 # A facet of a kind is a type, the module of the kind that holds its value, and that value: `Learning`, `learning.py`,
 # `LEARNING`.
-FACETS = (
-    "settings",
-    "examples",
-    "checks",
-    "inputs",
-    "feed",
-    "learning",
-    "baselines",
-    "measures",
-    "page",
-    "answers",
-    "linear",
-)
+FACETS = ("settings", "examples", "checks", "inputs", "feed", "learning", "baselines", "measures", "page", "answers")
 
 
 class Facet(NamedTuple):

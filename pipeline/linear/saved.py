@@ -14,6 +14,7 @@ from pipeline.core.files import publish, read_utf8, sha256
 
 LINEAR_MANIFEST, WEIGHTS = "linear.json", "weights.safetensors"
 
+Form = Literal["classes", "labels", "numbers", "tags"]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
@@ -31,6 +32,7 @@ class SavedLinear(NamedTuple):
 
     Args:
         kind: The kind of its task.
+        form: What its outputs are of.
         name: Its column in data/baselines.
         choice: What validation has chosen, a line.
         decision: What its answers follow besides, as `Answers.decide` reads it.
@@ -39,6 +41,7 @@ class SavedLinear(NamedTuple):
     """
 
     kind: str
+    form: Form
     name: str
     choice: str
     decision: Any
@@ -65,6 +68,7 @@ class _Manifest(Strict):
     format: Literal[1]
     task: str
     kind: str | None  # None if the task has no linear baseline that could be asked
+    form: Form | None
     name: str
     choice: str
     labels: tuple[str, ...]
@@ -79,13 +83,14 @@ def write_linear(out: Path, saved: SavedLinear | None, *, task: str, labels: Seq
 
     with publish(out) as partial:
         partial.mkdir()
-        about: Document = dict.fromkeys(("kind", "decision")) | dict.fromkeys(("name", "choice", "weights"), "")
+        about: Document = dict.fromkeys(("kind", "form", "decision")) | dict.fromkeys(("name", "choice", "weights"), "")
         about["ngrams"] = []
         if saved is not None:
             idf = {_name_idf(part.kind): part.idf for part in saved.ngrams}
             arrays = {**saved.arrays, **idf}
             save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial / WEIGHTS)
-            about |= {"kind": saved.kind, "name": saved.name, "choice": saved.choice, "decision": saved.decision}
+            about |= {"kind": saved.kind, "form": saved.form, "name": saved.name, "choice": saved.choice}
+            about["decision"] = saved.decision
             about["weights"] = sha256(partial / WEIGHTS)
             about["ngrams"] = [{"kind": n.kind, "longest": n.longest, "terms": n.terms} for n in saved.ngrams]
         document = {"format": 1, "task": task, "labels": [*labels], **about}
@@ -102,7 +107,7 @@ def read_linear(folder: Path) -> OpenedLinear:
     from safetensors.numpy import load_file  # noqa: PLC0415  # a bundle is served without it
 
     manifest, weights = _read_manifest(folder), folder / WEIGHTS
-    kind = _require_kind(folder, manifest)
+    kind, form = _require_kind(folder, manifest)
     if not weights.is_file() or sha256(weights) != manifest.weights:
         raise EnvironmentFault(f"{weights}: missing, or not as it was made. {REPRODUCE}")
     arrays = load_file(weights)
@@ -110,7 +115,7 @@ def read_linear(folder: Path) -> OpenedLinear:
         NgramWeights(part.kind, part.longest, [*part.terms], arrays.pop(_name_idf(part.kind)))
         for part in manifest.ngrams
     ]
-    saved = SavedLinear(kind, manifest.name, manifest.choice, manifest.decision, ngrams, arrays)
+    saved = SavedLinear(kind, form, manifest.name, manifest.choice, manifest.decision, ngrams, arrays)
     return OpenedLinear(manifest.task, manifest.labels, sha256(folder / LINEAR_MANIFEST), saved)
 
 
@@ -121,16 +126,16 @@ def find_linear_kind(folder: Path) -> str:
         UsageError: Its task has none.
         EnvironmentFault: The folder is damaged.
     """
-    return _require_kind(folder, _read_manifest(folder))
+    return _require_kind(folder, _read_manifest(folder))[0]
 
 
-def _require_kind(folder: Path, manifest: _Manifest) -> str:
-    if manifest.kind is None:
+def _require_kind(folder: Path, manifest: _Manifest) -> tuple[str, Form]:
+    if manifest.kind is None or manifest.form is None:
         raise UsageError(
             f"{folder}: {manifest.task} has no linear baseline that answers, since its texts are pairs or its kind "
             "saves none. Name another task or backend."
         )
-    return manifest.kind
+    return manifest.kind, manifest.form
 
 
 def _read_manifest(folder: Path) -> _Manifest:

@@ -29,6 +29,6 @@ def write_films(folder: Path, task: str = "t") -> Path:
     fit = fit_films()
     assert isinstance(fit.transform, FittedNgrams)
     weights, arrays = fit.transform.list_weights(), keep_logistic(fit.model, 2)
-    saved = SavedLinear("text-classification", "tfidf", fit.describe(), None, weights, arrays)
+    saved = SavedLinear("text-classification", "classes", "tfidf", fit.describe(), None, weights, arrays)
     write_linear(folder / "data/linear" / task, saved, task=task, labels=FILM_CLASSES)
     return folder / "data/linear" / task

@@ -32,11 +32,11 @@ from pipeline.evaluate.align import align, select_split
 from pipeline.evaluate.kind import Measures, compute_metrics, select_rows
 from pipeline.finetune.fit import prepare_training
 from pipeline.finetune.learning import as_read
+from pipeline.linear.saved import LINEAR_MANIFEST
 from pipeline.models.attention import FLAT
 from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.folder import build_model, load_model
-from pipeline.predict.linear.kind import Linear
 from pipeline.predict.linear.predictor import open_predictor
 from pipeline.predict.predictor import Predictor, find_kind, load_predictor
 from pipeline.settings.production import find_partial_reading
@@ -54,7 +54,6 @@ from tests.given.kinds import (
 )
 
 ANSWERING = list_kinds("answers")
-KEEPING = list_kinds("linear")
 FEW_TOKENS = 16  # the server measures a text of as many as a model reads, and the sample's encoder reads 64 at most
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
@@ -78,9 +77,6 @@ def test_a_kind_has_each_facet_that_a_stage_asks_for(kind):
     for name, wanted in dict(wanted_facets()).items():
         if name != "answers" or kind in ANSWERING:
             assert isinstance(load_facet(kind, name), wanted)
-    if kind in KEEPING:
-        assert isinstance(load_facet(kind, "linear"), Linear)
-        assert kind in ANSWERING
 
 
 def test_the_stages_run_on_the_sample(sample):
@@ -383,12 +379,13 @@ def test_a_bundle_answers_as_its_model(sample, tmp_path):
 
 
 def keeps_linear(sample: Sample) -> bool:
-    """Return whether the sample has a linear baseline that answers: its kind keeps one, and its texts are no pairs."""
-    return sample.kind in KEEPING and sample.resolved["ingest"][TASK].get("pair") is None
+    """Return whether the sample has a linear baseline that answers: its kind keeps one of single texts."""
+    pairs = sample.resolved["ingest"][TASK].get("pair") is not None
+    return load_facet(sample.kind, "page").keeps_cheap and not pairs
 
 
-def test_the_page_says_which_baseline_answers(sample):
-    assert load_facet(sample.kind, "page").keeps_cheap == (sample.kind in KEEPING)
+def test_the_page_says_whether_a_baseline_is_kept(sample):
+    assert keeps_linear(sample) == (read_json(sample.paths["linear"] / LINEAR_MANIFEST)["kind"] == sample.kind)
 
 
 def test_a_linear_baseline_answers_as_it_was_measured(sample, tmp_path, monkeypatch, capsys):

@@ -23,7 +23,13 @@ TERMS = st.lists(st.text(st.characters(exclude_categories=("Cs",))), unique=True
 def make_linear(terms=("bad film", "good"), kind="text-classification"):
     idf = np.linspace(1, 2, len(terms))
     return SavedLinear(
-        kind, "tfidf", "words", [0.5], [NgramWeights("words", 2, [*terms], idf)], {"w": np.eye(3, order="F")[:2]}
+        kind,
+        "classes",
+        "tfidf",
+        "words",
+        [0.5],
+        [NgramWeights("words", 2, [*terms], idf)],
+        {"w": np.eye(3, order="F")[:2]},
     )
 
 
@@ -33,7 +39,7 @@ def test_what_is_read_is_what_was_written(tmp_path_factory, terms):
     write_linear(folder, saved, task="t", labels=LABELS)
     found = read_linear(folder)
     assert (found.task, found.labels, find_linear_kind(folder)) == ("t", LABELS, saved.kind)
-    assert found.saved[:4] == saved[:4]
+    assert found.saved[:5] == saved[:5]
     ((part,), (own,)) = found.saved.ngrams, saved.ngrams
     assert part[:3] == own[:3]
     assert part.idf.tobytes() == own.idf.tobytes()

@@ -80,6 +80,7 @@ def _keep(name: str, fit: _Fit, thresholds: Floats) -> SavedLinear | None:
         return None
     return SavedLinear(
         kind="multi-label-classification",
+        form="labels",
         name=name,
         choice=fit.choice,
         decision=thresholds.tolist(),

@@ -38,6 +38,7 @@ def _keep(name: str, fit: Fit, *, classes: int) -> SavedLinear | None:
         return None
     return SavedLinear(
         kind="text-classification",
+        form="classes",
         name=name,
         choice=fit.describe(),
         decision=None,

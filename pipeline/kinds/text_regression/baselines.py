@@ -72,6 +72,7 @@ def _keep(name: str, fit: RidgeFit) -> SavedLinear | None:
         return None
     return SavedLinear(
         kind="text-regression",
+        form="numbers",
         name=name,
         choice=fit.choice,
         decision=None,

@@ -12,8 +12,8 @@ from pipeline.evaluate.align import select_split
 from pipeline.evaluate.baselines import Baselines
 from pipeline.kinds.token_classification.baseline_names import TAG_BASELINES
 from pipeline.kinds.token_classification.settings import TagBaselineParams
+from pipeline.linear.crf import FIELD, predict_field
 from pipeline.linear.saved import SavedLinear
-from pipeline.tagging.crf import FIELD, predict_field
 from pipeline.tagging.scores import compute_tag_metrics, count_tags
 
 # What a model says of a sentence: the index of the tag of each word, and its probability if that is known.
@@ -75,7 +75,7 @@ def _predict(
     }
     table = pa.table({"id": rows["id"], "split": rows["split"], **columns})
     arrays = {FIELD: np.frombuffer(best[2], np.uint8)}
-    saved = SavedLinear("token-classification", CRF, choice, decision=None, ngrams=(), arrays=arrays)
+    saved = SavedLinear("token-classification", "tags", CRF, choice, decision=None, ngrams=(), arrays=arrays)
     return describe(table, task=task_of(examples), labels=labels_of(examples)), [f"{CRF}: {choice}"], saved
 
 

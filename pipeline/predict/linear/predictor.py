@@ -1,5 +1,6 @@
 """The predictor of a linear baseline: whole questions to what answers are made of."""
 
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from pipeline.core.errors import EnvironmentFault, UsageError
-from pipeline.core.stage import load_facet
 from pipeline.examples.text import is_empty, normalise
 from pipeline.linear.saved import LINEAR_MANIFEST, find_linear_kind, read_linear
 from pipeline.predict.kind import Answers, load_answers
@@ -102,7 +102,7 @@ def load_linear(folder: Path) -> LinearPredictor:
     answers = load_answers(find_linear_kind(folder), str(folder))
     try:
         opened = read_linear(folder)
-        compute = load_facet(opened.saved.kind, LINEAR).open(opened)
+        compute = importlib.import_module("pipeline.linear.reader").open_linear(opened)
     except ModuleNotFoundError as error:
         raise EnvironmentFault(f"{error.name}: not installed. {INSTALL[LINEAR]}") from error
     return LinearPredictor(

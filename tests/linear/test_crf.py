@@ -1,4 +1,4 @@
-from pipeline.tagging.crf import Tagger, describe_words, draw_shape, predict_field
+from pipeline.linear.crf import Tagger, describe_words, draw_shape, predict_field
 
 SENTENCES = [["Maria", "sings"], ["Tom", "runs", "fast"], ["the", "dog", "runs"]] * 5
 TAGS = [["N", "V"], ["N", "V", "A"], ["D", "N", "V"]] * 5
