@@ -27,7 +27,7 @@ class Prepared(NamedTuple):
     """
 
     questions: Sequence[Any]
-    ids: list[Any]
+    ids: list[list[int]]
     owners: Sequence[int]
     places: Sequence[Any]
 

@@ -40,7 +40,8 @@ def copy_the_nearest(root: Path) -> None:
     nearest = root / "pipeline/kinds" / NEAREST.replace("-", "_")
     shutil.copytree(nearest, folder_of(root), ignore=shutil.ignore_patterns("__pycache__"))
     for module in folder_of(root).glob("*.py"):
-        module.write_text(module.read_text("utf-8").replace(f"kinds.{nearest.name}", f"kinds.{folder_of(root).name}"))
+        text = module.read_text("utf-8").replace(f"kinds.{nearest.name}", f"kinds.{folder_of(root).name}")
+        module.write_text(text.replace(f'kind="{NEAREST}"', f'kind="{KIND}"'))
     edit(root / "pipeline/core/stage.py", {f'"{NEAREST}", ': f'"{NEAREST}", "{KIND}", '})
 
 

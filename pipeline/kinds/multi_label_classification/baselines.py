@@ -112,7 +112,7 @@ def _fit_best(
     Raises:
         UsageError: The solver did not converge.
     """
-    choices: list[tuple[float, _Fit]] = []
+    best: tuple[float, _Fit] | None = None  # one alone is held: the weights of all labels are large
     for name, transform in transforms.items():
         inputs, held_out, own = (transform(rows) for rows in (parts.train, parts.validation, parts.rows))
         for strength in sorted(set(strengths)):
@@ -122,8 +122,10 @@ def _fit_best(
             precisions = compute_average_precisions(scored, np.ones(len(tuned)))
             score = float(np.nanmean(precisions)) if parts.tuned.any() else 0.0
             line = f"{name}, strength {strength:g}, mean average precision {score:.4f} on validation"
-            choices.append((score, _Fit(estimate_labels(models, own), tuned, line, transform, models)))
-    return max(choices, key=lambda choice: choice[0])[1]
+            if best is None or score > best[0]:
+                best = score, _Fit(estimate_labels(models, own), tuned, line, transform, models)
+    assert best is not None  # noqa: S101 - params hold a strength
+    return best[1]
 
 
 def _fit_label(strength: float, max_iter: int, inputs: Features, known: Bools) -> LogisticRegression | float:

@@ -46,7 +46,7 @@ class LinearPredictor(NamedTuple):
 
     def prepare(self, questions: Sequence[Any]) -> Prepared:
         """Return questions, a row each."""
-        rows = self.encode(questions)
+        rows: Any = self.encode(questions)
         return Prepared(rows, rows, range(len(rows)), [range(len(row)) for row in rows])
 
     def encode(self, questions: Sequence[Any]) -> list[Any]:
