@@ -79,7 +79,7 @@ class _Manifest(Strict):
 
 def write_linear(out: Path, saved: SavedLinear | None, *, task: str, labels: Sequence[str]) -> None:
     """Publish the folder of a task's linear baseline; of a task that has none, it says so."""
-    from safetensors.numpy import save_file  # noqa: PLC0415  # a bundle is served without it
+    from safetensors.numpy import save  # noqa: PLC0415  # a bundle is served without it
 
     with publish(out) as partial:
         partial.mkdir()
@@ -88,7 +88,9 @@ def write_linear(out: Path, saved: SavedLinear | None, *, task: str, labels: Seq
         if saved is not None:
             idf = {_name_idf(part.kind): part.idf for part in saved.ngrams}
             arrays = {**saved.arrays, **idf}
-            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial / WEIGHTS)
+            # Not `save_file`, whose file its owner alone may read.
+            weights = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+            (partial / WEIGHTS).write_bytes(weights)
             about |= {"kind": saved.kind, "form": saved.form, "name": saved.name, "choice": saved.choice}
             about["decision"] = saved.decision
             about["weights"] = sha256(partial / WEIGHTS)
