@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.__main__ import main
 from tests.given.answering import answering
+from tests.given.linear import write_films
 from tests.given.projects import ENVIRONMENT, PATIENCE, PIPELINE, until
 
 LONG = ["good film " * 30] * 100
@@ -31,6 +32,16 @@ def test_no_training_code_is_imported(films):
     words = [sys.executable, "-c", IMPORTS, str(films)]
     done = subprocess.run(words, check=True, capture_output=True, text=True, env=ENVIRONMENT)
     assert {"torch", "transformers", "dvc", "prefect", "pandas", "sklearn", "scipy"}.isdisjoint(done.stdout.split())
+
+
+def test_a_linear_baseline_is_served_by_the_name_of_its_task(tmp_path):
+    write_films(tmp_path)
+    with answering("t", "--backend", "linear", cwd=tmp_path) as server:
+        (model,) = server.client.get("/v1/models").json()
+        answer = server.predict("a good film").json()
+    assert (model["backend"], model["takes"], model["max_length"]) == ("linear", ["text"], None)
+    assert answer["version"] == model["version"]
+    assert answer["answers"][0]["label"] == "good"
 
 
 def test_a_stopped_server_answers_all_that_it_has_accepted(slow):
