@@ -11,7 +11,7 @@ from tests.given.clones import Clone
 from tests.given.projects import until
 from tests.given.searches import Search, build_search, list_rounds
 
-TRIAL = "data/search/reviews/0/1.json"
+TRIAL = "data/search/reviews/0/trials/1.json"
 
 
 @pytest.fixture(scope="module")
