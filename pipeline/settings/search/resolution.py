@@ -12,6 +12,8 @@ from pipeline.settings.section import check_keys, check_section, require_map
 from pipeline.settings.shared.classes import ClassifierParams
 from pipeline.settings.shared.kind import Settings
 
+_OWN_TASK = "Define a task for each value of `{}`, and list them all in `search.tasks`"
+
 
 def resolve_search(raw: Document, resolved: Document, kinds: Mapping[str, Settings], problems: Problems) -> Document:
     """Return the sections of the stages of a search, by the names that DVC gives the items of their matrices."""
@@ -115,7 +117,22 @@ def _resolve_space(task: str, search: Search, finetune: Document, settings: Sett
     within = problems.within("search.space", {key: f"search.tasks.{task}.space.{key}" for key in own})
     if not values:
         within.add("", "must have at least one key, found none")
-    return check_space(values, finetune, settings.sections["finetune"], within)
+    return check_space(_refuse_shared(values, settings, within), finetune, settings.sections["finetune"], within)
+
+
+def _refuse_shared(space: Document, settings: Settings, problems: Problems) -> Document:
+    """Return the keys that trials may differ in; add an error for those of what they all start from.
+
+    A stage of DVC can depend neither on a list of encoders nor on tokens that a proposal names; a task of its own can.
+    """
+    finetune, tokenize = (settings.sections[name].model_fields.keys() for name in ("finetune", "tokenize"))
+    for key in space:
+        if key == "encoder":
+            problems.add(key, f"all trials start from one encoder. {_OWN_TASK.format('encoder')}")
+        elif key in tokenize - finetune:
+            own = _OWN_TASK.format(f"tokenize.{key}")
+            problems.add(key, f"is a key of `tokenize`, and all trials share one file of tokens. {own}")
+    return {key: values for key, values in space.items() if key not in {"encoder", *(tokenize - finetune)}}
 
 
 def _written_space(task: str, search: Search) -> Document:

@@ -46,6 +46,7 @@ def test_halving_changes_no_last_training():
 
 
 RUNGS = HALVING["rungs"]
+EPOCHS = {"low": 1, "high": 2}
 
 
 @pytest.mark.parametrize(
@@ -145,6 +146,12 @@ def test_a_key_with_a_condition_keeps_the_value_of_the_task_for_trials_without_i
         ({"confidence": 1.0}, "search.confidence", "less than 1"),
         ({"width": 3}, "search.width", "unknown key"),
         ({"space": {}}, "search.space", "at least one"),
+        ({"space": {"epochs": EPOCHS, "encoder": {"choices": ["a", "b"]}}}, "search.space.encoder", "`encoder`"),
+        (
+            {"space": {"epochs": EPOCHS, "max_length": {"choices": [64, 128]}}},
+            "search.space.max_length",
+            "a task for each value of `tokenize.max_length`",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_by_its_key(search, key, words):
