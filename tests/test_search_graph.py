@@ -24,7 +24,8 @@ COPIES = {
     "propose": f"mkdir -p {FOLDER}/${{item.round.round}}/proposals && cd {FOLDER}/${{item.round.round}}/proposals && "
     "cat $(find ../../${item.round.after} -type f | sort) > history.json && "
     "for slot in 1 2 3; do echo ${item.round.round} $slot > $slot.json; done",
-    "trial": f"cat {FOLDER}/${{item.round.round}}/proposals/${{item.slot}}.json {FOLDER}/start/* "
+    "trial": f"mkdir -p {FOLDER}/${{item.round.round}}/trials && "
+    f"cat {FOLDER}/${{item.round.round}}/proposals/${{item.slot}}.json {FOLDER}/start/* "
     f"> {FOLDER}/${{item.round.round}}/trials/${{item.slot}}.json",
     "finalists": "mkdir -p data/search/${key}/finalists && cd data/search/${key}/finalists && "
     "for name in default first second third; do echo $name > $name.json; done",
@@ -42,7 +43,7 @@ PARTS = {
     # only of slot 1 goes on what it has so far
     "halve": f"mkdir -p {ROUND}/kept/${{item.rung.rung}} && cd {ROUND}/kept/${{item.rung.rung}} && "
     "cp ../../${item.rung.after}/1.json . && for slot in 2 3; do echo null > $slot.json; done",
-    "rung": f"mkdir -p {CHECKPOINT}/${{item.rung.rung}}/${{item.slot}} && cat "
+    "rung": f"mkdir -p {ROUND}/${{item.rung.rung}} {CHECKPOINT}/${{item.rung.rung}}/${{item.slot}} && cat "
     f"{ROUND}/kept/${{item.rung.rung}}/${{item.slot}}.json {FOLDER}/start/* "
     f"{CHECKPOINT}/${{item.rung.after}}/${{item.slot}}/file "
     f"| tee {ROUND}/${{item.rung.rung}}/${{item.slot}}.json > {CHECKPOINT}/${{item.rung.rung}}/${{item.slot}}/file",

@@ -3,8 +3,8 @@
 from pipeline.core.document import Document
 from pipeline.core.format import ABSENT, count, p_phrase, plural, points_and_interval, share
 from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNMEASURED
-from pipeline.evaluate.power_law import forecast_gain, read_point
 from pipeline.report.kind import Advice, Quote, Task
+from pipeline.report.power_law import forecast_gain, read_point
 from pipeline.report.verdict import (
     Gain,
     failed_checks,

@@ -5,7 +5,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import nnls
 from scipy.special import chdtrc
 
 from pipeline.evaluate.estimate import Estimate
@@ -15,7 +15,7 @@ LEAST_POINTS = 4  # one more than the law has numbers: without a point to spare,
 MISFIT = 0.01  # p value of the law below which it does not hold
 DRAWS, SEED = 200, 0
 _LEAST_SPREAD = 1e-3  # of an error, which a curve of few seeds may show too small
-_BOUNDS = ((0.0, 0.0, 0.01), (1.0, 1.0, 3.0))
+_EXPONENTS = np.geomspace(0.01, 3.0, 60)
 
 
 class CurvePoint(NamedTuple):
@@ -97,20 +97,16 @@ def _spread(point: CurvePoint) -> float:
 
 
 def _solve(curve: Sequence[CurvePoint], errors: Floats) -> PowerLaw:
-    """Return the law with the least squares of these errors, one for each point."""
+    """Return the law with the least squares of these errors, one for each point.
+
+    With an exponent the law is linear in its two other numbers, neither of which is negative: so each exponent of a
+    fine grid has one best law, and no start decides which is found.
+    """
     most = curve[-1].labels
     share = np.array([point.labels for point in curve]) / most
     weights = 1 / np.array([_spread(point) for point in curve])
-
-    def residuals(law: Floats) -> Floats:
-        return np.asarray((law[0] + law[1] * share ** -law[2] - errors) * weights)
-
-    def slopes(law: Floats) -> Floats:
-        power = share ** -law[2]
-        columns = (np.ones_like(share), power, -law[1] * power * np.log(share))
-        return np.asarray(np.stack(columns, axis=1) * weights[:, None])
-
-    half = min(max(errors[-1] / 2, 1e-6), 1.0)
-    found = least_squares(residuals, (half, half, 0.5), jac=slopes, bounds=_BOUNDS, x_scale=(0.1, 0.1, 1.0))
-    floor, rest, exponent = map(float, found.x)
-    return PowerLaw(floor, rest, exponent, most)
+    columns = [np.stack((weights, share**-exponent * weights), axis=1) for exponent in _EXPONENTS]
+    fits = [nnls(column, errors * weights) for column in columns]
+    best = min(range(len(fits)), key=lambda at: float(fits[at][1]))
+    floor, rest = map(float, fits[best][0])
+    return PowerLaw(floor, rest, float(_EXPONENTS[best]), most)
