@@ -37,7 +37,7 @@ ABOUT = """# A search for hyper-parameters
 run`, with 1, 2 and 4 workers, and with 2 that are killed (SIGKILL, the whole process group) at random moments and run
 again. *Optuna*: its own workers, on trials that take differently long. *Samplers*: the best of 32 made-up scores, over
 ten seeds; the function is smooth in three keys, with noise. *Replay*: the best of 16 on a grid of 48 real trainings
-(two epochs of 512 rows of the train split, by accuracy on 512 rows of validation), and their seconds of one core;
+(two epochs of 400 rows of the train split, by accuracy on 400 rows of validation), and their seconds of one core;
 *halved*: the better half of a round goes on after a quarter of the training, and the better half of these after a
 half. *Defaults*: the chosen values against those of params.yaml on the test split. A part that has no table here was
 not measured yet."""
