@@ -5,7 +5,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.optimize import minimize_scalar, nnls
 from scipy.special import chdtrc
 
 from pipeline.evaluate.estimate import Estimate
@@ -15,7 +15,7 @@ LEAST_POINTS = 4  # one more than the law has numbers: without a point to spare,
 MISFIT = 0.01  # p value of the law below which it does not hold
 DRAWS, SEED = 200, 0
 _LEAST_SPREAD = 1e-3  # of an error, which a curve of few seeds may show too small
-_EXPONENTS = np.geomspace(0.01, 3.0, 60)
+_EXPONENTS = np.geomspace(0.01, 3.0, 24)
 
 
 class CurvePoint(NamedTuple):
@@ -99,14 +99,19 @@ def _spread(point: CurvePoint) -> float:
 def _solve(curve: Sequence[CurvePoint], errors: Floats) -> PowerLaw:
     """Return the law with the least squares of these errors, one for each point.
 
-    With an exponent the law is linear in its two other numbers, neither of which is negative: so each exponent of a
-    fine grid has one best law, and no start decides which is found.
+    With an exponent the law is linear in its two other numbers, neither of which is negative: so each exponent has one
+    best law. The best of a grid is refined between its neighbours, and no start decides which is found.
     """
     most = curve[-1].labels
     share = np.array([point.labels for point in curve]) / most
     weights = 1 / np.array([_spread(point) for point in curve])
-    columns = [np.stack((weights, share**-exponent * weights), axis=1) for exponent in _EXPONENTS]
-    fits = [nnls(column, errors * weights) for column in columns]
-    best = min(range(len(fits)), key=lambda at: float(fits[at][1]))
-    floor, rest = map(float, fits[best][0])
-    return PowerLaw(floor, rest, float(_EXPONENTS[best]), most)
+
+    def fit(exponent: float) -> tuple[Floats, float]:
+        found, misfit = nnls(np.stack((weights, share**-exponent * weights), axis=1), errors * weights)
+        return found, float(misfit)
+
+    best = int(np.argmin([fit(exponent)[1] for exponent in _EXPONENTS]))
+    ends = _EXPONENTS[max(best - 1, 0)], _EXPONENTS[min(best + 1, len(_EXPONENTS) - 1)]
+    exponent = float(minimize_scalar(lambda exponent: fit(exponent)[1], bounds=ends, method="bounded").x)
+    floor, rest = map(float, fit(exponent)[0])
+    return PowerLaw(floor, rest, exponent, most)

@@ -111,7 +111,7 @@ def test_a_rising_curve_is_continued() -> None:
     gain = re.search(r"64,000 bring \+(\S+) \[\+(\S+), \+(\S+)\] points", advice.text)
     assert gain is not None
     value, low, high = map(float, gain.groups())
-    assert low < value < high
+    assert low < value <= high  # a floor is not below 0, so no law promises more than that without one
     assert value == pytest.approx(100 * 0.05 * (1 - 1 / math.sqrt(2)), abs=0.06)
 
 

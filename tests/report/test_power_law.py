@@ -37,9 +37,7 @@ def test_it_is_the_fit_of_scipys_curve_fit():
     share = np.array(SIZES) / SIZES[-1]
     wanted, _ = curve_fit(lambda x, a, b, c: a + b * x**-c, share, [point.error for point in curve], p0=(0.1, 0.1, 0.5))
     assert found is not None
-    assert found[:3] == pytest.approx(wanted, rel=0.15)  # the numbers of near laws differ, what they say does not
-    errors = [wanted[0] + wanted[1] * at ** -wanted[2] for at in (*share, 2)]
-    assert [found.predict(size) for size in (*SIZES, 2 * SIZES[-1])] == pytest.approx(errors, abs=1e-3)
+    assert found[:3] == pytest.approx(wanted, rel=1e-3)
 
 
 @settings(deadline=None, max_examples=10)
@@ -78,8 +76,8 @@ def test_a_curve_that_falls_otherwise_or_has_too_few_points_tells_nothing():
 
 
 def test_where_a_model_still_guesses_is_left_out():
-    curve = make_curve((0.05, 0.1, 0.6))
-    guessing = [curve[0]._replace(error=0.5), *curve[1:]]
+    curve = make_curve((0.05, 0.1, 0.25))
+    guessing = [curve[0]._replace(error=0.8), *curve[1:]]
     assert find_region(guessing) == curve[1:]
     assert find_region(curve) == curve
 
