@@ -2,7 +2,7 @@
 
 `python -m benchmarks.search [PART ...]` measures the parts named, by default all, keeps each below .bench/search, and
 writes docs/benchmarks/search.md of all that are there. `workers` (ten minutes), `optuna` and `samplers` (one) need
-nothing; `table` makes real trainings for `replay` (48 of each task, about half an hour of one core; it goes on where
+nothing; `table` makes real trainings for `replay` (48 of each task, 35 minutes of one core; it goes on where
 it was killed); `defaults` reads the searches in data/searched, which `dvc repro search@TASK` makes.
 """
 
