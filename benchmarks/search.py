@@ -2,11 +2,10 @@
 
 `python -m benchmarks.search [PART ...]` measures the parts named, by default all, keeps each below .bench/search, and
 writes docs/benchmarks/search.md of all that are there. `workers` (ten minutes), `optuna` and `samplers` (one) need
-nothing; `table` makes real trainings for `replay` (128 of each task, an hour on two cores; it resumes); `defaults`
-reads the searches in data/searched, which `dvc repro search@TASK` makes.
+nothing; `table` makes real trainings for `replay` (48 of each task, 35 minutes of one core; it goes on where
+it was killed); `defaults` reads the searches in data/searched, which `dvc repro search@TASK` makes.
 """
 
-import json
 import os
 import random
 import re
@@ -17,50 +16,31 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
 
-from benchmarks.params import read_params
+from benchmarks.replay import KEPT, measure_replay, measure_samplers, measure_table
 from benchmarks.table import publish
 from pipeline.core.document import Document
 from pipeline.core.files import read_json, sha256, write_json
-from pipeline.core.format import markdown_table, points_and_interval, share
-from pipeline.core.tables import read_arrow
-from pipeline.finetune.classification import Rows, rows_of
-from pipeline.finetune.fit import prepare_training
-from pipeline.kinds.text_classification.learning import LEARNING
-from pipeline.models.batches import Ragged
-from pipeline.models.folder import build_model
-from pipeline.search.sampler import propose_values
-from pipeline.search.trials import Trial
-from pipeline.settings.search.sections import ProposeParams
-from pipeline.settings.shared.classes import ClassifierParams
+from pipeline.core.format import ABSENT, markdown_table, points_and_interval, share
 from tests.given.clones import Clone
 from tests.given.searches import build_search
 from tests.given.warm import warm_python
 
-KEPT = Path(".bench/search")
 WORKERS, KILLS = (1, 2, 4), 10
-TASKS, SEEDS, TRIALS, TRAIN_ROWS = ("questions", "reviews"), range(10), 32, 512
-# The grid whose trainings `table` makes, as places on each axis, so that a search of whole numbers can walk over it.
-GRID: dict[str, tuple[Any, ...]] = {
-    "learning_rate": (3e-5, 6e-5, 1e-4, 2e-4, 3e-4, 6e-4, 1e-3, 2e-3),
-    "batch_size": (8, 16, 32, 64),
-    "epochs": (1, 2),
-    "freeze_layers": (0, 3),
-}
 ABOUT = """# A search for hyper-parameters
 
 `make bench-search`. *Workers*: the search of a small task with a tiny encoder, as DVC stages under `python -m pipeline
 run`, with 1, 2 and 4 workers, and with 2 that are killed (SIGKILL, the whole process group) at random moments and run
 again. *Optuna*: its own workers, on trials that take differently long. *Samplers*: the best of 32 made-up scores, over
-ten seeds; the function is smooth in three keys, with noise. *Replay*: the same on a grid of real trainings (512 rows of
-the train split). *Defaults*: the chosen values against those of params.yaml on the test split. A part that has no table
-here was not measured yet."""
+ten seeds; the function is smooth in three keys, with noise. *Replay*: the best of 16 on a grid of 48 real trainings
+(two epochs of 400 rows of the train split, by accuracy on 400 rows of validation), and their seconds of one core;
+*halved*: the better half of a round goes on after a quarter of the training, and the better half of these after a
+half. *Defaults*: the chosen values against those of params.yaml on the test split. A part that has no table here was
+not measured yet."""
 
 
 # ------------------------------------------------------------------------------------------------ workers
@@ -137,96 +117,7 @@ def ask_optuna(jobs: int) -> list[Document]:
     return sorted((trial.params for trial in study.trials), key=str)
 
 
-# ------------------------------------------------------------------------------------------------ samplers
-Score = Callable[[Document], float]
-
-
-def compare_samplers(space: Document, score: Score) -> Document:
-    """Return the best score of each seed after `TRIALS` trials: TPE in rounds of 4 and of 1, and at random."""
-    return {
-        "TPE, rounds of 4": [best_of(space, score, slots=4, rounds=TRIALS // 4, seed=seed) for seed in SEEDS],
-        "TPE, one by one": [best_of(space, score, slots=1, rounds=TRIALS, seed=seed) for seed in SEEDS],
-        "random": [best_of(space, score, slots=TRIALS, rounds=1, seed=seed) for seed in SEEDS],
-    }
-
-
-def best_of(space: Document, score: Score, *, slots: int, rounds: int, seed: int) -> float:
-    """Return the best score of a search; a first round is random."""
-    trials: list[Trial] = []
-    common = {"task": "t", "space": space, "lower": False, "slots": [*range(slots)], "seed": seed}
-    for index in range(rounds):
-        params = ProposeParams.model_validate_json(json.dumps({**common, "round": index}))
-        trials += [
-            Trial(f"{index}-{slot}", values, score(values), 0, 0, "finished")
-            for slot, values in enumerate(propose_values(params, trials))
-            if values is not None
-        ]
-    return round(max(trial.score for trial in trials if trial.score is not None), 4)
-
-
-def measure_samplers() -> Document:
-    """Return the best scores on a made-up function, whose noise follows from the values, as a training's does."""
-    space = {
-        "learning_rate": {"low": 1e-5, "high": 1e-2, "log": True},
-        "layer_decay": {"low": 0.5, "high": 1.0},
-        "batch_size": {"choices": [8, 16, 32, 64]},
-    }
-
-    def score(values: Document) -> float:
-        noise = random.Random(json.dumps(values)).gauss(0, 0.004)  # noqa: S311 - no secret
-        distance = abs(np.log10(values["learning_rate"]) + 3.5) + abs(values["layer_decay"] - 0.9)
-        return float(0.9 - 0.05 * distance - 0.005 * (values["batch_size"] > 16) + noise)
-
-    return {"made up": compare_samplers(space, score)}
-
-
-# ------------------------------------------------------------------------------------------------ real trainings
-def measure_table() -> Document:
-    """Train each point of the grid once, on the first rows of each task; points that are there are kept."""
-    for task, places in product(TASKS, product(*(range(len(axis)) for axis in GRID.values()))):
-        path = KEPT / "table" / task / f"{'-'.join(map(str, places))}.json"
-        if not path.exists():
-            values = {key: axis[place] for (key, axis), place in zip(GRID.items(), places, strict=True)}
-            write_json(path, train(task, values))
-            print(f"{task} {values}: {read_json(path):.4f}", flush=True)
-    return {"trainings": len(TASKS) * int(np.prod([len(axis) for axis in GRID.values()])), "rows": TRAIN_ROWS}
-
-
-def train(task: str, values: Mapping[str, Any]) -> float:
-    """Return the validation accuracy of a training on the first `TRAIN_ROWS` rows."""
-    table = read_arrow(Path(f"data/tokens/{task}.arrow"))
-    params = read_params(ClassifierParams, "finetune", task, **values)
-    rows = rows_of(table, "train")
-    end = rows.tokens.offsets[TRAIN_ROWS]
-    few = Rows(
-        Ragged(rows.tokens.values[:end], rows.tokens.offsets[: TRAIN_ROWS + 1]),
-        rows.labels[:TRAIN_ROWS],
-        rows.ids[:TRAIN_ROWS],
-    )
-    model = build_model(Path("data/raw/minilm"), LEARNING.head(table), dropout=params.dropout, seed=params.seed)
-    with prepare_training(model, few, rows_of(table, "validation"), params, LEARNING) as (training, _):
-        while not training.finished:
-            training.advance()
-        return float(training.result().best.accuracy)
-
-
-def measure_replay() -> Document:
-    """Return the best scores on the grids of real trainings.
-
-    Raises:
-        EnvironmentFault: `table` has not made all of them.
-    """
-    space = {key: {"low": 0, "high": len(axis) - 1} for key, axis in GRID.items()}
-    figures = {}
-    for task in TASKS:
-        grid = {
-            places: float(read_json(KEPT / "table" / task / f"{'-'.join(map(str, places))}.json"))
-            for places in product(*(range(len(axis)) for axis in GRID.values()))
-        }
-        figures[task] = compare_samplers(space, lambda values, grid=grid: grid[tuple(values[key] for key in GRID)])
-    return figures
-
-
+# ------------------------------------------------------------------------------------------------ defaults
 def measure_defaults() -> Document:
     """Return what each search in data/searched has found on test."""
     paths = sorted(Path("data/searched").glob("*.json"))
@@ -248,13 +139,12 @@ def render(figures: Mapping[str, Document]) -> str:
         tables.append(markdown_table(("sampler, same seed", "same values again"), rows))
     for part in ("samplers", "replay"):
         rows = [
-            (task, name, share(statistics.mean(best)), _interval(best))
+            (task, name, share(statistics.mean(found["best"])), _interval(found["best"]), _seconds(found["seconds"]))
             for task, samplers in figures.get(part, {}).items()
-            for name, best in samplers.items()
+            for name, found in samplers.items()
         ]
-        tables += (
-            [markdown_table(("task", "sampler", "best score", "95% interval"), rows, right=(2, 3))] if rows else []
-        )
+        heads = ("task", "sampler", "best score", "95% interval", "trials take")
+        tables += [markdown_table(heads, rows, right=(2, 3, 4))] if rows else []
     rows = [
         (task, result["chosen"]["candidate"], points_and_interval(test["difference"], test["low"], test["high"]))
         for task, result in figures.get("defaults", {}).items()
@@ -269,6 +159,11 @@ def _interval(values: Sequence[float]) -> str:
     draws = np.random.default_rng(0).choice(np.array(values), (2000, len(values))).mean(axis=1)
     low, high = np.quantile(draws, (0.025, 0.975))
     return f"[{share(low)}, {share(high)}]"
+
+
+def _seconds(values: Sequence[float]) -> str:
+    mean = statistics.mean(values)
+    return f"{mean:.0f} s" if mean else ABSENT
 
 
 PARTS: dict[str, Callable[[], Document]] = {

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertForSequenceClassification
 
-from benchmarks import duplicates, finetune, flops, languages, pretrain, turns
+from benchmarks import duplicates, finetune, flops, languages, pretrain, replay, turns
 from benchmarks import table as tables
 from benchmarks.arms import list_inputs
 from benchmarks.dvc_output import Line, read_lines, time_stages
@@ -280,3 +280,26 @@ def test_made_up_texts_are_searched_as_all_pairs_are(kind):
     assert run["exact"] == "equal"
     assert run["planted"] == "1 of 1"
     assert run["seconds"] > 0
+
+
+SPACE = {"learning_rate": {"low": 0, "high": 7}, "batch_size": {"low": 0, "high": 5}}
+
+
+def curve_of(values):
+    """Return a training that is as good at each evaluation as it will be in the end."""
+    score = 0.9 - 0.05 * abs(values["learning_rate"] - 4) - 0.01 * values["batch_size"]
+    return replay.Curve((score, score, score), (1.0, 2.0, 4.0))
+
+
+@pytest.mark.parametrize(("share", "seconds"), [(None, 16 * 4), (0.5, 4 * (2 * 1 + 2 + 4))])
+def test_a_replayed_search_counts_what_its_trials_took_until_they_were_dropped(share, seconds):
+    found = replay.replay_search(SPACE, curve_of, 4, 4, seed=0, share=share)
+    assert found.seconds == seconds
+    assert found.best > 0.8
+
+
+def test_a_trial_is_dropped_by_its_score_at_the_rung_and_not_by_a_later_one():
+    scores = [(0.1, 0.9), (0.5, 0.8), (0.6, 0.7), (0.2, 0.2)]
+    curves = {slot: replay.Curve(score, (1.0, 2.0)) for slot, score in enumerate(scores)}
+    assert replay.drop_trials(curves, (0, 1, 2, 3), 0.5, (0, 1)) == {0: 0, 1: None, 2: 1, 3: 0}
+    assert replay.drop_trials({2: curves[2]}, (0, 1, 2, 3), 0.5, (0,))[2] is None

@@ -20,15 +20,17 @@ from pipeline.settings.study import Arm, Rival, Study
 from pipeline.settings.task import PER_TASK, BaselineParams
 from tests.given.settings import read, resolve_params, with_profiles
 
-PROFILES = ("pretraining", "study", "production", "search")
+PROFILES = ("pretraining", "study", "production", "search", "halving")
 TEXT = with_profiles("params.yaml", *PROFILES)
-ALONE, WITH_ENCODERS, WITH_STUDY, WITH_PRODUCTION, WITH_ALL = (
+ALONE, WITH_ENCODERS, WITH_STUDY, WITH_PRODUCTION, WITH_SEARCH, WITH_ALL = (
     YAML(typ="safe", pure=True).load(with_profiles("dvc.yaml", *PROFILES[:count]))["stages"]
     for count in range(len(PROFILES) + 1)
 )
-# Every stage, by its name; the report of each, since the profiles replace it.
+# Every stage, by its name; the report and the trial of each, since the profiles replace them.
 ENTRIES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, entry) for name, entry in WITH_ALL.items()}
 ENTRIES |= {"report alone": ("report", ALONE["report"]), "report of encoders": ("report", WITH_ENCODERS["report"])}
+ENTRIES |= {"trial alone": ("trial", WITH_SEARCH["trial"])}
+HALVES = {"halve", "rung"}
 RESOLVED = ("code", "params")
 BESIDES = ("corpus", "pretrain", "study", "export", "search", "report")  # sections that are not a task's
 
@@ -57,19 +59,21 @@ def paths(key: str, *kinds: str) -> list[str]:
 
 def test_every_stage_has_an_entry_and_a_module():
     assert set(WITH_ALL) == set(STAGES)
-    assert set(WITH_ALL) - set(WITH_PRODUCTION) == {*SEARCH_STAGES}
+    assert set(WITH_ALL) - set(WITH_SEARCH) == HALVES
+    assert set(WITH_SEARCH) - set(WITH_PRODUCTION) == {*SEARCH_STAGES} - HALVES
     assert set(WITH_PRODUCTION) - set(WITH_STUDY) == {"export"}
     assert set(WITH_STUDY) - set(WITH_ENCODERS) == {"rival", "start", "study", "transfer"}
     assert set(WITH_ENCODERS) - set(ALONE) == {"corpus", "pretrain"}
     assert {path.stem for path in Path("pipeline/stages").glob("*.py")} == {*STAGES, "__init__"}
 
 
-def test_a_profile_changes_no_stage_but_the_report():
+def test_a_profile_changes_no_stage_but_the_report_and_the_trial():
     for before, after, changed in (
         (ALONE, WITH_ENCODERS, {"report"}),
         (WITH_ENCODERS, WITH_STUDY, {"report"}),
         (WITH_STUDY, WITH_PRODUCTION, set()),
-        (WITH_PRODUCTION, WITH_ALL, set()),
+        (WITH_PRODUCTION, WITH_SEARCH, set()),
+        (WITH_SEARCH, WITH_ALL, {"trial"}),
     ):
         assert {name for name in before if before[name] != after[name]} == changed
 
@@ -85,10 +89,12 @@ def test_the_command_names_what_the_signature_declares_in_order(key):
     assert ("--params" in words(key)) == (declared.params is not None) == (stage not in RESOLVED)
 
 
-def test_an_optional_input_is_given_by_a_profile_alone():
+def test_an_optional_path_is_given_by_a_profile_alone():
     assert read_declaration(load("report")).optional == ("transfer", "pretraining")
     assert set(options("report of encoders")) - set(options("report alone")) == {"pretraining"}
     assert set(options("report")) - set(options("report of encoders")) == {"transfer"}
+    assert read_declaration(load("trial")).optional == ("checkpoint",)
+    assert set(options("trial")) - set(options("trial alone")) == {"checkpoint"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -110,7 +116,7 @@ def test_resolving_depends_on_its_code():
 def test_deps_are_the_inputs_and_outs_the_outputs(key):
     declared, given = read_declaration(load(ENTRIES[key][0])), options(key)
     outs = paths(key, "outs", "metrics", "plots")
-    assert sorted(outs) == sorted(given[name] for name in declared.outputs)
+    assert sorted(outs) == sorted(given[name] for name in declared.outputs if name in given)
     inputs = [name for name in declared.inputs if name in given]
     deps = paths(key, "deps")
     for name in inputs:
@@ -126,8 +132,8 @@ def test_a_stage_depends_on_its_own_section_and_its_own_code(key):
     name = "item" if stage == "track" else "key"  # the others are for each key of a map
     section = f"{stage}.${{{name}}}" if per_name else stage
     declared = read_declaration(load(stage))
-    of_profiles = {"study": "study.kind", "rival": "study.kind", "trial": "search.kind", "confirm": "search.kind"}
-    kind = of_profiles.get(stage, "item.kind")
+    of_profiles = {"study": ("study", "rival"), "search": ("trial", "rung", "confirm")}
+    kind = next((f"{section}.kind" for section, stages in of_profiles.items() if stage in stages), "item.kind")
     code = f"{stage}.${{{kind}}}" if any(not facet.every for _, facet in declared.facets) else stage
     assert entry(key)["params"] == [{"data/params.json": [section]}, {"data/code.json": [code]}]
     assert per_name == (stage not in WHOLE)
@@ -144,6 +150,8 @@ def test_only_names_are_templated_into_commands():
             "item.encoder",
             "item.round.round",
             "item.round.after",
+            "item.rung.rung",
+            "item.rung.after",
             "item.slot",
             "item.candidate",
             "item.seed",

@@ -11,13 +11,14 @@ from tests.given.clones import Clone
 from tests.given.projects import until
 from tests.given.searches import Search, build_search, list_rounds
 
-TRIAL = "data/search/reviews/0/1.json"
+HALVING = {"share": 0.5, "rungs": [{"rung": 0, "after": "trials", "at": 0.5}]}
+TRIAL = "data/search/reviews/0/trials/1.json"
 
 
 @pytest.fixture(scope="module")
 def clone(shared, python, tmp_path_factory) -> Clone:
     folder = tmp_path_factory.mktemp("search") / "clone"
-    return build_search(folder, shared, python, rounds=list_rounds(1), seeds=[1])
+    return build_search(folder, shared, python, rounds=list_rounds(1), seeds=[1], halving=HALVING)
 
 
 def kill_after(clone: Clone, path: str) -> None:
@@ -35,7 +36,7 @@ def test_a_search_that_was_killed_has_the_bytes_of_one_that_was_not(clone, tmp_p
     kill_after(clone, TRIAL)
     assert not (clone.root / "data/searched").exists()
     ran, _ = clone.repro("search@reviews")
-    assert {"trial@reviews-round0-2", "confirm@reviews-default-1", "search@reviews"} <= ran
+    assert {"rung@reviews-round0-rung0-2", "confirm@reviews-default-1", "search@reviews"} <= ran
     assert not {"withhold@reviews", "propose@reviews-round0"} & ran
 
     resolved = json.loads((clone.root / "data/params.json").read_text())
@@ -47,4 +48,8 @@ def test_a_search_that_was_killed_has_the_bytes_of_one_that_was_not(clone, tmp_p
     folder = clone.root / "data/search/reviews"
     stages = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     own = {name: content for name, content in whole.bytes().items() if name not in ("page.html", "results.json")}
-    assert {name: content for name, content in stages.items() if not name.endswith(".gitignore")} == own
+    left = ("checkpoint.json", "tensors.safetensors")  # of a checkpoint; the others name what was timed
+    kept = {name: data for name, data in own.items() if "checkpoints/" not in name or name.endswith(left)}
+    assert sum(name.endswith(left[1]) for name in kept) == 2
+    assert stages.items() >= kept.items()
+    assert {name for name in stages if not name.endswith(".gitignore")} == own.keys()

@@ -1,8 +1,9 @@
 """The events of MkDocs: pages made at build time, and links that lead to them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -60,7 +61,7 @@ def make_pages() -> Iterator[tuple[str, str]]:
     texts = {path.relative_to(ROOT).as_posix(): _read(path) for path in (ROOT / "params.yaml", *profiles)}
     yield PAGES["params.yaml"], describe_params(texts)
     graphs = [read_yaml(_read(path))["stages"] for path in (ROOT / "dvc.yaml", *ROOT.glob("profiles/**/dvc.yaml"))]
-    first = {name: graph[name] for graph in reversed(graphs) for name in graph}
+    first = {name: graph[name] for graph in reversed(graphs) for name in graph if _is_whole(graph[name])}
     yield PAGES["dvc.yaml"], describe_stages({name: first[name] for name in STAGES}, ROOT / "pipeline/stages")
     yield PAGES["pipeline/__main__.py"], describe_commands(list_commands())
     yield PAGES["pipeline/core/errors.py"], describe_exit_codes(_read(ROOT / "pipeline/core/errors.py"))
@@ -68,6 +69,11 @@ def make_pages() -> Iterator[tuple[str, str]]:
         yield page, _read(ROOT / file)
     for folder, title in LISTED.items():
         yield PAGES[folder], list_pages(title, {path.name: _read(path) for path in (ROOT / folder).glob("*.md")})
+
+
+def _is_whole(stage: Mapping[str, Any]) -> bool:
+    """Return whether an entry is that of a whole stage: a profile may change some keys of one."""
+    return "params" in stage.get("do", stage) or "deps" in stage.get("do", stage)
 
 
 def _read(path: Path) -> str:

@@ -77,7 +77,7 @@ def _make_command(stage: str, run: Callable[..., None], declaration: Declaration
         if declaration.params is not None:
             params, kind = stage_params(read_json(words["params"]), stage, words["name"], declaration.params)
             values = {"params": params}
-        with lock_outputs(paths[name] for name in declaration.outputs):
+        with lock_outputs(paths[name] for name in declaration.outputs if paths[name] is not None):
             run(**values, **bind_facets(declaration, kind), **paths)
 
     return Command(stage, params=params, callback=run_declared, help=inspect.getdoc(run), context_settings=HELP)

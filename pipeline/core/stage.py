@@ -19,11 +19,12 @@ from pipeline.core.modules import Definition
 In = Annotated[Path, "in"]
 Gate = Annotated[Path, "gate"]  # an input that must exist and whose content the stage does not read
 Out = Annotated[Path, "out"]
+_OPTIONAL = (In | None, Out | None)
 
 STAGES = (
     "code", "params", "fetch", "ingest", "validate", "corpus", "pretrain", "tokenize", "extract", "baseline",
     "inspect", "finetune", "calibrate", "evaluate", "rival", "start", "study", "transfer",
-    "withhold", "propose", "trial", "finalists", "confirm", "search", "report", "track", "export",
+    "withhold", "propose", "trial", "halve", "rung", "finalists", "confirm", "search", "report", "track", "export",
 )  # fmt: skip
 WHOLE = ("corpus", "transfer", "report")  # stages that run once, not once for each task, source, encoder, arm or cell
 
@@ -46,8 +47,8 @@ class Facet(NamedTuple):
 class Declaration(NamedTuple):
     """The declaration in a stage's signature: the type of its params (None if it has none), its inputs and outputs.
 
-    `optional` are the inputs that dvc.yaml may leave out; the stage then gets None. `facets` are those that it asks for
-    of the kind of its task, by the name of the parameter.
+    `optional` are the inputs and outputs that dvc.yaml may leave out; the stage then gets None. `facets` are those that
+    it asks for of the kind of its task, by the name of the parameter.
     """
 
     params: Any
@@ -87,8 +88,8 @@ def _no_garbage_collection() -> Iterator[None]:
 def read_declaration(run: Callable[..., None]) -> Declaration:
     """Return what `run(params: P, name: FACET, ..., *, name: In, ..., name: Out) -> None` declares, in order.
 
-    An input is optional if it is declared as `name: In | None = None`. A facet is asked for by its type, that of every
-    kind by `Mapping[str, TYPE]`.
+    A path is optional if it is declared as `name: In | None = None` or `name: Out | None = None`. A facet is asked for
+    by its type, that of every kind by `Mapping[str, TYPE]`.
 
     Raises:
         TypeError: The signature has another shape.
@@ -104,8 +105,8 @@ def read_declaration(run: Callable[..., None]) -> Declaration:
     for name, parameter in inspect.signature(run).parameters.items():
         if parameter.kind is parameter.KEYWORD_ONLY and hints[name] in (In, Gate, Out):
             (outputs if hints[name] == Out else inputs).append(name)
-        elif parameter.kind is parameter.KEYWORD_ONLY and hints[name] == In | None and parameter.default is None:
-            inputs.append(name)
+        elif parameter.kind is parameter.KEYWORD_ONLY and hints[name] in _OPTIONAL and parameter.default is None:
+            (outputs if hints[name] == Out | None else inputs).append(name)
             optional.append(name)
         elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD and (facet := _read_facet(hints[name])):
             facets.append((name, facet))

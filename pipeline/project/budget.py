@@ -1,10 +1,11 @@
 """The budget of a search: as many rounds in params.yaml as its trials or minutes allow, set before it starts."""
 
+import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.core.files import publish, read_utf8
 from pipeline.core.format import count, plural
@@ -13,18 +14,22 @@ from pipeline.project.params_file import set_block
 from pipeline.repository.durations import estimate_seconds, read_durations
 from pipeline.settings.parse import parse_params
 from pipeline.settings.resolve import resolve_params
-from pipeline.settings.search.sections import CANDIDATES, START
+from pipeline.settings.search.sections import CANDIDATES, START, Search
 
 MOST_ROUNDS = 1000
 
 
 class Costs(NamedTuple):
-    """The trainings of a search: tasks, trials of a round, trainings after all rounds, seconds of one of each task."""
+    """The trainings of a search: tasks, trials of a round and trainings after all rounds, and the seconds of each.
+
+    The seconds are those of all tasks together; with rungs a trial takes the mean of those that end early and others.
+    """
 
     tasks: int
     slots: int
     confirmations: int
-    seconds: float | None
+    trial: float | None
+    confirmation: float | None
 
     def trainings(self, rounds: int) -> int:
         """Return the number of trainings of one task."""
@@ -32,7 +37,9 @@ class Costs(NamedTuple):
 
     def minutes(self, rounds: int) -> float | None:
         """Return how long all tasks take, one stage at a time; None if that is not known."""
-        return None if self.seconds is None else self.trainings(rounds) * self.seconds / 60
+        if self.trial is None or self.confirmation is None:
+            return None
+        return (rounds * self.slots * self.trial + self.confirmations * self.confirmation) / 60
 
 
 def set_budget(*, trials: int | None, minutes: float | None, root: Path = Path()) -> str:
@@ -68,14 +75,43 @@ def _read_costs(text: str, root: Path) -> Costs:
     """
     if "search" not in resolve_params(text, load_facets("settings"), {}):
         raise UsageError("params.yaml: there is no search. Run `python -m pipeline overlay profiles/search`.")
-    search: Document = parse_params(text)[0]["search"]
-    durations, seconds = read_durations(root), []
-    for task in search["tasks"]:
-        trial = estimate_seconds(durations, f"trial@{task}-round0-0")
-        seconds.append(durations.get(f"finetune@{task}") if trial is None else trial)
+    search = Search.model_validate_json(json.dumps(parse_params(text)[0]["search"]))
+    durations, tasks = read_durations(root), len(search.tasks)
+    trials = [_estimate_trial(search, durations, task) for task in search.tasks]
+    confirmations = [_estimate_confirmation(search, durations, task) for task in search.tasks]
+    return Costs(tasks, len(search.slots), len(CANDIDATES) * len(search.seeds), _add(trials), _add(confirmations))
+
+
+def _estimate_trial(search: Search, durations: Mapping[str, float], task: str) -> float | None:
+    """Return the seconds of a trial: the mean of its parts so far, or else that of the task's own training."""
+    stages = ["trial", *(f"rung{rung}" for rung in range(len(search.parts) - 1))]
+    names = [f"trial@{task}-round0-0" if at == "trial" else f"rung@{task}-round0-{at}-0" for at in stages]
+    parts = _add([estimate_seconds(durations, name) for name in names])
+    whole = durations.get(f"finetune@{task}")
+    return whole * _expect_share(search) if parts is None and whole is not None else parts
+
+
+def _estimate_confirmation(search: Search, durations: Mapping[str, float], task: str) -> float | None:
+    """Return the seconds of a training that is not in parts."""
+    own = estimate_seconds(durations, f"confirm@{task}-first-0")
+    if own is None and not search.halving:
+        own = estimate_seconds(durations, f"trial@{task}-round0-0")
+    return durations.get(f"finetune@{task}") if own is None else own
+
+
+def _expect_share(search: Search) -> float:
+    """Return the mean share of a training that a trial of a round makes, if none is idle, diverges or ends early."""
+    going, share, before = len(search.slots), 0.0, 0.0
+    for until in search.parts:
+        share += going / len(search.slots) * (until - before)
+        going, before = math.ceil(going * (search.halving.share if search.halving else 1.0)), until
+    return share
+
+
+def _add(seconds: Sequence[float | None]) -> float | None:
+    """Return the sum; None if one is not known."""
     known = [value for value in seconds if value is not None]
-    whole = sum(known) if len(known) == len(seconds) else None
-    return Costs(len(seconds), len(search["slots"]), len(CANDIDATES) * len(search["seeds"]), whole)
+    return sum(known) if len(known) == len(seconds) else None
 
 
 def _count_rounds(costs: Costs, trials: int | None, minutes: float | None) -> int:
@@ -88,12 +124,13 @@ def _count_rounds(costs: Costs, trials: int | None, minutes: float | None) -> in
         rounds = math.ceil(trials / costs.slots)
     elif trials is not None or minutes is None:
         raise UsageError("budget: one of --trials and --minutes is needed, found both or neither. Give one.")
-    elif costs.seconds is None:
+    elif costs.trial is None or costs.confirmation is None:
         raise UsageError("budget: a task was never trained here, so its time is not known. Run `dvc repro finetune`.")
     elif not math.isfinite(minutes):
         raise UsageError(f"budget: minutes must be a number, found {minutes}. Give one.")
     else:
-        rounds = math.floor((minutes * 60 / costs.seconds - costs.confirmations) / costs.slots)
+        left = minutes * 60 - costs.confirmations * costs.confirmation
+        rounds = math.floor(left / (costs.slots * costs.trial))
     if not 1 <= rounds <= MOST_ROUNDS:
         least = costs.minutes(1)
         hint = "" if least is None else f" (one round: about {math.ceil(least)} minutes)"

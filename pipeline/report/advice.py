@@ -1,11 +1,10 @@
 """Advice on a task from its numbers: which model to take, and what to do next."""
 
-import math
-
 from pipeline.core.document import Document
-from pipeline.core.format import ABSENT, count, p_phrase, plural, share, size_in_points
-from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNMEASURED, Estimate
+from pipeline.core.format import ABSENT, count, p_phrase, plural, points_and_interval, share
+from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNMEASURED
 from pipeline.report.kind import Advice, Quote, Task
+from pipeline.report.power_law import forecast_gain, read_point
 from pipeline.report.verdict import (
     Gain,
     failed_checks,
@@ -137,28 +136,34 @@ def advise_from_study(task: Task, study: Document) -> Advice:
             "Add larger numbers to study.labels."
         )
     elif old.high is not None and new.low is not None and new.low > old.high:
-        gain = expect_gain(old, new, ratio=many / few)
         text = (
             f"More would help: from {count(few)} to {count(many)} accuracy rose from {share(old.value)} to "
-            f"{share(new.value)}. If it goes on like this, {count(2 * many)} bring another {size_in_points(gain)}."
+            f"{share(new.value)}. {_describe_forecast(best, study['confidence'])}"
         )
     else:
         text = (
             f"More are not proven to help: with {count(few)} accuracy was {share(old.value)}, with {count(many)} "
-            f"{share(new.value)}."
+            f"{share(new.value)}. {_describe_forecast(best, study['confidence'])}"
         )
     return Advice("More labels", text, "transfer")
 
 
-def expect_gain(old: Estimate, new: Estimate, *, ratio: float) -> float:
-    """Return the gain in accuracy of doubling the labels, if the error goes on falling as a power of their number.
-
-    `ratio` is the number of labels behind `new` divided by that behind `old`.
-
-    Source: Hestness et al. (2017), Deep Learning Scaling is Predictable, Empirically, arXiv:1712.00409.
-    """
-    before, after = (1 - (estimate.value or 0.0) for estimate in (old, new))
-    return after * (1 - (after / before) ** (1 / math.log2(ratio))) if after else 0.0
+def _describe_forecast(arm: Document, confidence: float) -> str:
+    """Return what twice the labels would bring, if the error goes on falling as a power of their number."""
+    points = [
+        read_point(point["train"], read_estimate(point["accuracy"]), confidence=confidence) for point in arm["points"]
+    ]
+    curve = [point for point in points if point is not None]
+    gain = forecast_gain(curve, factor=2, confidence=confidence)
+    if gain.value is None:
+        return (
+            f"How much {count(2 * arm['points'][-1]['train'])} would bring cannot be told: too few points of the curve "
+            "follow a power law."
+        )
+    return (
+        f"If the error goes on falling as a power of their number, {count(2 * curve[-1].labels)} bring "
+        f"{points_and_interval(gain.value, gain.low, gain.high)} points."
+    )
 
 
 def advise_from_losses(task: Task) -> Advice:

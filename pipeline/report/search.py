@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from pipeline.core.document import Document, json_text
-from pipeline.core.format import ABSENT, p_phrase, points_and_interval, share
+from pipeline.core.format import ABSENT, count, p_phrase, points_and_interval, share
 from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS
 from pipeline.report.charts.search import draw_importance, draw_search_history, draw_slice
 from pipeline.report.page import build_environment
@@ -26,6 +26,7 @@ def search_html(templates: Mapping[str, str], results: Document) -> str:
         metric=_TITLES.get(results["metric"], results["metric"]),
         verdict=describe_choice(results),
         optimism=describe_optimism(results),
+        ends=describe_ends(results),
         test=describe_test(results),
     )
 
@@ -42,6 +43,13 @@ def describe_choice(results: Document) -> str:
     if chosen == "default":
         return f"The search found nothing better: the default values were chosen {how}."
     return f"The {PLACES[chosen]} trial was chosen {how}."
+
+
+def describe_ends(results: Document) -> str:
+    """Return how many trials did not train to their end, and why."""
+    cost = results["cost"]
+    dropped = f", {count(cost['dropped'])} dropped at a rung" if cost["dropped"] else ""
+    return f"{count(cost['diverged'])} diverged{dropped}"
 
 
 def describe_optimism(results: Document) -> str:

@@ -23,8 +23,10 @@ Sizes = Mapping[int | str, int]  # the number of labelled training examples by `
 
 
 def studies_by_task(document: Document | None) -> dict[str, Document]:
-    """Return each task's part of the study; empty without a study."""
-    return {str(task["task"]): task for task in document["tasks"]} if document else {}
+    """Return each task's part of the study, with its confidence level; empty without a study."""
+    if not document:
+        return {}
+    return {str(task["task"]): {**task, "confidence": document["confidence"]} for task in document["tasks"]}
 
 
 # ------------------------------------------------------------------------------------------------ words

@@ -13,7 +13,8 @@ from pathlib import Path
 
 DURATIONS_FILE = Path(".dvc/tmp/durations.jsonl")
 RECENT_RUNS = 5
-_REPEAT = re.compile(r"-(round\d+-)?\d+$")  # the end of a stage's name that tells repeats apart: a seed, or a trial
+# The end of a stage's name that tells repeats apart: a seed, a trial, or a part of a trial, of which the rung stays.
+_REPEAT = re.compile(r"-(round\d+-)?(rung\d+-)?\d+$")
 
 
 def record_duration(root: Path, stage: str, seconds: float, machine: str = "") -> None:
@@ -57,9 +58,17 @@ def read_durations(root: Path) -> dict[str, float]:
 
 
 def estimate_seconds(durations: Mapping[str, float], stage: str) -> float | None:
-    """Return the duration of a stage, or the median of stages that differ by their seed or trial alone, or None."""
+    """Return the duration of a stage, or the mean of stages that differ by their seed or trial alone, or None.
+
+    Trials take differently long, and one that was dropped takes no time at all: the sum of all needs the mean.
+    """
     if stage in durations or not _REPEAT.search(stage):
         return durations.get(stage)
-    kind = _REPEAT.sub("", stage)
-    repeats = [seconds for name, seconds in durations.items() if _REPEAT.sub("", name) == kind != name]
-    return statistics.median(repeats) if repeats else None
+    kind = _name_kind(stage)
+    repeats = [seconds for name, seconds in durations.items() if _name_kind(name) == kind != name]
+    return statistics.fmean(repeats) if repeats else None
+
+
+def _name_kind(stage: str) -> str:
+    """Return the name that stages share which differ by their seed or trial alone."""
+    return _REPEAT.sub(lambda found: f"-{found[2]}" if found[2] else "", stage)

@@ -41,10 +41,10 @@ class StageReason(NamedTuple):
 class PlannedStage(NamedTuple):
     """One stage of a plan.
 
-    `needs` are the stages it depends on, `seconds` is the median of its recent runs or, if it was never timed, of its
-    repeats with other seeds (None if there are none), and `timeout` the number of seconds after which it is stopped
-    (None for no limit). A `portable` stage is worth being run on another machine: it computes, and is not one of those
-    that take no time.
+    `needs` are the stages it depends on, `seconds` is the median of its recent runs or, if it was never timed, the mean
+    of its repeats with other seeds (None if there are none), and `timeout` the number of seconds after which it is
+    stopped (None for no limit). A `portable` stage is worth being run on another machine: it computes, and is not one
+    of those that take no time.
     """
 
     name: str
@@ -100,7 +100,7 @@ def plan_to_markdown(plan: Sequence[PlannedStage]) -> str:
 
 
 def summarize_plan(plan: Sequence[PlannedStage]) -> str:
-    """Return the number of stages of each verdict, and the time expected from the medians of recent runs."""
+    """Return the number of stages of each verdict, and the time expected from recent runs."""
     counts = [
         f"{count} {verdict}" for verdict in VERDICTS if (count := sum(stage.verdict == verdict for stage in plan))
     ]

@@ -68,11 +68,12 @@ def measure_optimism(candidates: Sequence[Confirmed], *, lower: bool) -> float |
 def measure_importance(params: SpaceParams, trials: Sequence[Trial]) -> dict[str, float] | None:
     """Return the share of the variance of the scores that each key explains, the largest first; None if too few tell.
 
-    Keys with a condition have no share, since not every trial has them.
+    Keys with a condition have no share, since not every trial has them. Trials that were dropped do not count: their
+    scores are of other trainings.
 
     Source: Hutter, Hoos and Leyton-Brown (2014), An Efficient Approach for Assessing Hyperparameter Importance.
     """
-    scored = [trial for trial in trials if trial.score is not None]
+    scored = [trial for trial in trials if trial.score is not None and trial.rung is None]
     study = rebuild_study(params, scored, seed=params.seed)
     values = {trial.value for trial in study.get_trials(deepcopy=False)}
     if len(study.trials) < LEAST_TRIALS or len(values) < 2:
@@ -105,6 +106,7 @@ def conclude_search(
             "trials": len(trials),
             "trainings": len(trials) + len(candidates) * len(params.seeds),
             "diverged": sum(trial.score is None for trial in trials),
+            "dropped": sum(trial.rung is not None for trial in trials),
             "steps": sum(trial.steps for trial in trials),
             "examples": sum(trial.examples for trial in trials),
         },

@@ -12,7 +12,7 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import TPESampler
-from optuna.trial import FrozenTrial, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from pipeline.core.document import Document
 from pipeline.search.trials import Trial, identify_values
@@ -51,7 +51,10 @@ def rebuild_study(params: SpaceParams, trials: Sequence[Trial], *, seed: int) ->
 
 
 def freeze_trials(space: Space, trials: Sequence[Trial], *, lower: bool) -> list[FrozenTrial]:
-    """Return the trials as Optuna keeps them; one that diverged counts as the worst possible."""
+    """Return the trials as Optuna keeps them; one that diverged counts as the worst possible, one dropped as pruned.
+
+    To TPE a pruned trial is worse than all that went on, and better the later its rung.
+    """
     worst = math.inf if lower else -math.inf
     return [_freeze_trial(space, trial, worst) for trial in trials]
 
@@ -70,7 +73,7 @@ def _propose_new(study: optuna.Study, space: Space, tried: Collection[str]) -> D
             values[key] = _suggest(trial, key, space[key])
         if identify_values(values) not in tried:
             return values
-        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        study.tell(trial, state=TrialState.FAIL)
     return None
 
 
@@ -118,7 +121,10 @@ def _distribution(bounds: Interval | Options) -> BaseDistribution:
 
 
 def _freeze_trial(space: Space, trial: Trial, worst: float) -> FrozenTrial:
+    reached = {} if trial.rung is None or trial.score is None else {trial.rung: trial.score}
     return create_trial(
+        state=TrialState.PRUNED if reached else TrialState.COMPLETE,
+        intermediate_values=reached,
         params=trial.values,
         distributions={key: _distribution(space[key]) for key in trial.values},
         value=worst if trial.score is None else trial.score,

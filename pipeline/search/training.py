@@ -14,6 +14,8 @@ from pipeline.core.tables import read_arrow
 from pipeline.finetune.fit import prepare_training
 from pipeline.finetune.learning import Learning
 from pipeline.models.folder import build_model
+from pipeline.search.parts import Paused, pause_at, write_pause
+from pipeline.search.trials import PAUSED
 from pipeline.settings.shared.classes import ClassifierParams
 from pipeline.settings.shared.kind import Settings
 from pipeline.train.choice import checkpoint_key, restore_choice
@@ -32,24 +34,26 @@ class TrainingFiles(NamedTuple):
     stage: str
 
 
-def place_checkpoints(result: Path) -> Path:
-    """Return the folder of the checkpoints of a training with this result.
-
-    It lies outside the folder of the results, on which later stages depend.
-    """
-    return result.parents[1] / f"{result.parent.name}-{result.stem}.checkpoints"
-
-
 def train_values(
-    finetune: Document, values: Document, files: TrainingFiles, learning: Learning, settings: Settings
+    finetune: Document,
+    values: Document,
+    files: TrainingFiles,
+    learning: Learning,
+    settings: Settings,
+    *,
+    until: float = 1.0,
 ) -> tuple[PreTrainedModel, Document]:
     """Return the trained model, and the document of its score on validation and its cost.
 
     The values are set in `finetune`, the section. If a loss is not finite, `score` is None and `stopped` is "diverged".
     An interrupted training resumes from its checkpoints, with the same bytes at the end.
 
+    If not all updates are to be made, but a share `until`, the training pauses with the first evaluation after it. Then
+    `stopped` is "paused", the score is the best so far, and the newest checkpoint is that of the pause.
+
     Raises:
         UsageError: `finetune` or the encoder cannot have these values.
+        EnvironmentFault: The checkpoint of a pause cannot be written.
         Stopped: The process was asked to stop.
     """
     params = _with_values(finetune, values, settings)
@@ -59,10 +63,13 @@ def train_values(
     model = build_model(files.encoder, learning.head(table), dropout=params.dropout, seed=params.seed)
     choose = partial(restore_choice, path=files.checkpoints / "choice.json", identity=identity)
     with prepare_training(model, train, held_out, params, learning, choose=choose) as (training, choice):
+        if until < 1:
+            pause_at(training, until)
         score, stopped = _run(training, files.checkpoints, checkpoint_key(identity, choice), params.metric)
         examples = sum(len(step.rows) for step in training.steps[: training.done])
         steps = training.done
-    remove(files.checkpoints)
+    if stopped != PAUSED:
+        remove(files.checkpoints)
     return model, {"values": values, "score": score, "steps": steps, "examples": examples, "stopped": stopped}
 
 
@@ -90,4 +97,7 @@ def _run(training: Training, checkpoints: Path, key: str, metric: str) -> tuple[
     except Diverged as error:
         print(f"diverged, which counts as the worst score: {error}", flush=True)
         return None, "diverged"
+    except Paused:
+        write_pause(training, checkpoints, key)
+        return float(getattr(training.result().best, metric)), PAUSED
     return float(getattr(trained.best, metric)), trained.stopped

@@ -10,7 +10,7 @@ from pipeline.settings.parse import parse_params, submap
 from pipeline.settings.pretrain import CorpusParams, PretrainParams, TextParams
 from pipeline.settings.problems import Problems, describe_unknown
 from pipeline.settings.production import resolve_export
-from pipeline.settings.search.sections import resolve_search
+from pipeline.settings.search.resolution import resolve_search
 from pipeline.settings.section import (
     check_encoder,
     check_keys,

@@ -5,7 +5,8 @@ from pipeline.core.stage import In, Out
 from pipeline.core.tables import write_parquet
 from pipeline.finetune.learning import Learning
 from pipeline.search.answers import predict_test
-from pipeline.search.training import TrainingFiles, place_checkpoints, train_values
+from pipeline.search.parts import locate_work
+from pipeline.search.training import TrainingFiles, train_values
 from pipeline.settings.search.sections import ConfirmParams
 from pipeline.settings.shared.kind import Settings
 
@@ -28,7 +29,7 @@ def run(
     values = read_json(finalist)
     model, document = None, None
     if values is not None:
-        files = TrainingFiles(tokens, start / "encoder", place_checkpoints(result), "confirm")
+        files = TrainingFiles(tokens, start / "encoder", locate_work(result, start), "confirm")
         model, document = train_values({**params.finetune, "seed": params.seed}, values, files, learning, settings)
     write_json(result, document)
     write_parquet(

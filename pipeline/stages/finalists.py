@@ -11,7 +11,7 @@ def run(params: FinalistsParams, *, trials: In, finalists: Out) -> None:
 
     `trials` is the folder of the last round.
     """
-    tried = read_trials(trials, index=params.rounds - 1, slots=params.slots)
+    tried = read_trials(trials, index=params.rounds - 1, slots=params.slots, rungs=params.rungs)
     best = choose_finalists(tried, params.default, lower=params.lower, most=len(CANDIDATES) - 1)
     values = [params.default, *(trial.values for trial in best)]
     with publish(finalists) as partial:

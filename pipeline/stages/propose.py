@@ -12,7 +12,9 @@ def run(params: ProposeParams, *, earlier: In, proposals: Out) -> None:
 
     `earlier` is the folder of the round before, or the start of the search.
     """
-    trials = read_trials(earlier, index=params.round - 1, slots=params.slots) if params.round else []
+    trials = []
+    if params.round:
+        trials = read_trials(earlier, index=params.round - 1, slots=params.slots, rungs=params.rungs)
     values = propose_values(params, trials)
     with publish(proposals) as partial:
         partial.mkdir()

@@ -17,7 +17,7 @@ def run(params: SearchParams, *, trials: In, confirmed: In, templates: In, resul
 
     The answers on the test split are read once the choice is made, and those of no other candidate are.
     """
-    tried = read_trials(trials, index=params.rounds - 1, slots=params.slots)
+    tried = read_trials(trials, index=params.rounds - 1, slots=params.slots, rungs=params.rungs)
     documents = {
         (candidate, seed): read_json(confirmed / f"{candidate}-{seed}.json")
         for candidate, seed in product(CANDIDATES, params.seeds)

@@ -67,9 +67,9 @@ def test_another_shape_is_refused():
 
     def without_default(*, examples: In | None, tokens: Out) -> None: ...
 
-    def maybe_written(*, tokens: Out | None = None) -> None: ...
+    def not_written(*, examples: In, tokens: Out | None) -> None: ...
 
-    for run in (returns, positional, text, without_default, maybe_written):
+    for run in (returns, positional, text, without_default, not_written):
         with pytest.raises(TypeError, match="stage"):
             read_declaration(run)
 

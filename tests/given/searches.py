@@ -3,8 +3,10 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +19,7 @@ from pipeline.kinds.text_classification.learning import LEARNING
 from pipeline.kinds.text_classification.settings import SETTINGS
 from pipeline.settings.parse import parse_params
 from pipeline.settings.search.sections import CANDIDATES
-from pipeline.stages import confirm, finalists, propose, search, trial, withhold
+from pipeline.stages import confirm, finalists, halve, propose, rung, search, trial, withhold
 from tests.given.clones import PARTS, ROOT, Clone, pack, settings
 from tests.given.reporting import TEMPLATE_FOLDER
 from tests.given.settings import dump, resolve_params, with_profiles
@@ -34,6 +36,16 @@ SMALL: dict[str, Any] = {
     "epochs": 1, "batch_size": 16, "learning_rate": 3e-3, "evaluations": 1, "metric": "accuracy",
     "freeze_embeddings": False, "threads": 1, "precision": "fp32", "attention": "eager",
 }  # fmt: skip
+
+
+HALVING: dict[str, Any] = {
+    "share": 0.5, "rungs": [{"rung": 0, "after": "trials", "at": 0.25}, {"rung": 1, "after": 0, "at": 0.5}],
+}  # fmt: skip
+
+
+def part_before(rung: int) -> str:
+    """Return the name of the part of a trial that comes before a rung."""
+    return str(rung - 1) if rung else "trials"
 
 
 def list_rounds(count: int) -> list[dict[str, Any]]:
@@ -66,16 +78,17 @@ def build_search(root: Path, shared: Path, python: Path = Path(sys.executable).p
         else:
             shutil.copyfile(source, target)
     (root / "params.yaml").write_text(search_text(shas, **changes), encoding="utf-8")
-    (root / "dvc.yaml").write_text(with_profiles("dvc.yaml", "search"), encoding="utf-8")
+    profiles = ("search", "halving") if changes.get("halving") else ("search",)
+    (root / "dvc.yaml").write_text(with_profiles("dvc.yaml", *profiles), encoding="utf-8")
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     Repo.init(str(root)).close()
     return Clone(root, wheels, python)
 
 
-def resolve_small(**changes: Any) -> dict[str, Any]:
+def resolve_small(finetune: Mapping[str, Any] = MappingProxyType({}), **changes: Any) -> dict[str, Any]:
     """Return the sections of a small search of `reviews`, for stages that run in this process."""
     values, _ = parse_params(with_profiles("params.yaml", "search"))
-    values["finetune"] |= SMALL
+    values["finetune"] |= {**SMALL, **finetune}
     own = {key: values["tasks"]["reviews"][key] for key in ("kind", "encoder", "ingest")}
     values["tasks"] = {"reviews": own}
     values["search"] |= {"space": SPACE, "rounds": list_rounds(2), "slots": [1, 2], "seeds": [1, 2], **changes}
@@ -115,6 +128,7 @@ class Search:
         self.start = root / "start"
         self.slots = resolved["search"]["reviews"]["slots"]
         self.rounds: int = resolved["search"]["reviews"]["rounds"]
+        self.rungs: int = resolved["search"]["reviews"]["rungs"]
         self.last = root / str(self.rounds - 1)
 
     def withhold(self) -> None:
@@ -129,8 +143,29 @@ class Search:
     def trial(self, index: int, slot: int) -> None:
         folder = self.root / str(index)
         params = section(self.resolved, "trial", f"reviews-round{index}-{slot}")
-        proposal = folder / "proposals" / f"{slot}.json"
-        trial.run(params, LEARNING, SETTINGS, proposal=proposal, start=self.start, result=folder / f"{slot}.json")
+        trial.run(
+            params, LEARNING, SETTINGS,
+            proposal=folder / "proposals" / f"{slot}.json", start=self.start, result=folder / f"trials/{slot}.json",
+            checkpoint=self.checkpoint(index, "trials", slot) if self.rungs else None,
+        )  # fmt: skip
+
+    def checkpoint(self, index: int, part: str, slot: int) -> Path:
+        return self.root / "checkpoints" / str(index) / part / str(slot)
+
+    def halve(self, index: int, rung: int) -> None:
+        params = section(self.resolved, "halve", f"reviews-round{index}-rung{rung}")
+        folder = self.root / str(index)
+        halve.run(params, trials=folder / part_before(rung), kept=folder / "kept" / str(rung))
+
+    def climb(self, index: int, at: int, slot: int) -> None:
+        params = section(self.resolved, "rung", f"reviews-round{index}-rung{at}-{slot}")
+        folder = self.root / str(index)
+        rung.run(
+            params, LEARNING, SETTINGS,
+            earlier=folder / "kept" / str(at) / f"{slot}.json", start=self.start,
+            before=self.checkpoint(index, part_before(at), slot),
+            result=folder / str(at) / f"{slot}.json", checkpoint=self.checkpoint(index, str(at), slot),
+        )  # fmt: skip
 
     def confirm(self, candidate: str, seed: int) -> None:
         params = section(self.resolved, "confirm", f"reviews-{candidate}-{seed}")
@@ -164,6 +199,10 @@ class Search:
             self.propose(index)
             for slot in self.slots:
                 self.trial(index, slot)
+            for at in range(self.rungs):
+                self.halve(index, at)
+                for slot in self.slots:
+                    self.climb(index, at, slot)
 
     def bytes(self, *, below: str = "") -> dict[str, bytes]:
         folder = self.root / below

@@ -40,6 +40,23 @@ def test_minutes_are_rounds_by_the_time_of_a_training(workspace, capsys):
     assert "30 minutes" in capsys.readouterr().out
 
 
+def test_a_halved_trial_takes_the_time_of_its_parts(workspace, capsys):
+    (workspace / "params.yaml").write_text(with_profiles("params.yaml", "search", "halving"))
+    record_duration(workspace, "finetune@reviews", 60.0)  # a trial then half of it: 1/4 + 1/2 * 1/4 + 1/4 * 1/2
+    assert main(["budget", "--minutes", "30"]) == 0
+    assert rounds(workspace) == (30 - 12) // 2
+    for name, seconds in (("trial", 40.0), ("rung0", 60.0), ("rung0", 0.0), ("rung1", 20.0)):
+        part = name.partition("rung")[2]
+        stage = f"rung@reviews-round0-rung{part}-{1 + (seconds > 0)}" if part else "trial@reviews-round0-1"
+        record_duration(workspace, stage, seconds)
+    assert main(["budget", "--minutes", "30"]) == 0  # 40, 30 and 20 seconds; the last trainings are whole ones
+    assert rounds(workspace) == (30 - 12) * 60 // (4 * 90)
+    record_duration(workspace, "confirm@reviews-first-1", 120.0)
+    assert main(["budget", "--minutes", "30"]) == 0
+    assert rounds(workspace) == (30 - 24) * 60 // (4 * 90)
+    assert "16 trainings" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "words",
     [

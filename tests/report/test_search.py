@@ -27,15 +27,16 @@ RESULTS: dict[str, Any] = {
         {"candidate": "first", "values": VALUES, "trial_score": 0.8625, "scores": [0.84, 0.86], "mean": 0.85},
     ],
     "importance": {"learning_rate": 0.9},
-    "cost": {"trials": 2, "trainings": 6, "diverged": 1, "steps": 100, "examples": 2000},
+    "cost": {"trials": 2, "trainings": 6, "diverged": 1, "dropped": 0, "steps": 100, "examples": 2000},
     "space": {
         "learning_rate": {"low": 1e-5, "high": 1e-2, "log": True, "when": None},
         "lora": {"choices": [None, 4], "when": None},
     },
     "trials": [
-        {"name": "0-1", "values": VALUES, "score": 0.8625, "steps": 100, "examples": 2000, "stopped": "finished"},
+        {"name": "0-1", "values": VALUES, "score": 0.8625, "steps": 100, "examples": 2000, "stopped": "finished",
+         "rung": None},
         {"name": "0-2", "values": {"learning_rate": 1e-2, "lora": 4}, "score": None, "steps": 0, "examples": 0,
-         "stopped": "diverged"},
+         "stopped": "diverged", "rung": None},
     ],
     "versions": {"optuna": "5.0.0"},
 }  # fmt: skip
@@ -55,6 +56,14 @@ def test_the_page_has_the_numbers_of_the_results():
 
 def test_without_importance_its_chart_is_left_out():
     assert search_html(TEXTS, changed(importance=None)).count("<svg") == 1 + len(RESULTS["space"])
+
+
+def test_what_was_dropped_is_counted():
+    assert "dropped" not in search_html(TEXTS, RESULTS)
+    trial = {**RESULTS["trials"][0], "name": "0-3", "stopped": "dropped", "rung": 1}
+    page = search_html(TEXTS, changed(cost={**RESULTS["cost"], "dropped": 1}, trials=[*RESULTS["trials"], trial]))
+    assert "1 diverged, 1 dropped at a rung" in page
+    assert "dropped at rung 1" in page
 
 
 def test_text_of_the_results_is_escaped():

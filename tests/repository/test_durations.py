@@ -95,7 +95,9 @@ def test_no_damage_stops_a_plan(tmp_path_factory, damage):
     ("stage", "seconds"),
     [
         ("trial@a-round0-1", 10.0),
-        ("trial@a-round7-3", 15.0),  # the median of its repeats
+        ("trial@a-round7-3", 15.0),  # the mean of its repeats
+        ("rung@a-round7-rung1-3", 5.0),
+        ("rung@a-round7-rung2-3", None),
         ("confirm@a-first-9", 30.0),
         ("confirm@a-second-9", None),
         ("finetune@b", None),
@@ -106,6 +108,7 @@ def test_no_damage_stops_a_plan(tmp_path_factory, damage):
 def test_a_stage_that_was_never_timed_takes_as_long_as_its_repeats(stage, seconds):
     durations = {
         "trial@a-round0-1": 10.0, "trial@a-round1-2": 20.0, "trial@a2-round0-1": 99.0, "confirm@a-first-1": 30.0,
-        "finetune@a": 50.0, "study@a-arm-32-1": 7.0,
+        "finetune@a": 50.0, "rung@a-round0-rung1-1": 13.0, "rung@a-round0-rung1-2": 1.0, "rung@a-round1-rung1-4": 1.0,
+        "study@a-arm-32-1": 7.0,
     }  # fmt: skip
     assert estimate_seconds(durations, stage) == seconds

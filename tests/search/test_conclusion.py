@@ -67,6 +67,8 @@ def test_too_few_trials_and_equal_ones_tell_no_importance():
     assert measure_importance(PARAMS, tried(3, lambda _, at: float(at))) is None
     assert measure_importance(PARAMS, tried(12, lambda *_: 0.5)) is None
     assert measure_importance(PARAMS, tried(12, lambda *_: None)) is None
+    dropped = [trial._replace(stopped="dropped", rung=0) for trial in tried(12, lambda _, at: float(at))]
+    assert measure_importance(PARAMS, dropped) is None
 
 
 def test_a_candidate_that_there_is_not_is_left_out():
@@ -79,5 +81,5 @@ def test_a_candidate_that_there_is_not_is_left_out():
     assert [(one.candidate, one.trial_score) for one in candidates] == [("default", None), ("first", 0.6)]
     assert candidates[1].scores == (0.51, 0.52)
     document = conclude_search(PARAMS, trials, candidates, candidates[1], None)
-    assert document["cost"] == {"trials": 1, "trainings": 5, "diverged": 0, "steps": 10, "examples": 100}
+    assert document["cost"] == {"trials": 1, "trainings": 5, "diverged": 0, "dropped": 0, "steps": 10, "examples": 100}
     assert document["chosen"] == {"candidate": "first", "values": trials[0].values}

@@ -22,7 +22,7 @@ SPACE = {
 
 
 def params(index=0, *, space=None, slots=4, lower=False, seed=0) -> ProposeParams:
-    values = {"task": "t", "space": space or SPACE, "lower": lower, "slots": [*range(slots)], "seed": seed}
+    values = {"task": "t", "space": space or SPACE, "lower": lower, "slots": [*range(slots)], "rungs": 0, "seed": seed}
     return ProposeParams.model_validate_json(json.dumps({**values, "round": index}))
 
 
@@ -95,6 +95,14 @@ def test_a_trial_that_diverged_is_the_worst_of_the_study(lower):
     values = [trial.value for trial in study.get_trials(deepcopy=False)]
     for trial, value in zip(trials, values, strict=True):
         assert value == (trial.score if trial.score is not None else (math.inf if lower else -math.inf))
+
+
+def test_a_trial_that_was_dropped_is_pruned_to_optuna():
+    trials = [trial._replace(stopped="dropped", rung=1) if at % 2 else trial for at, trial in enumerate(search(2))]
+    states = [trial.state.name for trial in rebuild_study(params(), trials, seed=0).get_trials(deepcopy=False)]
+    wanted = ["PRUNED" if at % 2 and trial.score is not None else "COMPLETE" for at, trial in enumerate(trials)]
+    assert states == wanted
+    assert len([values for values in propose_values(params(2), trials) if values]) == 4
 
 
 def test_all_may_diverge():

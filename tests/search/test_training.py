@@ -7,7 +7,7 @@ from safetensors.torch import load, save_file
 from pipeline.core.errors import Stopped, UsageError
 from pipeline.core.files import write_json
 from pipeline.search import training
-from pipeline.search.training import place_checkpoints
+from pipeline.search.parts import locate_work
 from tests.given.searches import SMALL, Search, resolve_small, write_tokens
 
 
@@ -22,7 +22,7 @@ def search(encoder, tmp_path_factory):
 def try_values(search, slot, values):
     write_json(search.root / "0" / "proposals" / f"{slot}.json", values)
     search.trial(0, slot)
-    return json.loads((search.root / "0" / f"{slot}.json").read_text())
+    return json.loads((search.root / "0" / "trials" / f"{slot}.json").read_text())
 
 
 def test_a_trial_that_is_stopped_resumes_with_the_same_bytes(search, monkeypatch):
@@ -46,9 +46,9 @@ def test_a_trial_that_is_stopped_resumes_with_the_same_bytes(search, monkeypatch
     monkeypatch.setattr(training, "run_to_end", interrupt)
     with pytest.raises(Stopped):
         try_values(search, 2, values)
-    checkpoints = place_checkpoints(search.root / "0" / "2.json")
+    checkpoints = locate_work(search.root / "0" / "trials" / "2.json", search.start)
     assert list(checkpoints.rglob("*.safetensors"))
-    assert not (search.root / "0" / "2.json").exists()
+    assert not (search.root / "0" / "trials" / "2.json").exists()
     monkeypatch.setattr(training, "run_to_end", run_to_end)
     assert try_values(search, 2, values) == whole
     assert not checkpoints.exists()
@@ -62,7 +62,7 @@ def test_a_trial_that_diverges_has_no_score_and_stops_nothing(search):
     weights.write_bytes(sound)
     assert (result["score"], result["stopped"]) == (None, "diverged")
     assert 1 <= result["steps"] <= 12
-    assert not place_checkpoints(search.root / "0" / "3.json").exists()
+    assert not [*search.root.glob("*.checkpoints")]
 
 
 def test_an_idle_slot_has_no_result(search):

@@ -62,9 +62,9 @@ def test_what_is_said_of_test_is_read_of_the_chosen_and_the_default_alone(search
 
 
 def test_what_removed_slots_and_seeds_have_left_is_not_read(search):
-    before, ran = results(search), json.loads((search.last / "1.json").read_text())
+    before, ran = results(search), json.loads((search.last / "trials/1.json").read_text())
     strangers = {
-        search.last / "9.json": {**ran, "score": 1.0},
+        search.last / "trials/9.json": {**ran, "score": 1.0},
         search.last / "proposals/9.json": ran["values"],
         search.root / "confirm/first-9.json": {**ran, "score": 1.0},
     }

@@ -29,12 +29,13 @@ from pipeline.report.charts.svg import (
 _TOP, _FLOOR, _RIGHT = 12.0, 152.0, CHART_WIDTH - 12
 _ROOM = 0.08  # beyond the lowest and the highest score, as a share of the range
 BAR_HEIGHT, BAR_STEP = 12.0, 24.0
+_WHOLE, _DROPPED = 3.5, 1.75  # radius of the dot of a trial
 _ENDS = 3  # ticks of an axis of numbers
 _FEW = 8  # whole numbers, each of which is a tick
 
 
 def draw_search_history(trials: Sequence[Document], *, metric: str, lower: bool) -> Markup:
-    """Return the score of each trial, and the best until then as a line; a trial that diverged is a mark below."""
+    """Return the score of each trial, and the best until then as a line; one that diverged is a mark below."""
     y, levels = _score_axis(trials)
     x = scale((0, max(len(trials) - 1, 1)), (_start(levels) + 8, _RIGHT - 8))
     best = _best_until(trials, lower=lower)
@@ -121,15 +122,19 @@ def _frame(levels: Sequence[float], y: Scale, metric: str) -> Markup:
 
 def _dot(x: float, trial: Document, y: Scale) -> Markup:
     if trial["score"] is None:
-        return mark("diamond", x, _FLOOR - 5, "second spot", size=3.5)
-    return mark("circle", x, y(trial["score"]), "first spot", size=3.5)
+        return mark("diamond", x, _FLOOR - 5, "second spot", size=_WHOLE)
+    return mark("circle", x, y(trial["score"]), "first spot", size=_DROPPED if _is_dropped(trial) else _WHOLE)
+
+
+def _is_dropped(trial: Document) -> bool:
+    return trial["rung"] is not None
 
 
 def _best_until(trials: Sequence[Document], *, lower: bool) -> list[tuple[int, float]]:
-    """Return the place of each trial with a score, and the best score until then."""
+    """Return the place of each trial with a score, and the best score until then, of those that were not dropped."""
     best: list[tuple[int, float]] = []
     for at, trial in enumerate(trials):
-        if trial["score"] is not None:
+        if trial["score"] is not None and not _is_dropped(trial):
             choose = min if lower else max
             best.append((at, choose(trial["score"], best[-1][1]) if best else trial["score"]))
     return best

@@ -11,7 +11,7 @@ SCORES = [(1e-4, 0.5), (1e-3, None), (1e-2, 0.75), (1e-3, 0.6)]
 
 def trials(scores=SCORES):
     return [
-        {"values": {"learning_rate": rate, **({} if at else {"lora": 4})}, "score": score}
+        {"values": {"learning_rate": rate, **({} if at else {"lora": 4})}, "score": score, "rung": None}
         for at, (rate, score) in enumerate(scores)
     ]
 
@@ -36,6 +36,14 @@ def test_the_history_has_a_mark_for_each_trial_and_the_best_until_then(lower, le
     line = next(parse(picture).iter("polyline")).get("points")
     heights = [corner.split(",")[1] for corner in line.split()]
     assert len(set(heights)) == levels
+
+
+def test_what_was_dropped_is_a_small_dot_and_never_the_best():
+    dropped = [*trials(), {"values": {"learning_rate": 1e-3}, "score": 0.9, "rung": 0}]
+    picture = draw_search_history(dropped, metric="accuracy", lower=False)
+    sizes = [float(node.get("r")) for node in parse(picture).iter("circle")]
+    assert sizes[-1] < sizes[0]
+    assert "the best accuracy is 0.750" in picture
 
 
 def test_without_a_score_there_is_no_line():

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import UsageError
 from pipeline.settings.search.space import Interval, Options, active_keys, contains
 from tests.given.settings import resolve_params
-from tests.settings.search.test_sections import changed, refused
+from tests.settings.search.test_resolution import changed, refused
 
 
 def resolved(space):

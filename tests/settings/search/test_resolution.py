@@ -3,10 +3,11 @@ import pytest
 from pipeline.core.errors import UsageError
 from pipeline.settings.parse import parse_params
 from pipeline.settings.search.sections import SEARCH_STAGES
-from tests.given.searches import list_rounds
+from tests.given.searches import HALVING, list_rounds
 from tests.given.settings import dump, resolve_params, with_profiles
 
 TEXT = with_profiles("params.yaml", "search")
+PARTS = (("trial", ""), ("rung", "rung0-"), ("rung", "rung1-"))
 
 
 def changed(text=TEXT, **search):
@@ -28,6 +29,39 @@ def test_each_stage_of_a_search_has_a_section_by_the_name_of_its_item():
     assert list(resolved["confirm"]) == [f"reviews-{name}-5" for name in ("default", "first", "second", "third")]
     assert set(SEARCH_STAGES) <= set(resolved)
     assert not set(SEARCH_STAGES) & set(resolve_params(with_profiles("params.yaml"), {}))
+
+
+def test_a_rung_has_a_section_for_each_slot_and_a_part_of_the_training_each():
+    resolved = resolve_params(changed(rounds=list_rounds(2), slots=[1, 2], halving=HALVING), {})
+    assert list(resolved["halve"]) == [f"reviews-round{index}-rung{rung}" for index in (0, 1) for rung in (0, 1)]
+    assert list(resolved["rung"])[:3] == ["reviews-round0-rung0-1", "reviews-round0-rung0-2", "reviews-round0-rung1-1"]
+    untils = [resolved[stage][f"reviews-round1-{part}1"]["until"] for stage, part in PARTS]
+    assert untils == [0.25, 0.5, 1.0]
+    assert {resolved[stage]["reviews"]["rungs"] for stage in ("finalists", "search")} == {2}
+
+
+def test_halving_changes_no_last_training():
+    stages = {name.partition("@")[0] for name in sections_that_differ(TEXT, changed(halving=HALVING))}
+    assert stages == {"propose", "trial", "halve", "rung", "finalists", "search"}
+
+
+RUNGS = HALVING["rungs"]
+EPOCHS = {"low": 1, "high": 2}
+
+
+@pytest.mark.parametrize(
+    ("halving", "words"),
+    [
+        ({"share": 1.0, "rungs": RUNGS}, "search.halving.share"),
+        ({"share": 0.5, "rungs": []}, "search.halving.rungs"),
+        ({"share": 0.5, "rungs": RUNGS[1:]}, "count from 0"),
+        ({"share": 0.5, "rungs": [RUNGS[0], {**RUNGS[1], "at": 0.25}]}, "`at` must rise"),
+        ({"share": 0.5, "rungs": [{**RUNGS[0], "at": 1.0}]}, "at"),
+        ({"share": 0.5}, "search.halving"),
+    ],
+)
+def test_rungs_that_do_not_follow_each_other_are_refused(halving, words):
+    assert words in refused(changed(halving=halving))
 
 
 def sections_that_differ(before, after):
@@ -112,6 +146,12 @@ def test_a_key_with_a_condition_keeps_the_value_of_the_task_for_trials_without_i
         ({"confidence": 1.0}, "search.confidence", "less than 1"),
         ({"width": 3}, "search.width", "unknown key"),
         ({"space": {}}, "search.space", "at least one"),
+        ({"space": {"epochs": EPOCHS, "encoder": {"choices": ["a", "b"]}}}, "search.space.encoder", "`encoder`"),
+        (
+            {"space": {"epochs": EPOCHS, "max_length": {"choices": [64, 128]}}},
+            "search.space.max_length",
+            "a task for each value of `tokenize.max_length`",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_by_its_key(search, key, words):
