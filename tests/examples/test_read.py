@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
 from pipeline.examples.faults import Faults
 from pipeline.examples.files import open_file
-from pipeline.examples.intake import take_in
 from pipeline.examples.lines import LineCap
 from pipeline.examples.read import Layout, Limits, open_rows, read_records
+from pipeline.examples.taking.entry import take_in
 from pipeline.kinds.text_classification.examples import EXAMPLES
 from pipeline.settings.ingest import Holds, IngestParams
 from tests.given.ingesting import COMMON, ingest_params

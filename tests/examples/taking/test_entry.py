@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
 from pipeline.core.tables import labels_of, task_of
-from pipeline.examples.intake import Intake, take_in
+from pipeline.examples.intake import Intake
 from pipeline.examples.records import Part, Records, places_of
+from pipeline.examples.taking.entry import take_in
 from pipeline.examples.text import normalise, text_id, text_key
 from pipeline.kinds.text_classification.examples import EXAMPLES
 from tests.given.ingesting import ingest_params, make_records
