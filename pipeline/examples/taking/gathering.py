@@ -109,7 +109,7 @@ class Gathering:
             "changed": tally.changed,
             "splits": splits,
         }
-        return StreamedIntake(_group(self._select(tables, rows, kept)), counts)
+        return StreamedIntake(group_rows(self._select(tables, rows, kept)), counts)
 
     def _resolve(self, rows: Candidates) -> Repeats:
         some = find_repeated_ids(rows.ids)
@@ -173,19 +173,24 @@ def _write_ids(ids: npt.NDArray[np.uint64]) -> pa.Array:
     return pa.StringArray.from_buffers(len(ids), pa.py_buffer(ends), pa.py_buffer(digits))
 
 
-def _group(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Yield the rows as row groups, each in one piece: how a table is cut shows in the bytes of its file."""
+def group_rows(
+    tables: Iterable[pa.Table], *, most_rows: int = GROUP_ROWS, most_bytes: int = GROUP_BYTES
+) -> Iterator[pa.Table]:
+    """Yield the rows as row groups, each in one piece: how a table is cut shows in the bytes of its file.
+
+    A group has `most_rows` rows, or is closed by the table with which it has `most_bytes` bytes.
+    """
     waiting: list[pa.Table] = []
     rows = size = 0
     for incoming in tables:
         table = incoming
-        while rows + table.num_rows >= GROUP_ROWS:
-            missing = GROUP_ROWS - rows
+        while rows + table.num_rows >= most_rows:
+            missing = most_rows - rows
             yield pa.concat_tables([*waiting, table.slice(0, missing)]).combine_chunks()
             table, waiting, rows, size = table.slice(missing), [], 0, 0
         waiting.append(table)
         rows, size = rows + table.num_rows, size + table.nbytes
-        if size >= GROUP_BYTES:
+        if size >= most_bytes:
             yield pa.concat_tables(waiting).combine_chunks()
             waiting, rows, size = [], 0, 0
     if rows:

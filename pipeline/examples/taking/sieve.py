@@ -6,8 +6,8 @@ from typing import Any, Generic, TypeVar
 from pipeline.examples.faults import RowErrors
 from pipeline.examples.records import Records, join_records
 
-MOST_KEPT = 2**20  # faulty rows, and good ones beside them, that an error counts
-_PIECES = (256, 16)  # rows; the smaller, the fewer good ones are kept with a faulty one, and the more is parsed again
+MOST_KEPT = 2**20  # as many as are held in memory
+PIECES = (256, 16)  # the smaller, the fewer good rows are kept with a faulty one, and the more often each is parsed
 
 _Rows = TypeVar("_Rows")
 
@@ -23,6 +23,8 @@ class Sieve(Generic[_Rows]):
             and lack what a file must have.
         labels: `labels(rows)` are the labels of what `parse` returned.
         reread: `reread(most)` are the first rows of the file again, at most so many.
+        most: The rows, faulty or beside faulty ones, that an error counts.
+        pieces: The sizes, falling, of the pieces that are parsed to find the faulty rows of a larger one.
     """
 
     def __init__(
@@ -30,8 +32,12 @@ class Sieve(Generic[_Rows]):
         parse: Callable[[Records], _Rows],
         labels: Callable[[_Rows], Sequence[Any]],
         reread: Callable[[int], Records],
+        *,
+        most: int = MOST_KEPT,
+        pieces: Sequence[int] = PIECES,
     ) -> None:
         """Start without rows."""
+        self._most, self._pieces = most, pieces
         self._parse, self._labels, self._reread = parse, labels, reread
         self._kept: list[Records] = []  # faulty pieces and witnesses, in the order of the file
         self._witnesses: list[Records] = []
@@ -47,7 +53,7 @@ class Sieve(Generic[_Rows]):
         self._rows += len(records.lines)
         if not self._kept:
             self._kept.append(records.take([]))
-        if len(records.lines) and self._faulty < MOST_KEPT:
+        if len(records.lines) and self._faulty < self._most:
             self._read += len(records.lines)
             yield from self._sift(records._replace(faults=()))
 
@@ -55,7 +61,7 @@ class Sieve(Generic[_Rows]):
         try:
             rows = self._parse(records)
         except RowErrors:
-            size = next((size for size in _PIECES if size < len(records.lines)), None)
+            size = next((size for size in self._pieces if size < len(records.lines)), None)
             if size is None:
                 self._kept.append(records)
                 self._faulty += len(records.lines)
@@ -89,8 +95,8 @@ class Sieve(Generic[_Rows]):
         if not self._is_complete and self._read == self._rows:
             whole = self._find_error(kept)
             if str(whole) != str(error):  # it lacks something, and names the commonest labels of all rows
-                counted = min(self._rows, MOST_KEPT)
-                self._refuse(self._find_error(self._reread(MOST_KEPT)) or whole, counted)
+                counted = min(self._rows, self._most)
+                self._refuse(self._find_error(self._reread(self._most)) or whole, counted)
         self._refuse(error, self._read)
 
     def _refuse(self, error: RowErrors | None, rows: int) -> None:

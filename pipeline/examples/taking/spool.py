@@ -11,22 +11,22 @@ import pyarrow as pa
 
 from pipeline.core.errors import EnvironmentFault
 
-_IN_MEMORY = 2**25
+IN_MEMORY = 2**25  # bytes
 
 
 class Spool:
     """Tables of one schema, which are added first and then read, in their order; what is not read takes no memory."""
 
-    def __init__(self, folder: Path) -> None:
-        """Keep them in `folder`, which is made; a process that is killed leaves none."""
-        self._folder, self._closing = folder, ExitStack()
+    def __init__(self, folder: Path, *, in_memory: int = IN_MEMORY) -> None:
+        """Keep more than `in_memory` bytes in `folder`, which is made; a process that is killed leaves none there."""
+        self._folder, self._in_memory, self._closing = folder, in_memory, ExitStack()
         self._writer: pa.ipc.RecordBatchStreamWriter | None = None
 
     def __enter__(self) -> Self:
         """Open the file."""
         with self._writing():
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._closing.enter_context(SpooledTemporaryFile(_IN_MEMORY, dir=str(self._folder)))
+            self._file = self._closing.enter_context(SpooledTemporaryFile(self._in_memory, dir=str(self._folder)))
         return self
 
     def __exit__(
