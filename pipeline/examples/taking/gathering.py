@@ -186,12 +186,20 @@ def group_rows(
         table = incoming
         while rows + table.num_rows >= most_rows:
             missing = most_rows - rows
-            yield pa.concat_tables([*waiting, table.slice(0, missing)]).combine_chunks()
-            table, waiting, rows, size = table.slice(missing), [], 0, 0
+            waiting.append(table.slice(0, missing))
+            yield _join(waiting)
+            table, rows, size = table.slice(missing), 0, 0
         waiting.append(table)
         rows, size = rows + table.num_rows, size + table.nbytes
         if size >= most_bytes:
-            yield pa.concat_tables(waiting).combine_chunks()
-            waiting, rows, size = [], 0, 0
+            yield _join(waiting)
+            rows, size = 0, 0
     if rows:
-        yield pa.concat_tables(waiting).combine_chunks()
+        yield _join(waiting)
+
+
+def _join(tables: list[pa.Table]) -> pa.Table:
+    """Return the rows in one piece, and keep the tables no more."""
+    whole = pa.concat_tables(tables).combine_chunks()
+    tables.clear()
+    return whole
