@@ -170,7 +170,7 @@ def _metadata(table: pa.Table | pa.Schema) -> dict[bytes, bytes]:
 def write_parquet(out: Path, table: pa.Table | Iterator[pa.Table]) -> None:
     """Publish a table, or several as its row groups, as one Parquet file (zstd)."""
     groups = iter([table]) if isinstance(table, pa.Table) else table
-    group: pa.Table | None = next(groups)
+    group: Any = next(groups)
     with publish(out) as partial, pq.ParquetWriter(partial, group.schema, compression="zstd") as writer:
         while group is not None:
             writer.write_table(group)

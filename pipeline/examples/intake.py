@@ -18,7 +18,7 @@ class Parsed(NamedTuple):
         keys: What equal examples share: their id and their split follow from it.
         labels: What was said of an example, None if nothing; equal if the same was said, in any hashable form.
         empty: Rows that hold no example.
-        changed: Counts of what was changed on reading.
+        changed: By the name of each change on reading, how many `rows` it touched, and the `lines` of the first five.
         target: The column of the labels, for messages.
         together: What examples that stay in one split share, if that is more than being equal and no group is named.
     """
@@ -40,8 +40,8 @@ class Examples(NamedTuple):
         parse: `parse(records, params, faults)` reads the rows, some thousand of a file at a time, and gathers what is
             wrong with them in `faults`; what it then returns is not used. Whether a row is faulty may depend on it and
             on other faulty rows only. What a file must have is looked for if the records are `complete`.
-        tabulate: `tabulate(params, values, labels)` are the columns of the examples between `split` and `row`, of the
-            rows that are left.
+        tabulate: `tabulate(params, values, labels)` are the columns of the examples between `split` and `row`, of rows
+            that are neither empty nor without a label.
         parse_label: `parse_label(params, words)` is the label that a person has written as a correction, None if it is
             none.
         name_classes: `name_classes(label)` are the classes that a label names, for the counts; one empty name if the
