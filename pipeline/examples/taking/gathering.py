@@ -109,7 +109,7 @@ class Gathering:
             "changed": tally.changed,
             "splits": splits,
         }
-        return StreamedIntake(group_rows(self._select(tables, rows, kept)), counts)
+        return StreamedIntake(join_row_groups(self._select(tables, rows, kept)), counts)
 
     def _resolve(self, rows: Candidates) -> Repeats:
         some = find_repeated_ids(rows.ids)
@@ -173,7 +173,7 @@ def _write_ids(ids: npt.NDArray[np.uint64]) -> pa.Array:
     return pa.StringArray.from_buffers(len(ids), pa.py_buffer(ends), pa.py_buffer(digits))
 
 
-def group_rows(
+def join_row_groups(
     tables: Iterable[pa.Table], *, most_rows: int = GROUP_ROWS, most_bytes: int = GROUP_BYTES
 ) -> Iterator[pa.Table]:
     """Yield the rows as row groups, each in one piece: how a table is cut shows in the bytes of its file.
