@@ -1,7 +1,8 @@
 """Processor time and peak memory of the stages on files of many rows, beside `wc` and `sha256sum` of the same file.
 
 Usage: python -m benchmarks.scale [STAGE ...] [ROWS ...], say `validate 10000 100000`. Each stage runs as the pipeline
-runs it, a process of its own; the texts are made up. `ingest` runs in any case, since it makes the input of the others.
+runs it, a process of its own; the texts are made up. `ingest` runs in any case, since it makes the input of the others;
+above a million rows it runs alone.
 """
 
 import json
@@ -23,6 +24,7 @@ from pipeline.core.tables import read_parquet
 TASK, CLASSES = "reviews", ("negative", "positive")
 PARAMS, EXAMPLES, ENCODER = Path("data/params.json"), Path("data/examples/reviews.parquet"), Path("data/raw/minilm")
 STAGES, SIZES = ("ingest", "validate", "tokenize"), (10_000, 100_000, 1_000_000)
+MOST = 1_000_000  # rows of the other stages, which take minutes
 WORDS, NEAR = 25, 0.01  # of a text; share of rows that are the row before and an `s`
 BLOCK_ROWS = 10_000
 # It starts the stage, and is small: the peak that the system counts of a process includes that of its parent.
@@ -99,7 +101,7 @@ def measure(stages: Sequence[str], rows: int) -> dict[str, Figures]:
         write_input(folder, rows)
         commands = {floor: [*floor.split(), str(folder / "rows.tsv")] for floor in ("wc -l", "sha256sum")}
         for stage in STAGES:
-            if stage in (*stages, "ingest"):
+            if stage == "ingest" or (stage in stages and rows <= MOST):
                 commands[stage] = [sys.executable, "-m", "pipeline", *list_words(stage, folder)]
         (folder / "findings.json").touch()  # `tokenize` may run without `validate`
         measured = {}
@@ -114,9 +116,9 @@ def main(stages: Sequence[str], sizes: Sequence[int]) -> None:
     runs = {rows: measure(stages, rows) for rows in sorted(sizes)}
     cells, figures = [], {}
     for command in next(iter(runs.values())):
-        slopes = [None, *(_slope(command, runs, few, many) for few, many in pairwise(runs))]
-        for (rows, run), slope in zip(runs.items(), slopes, strict=True):
-            own = run[command]
+        measured = {rows: run[command] for rows, run in runs.items() if command in run}
+        slopes = [None, *(_slope(measured, few, many) for few, many in pairwise(measured))]
+        for (rows, own), slope in zip(measured.items(), slopes, strict=True):
             seconds, mib = f"{own['seconds']:,.1f}", f"{own['memory'] / 2**20:,.0f}"
             cells.append((command, f"{rows:,}", seconds, f"{own['wall']:,.1f}", mib, *(slope or ("", ""))))
             figures[f"{command} {rows} seconds"] = round(own["seconds"], 1)
@@ -134,9 +136,9 @@ def main(stages: Sequence[str], sizes: Sequence[int]) -> None:
     publish("scale", ABOUT, shown, figures, ("pyarrow", "numpy", "great_expectations", "tokenizers"))
 
 
-def _slope(command: str, runs: dict[int, dict[str, Figures]], few: int, many: int) -> tuple[str, str]:
+def _slope(runs: dict[int, Figures], few: int, many: int) -> tuple[str, str]:
     """Return the microseconds and the bytes that each row beyond `few` costs."""
-    less, more = runs[few][command], runs[many][command]
+    less, more = runs[few], runs[many]
     each = (more["seconds"] - less["seconds"]) / (many - few), (more["memory"] - less["memory"]) / (many - few)
     return f"{1e6 * each[0]:,.1f}", f"{round(each[1]):,}"
 

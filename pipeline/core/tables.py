@@ -41,12 +41,10 @@ def class_indices(table: pa.Table, column: str = "label") -> npt.NDArray[np.int6
     Raises:
         DataError: A value is missing, not an integer, or the index of no class.
     """
-    indices, count = table[column], len(labels_of(table))
+    invalid, count = (indices := table[column]), len(labels_of(table))
     if pa.types.is_integer(indices.type):
         known = pc.and_(pc.greater_equal(indices, 0), pc.less(indices, count))
         invalid = indices.filter(pc.invert(pc.fill_null(known, False)))
-    else:
-        invalid = indices
     if len(invalid):
         raise DataError(
             f"{task_of(table)}: {column}: {len(invalid)} rows must have a class index from 0 to {count - 1}, "
@@ -165,15 +163,19 @@ def _count_windows(inputs: pa.Table) -> dict[str, int | None]:
 
 
 def _metadata(table: pa.Table | pa.Schema) -> dict[bytes, bytes]:
-    schema = table if isinstance(table, pa.Schema) else table.schema
-    metadata: dict[bytes, bytes] = schema.metadata
+    metadata: dict[bytes, bytes] = (table if isinstance(table, pa.Schema) else table.schema).metadata
     return metadata
 
 
-def write_parquet(out: Path, table: pa.Table) -> None:
-    """Publish `table` as one Parquet file (zstd)."""
-    with publish(out) as partial:
-        pq.write_table(table, partial, compression="zstd")
+def write_parquet(out: Path, table: pa.Table | Iterator[pa.Table]) -> None:
+    """Publish a table, or several as its row groups, as one Parquet file (zstd)."""
+    groups = iter([table]) if isinstance(table, pa.Table) else table
+    group: Any = next(groups)
+    with publish(out) as partial, pq.ParquetWriter(partial, group.schema, compression="zstd") as writer:
+        while group is not None:
+            writer.write_table(group)
+            del group  # before the next is made
+            group = next(groups, None)
 
 
 def read_parquet(path: Path) -> pa.Table:
@@ -219,8 +221,7 @@ def write_arrow(out: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch])
 
 def regroup(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """Yield the same rows in record batches of `rows` each; the last one holds the rest."""
-    waiting: list[pa.RecordBatch] = []
-    missing = rows
+    waiting, missing = list[pa.RecordBatch](), rows
     for incoming in batches:
         batch = incoming
         while batch.num_rows >= missing:

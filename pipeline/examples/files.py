@@ -19,6 +19,7 @@ from pipeline.examples.text import SURROGATES
 from pipeline.settings.fields import Split
 
 _PIECE = 1 << 20
+_BATCH_FILES = 256
 
 
 def expand_files(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[str]]) -> list[tuple[str, Split | None]]:
@@ -48,24 +49,30 @@ def expand_files(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[st
     return list(chosen.items())
 
 
-def list_paths(folder: Path, files: Sequence[str] | Mapping[Split, Sequence[str]], columns: Sequence[str]) -> Records:
-    """Return a row for each of the files (see `expand_files`): its `path` below `folder`, and the name of its `folder`.
+def list_paths(
+    folder: Path, files: Sequence[str] | Mapping[Split, Sequence[str]], columns: Sequence[str]
+) -> Iterator[Records]:
+    """Yield a row for each of the files (see `expand_files`): its `path` below `folder`, and the name of its `folder`.
+
+    They come some hundred at a time, each records `partial`, since a file may be an image.
 
     Raises:
         DataError: There are no such files or columns, or a name is no UTF-8.
     """
     chosen = expand_files(folder, files)
-    names = [name for name, _ in chosen]
-    if broken := [name for name in names if SURROGATES.search(name)]:
+    if broken := [name for name, _ in chosen if SURROGATES.search(name)]:
         raise DataError(f"{folder}: {len(broken)} file name(s) that are not UTF-8, {listed(broken)}. Rename them.")
-    cells = {"path": names, "folder": [(folder / name).parent.name for name in names]}
-    find_columns(str(folder), columns, tuple(cells), hint=" A row is a file, `path`, in a `folder`.")
-    return Records(
-        str(folder),
-        pa.chunked_array([pa.repeat(1, len(names))]),
-        {column: pa.chunked_array([pa.array(cells[column], pa.large_string())]) for column in columns},
-        tuple(Part(name, 1, split) for name, split in chosen),
-    )
+    find_columns(str(folder), columns, ("path", "folder"), hint=" A row is a file, `path`, in a `folder`.")
+    for start in range(0, len(chosen), _BATCH_FILES):
+        some = chosen[start : start + _BATCH_FILES]
+        cells = {"path": [name for name, _ in some], "folder": [(folder / name).parent.name for name, _ in some]}
+        yield Records(
+            str(folder),
+            pa.chunked_array([pa.repeat(1, len(some))]),
+            {column: pa.chunked_array([pa.array(cells[column], pa.large_string())]) for column in columns},
+            tuple(Part(name, 1, split) for name, split in some),
+            partial=True,
+        )
 
 
 def is_packed(path: Path) -> bool:

@@ -1,18 +1,15 @@
-"""The class of each row, from the label in the file: by name or by threshold, nothing guessed; and its correction."""
+"""The class of each row, from the label in the file: by name or by threshold, nothing guessed."""
 
 import json
 import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from pipeline.core.document import Document
-from pipeline.core.errors import DataError, listed
+from pipeline.core.errors import listed
 from pipeline.examples.faults import Faults, RowErrors
 from pipeline.examples.records import SEVERAL_VALUES, Records
-from pipeline.settings.corrections import REMOVE, Correction
 from pipeline.settings.shared.classes import Threshold
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -65,7 +62,7 @@ def require_present(
         RowErrors: A class has none.
     """
     absent = [name for name in classes if name not in present]
-    if absent and not records.faults:  # otherwise its rows may be among those left out
+    if absent and records.complete:  # otherwise its rows may be among those left out
         counts = ", ".join(f"{listed([label])} ({count})" for label, count in Counter(raw).most_common(5))
         raise RowErrors(
             f"{records.file}: column {column!r}: no row of class {listed(absent)}; the commonest labels are "
@@ -167,68 +164,3 @@ def refuse_odd_numbers(records: Records, column: str, raw: Sequence[str], *, rem
     odd = [(row, cell) for row, cell in enumerate(raw) if cell and not math.isfinite(parse_number(cell))]
     if odd:
         raise records.fault("whose label is not a finite number", odd, remedy, column=column)
-
-
-class Corrected(NamedTuple):
-    """The labels of all rows, the rows to remove, and what became of each correction."""
-
-    labels: list[Any]
-    removed: frozenset[int]
-    counts: Document
-
-
-def apply_corrections(
-    corrections: Mapping[str, Correction],
-    *,
-    file: str,
-    ids: Sequence[str],
-    labels: Sequence[Any],
-    classes: Sequence[str],
-    parse: Callable[[str], Any],
-) -> Corrected:
-    """Return the labels of N rows, corrected. `ids` are those of their texts, so a correction fits its text alone.
-
-    `parse(words)` is the label that somebody has written, None if it is none; `file` is that of the corrections, and
-    `classes` are those of the task, for the error.
-
-    A correction no longer fits if no row has its text, or none the label that it was made for; it is then not applied,
-    and counted. One whose label is in the file already is `needless`. `removed` counts rows, all others texts.
-
-    Raises:
-        DataError: A correction is no class.
-    """
-    wanted = {name: parse(item.correction) for name, item in corrections.items()}
-    unknown = {
-        name: item.correction
-        for name, item in corrections.items()
-        if wanted[name] is None and item.correction != REMOVE
-    }
-    if unknown:
-        names = listed(sorted({*unknown.values()}))
-        raise DataError(
-            f"{file}: column 'correction': {len(unknown)} row(s) without a class, {names} (id {listed(unknown)}). "
-            f"Write one of {listed(classes, most=20)}, or {REMOVE} to remove the text."
-        )
-    corrected, removed = list(labels), set()
-    changed, needless = set(), set()
-    for row, (identity, label) in enumerate(zip(ids, labels, strict=True)):
-        item = corrections.get(identity)
-        if item is None:
-            continue
-        if wanted[identity] is not None and wanted[identity] == label:
-            needless.add(identity)
-        elif item.label is None or (label is not None and parse(item.label) == label):
-            changed.add(identity)
-            if wanted[identity] is None:
-                removed.add(row)
-            else:
-                corrected[row] = wanted[identity]
-    stale = [identity for identity in corrections if identity not in changed | needless]
-    counts = {
-        "given": len(corrections),
-        "applied": len(changed),
-        "removed": len(removed),
-        "needless": len(needless - changed),
-        "stale": {"count": len(stale), "ids": stale[:5]},
-    }
-    return Corrected(corrected, frozenset(removed), counts)

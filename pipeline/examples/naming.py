@@ -1,5 +1,6 @@
 """Names of classes out of the Parquet file itself, if the params leave them to it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -7,29 +8,49 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.core.errors import DataError, UsageError, listed
+from pipeline.core.errors import DataError, PipelineError, UsageError, listed
 from pipeline.core.tables import name_indices
 from pipeline.examples.files import expand_files, is_packed
+from pipeline.examples.read import stream_records
 from pipeline.examples.records import Records
 from pipeline.settings.ingest import IngestParams
 
 Params = TypeVar("Params", bound=IngestParams)
 
 
-def adopt_names(file: Path, records: Records, params: Params) -> tuple[Records, Params]:
-    """Return the records and the params of `file`, with the classes that it names in place of `labels` left out.
+def adopt_names(file: Path, params: Params) -> Params:
+    """Return the params of `file`, with the classes that it names in place of `labels` left out.
 
-    A negative index stands for no label there, and becomes null. Params that need no names come back as they are.
+    Params that need no names come back as they are.
 
     Raises:
         UsageError: The file, or one of several, names no classes.
-        DataError: One of several names others, or the names are none that classes may have.
+        DataError: One of several names others, or the names are none that classes may have; or the file is damaged.
+    """
+    column = params.unnamed()
+    if column is None:
+        return params
+    try:
+        return _adopt(file, column, params)
+    except (PipelineError, pa.ArrowException, OSError):
+        for _ in stream_records(file, params):  # a fault of the file itself comes first
+            pass
+        raise
+
+
+def stream_named(file: Path, params: IngestParams) -> Iterator[Records]:
+    """Yield the rows of `file`, some thousand at a time; if the classes have the names in it, as indices or null.
+
+    A negative index stands for no label there.
 
     Source: datasets 5.2, `ClassLabel`: "You can use negative integers to represent unknown/missing labels."
     """
     column = params.unnamed()
-    if column is None:
-        return records, params
+    for records in stream_records(file, params):
+        yield records if column is None else _without_negative(records, column)
+
+
+def _adopt(file: Path, column: str, params: Params) -> Params:
     paths = [file / name for name, _ in expand_files(file, params.files)] if params.files else [file]
     names = [_read_names(path, column) for path in paths]
     for path, other in zip(paths, names, strict=True):
@@ -41,7 +62,7 @@ def adopt_names(file: Path, records: Records, params: Params) -> tuple[Records, 
     named = params.name_classes(names[0])
     if errors := list(named.list_errors()):
         raise DataError(f"{file}: column {column!r}: the names in the file: {'; '.join(errors)}. Give `labels`.")
-    return _without_negative(records, column), named
+    return named
 
 
 def _read_names(path: Path, column: str) -> tuple[str, ...]:

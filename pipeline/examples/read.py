@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import IO, BinaryIO, Literal, NamedTuple
 
 from pipeline.core.errors import DataError, EnvironmentFault
+from pipeline.examples.cells import batch_records
 from pipeline.examples.faults import Faults, RowErrors
 from pipeline.examples.files import expand_files, is_packed, list_paths, open_file
 from pipeline.examples.formats.delimited import Dialect, read_conll, read_delimited, split_lists
@@ -16,8 +17,7 @@ from pipeline.examples.formats.jsonlines import as_texts, read_json_lines
 from pipeline.examples.formats.parquet import read_parquet_rows
 from pipeline.examples.formats.squad import read_squad
 from pipeline.examples.lines import LineCap, decode_lines, read_pattern, read_text
-from pipeline.examples.records import RawRow, Records, collect_records, join_records
-from pipeline.settings.fields import Split
+from pipeline.examples.records import Part, RawRow, Records, join_records
 from pipeline.settings.ingest import Holds, IngestParams
 
 _PIECE = 1 << 20
@@ -49,29 +49,44 @@ class Limits(NamedTuple):
 
 
 def read_records(path: Path, params: IngestParams) -> Records:
-    """Return the wanted columns of `path`: texts, label and, if they are named, group, split and `keep`.
+    """Return the rows of `stream_records` as one.
 
-    `path` is a file, or a folder of the files that `params.files` names. Faults of rows are kept in the records.
+    Raises:
+        DataError: As there.
+        EnvironmentFault: As there.
+    """
+    return join_records([*stream_records(path, params)])
+
+
+def stream_records(path: Path, params: IngestParams) -> Iterator[Records]:
+    """Yield the rows of `path`, some thousand at a time: texts, label and, if they are named, group, split and `keep`.
+
+    `path` is a file, or a folder of the files that `params.files` names. Faults of rows are kept in the last records of
+    each file, which have no rows. What is not yielded takes no memory.
 
     Raises:
         DataError: A file breaks its format, or one is not there; the message says where and what to do.
         EnvironmentFault: A file cannot be read, or changes meanwhile.
     """
     if params.format == "files":
-        return list_paths(path, params.files or (), tuple(params.columns()))
+        yield from list_paths(path, params.files or (), tuple(params.columns()))
+        return
     if params.files is None:
-        return _read_file(path, params)
-    parts: list[tuple[str, Split | None, Records]] = []
-    faults = Faults()
+        yield from _stream_file(path, params)
+        return
+    faults, of_rows = Faults(), list[str]()
     for name, split in expand_files(path, params.files):
         with faults.gather():
-            parts.append((name, split, _read_file(path / name, params)))
+            for records in _stream_file(path / name, params):
+                of_rows += records.faults
+                if not faults.errors:
+                    part = Part(name, len(records.lines), split)
+                    yield records._replace(file=str(path), parts=(part,))
     if faults.errors:
-        raise RowErrors(*faults.errors, *(fault for *_, records in parts for fault in records.faults))
-    return join_records(str(path), parts)
+        raise RowErrors(*faults.errors, *of_rows)
 
 
-def _read_file(path: Path, params: IngestParams) -> Records:
+def _stream_file(path: Path, params: IngestParams) -> Iterator[Records]:
     columns = params.columns()
     layout = Layout(
         params.format,
@@ -86,7 +101,7 @@ def _read_file(path: Path, params: IngestParams) -> Records:
     line = LineCap(CELLS_OF_A_LINE * params.max_cell_bytes, "max_cell_bytes")
     limits = Limits(file=params.max_file_bytes, line=line, cell=params.max_cell_bytes)
     with open_rows(path, layout, tuple(columns), limits, texts=texts, lists=lists) as rows:
-        return collect_records(rows, file=str(path), columns=columns, max_cell_bytes=params.max_cell_bytes)
+        yield from batch_records(rows, file=str(path), columns=columns, max_cell_bytes=params.max_cell_bytes)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.core.errors import DataError
 from pipeline.examples.records import Records
@@ -87,16 +87,16 @@ def _near(value: str) -> Split | None:
     return _OTHER_NAMES.get(folded, next((split for split in SPLITS if split == folded), None))
 
 
-def check_complete(sides: Sequence[Split], *, file: str) -> None:
-    """Check that given splits leave rows in each.
+def check_complete(counts: Mapping[Split, int], *, file: str) -> None:
+    """Check that given splits leave rows in each; `counts` are the rows kept.
 
     Raises:
         DataError: A split has no rows.
     """
-    absent = [split for split in SPLITS if split not in set(sides)]
+    absent = [split for split in SPLITS if not counts[split]]
     if absent:
-        counts = ", ".join(f"{split} {sides.count(split)}" for split in SPLITS)
+        shown = ", ".join(f"{split} {counts[split]}" for split in SPLITS)
         raise DataError(
-            f"{file}: the splits leave no rows in {' and '.join(absent)}; rows kept: {counts}. Give train and test "
+            f"{file}: the splits leave no rows in {' and '.join(absent)}; rows kept: {shown}. Give train and test "
             "(validation may be dealt out of train), or set `split: null` and list the `files` to split by `shares`."
         )

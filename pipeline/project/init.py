@@ -15,9 +15,9 @@ from pipeline.core.files import publish
 from pipeline.core.format import count
 from pipeline.core.stage import load_facet, load_facets
 from pipeline.examples.files import expand_files
-from pipeline.examples.intake import take_in
 from pipeline.examples.lines import LineCap
 from pipeline.examples.read import Limits, read_records
+from pipeline.examples.taking.entry import take_in
 from pipeline.project.guess import Ask, Guess, guess_data
 from pipeline.project.params_file import add_entry, set_value
 from pipeline.project.task import fit_limits, list_doubts, name_task, render_guess, require_name

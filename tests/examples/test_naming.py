@@ -11,8 +11,8 @@ from pipeline.core.errors import DataError, UsageError
 from pipeline.core.files import read_json
 from pipeline.core.stage import load_facet, stage_params
 from pipeline.core.tables import describe_features, labels_of, read_parquet
-from pipeline.examples.naming import adopt_names
-from pipeline.examples.read import read_records
+from pipeline.examples.naming import adopt_names, stream_named
+from pipeline.examples.records import join_records
 from pipeline.settings.parse import parse_params
 from pipeline.stages.ingest import run
 from tests.given.images import SHARES, encode_image, noise
@@ -91,8 +91,9 @@ def test_a_negative_index_is_no_label(tmp_path: Path) -> None:
 def test_labels_that_are_given_stay(tmp_path: Path) -> None:
     write(tmp_path / "rows.parquet", [0, 1, 0, 1], NAMES)
     params = params_of("text-classification", labels={"1": "up", "0": "down"})
-    records = read_records(tmp_path / "rows.parquet", params)
-    assert adopt_names(tmp_path / "rows.parquet", records, params) == (records, params)
+    assert adopt_names(tmp_path / "rows.parquet", params) == params
+    records = join_records([*stream_named(tmp_path / "rows.parquet", params)])
+    assert records.texts("label") == ["0", "1", "0", "1"]
 
 
 @pytest.mark.parametrize("files", [None, ["*.parquet"]])

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
 from pipeline.examples.faults import Faults
 from pipeline.examples.files import open_file
-from pipeline.examples.intake import take_in
 from pipeline.examples.lines import LineCap
-from pipeline.examples.read import Layout, Limits, open_rows, read_records
+from pipeline.examples.read import Layout, Limits, open_rows, read_records, stream_records
+from pipeline.examples.records import join_records
+from pipeline.examples.taking.entry import take_in
 from pipeline.kinds.text_classification.examples import EXAMPLES
 from pipeline.settings.ingest import Holds, IngestParams
 from tests.given.ingesting import COMMON, ingest_params
@@ -142,6 +143,15 @@ def test_several_files_of_a_folder_are_read_in_order(
     assert texts is None or records.texts("text") == texts
     sides = records.sides()
     assert sides == (["test", "train", "train", "train"] if isinstance(files, dict) else None)
+
+
+def test_a_file_is_opened_when_its_turn_comes(tmp_path: Path) -> None:
+    folder = several(tmp_path / "raw")
+    pieces = stream_records(folder, ingest_params(files=["train-1.csv", "test.csv"]))
+    assert next(pieces).texts("text") == ["one", "two"]
+    (folder / "test.csv").write_bytes(b"text,label\nlater,neg\n")
+    rest = join_records([*pieces])
+    assert (rest.texts("text"), rest.places_of([0])) == (["later"], ["test.csv:2"])
 
 
 def test_a_fault_names_its_file(tmp_path: Path) -> None:

@@ -1,33 +1,13 @@
-import tracemalloc
-from collections.abc import Iterator
+from hypothesis import given
+from hypothesis import strategies as st
 
-import pyarrow as pa
-import pytest
-
-from pipeline.core.errors import DataError
 from pipeline.examples.faults import find_columns
-from pipeline.examples.records import Oversized, Records, collect_records
+from pipeline.examples.records import Part, Records, join_records
 from tests.given.ingesting import make_records
-
-
-def collect(cells: list[str | Oversized | None], max_cell_bytes: int = 1000) -> Records:
-    rows = ((line, (cell, "x")) for line, cell in enumerate(cells, start=2))
-    return collect_records(rows, file="f", columns={"c": "cell", "d": "cell"}, max_cell_bytes=max_cell_bytes)
 
 
 def test_columns_are_found_by_name() -> None:
     assert find_columns("f", ["b", "a"], ["a", "x", "b", "x"]) == [2, 0]
-
-
-def test_rows_become_columns() -> None:
-    count = 10_000
-    records = collect(["a", None, *("b" * (n % 7) for n in range(count))])
-    assert records.columns["c"].type == pa.large_string()
-    assert records.columns["c"].to_pylist() == ["a", None, *("b" * (n % 7) for n in range(count))]
-    assert records.texts("c")[:2] == ["a", ""]
-    assert records.columns["d"].to_pylist() == ["x"] * (count + 2)
-    assert records.lines.to_pylist() == list(range(2, count + 4))
-    assert records.lines_of([0, 5000, 2]) == [2, 5002, 4]
 
 
 def test_rows_are_named_by_their_lines() -> None:
@@ -37,64 +17,25 @@ def test_rows_are_named_by_their_lines() -> None:
     assert records.lines_of([]) == []
 
 
-@pytest.mark.parametrize("size", [999, 1000])
-def test_cells_up_to_the_cap_pass(size: int) -> None:
-    assert collect(["é" * (size // 2)]).texts("c") == ["é" * (size // 2)]
+def several(counts: list[int]) -> Records:
+    """Return the records of files with so many rows each; a cell is the row's number."""
+    lines = [line for count in counts for line in range(1, count + 1)]
+    records = make_records({"c": [str(row) for row in range(len(lines))]}, lines)
+    return records._replace(parts=tuple(Part(f"{place}.csv", count) for place, count in enumerate(counts)))
 
 
-@pytest.mark.parametrize(
-    ("cells", "words"),
-    [
-        ([], "f: found no rows"),
-        (["a", "b" * 1001], "f:3: column 'c': 1 row(s) with more than 1000 bytes (line 3): '1001 bytes'"),
-        (["a", Oversized(2002)], "f:3: column 'c': 1 row(s) with more than 1000 bytes (line 3): '2002 bytes'"),
-        (["é" * 501, None], "'1002 bytes'"),
-        (
-            ["a", "\ud800", "x\udfff"],
-            "f:3: column 'c': 2 row(s) with a lone surrogate (half a character) (line 3, 4): '\\ud800'",
-        ),
-        (
-            [*("a" for _ in range(5000)), "b" * 2000, *("a" for _ in range(5000)), "b" * 3000],
-            "f:5002: column 'c': 2 row(s) with more than 1000 bytes (line 5002, 10003): '2000 bytes', '3000 bytes'",
-        ),
-    ],
-)
-def test_cells_that_cannot_be_kept_are_refused(cells: list[str | Oversized | None], words: str) -> None:
-    with pytest.raises(DataError) as caught:
-        collect(cells)
-    assert words in str(caught.value)
-
-
-def test_memory_is_that_of_the_columns() -> None:
-    count, cell = 50_000, "some words of a text that is not short at all, and more of them"
-    rows = ((line, (cell, "x")) for line in range(1, count + 1))
-    tracemalloc.start()
-    records = collect_records(rows, file="f", columns={"c": "cell", "d": "cell"}, max_cell_bytes=1000)
-    assert tracemalloc.get_traced_memory()[1] < 5_000_000
-    tracemalloc.stop()
-    assert records.columns["c"].nbytes > count * len(cell)
-
-
-def test_memory_is_that_of_the_columns_and_a_few_long_rows() -> None:
-    # 4,096 rows of a hundred kB were held at once, twice.
-    count, size = 1000, 10**5
-    rows = ((line, ("x" * size, "x")) for line in range(1, count + 1))
-    tracemalloc.start()
-    records = collect_records(rows, file="f", columns={"c": "cell", "d": "cell"}, max_cell_bytes=size)
-    assert tracemalloc.get_traced_memory()[1] < 60_000_000
-    tracemalloc.stop()
-    assert records.columns["c"].nbytes > count * size
-
-
-@pytest.mark.parametrize("spoiled", ["\ud800", "b" * 2000])
-def test_after_a_fault_cells_are_checked_and_not_kept(spoiled: str) -> None:
-    before, peaks = pa.total_allocated_bytes(), []
-
-    def rows() -> Iterator[tuple[int, tuple[str]]]:
-        for line in range(1, 100_001):
-            yield line, (spoiled if line in (1, 100_000) else "a" * 1000,)
-            peaks.append(pa.total_allocated_bytes() - before)
-
-    with pytest.raises(DataError, match=r"2 row\(s\) .*line 1, 100000"):
-        collect_records(rows(), file="f", columns={"c": "cell"}, max_cell_bytes=1000)
-    assert max(peaks) < 10_000_000
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.integers(1, 4), st.data())
+def test_rows_keep_their_places_when_they_are_divided_and_joined(
+    counts: list[int], size: int, data: st.DataObject
+) -> None:
+    records = several(counts)
+    rows = range(sum(counts))
+    some = data.draw(st.lists(st.sampled_from(rows), unique=True).map(sorted) if rows else st.just([]))
+    taken = records.take(some)
+    assert taken.texts("c") == [str(row) for row in some]
+    assert taken.places_of(range(len(some))) == records.places_of(some)
+    if pieces := [*records.divide(size)]:
+        whole = join_records(pieces)
+        assert whole.places_of(rows) == records.places_of(rows)
+        assert whole.texts("c") == records.texts("c")
+        assert [part for part in whole.parts if part.rows] == [part for part in records.parts if part.rows]

@@ -87,9 +87,9 @@ def test_an_unknown_split_is_refused_without_a_guess() -> None:
 
 
 def test_all_three_splits_must_have_rows() -> None:
-    check_complete(["train", "validation", "test"], file="f")
+    check_complete({"train": 1, "validation": 1, "test": 1}, file="f")
     with pytest.raises(DataError, match="no rows in validation and test; rows kept: train 1, validation 0, test 0"):
-        check_complete(["train"], file="f")
+        check_complete({"train": 1, "validation": 0, "test": 0}, file="f")
 
 
 @given(st.lists(st.text()), st.text(), st.randoms())

@@ -33,7 +33,7 @@ def read_numbers(records: Records, params: NumberParams) -> list[float | None]:
         remedy = "Write each as digits with a decimal point (1.5, -2, 3e-4), and no unit or thousands separator."
         refuse_odd_numbers(records, params.label, raw, remedy=remedy)
     faults.check()
-    if len({*numbers} - {None}) == 1 and not records.faults:
+    if len({*numbers} - {None}) == 1 and records.complete:
         raise RowErrors(
             f"{records.file}: column {params.label!r}: all numbers are equal, {max(filter(None, raw))}, so there is "
             "nothing to learn. Name the column of the numbers in `label`, or add rows."

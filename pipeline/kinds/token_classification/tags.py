@@ -115,7 +115,7 @@ class TagReader:
         counts = Counter(tag for own in classes for tag in own or ())
         named = [*counts] if self._params.scheme == "none" else [tag[2:] for tag in counts]
         absent = [kind for kind in self._types if kind not in named]
-        if absent and not self._records.faults:  # otherwise they may be among those left out
+        if absent and self._records.complete:  # otherwise they may be among those left out
             common = ", ".join(f"{listed([tag])} ({count})" for tag, count in counts.most_common(5))
             raise RowErrors(
                 f"{self._records.file}: column {self._column!r}: no word of {listed(absent)}; the commonest tags are "

@@ -12,8 +12,8 @@ from pipeline.core.errors import DataError, UsageError, listed
 from pipeline.core.files import publish, read_utf8
 from pipeline.core.format import count, visible
 from pipeline.core.stage import load_facet, load_facets
-from pipeline.examples.intake import take_in
 from pipeline.examples.read import read_records
+from pipeline.examples.taking.entry import take_in
 from pipeline.project.columns import is_split
 from pipeline.project.drafts.roles import assign_columns
 from pipeline.project.drafts.table import Table, look_at

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from pipeline.core.errors import DataError, UsageError
-from pipeline.examples.intake import take_in
 from pipeline.examples.read import read_records
+from pipeline.examples.taking.entry import take_in
 from pipeline.images.decoding import open_picture, unpack_images
 from pipeline.kinds.image_classification.examples import EXAMPLES
 from tests.given.images import encode_image, ingest_params, noise, write_pictures

@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.core.errors import DataError
-from pipeline.examples.intake import Intake, take_in
+from pipeline.examples.intake import Intake
 from pipeline.examples.read import read_records
+from pipeline.examples.taking.entry import take_in
 from pipeline.kinds.multi_label_classification.examples import EXAMPLES
 from pipeline.kinds.multi_label_classification.settings import LabelSetParams
 from tests.given.settings import read_section

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import DataError
 from pipeline.core.tables import labels_of
-from pipeline.examples.intake import Intake, take_in
+from pipeline.examples.intake import Intake
 from pipeline.examples.read import read_records
+from pipeline.examples.taking.entry import take_in
 from pipeline.kinds.question_answering.examples import EXAMPLES
 from pipeline.kinds.question_answering.settings import ReadingParams
 from tests.given.settings import read_section

@@ -7,8 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.core.errors import DataError
-from pipeline.examples.intake import Intake, take_in
+from pipeline.examples.intake import Intake
 from pipeline.examples.read import read_records
+from pipeline.examples.taking.entry import take_in
 from pipeline.kinds.text_regression.examples import EXAMPLES
 from pipeline.kinds.text_regression.settings import NumberParams
 from tests.given.settings import read_section

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import DataError
 from pipeline.core.tables import labels_of
-from pipeline.examples.intake import Intake, take_in
+from pipeline.examples.intake import Intake
 from pipeline.examples.read import read_records
+from pipeline.examples.taking.entry import take_in
 from pipeline.kinds.token_classification.examples import EXAMPLES
 from pipeline.kinds.token_classification.settings import TaggedParams
 from tests.given.settings import read_section

@@ -1,14 +1,22 @@
 import json
+import tempfile
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.document import Document
 from pipeline.core.errors import DataError
 from pipeline.core.tables import labels_of, task_of
-from pipeline.examples.intake import Intake, take_in
+from pipeline.examples.intake import Intake
 from pipeline.examples.records import Part, Records, places_of
+from pipeline.examples.taking.entry import stream_in, take_in
+from pipeline.examples.taking.spool import Spool
 from pipeline.examples.text import normalise, text_id, text_key
 from pipeline.kinds.text_classification.examples import EXAMPLES
 from tests.given.ingesting import ingest_params, make_records
@@ -278,3 +286,68 @@ def test_a_correction_gives_a_row_its_missing_label() -> None:
     taken = take([*FILLER, ("odd", None)], corrected=corrected, unlabelled="drop")
     assert [row["label"] for row in taken.examples.to_pylist()] == [1, 0, 0]
     assert taken.counts["dropped"]["unlabelled"] == 0
+
+
+FILE_ROWS = st.lists(
+    st.tuples(TEXTS, st.sampled_from(["pos", "neg", "", "odd", "pos;neg"]), st.sampled_from(["train", "test", "dev"])),
+    min_size=1,
+    max_size=30,
+)
+FAIR_ROWS = st.lists(
+    st.tuples(TEXTS, st.sampled_from(["pos", "neg"]), st.sampled_from(["train", "test"])), min_size=1, max_size=30
+)
+PARAMS = st.fixed_dictionaries(
+    {
+        "conflicts": st.sampled_from(["drop", "majority", "fail"]),
+        "unlabelled": st.sampled_from(["drop", "fail"]),
+        "empty": st.sampled_from(["drop", "fail"]),
+        "controls": st.sampled_from(["space", "fail"]),
+        "split": st.sampled_from([None, "side"]),
+        "corrected": st.sampled_from([{}, {text_id("a"): {"label": None, "correction": "pos"}}]),
+    }
+)
+
+
+def outcome(make: Callable[[], tuple[pa.Table, Document]]) -> Any:
+    try:
+        return make()
+    except DataError as error:
+        return str(error)
+
+
+@given(st.one_of(FILE_ROWS, FAIR_ROWS), PARAMS, st.integers(1, 40))
+def test_some_rows_at_a_time_give_what_all_at_once_give(rows: list[Any], own: dict[str, Any], size: int) -> None:
+    whole, params = records(rows, "side"), ingest_params(**own, keep=["side"] if own["split"] is None else [])
+
+    def read() -> Iterator[Records]:
+        yield from (piece._replace(partial=True) for piece in whole.divide(size))
+
+    def stream() -> tuple[pa.Table, Document]:
+        with Spool(Path(tempfile.gettempdir())) as spool:
+            taken = stream_in(read, params, EXAMPLES, spool)
+            return next(taken.groups), taken.counts
+
+    streamed, taken = outcome(stream), outcome(lambda: take_in(whole, params, EXAMPLES))
+    if isinstance(taken, str):
+        assert streamed == taken
+    else:
+        assert streamed[0].equals(taken[0], check_metadata=True)
+        assert streamed[1] == taken[1]
+
+
+def test_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None:
+    peaks = {}
+    for count in (4_000, 12_000):
+
+        def read(count: int = count) -> Iterator[Records]:
+            for start in range(0, count, 1000):
+                rows = [(f"{row} {'word ' * 100}", ("pos", "neg")[row % 2]) for row in range(start, start + 1000)]
+                yield records(list(rows))._replace(partial=True)
+
+        tracemalloc.start()
+        with Spool(tmp_path, in_memory=1) as spool:
+            taken = stream_in(read, ingest_params(), EXAMPLES, spool)
+            peaks[count] = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert sum(group.num_rows for group in taken.groups) == taken.counts["kept"] == count
+    assert peaks[12_000] - peaks[4_000] < 8_000 * 100  # of 500 bytes each
