@@ -76,7 +76,7 @@ def collect(data: Path) -> list[Document]:
 
 def compare_task(kind: str, page: Page, intake: Document, evaluation: Document) -> Document:
     """Return the headline metric of a task beside that of its strongest rival, and their difference."""
-    metric, rival = page.headline, find_strongest(page, evaluation)
+    metric, rival = page.name_for(evaluation["labels"]).headline, find_strongest(page, evaluation)
     comparison = next(row for row in evaluation["comparisons"] if row["against"] == rival.name)
     gain = read_gain(comparison, metric, evaluation["confidence"])
     return {

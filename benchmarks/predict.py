@@ -184,12 +184,12 @@ def predict_rows(count: int) -> tuple[list[Mark], float]:
         if done >= len(marks) * count / 10:
             marks.append(Mark(time.process_time(), done, process.memory_info().rss))
 
-    def compute(ids: Any, attended: Any) -> Any:
+    def compute(arrays: Any) -> Any:
         nonlocal done
         if not marks:
             mark()
-        logits = predictor.compute(ids, attended)
-        done += len(ids)
+        logits = predictor.compute(arrays)
+        done += len(arrays["input_ids"])
         mark()
         return logits
 

@@ -21,9 +21,9 @@ from pipeline.answer.question import (
     NeighbourQuestion,
     Question,
     Score,
+    ScoredSpan,
     TrainingText,
     list_answers,
-    to_scores,
 )
 from pipeline.answer.service import Service
 from pipeline.answer.waiting import BadQuestion, ClientGone, DeadlinePassed, ask, prepare_rows, prepare_texts
@@ -55,7 +55,7 @@ def make_app(service: Service, lifespan: Lifespan) -> FastAPI:
     answers = list_answers(batcher.predictor.answers for batcher in service.models.values())
     app.add_api_route(
         "/v1/predict", answer_question, methods=["POST"], responses=REFUSALS,
-        response_model=answers | list[Score] | list[list[Score]],
+        response_model=answers | list[Score] | list[list[Score]] | list[ScoredSpan] | list[list[ScoredSpan]],
     )  # fmt: skip
     app.include_router(ROUTES)
     app.include_router(PAGE_ROUTES)
@@ -78,7 +78,7 @@ async def answer_question(
         raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Send at most {MAX_TEXTS} texts a request.")
     name, batcher = _choose(service, question.model)
     predictor = batcher.predictor
-    if fault := _find_contradiction(question, name, scores=predictor.answers.scores):
+    if fault := _find_contradiction(question, name, has_shape=predictor.answers.pipe is not None):
         return _json({"detail": [fault]}, HTTPStatus.UNPROCESSABLE_ENTITY)
     read = partial(prepare_rows, batcher, question.rows) if question.rows else partial(prepare_texts, batcher, texts)
     gone = asyncio.ensure_future(_until_gone(request))
@@ -89,19 +89,17 @@ async def answer_question(
     finally:
         gone.cancel()
     request.state.tokens = sum(map(len, prepared.ids))
-    if question.shape == "transformers":
-        content: Any = to_scores(outputs, predictor.labels, with_all=question.all)
-    else:
-        asked = prepared.questions
-        answers = predictor.answers.respond(outputs, asked, predictor.labels, predictor.decision, question.all)
-        content = {"model": name, "version": predictor.version, "answers": answers}
+    pipe = predictor.answers.pipe if question.shape == "transformers" else None
+    give = pipe or predictor.answers.respond
+    answers: Any = give(outputs, prepared.questions, predictor.labels, predictor.decision, question.all)
+    content = answers if pipe else {"model": name, "version": predictor.version, "answers": answers}
     return _json(content, headers={"X-Model-Version": predictor.version})
 
 
-def _find_contradiction(question: Question, name: str, *, scores: bool) -> dict[str, Any] | None:
-    """Return what a question asks of a model that has `scores` or not, and cannot have; None if there is nothing."""
-    if question.shape == "transformers" and not scores:
-        return _fault(("body", "shape"), f"{listed([name])} gives no scores of labels. Leave it out.")
+def _find_contradiction(question: Question, name: str, *, has_shape: bool) -> dict[str, Any] | None:
+    """Return what a question asks of a model, which has transformers' shape or not, and cannot have; None: nothing."""
+    if question.shape == "transformers" and not has_shape:
+        return _fault(("body", "shape"), f"{listed([name])} gives no such shape. Leave it out.")
     if question.rows and question.texts:
         return _fault(("body", "rows"), "Send either `texts` or `rows`.")
     return None

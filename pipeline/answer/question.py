@@ -5,8 +5,6 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -19,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.predict.kind import Answers, Outputs
+from pipeline.predict.kind import Answers
 
 MAX_TEXTS = 1000  # of one request
 
@@ -42,7 +40,7 @@ class Question(BaseModel):
     all: StrictBool = Field(False, description="Whether an answer holds the probabilities of all classes.")
     shape: Literal["answers", "transformers"] = Field(
         "answers",
-        description="`transformers`: a list of label and score, as its pipeline gives it.",
+        description="`transformers`: a list of label and score, or of spans, as its pipelines give them.",
     )
 
     @field_validator("texts", mode="wrap")
@@ -88,6 +86,15 @@ class Score(BaseModel):
     score: float
 
 
+class ScoredSpan(BaseModel):
+    """A part of a passage, as transformers' pipeline gives it; "" says that it holds no answer."""
+
+    score: float
+    start: int
+    end: int
+    answer: str
+
+
 def list_answers(kinds: Iterable[Answers]) -> type[AnswerList]:
     """Return the class of the lists of answers of some kinds."""
     types = {kind.answer[0]: kind.answer[1] for kind in kinds}
@@ -99,13 +106,3 @@ def list_answers(kinds: Iterable[Answers]) -> type[AnswerList]:
         "model_config": ConfigDict(json_schema_extra={"examples": shown}),
     }
     return type("AnswerList", (AnswerList,), own)
-
-
-def to_scores(outputs: Outputs, labels: tuple[str, ...], *, with_all: bool) -> list[Any]:
-    """Return the largest of each row of (N, C) outputs as a `Score`, or all of them, the largest first."""
-    order: npt.NDArray[np.int64] = np.argsort(-outputs, axis=1, kind="stable")
-    ranked = [
-        [{"label": labels[place], "score": row[place]} for place in places]
-        for row, places in zip(outputs.tolist(), order.tolist(), strict=True)
-    ]
-    return ranked if with_all else [scores[0] for scores in ranked]

@@ -96,7 +96,7 @@ def prepare_rows(batcher: Batcher, rows: Sequence[Mapping[str, Any]]) -> Prepare
         if other := next((name for name in row if name not in kind.fields), None):
             raise BadQuestion(("rows", place, other), f"Send {listed(kind.fields)} alone.")
         try:
-            questions.append(kind.read(cells))
+            questions.append(batcher.predictor.fit(kind.read(cells)))
         except Unanswerable as error:
             raise BadQuestion(("rows", place), f"It is {error}. Correct it.") from None
     return batcher.predictor.prepare(questions)

@@ -112,13 +112,20 @@ def _render_table(difference: Difference) -> str:
     rows = [
         _metric_row(task, metric, next((gate for gate in task.gates if gate.metric == metric.metric), None))
         for task in difference.tasks
-        for metric in task.metrics
+        for metric in _list_metrics(task)
     ]
     if not rows:
         return "No task has a metric.\n"
     more = len(rows) - MOST_TABLE_ROWS
     rest = f"\n{plural(more, 'more row is', 'more rows are')} in the document.\n" if more > 0 else ""
     return f"\n{markdown_table(header, rows[:MOST_TABLE_ROWS], right=range(2, 7))}{rest}"
+
+
+def _list_metrics(task: TaskDifference) -> list[MetricChange]:
+    """Return the metrics of a task, of those with equal titles the first one, unless another has a gate."""
+    first = {metric.title: metric.metric for metric in reversed(task.metrics)}
+    gated = {gate.metric for gate in task.gates}
+    return [metric for metric in task.metrics if metric.metric in gated or first[metric.title] == metric.metric]
 
 
 def _metric_row(task: TaskDifference, metric: MetricChange, gate: Judgement | None) -> tuple[str, ...]:

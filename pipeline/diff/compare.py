@@ -48,6 +48,8 @@ def compare_task(rules: Rules, base: TaskSnapshot, head: TaskSnapshot, *, gated:
     """Return what changed in one task, judged by its gates unless it is not `gated`: the head does not have it."""
     params, measures = rules.params, rules.measures
     match = match_predictions(measures, params, base.predictions, head.predictions)
+    if known := match.head or match.base:
+        measures = measures.name_for(known.labels)
     measurement = measure_change(measures, params, match, base, head)
     verdict = judge_change(measures, rules.gates if gated else None, measurement)
     breakdown = break_down(measures, params, match, base.examples if head.examples is None else head.examples)

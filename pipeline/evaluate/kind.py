@@ -3,7 +3,7 @@
 Every value, interval, test, gate and slice follows from these; no other module of the core knows a metric by its name.
 """
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -30,6 +30,16 @@ class Metric(NamedTuple):
     unit: Unit  # differences of shares are shown in points
     compared: bool = True  # with the baselines and on slices, and its interval is kept among the flat metrics
     undefined: str = "it has no value on these rows"
+
+
+def keep_titles(_labels: Sequence[str]) -> Mapping[str, str]:
+    """Return no other titles: the metrics of most kinds are called the same whatever the classes are."""
+    return {}
+
+
+def rename_metrics(metrics: Sequence[Metric], titles: Mapping[str, str]) -> tuple[Metric, ...]:
+    """Return metrics with other titles, by name."""
+    return tuple(metric._replace(title=titles.get(metric.name, metric.title)) for metric in metrics)
 
 
 class BaselineName(NamedTuple):
@@ -112,12 +122,18 @@ class Measures(NamedTuple):
     curve: Callable[[Scored, Any], list[Document]] | None = None  # (scored, params) -> bins of confidence, for `diff`
     # predictions -> (truths, answers) that the plot of confusions counts; None: those of the examples
     confused: Callable[[pa.Table], tuple[list[str], list[str]]] | None = None
+    # classes of a task -> titles of metrics, by name, that are others there
+    titles: Callable[[Sequence[str]], Mapping[str, str]] = keep_titles
     unit: str | None = None  # column of the predictions whose equal values are drawn together; None: each row alone
 
     @property
     def headline(self) -> Metric:
         """The metric that gains, the overview and the advice are about."""
         return self.metrics[0]
+
+    def name_for(self, labels: Sequence[str]) -> "Measures":
+        """Return the same with the metrics as tasks of these classes call them."""
+        return self._replace(metrics=rename_metrics(self.metrics, self.titles(labels)))
 
 
 def select_rows(scored: Scored, rows: Ints) -> Scored:

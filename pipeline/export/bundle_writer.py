@@ -18,14 +18,16 @@ from transformers import PreTrainedModel
 from pipeline.core.document import Document
 from pipeline.core.files import sha256, write_json
 from pipeline.core.tables import labels_of, max_length_of
+from pipeline.evaluate.kind import Measures
 from pipeline.export.onnx_files import write_fp32, write_int8
-from pipeline.export.parity import BackendComparison, judge_int8, require_equal
-from pipeline.models.batches import to_ragged
+from pipeline.export.parity import BackendComparison, LogitPair, compare_outputs, judge_int8, require_equal
+from pipeline.models.batches import Ragged
 from pipeline.models.device import Device
 from pipeline.models.folder import load_model
 from pipeline.models.heads import Head, name_classes
-from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, compute_logits, compute_token_logits
-from pipeline.predict.bundle import FILES, MANIFEST, compute_version
+from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, Feed, compute_logits, compute_token_logits
+from pipeline.models.tokenizer import TYPES
+from pipeline.predict.bundle import FILES, MANIFEST, compute_version, pair_types
 from pipeline.predict.kind import Answers
 from pipeline.predict.logits import compute_in_batches, compute_tokens_in_batches
 from pipeline.predict.onnx_model import open_onnx
@@ -44,6 +46,8 @@ class TrainedModel(NamedTuple):
         model: The model itself.
         folder: Its folder.
         answers: How models of the kind answer.
+        measures: How they are measured.
+        feed: How rows of the task's inputs are given to them.
         labels: The names of its outputs.
         max_length: Tokens at which texts are cut.
         kept: What a bundle keeps of the task's calibration.
@@ -52,6 +56,8 @@ class TrainedModel(NamedTuple):
     model: PreTrainedModel
     folder: Path
     answers: Answers
+    measures: Measures
+    feed: Feed
     labels: tuple[str, ...]
     max_length: int
     kept: Any
@@ -62,7 +68,9 @@ class TrainedModel(NamedTuple):
         return int(self.model.config.pad_token_id or 0)
 
 
-def open_trained(folder: Path, answers: Answers, inputs: pa.Table, calibration: Document) -> TrainedModel:
+def open_trained(
+    folder: Path, answers: Answers, measures: Measures, feed: Feed, inputs: pa.Table, calibration: Document
+) -> TrainedModel:
     """Return the model of a folder, whose task has these inputs and this calibration.
 
     Raises:
@@ -71,7 +79,8 @@ def open_trained(folder: Path, answers: Answers, inputs: pa.Table, calibration: 
     """
     labels = answers.outputs(labels_of(inputs))
     model = load_model(folder, Head(getattr(transformers, answers.opener), name_classes(labels)))
-    return TrainedModel(model, folder, answers, labels, max_length_of(inputs), answers.keep(calibration))
+    kept = answers.keep(calibration)
+    return TrainedModel(model, folder, answers, measures, feed, labels, max_length_of(inputs), kept)
 
 
 def write_bundle(folder: Path, trained: TrainedModel, validation: pa.Table, params: ExportParams) -> Document:
@@ -83,10 +92,12 @@ def write_bundle(folder: Path, trained: TrainedModel, validation: pa.Table, para
         EnvironmentFault: The model cannot be exported, or the exported one computes something else.
     """
     folder.mkdir()
-    write_fp32(trained.model, folder / FILES["fp32"], max_length=trained.max_length)
+    rows = spread_rows(validation, _ROWS_COMPARED)
+    inputs = list_inputs(trained.feed.rows(rows))
+    write_fp32(trained.model, folder / FILES["fp32"], inputs, max_length=trained.max_length)
     write_int8(folder / FILES["fp32"], folder / FILES["int8"])
     shutil.copyfile(trained.folder / "tokenizer.json", folder / "tokenizer.json")
-    compared, probe = _compare_backends(folder, trained, spread_rows(validation, _ROWS_COMPARED))
+    compared, probe = _compare_backends(folder, trained, rows)
     require_equal(compared["fp32"])
     refused = judge_int8(compared["int8"], params)
     if refused:
@@ -100,7 +111,7 @@ def write_bundle(folder: Path, trained: TrainedModel, validation: pa.Table, para
         "labels": list(trained.labels),
         "max_length": trained.max_length,
         "pad_token_id": trained.pad_token_id,
-        "inputs": ["input_ids", "attention_mask"],
+        "inputs": [*inputs],
         "temperature": getattr(trained.model.config, "calibration_temperature", None),
         "decision": trained.kept,
         "parity": {**{name: numbers.document() for name, numbers in compared.items()}, "int8_refused": refused},
@@ -121,23 +132,44 @@ def _compare_backends(
 ) -> tuple[dict[str, BackendComparison], Document]:
     """Return each backend beside the trained model on the rows, and the probe: dealt rows with their logits."""
     answers, labels = trained.answers, trained.labels
-    ids, expected = rows["input_ids"].to_pylist(), _compute_trained(trained, rows)
+    tokens = trained.feed.rows(rows)
+    expected, ids = _compute_trained(trained, tokens), _list_rows(tokens)
     decision = answers.decide(trained.kept)
     compared: dict[str, BackendComparison] = {}
-    probe: Document = {"input_ids": deal_tokens(ids[:_ROWS_PROBED]), "logits": {}}
+    probe = _deal_rows(tokens.first(_ROWS_PROBED))
+    probed = pair_types(probe["input_ids"], probe.get(TYPES))
     for backend, name in FILES.items():
         opened, pad = open_onnx(folder / name, threads=0), trained.pad_token_id
         compute: Callable[[Any], Any] = partial(compute_tokens_in_batches, opened, pad_token_id=pad)
         if answers.reads == "first token":
             compute = partial(compute_in_batches, opened, classes=len(labels), pad_token_id=pad)
-        compared[backend] = answers.compare(expected, compute(ids), rows, labels, decision)
-        probe["logits"][backend] = _rounded(compute(probe["input_ids"]))
+        pair = LogitPair(expected, compute(ids))
+        compared[backend] = compare_outputs(answers, trained.measures, pair, rows, labels=labels, decision=decision)
+        probe["logits"][backend] = _rounded(compute(probed))
     return compared, probe
 
 
-def _compute_trained(trained: TrainedModel, rows: pa.Table) -> Any:
+def list_inputs(tokens: Ragged) -> tuple[str, ...]:
+    """Return the inputs of a model that reads some rows, in their order."""
+    return ("input_ids", "attention_mask", *(() if tokens.types is None else (TYPES,)))
+
+
+def _list_rows(tokens: Ragged) -> list[Any]:
+    """Return the token ids of each row, (T,), or with their types, (T, 2)."""
+    values = tokens.values if tokens.types is None else np.stack([tokens.values, tokens.types], axis=1)
+    return np.split(values, tokens.offsets[1:-1])
+
+
+def _deal_rows(tokens: Ragged) -> Document:
+    """Return the rows of a probe, without logits; the types are theirs, the tokens are dealt."""
+    probe: Document = {"input_ids": deal_tokens([row.tolist() for row in _list_rows(tokens._replace(types=None))])}
+    if tokens.types is not None:
+        probe[TYPES] = [row.tolist() for row in np.split(tokens.types, tokens.offsets[1:-1])]
+    return probe | {"logits": {}}
+
+
+def _compute_trained(trained: TrainedModel, tokens: Ragged) -> Any:
     """Return the logits of rows by the trained model: (N, C), or of every token of each, (T, C)."""
-    tokens = to_ragged(rows["input_ids"])
     if trained.answers.reads == "first token":
         return compute_logits(trained.model, tokens, _CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE).numpy()
     logits = compute_token_logits(trained.model, tokens, _CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)

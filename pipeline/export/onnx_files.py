@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import EnvironmentFault
+from pipeline.models.heads import take_logits
+from pipeline.models.tokenizer import TYPES
 
 _OPSET = 20
 _MOST_ROWS = 4096  # of a batch
@@ -31,19 +33,23 @@ _LOGGERS = ("torch.onnx._internal.exporter._registration", "root")  # of absent 
 
 
 class _Logits(nn.Module):
-    """A classifier that takes two tensors and returns one."""
+    """A model that takes tensors and returns one."""
 
     def __init__(self, classifier: PreTrainedModel) -> None:
         super().__init__()
         self.classifier = classifier
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.classifier(input_ids=input_ids, attention_mask=attention_mask).logits
-        return logits
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        types = {} if token_type_ids is None else {TYPES: token_type_ids}
+        return take_logits(self.classifier(input_ids=input_ids, attention_mask=attention_mask, **types))
 
 
-def write_fp32(classifier: PreTrainedModel, out: Path, *, max_length: int) -> None:
-    """Write the graph of a model: `input_ids` and `attention_mask`, (B, T) int64, to `logits`, float32.
+def write_fp32(classifier: PreTrainedModel, out: Path, inputs: Sequence[str], *, max_length: int) -> None:
+    """Write the graph of a model: its inputs, `input_ids` and `attention_mask`, (B, T) int64, to `logits`, float32.
+
+    `token_type_ids` may be a third one.
 
     They are (B, C), or (B, T, C) if its head reads every token.
 
@@ -59,11 +65,11 @@ def write_fp32(classifier: PreTrainedModel, out: Path, *, max_length: int) -> No
         with _silence_exporter():
             program = torch.onnx.export(
                 module,
-                (ids, torch.ones_like(ids)),
-                input_names=["input_ids", "attention_mask"],
+                tuple(torch.ones_like(ids) for _ in inputs),
+                input_names=[*inputs],
                 output_names=["logits"],
                 dynamo=True,
-                dynamic_shapes={"input_ids": {0: rows, 1: length}, "attention_mask": {0: rows, 1: length}},
+                dynamic_shapes={name: {0: rows, 1: length} for name in inputs},
                 opset_version=_OPSET,
                 verbose=False,
             )

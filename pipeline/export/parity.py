@@ -1,10 +1,11 @@
 """The proof that an exported model answers as the trained one: logits compared on validation, and int8 judged."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pipeline.calibration.decision import Decision, answer_rows
 from pipeline.core.document import Document
@@ -13,6 +14,7 @@ from pipeline.evaluate.bootstrap import bootstrap
 from pipeline.evaluate.kind import Measures, compute_metrics
 from pipeline.evaluate.mcnemar import mcnemar, paired_p_value
 from pipeline.evaluate.paired import ScoredPair
+from pipeline.predict.kind import Answers
 from pipeline.predict.logits import softmax
 from pipeline.settings.production import ExportParams
 
@@ -28,6 +30,13 @@ class Loss(NamedTuple):
     what: str
     size: float
     p_value: float
+
+
+class LogitPair(NamedTuple):
+    """The logits of the same rows by the trained and by the exported model, of each row or of each of its tokens."""
+
+    trained: Any
+    exported: Any
 
 
 class BackendComparison(Protocol):
@@ -85,7 +94,7 @@ class Parity(NamedTuple):
 class MetricParity(NamedTuple):
     """An exported model beside the trained one on the same rows of validation, by the headline metric of the kind."""
 
-    rows: int  # or tokens, if each has an answer
+    rows: int  # or their tokens, if each has an answer
     flipped: int  # answers that are others
     largest_difference: float  # of a logit, in the unit of the kind
     mean_difference: float
@@ -107,7 +116,13 @@ class MetricParity(NamedTuple):
 
 
 def compare_metric(
-    measures: Measures, scored: ScoredPair, trained: Logits, exported: Logits, *, flipped: int, unit: float = 1.0
+    measures: Measures,
+    scored: ScoredPair,
+    trained: Logits,
+    exported: Logits,
+    *,
+    flipped: npt.NDArray[np.bool_],
+    unit: float = 1.0,
 ) -> MetricParity:
     """Return the comparison of two logits, (N, ...), whose answers are `scored`, the trained model being the base."""
     difference = np.abs(exported - trained) / unit
@@ -118,8 +133,8 @@ def compare_metric(
     if metric.unit != "share" and before:
         ratio = abs(before)
     return MetricParity(
-        rows=len(trained),
-        flipped=flipped,
+        rows=len(flipped),
+        flipped=int(flipped.sum()),
         largest_difference=float(difference.max(initial=0.0)),
         mean_difference=float(difference.mean()),
         metric=metric.name,
@@ -128,6 +143,22 @@ def compare_metric(
         loss=float(np.nan_to_num(metric.better * (before - after) / ratio)),
         loss_p=float(paired_p_value(known[:, 1] - known[:, 0])) if len(known) else 1.0,
     )
+
+
+def compare_outputs(
+    answers: Answers, measures: Measures, pair: LogitPair, inputs: pa.Table, *, labels: tuple[str, ...], decision: Any
+) -> BackendComparison:
+    """Return the comparison of the logits of some rows of a task's inputs, by what the kind is judged by."""
+    trained, exported = pair
+    if answers.score is None:
+        actual = inputs["labels"].to_numpy()
+        return compare_logits(trained, exported, actual, labels=labels, decision=decision)
+    before, after = (answers.activate(logits) for logits in pair)
+    scored = ScoredPair(*(answers.score(outputs, inputs, labels, decision) for outputs in (before, after)))
+    flipped, unit = answers.differ(after, before, labels, decision), answers.unit(trained)
+    if answers.reads == "every token":
+        trained, exported = (np.concatenate(logits) for logits in pair)
+    return compare_metric(measures, scored, trained, exported, flipped=flipped, unit=unit)
 
 
 def compare_logits(

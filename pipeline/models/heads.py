@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from transformers import AutoModelForSequenceClassification, PretrainedConfig
 
 from pipeline.core.errors import listed
@@ -48,3 +49,11 @@ def describe_difference(head: Head, config: PretrainedConfig) -> str | None:
         elif present != wanted and key != "label2id":  # the same names, which not every model has both ways
             return f"the model has {present!r} as `{key}`, its task {wanted!r}"
     return None
+
+
+def take_logits(output: Any) -> torch.Tensor:
+    """Return the logits that a model gives a batch; those of a span head, of starts and of ends, are two columns."""
+    logits: torch.Tensor = (
+        output.logits if "logits" in output else torch.stack([output.start_logits, output.end_logits], dim=-1)
+    )
+    return logits

@@ -21,7 +21,8 @@ from pipeline.predict.kind import CLASS_COLUMN, Answers
 from pipeline.predict.linear.predictor import UNCUT_LENGTH, AnyPredictor
 from pipeline.predict.outputs import find_form, write_answers
 from pipeline.predict.parts import hold_parts, list_others
-from pipeline.predict.texts import InputQuestion, InputSource, read_questions
+from pipeline.predict.questions import Unanswerable
+from pipeline.predict.texts import InputQuestion, InputSource, Reject, read_questions
 
 _FORMAT = 2  # of a part; another one makes all parts anew
 PART_ROWS = 50_000
@@ -105,10 +106,8 @@ def _make_parts(
             stream.write(json.dumps({"row": row, "reason": reason}, ensure_ascii=False) + "\n")
             advance(1)
 
-        kind = predictor.answers.questions
-        read = read_questions(path, source, kind, reject)
-        cut = (each._replace(question=kind.cut(each.question, predictor.max_chars)) for each in read)
-        for number, batch in enumerate(_group(cut, rows)):
+        read = read_questions(path, source, predictor.answers.questions, reject)
+        for number, batch in enumerate(_group(_fit(predictor, read, reject), rows)):
             part = folder / f"{number:08}.arrow"
             if part.is_file():
                 advance(len(batch))
@@ -116,6 +115,15 @@ def _make_parts(
                 answers = answer_batch(predictor, batch, advance)
                 write_arrow(part, answers.schema, [answers])
     return count
+
+
+def _fit(predictor: AnyPredictor, questions: Iterable[InputQuestion], reject: Reject) -> Iterator[InputQuestion]:
+    """Yield the questions that the model can read, without what it does not reach."""
+    for each in questions:
+        try:
+            yield each._replace(question=predictor.fit(each.question))
+        except Unanswerable as error:
+            reject(each.row, str(error))
 
 
 def answer_schema(answers: Answers, labels: Sequence[str], *, every: bool) -> pa.Schema:

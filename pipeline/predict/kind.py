@@ -18,6 +18,7 @@ OutputNames = tuple[str, ...]
 FACET = "answers"
 ANSWER_DIGITS = 6  # of a probability in a file; the last bits depend on the number of threads
 CLASS_COLUMN = "probability_"  # begins the name of the column with the probability of one class
+ONE_CLASS = "single_label_classification"  # the problem of a classifier whose config.json names none
 
 
 class Answers(NamedTuple):
@@ -28,8 +29,8 @@ class Answers(NamedTuple):
     the configuration of the model does. A *decision* is the tuple of what else answers follow.
 
     Args:
-        owns: `owns(config)` is whether the config.json of a model is that of one of this kind.
-        opener: The class of transformers that opens such a model.
+        head: The end of the names of the classes of transformers that have the head, say `ForSequenceClassification`.
+        problem: The `problem_type` in the config.json of such a model; None if any will do.
         reads: What its head reads of the last layer.
         questions: How its questions are read, and what the model reads of them.
         outputs: `outputs(classes)` are the names of the outputs, as the model of a task with these classes has them.
@@ -44,16 +45,18 @@ class Answers(NamedTuple):
         answer: The class of one answer in JSON, and a value of it.
         respond: `respond(outputs, questions, labels, decision, with_all)` are the answers in JSON; `with_all` asks for
             the numbers of all classes.
-        scores: Whether outputs are a number for each label, which the shape of transformers' pipelines shows.
-        differ: `differ(outputs, others, labels, decision)` is whether two outputs lead to other answers: of each
-            question, (N,), or of each part that has an answer of its own, in turn. It takes those of rows too.
+        pipe: `pipe(outputs, questions, labels, decision, with_all)` are the answers in the shape of transformers'
+            pipeline; None if this kind has no such shape.
+        differ: `differ(outputs, others, labels, decision)` is whether two outputs of rows lead to other answers, of
+            each row, (N,), or of each part that has an answer of its own, in turn.
         unit: `unit(logits)` is the size of a difference of logits that counts as 1.
-        compare: `compare(trained, exported, inputs, labels, decision)` compares the logits of a trained and of an
-            exported model on rows of the task's inputs; a `BackendComparison`.
+        score: `score(outputs, inputs, labels, decision)` are the examples of some rows of the task's inputs, scored as
+            the measures of the kind take them, by the outputs of the rows; None if each row has one class, so that an
+            answer is right or wrong.
     """
 
-    owns: Callable[[Document], bool]
-    opener: str
+    head: str
+    problem: str | None
     reads: Literal["first token", "every token"]
     questions: Questions
     outputs: Callable[[OutputNames], OutputNames]
@@ -66,10 +69,33 @@ class Answers(NamedTuple):
     names: Callable[[pa.RecordBatch], Iterable[str]]
     answer: tuple[type[BaseModel], Document]
     respond: Callable[[Any, Sequence[Any], OutputNames, Any, bool], list[Document]]
-    scores: bool
+    pipe: Callable[[Any, Sequence[Any], OutputNames, Any, bool], list[Any]] | None
     differ: Callable[[Any, Any, OutputNames, Any], npt.NDArray[np.bool_]]
     unit: Callable[[Any], float]
-    compare: Callable[[Any, Any, pa.Table, OutputNames, Any], Any]
+    score: Callable[[Any, pa.Table, OutputNames, Any], Any] | None
+
+    @property
+    def opener(self) -> str:
+        """The class of transformers that opens such a model."""
+        return f"AutoModel{self.head}"
+
+    def owns(self, config: Document) -> bool:
+        """Return whether the config.json of a model is that of one of this kind."""
+        heads = [str(name) for name in config.get("architectures") or ()]
+        problem = config.get("problem_type") or ONE_CLASS
+        return any(name.endswith(self.head) for name in heads) and self.problem in (None, problem)
+
+
+def list_scores(
+    outputs: Outputs, _questions: Sequence[Any], labels: OutputNames, _decision: Any, with_all: bool
+) -> list[Any]:
+    """Return the largest of each row of (N, C) outputs as label and score, or all of them, the largest first."""
+    order: npt.NDArray[np.int64] = np.argsort(-outputs, axis=1, kind="stable")
+    ranked = [
+        [{"label": labels[place], "score": row[place]} for place in places]
+        for row, places in zip(outputs.tolist(), order.tolist(), strict=True)
+    ]
+    return ranked if with_all else [scores[0] for scores in ranked]
 
 
 def load_answers(kind: str, where: str) -> Answers:
@@ -87,8 +113,3 @@ def load_answers(kind: str, where: str) -> Answers:
 def match_answers(config: Document) -> str | None:
     """Return the kind of the model that has a config.json; None if it is of none that is answered."""
     return next((kind for kind in list_kinds(FACET) if load_facet(kind, FACET).owns(config)), None)
-
-
-def has_head(config: Document, head: str) -> bool:
-    """Return whether the class of a model's configuration ends as `head` does, say `ForSequenceClassification`."""
-    return any(str(name).endswith(head) for name in config.get("architectures") or ())

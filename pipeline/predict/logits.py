@@ -1,14 +1,16 @@
 """Logits of token ids by whatever computes a padded batch, in numpy."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.models.batching import Indices, plan_batches
 
-Ids = Sequence[Sequence[int]]
-Compute = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.float32]]
+Ids = Sequence[Any]  # of each row its token ids, (T,), or with their types, (T, 2)
+Arrays = dict[str, npt.NDArray[np.int64]]  # of a padded batch, by the names of a model's inputs
+Compute = Callable[[Arrays], npt.NDArray[np.float32]]
 
 # Padded tokens of a batch at most. On a CPU its numbers then stay in the cache (docs/log.md).
 CPU_BATCH_TOKENS = 512
@@ -58,16 +60,26 @@ def _compute(
     """Yield the rows of each batch, and their logits."""
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
     for rows in plan_batches(lengths, batch_tokens=batch_tokens, batch_size=batch_tokens, rng=None):
-        yield rows, compute(*pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
+        yield rows, compute(pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
 
 
-def pad_batch(ids: Ids, pad_token_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return rows padded on the right to the longest, (B, T), and their mask, (B, T), 0 at the padding."""
+def pad_batch(ids: Ids, pad_token_id: int) -> Arrays:
+    """Return rows padded on the right to the longest.
+
+    `input_ids` and `attention_mask` (B, T) int64, the mask 0 at the padding; `token_type_ids` (B, T) int64 if rows have
+    types, 0 at the padding.
+    """
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
     mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
-    padded = np.full(mask.shape, pad_token_id, np.int64)
-    padded[mask] = np.fromiter((token for row in ids for token in row), np.int64, int(lengths.sum()))
-    return padded, mask.astype(np.int64)
+    tokens = np.concatenate([np.asarray(row, np.int64) for row in ids]) if len(ids) else np.zeros(0, np.int64)
+    columns = [("input_ids", tokens, pad_token_id)]
+    if tokens.ndim > 1:
+        columns = [("input_ids", tokens[:, 0], pad_token_id), ("token_type_ids", tokens[:, 1], 0)]
+    arrays = {"attention_mask": mask.astype(np.int64)}
+    for name, values, padding in columns:
+        arrays[name] = np.full(mask.shape, padding, np.int64)
+        arrays[name][mask] = values
+    return arrays
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

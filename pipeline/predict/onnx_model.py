@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
-from pipeline.predict.logits import Compute
+from pipeline.predict.logits import Arrays, Compute
 
 ERRORS_ONLY = 3  # of ONNX Runtime's levels of severity
 # A thread that has nothing to do waits, where it would by default spin and take the processor from other work.
@@ -15,7 +15,9 @@ SETTINGS = {"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spin
 
 
 def open_onnx(path: Path, *, threads: int) -> Compute:
-    """Return what computes the logits, (B, C), of ids and mask, each (B, T); `threads` 0 is one a core.
+    """Return what computes the logits, (B, C) or (B, T, C), of those arrays of a batch that the model has as inputs.
+
+    `threads` 0 is one a core.
 
     Raises:
         EnvironmentFault: The file is missing or damaged.
@@ -30,8 +32,10 @@ def open_onnx(path: Path, *, threads: int) -> Compute:
     except Exception as error:  # the library has a class of its own for each kind of damage
         raise EnvironmentFault(f"{path}: not a usable ONNX model, {error}. {REPRODUCE}") from error
 
-    def compute(ids: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        logits: npt.NDArray[np.float32] = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+    names = [each.name for each in session.get_inputs()]
+
+    def compute(arrays: Arrays) -> npt.NDArray[np.float32]:
+        logits: npt.NDArray[np.float32] = session.run(["logits"], {name: arrays[name] for name in names})[0]
         return logits
 
     return compute

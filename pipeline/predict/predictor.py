@@ -8,12 +8,10 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json
 from pipeline.core.stage import list_kinds
-from pipeline.models.tokenizer import CHARS_PER_TOKEN, load_tokenizer
 from pipeline.predict.bundle import FILES, MANIFEST, Manifest, hash_files, read_manifest
 from pipeline.predict.kind import FACET, Answers, load_answers, match_answers
 from pipeline.predict.logits import (
@@ -50,9 +48,9 @@ class Predictor(NamedTuple):
         labels: The names of its outputs, in their order, say its classes.
         max_length: Tokens at which a text is cut.
         decision: What else its answers follow, say how a class is chosen from the probabilities.
-        tokenizer: The tokenizer it was trained with.
+        tokenizer: The tokenizer it was trained with, as the questions of the kind read by it.
         pad_token_id: The id that pads a batch.
-        compute: Logits, (B, C) or (B, T, C), of padded ids and their mask, each (B, T).
+        compute: Logits, (B, C) or (B, T, C), of the arrays of a padded batch.
         batch_tokens: Padded tokens of a batch with which it is fastest.
     """
 
@@ -64,21 +62,24 @@ class Predictor(NamedTuple):
     labels: tuple[str, ...]
     max_length: int
     decision: Any
-    tokenizer: Tokenizer
+    tokenizer: Any
     pad_token_id: int
     compute: Compute
     batch_tokens: int
 
-    @property
-    def max_chars(self) -> int:
-        """The number of characters of a text beyond which no token is read."""
-        return self.max_length * CHARS_PER_TOKEN
+    def fit(self, question: Any) -> Any:
+        """Return a question without what the model does not reach.
+
+        Raises:
+            Unanswerable: The model cannot read it.
+        """
+        return self.answers.questions.fit(self.tokenizer, self.max_length, question)
 
     def prepare(self, questions: Sequence[Any]) -> Prepared:
         """Return questions with what the model reads of them."""
         return self.answers.questions.prepare(self.tokenizer, self.max_length, questions)
 
-    def encode(self, questions: Sequence[Any]) -> list[list[int]]:
+    def encode(self, questions: Sequence[Any]) -> list[Any]:
         """Return the token ids of the rows of questions."""
         return self.prepare(questions).ids
 
@@ -101,7 +102,7 @@ class Predictor(NamedTuple):
         """
         if not ids:
             return np.zeros((0, len(self.labels)))
-        logits = self.compute(*pad_batch(ids, self.pad_token_id))
+        logits = self.compute(pad_batch(ids, self.pad_token_id))
         if self.answers.reads == "every token":
             return self.answers.activate([own[: len(row)] for own, row in zip(logits, ids, strict=True)])
         return self.answers.activate(logits)
@@ -159,7 +160,7 @@ def _load_bundle(folder: Path, backend: Backend, threads: int) -> Predictor:
         labels=manifest.labels,
         max_length=manifest.max_length,
         decision=answers.decide(manifest.decision),
-        tokenizer=_open_tokenizer(folder, manifest.max_length, answers),
+        tokenizer=answers.questions.open(folder, manifest.max_length),
         pad_token_id=manifest.pad_token_id,
         compute=compute,
         batch_tokens=CPU_BATCH_TOKENS,
@@ -192,17 +193,11 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
         labels=labels,
         max_length=max_length,
         decision=decision,
-        tokenizer=_open_tokenizer(folder, max_length, answers),
+        tokenizer=answers.questions.open(folder, max_length),
         pad_token_id=config.get("pad_token_id") or 0,
         compute=compute,
         batch_tokens=batch_tokens,
     )
-
-
-def _open_tokenizer(folder: Path, max_length: int, answers: Answers) -> Tokenizer:
-    tokenizer = load_tokenizer(folder, max_length=max_length)
-    answers.questions.set_up(tokenizer)
-    return tokenizer
 
 
 def list_decision_files(folder: Path) -> tuple[Path, ...]:

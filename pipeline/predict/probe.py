@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import EnvironmentFault
-from pipeline.predict.bundle import Manifest, OnnxBackend
+from pipeline.predict.bundle import Manifest, OnnxBackend, pair_types
 from pipeline.predict.kind import Answers
 from pipeline.predict.logits import Compute, compute_in_batches, compute_tokens_in_batches
 
@@ -24,8 +24,9 @@ def check_probe(folder: Path, manifest: Manifest, answers: Answers, backend: Onn
     Raises:
         EnvironmentFault: It does not.
     """
-    made: Any = [np.array(logits, np.float32) for logits in manifest.probe.logits[backend]]
-    ids, pad = manifest.probe.input_ids, manifest.pad_token_id
+    probe, pad = manifest.probe, manifest.pad_token_id
+    ids = pair_types(probe.input_ids, probe.token_type_ids)
+    made: Any = [np.array(logits, np.float32) for logits in probe.logits[backend]]
     if answers.reads == "every token":
         here: Any = compute_tokens_in_batches(compute, ids, pad_token_id=pad)
     else:

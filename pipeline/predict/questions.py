@@ -1,6 +1,7 @@
 """Questions of a kind of task: how a row of a file or of a request becomes one, and questions rows of token ids."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from pipeline.examples.text import is_empty, normalise, text_key
-from pipeline.models.tokenizer import CHARS_PER_TOKEN
+from pipeline.models.tokenizer import CHARS_PER_TOKEN, load_tokenizer
 from pipeline.settings.ingest import Holds
 
 
@@ -21,13 +22,14 @@ class Prepared(NamedTuple):
 
     Args:
         questions: The questions.
-        ids: The token ids of each row; of a linear baseline, which has no tokens, the question itself.
+        ids: The token ids of each row, (T,), or with their types, (T, 2); of a linear baseline, which has no tokens,
+            the question itself.
         owners: The place of the question of each row.
         places: What else of each row says where its tokens stand in the question.
     """
 
     questions: Sequence[Any]
-    ids: list[list[int]]
+    ids: list[Any]
     owners: Sequence[int]
     places: Sequence[Any]
 
@@ -43,8 +45,9 @@ class Questions(NamedTuple):
         of_text: `of_text(text)` is a question of, or about, a text, however long.
         read: `read(cells)` is the question of the cells of a row; raises `Unanswerable`.
         name: `name(question)` is what the id of a question is made of, as that of an example is.
-        cut: `cut(question, characters)` is a question without what no tokenizer reaches.
-        set_up: `set_up(tokenizer)` changes the tokenizer of a model as questions need it.
+        open: `open(folder, max_length)` is the tokenizer of a model, in whatever the other functions read by it.
+        fit: `fit(tokenizer, max_length, question)` is a question without what no tokenizer reaches; raises
+            `Unanswerable` if the model cannot read it.
         prepare: `prepare(tokenizer, max_length, questions)` are their rows.
     """
 
@@ -55,9 +58,9 @@ class Questions(NamedTuple):
     of_text: Callable[[str], Any]
     read: Callable[[Sequence[Any]], Any]
     name: Callable[[Any], str]
-    cut: Callable[[Any, int], Any]
-    set_up: Callable[[Tokenizer], None]
-    prepare: Callable[[Tokenizer, int, Sequence[Any]], Prepared]
+    open: Callable[[Path, int], Any]
+    fit: Callable[[Any, int, Any], Any]
+    prepare: Callable[[Any, int, Sequence[Any]], Prepared]
 
 
 def read_text_row(cells: Sequence[Any]) -> str:
@@ -93,7 +96,7 @@ TEXT_QUESTIONS = Questions(
     of_text=lambda text: text,
     read=read_text_row,
     name=text_key,
-    cut=lambda text, characters: text[:characters],
-    set_up=lambda _tokenizer: None,
+    open=lambda folder, max_length: load_tokenizer(folder, max_length=max_length),
+    fit=lambda _tokenizer, max_length, text: text[: max_length * CHARS_PER_TOKEN],
     prepare=encode_texts,
 )

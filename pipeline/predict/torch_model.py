@@ -11,20 +11,21 @@ import torch
 import transformers
 
 from pipeline.evaluate.metrics import Vectors
-from pipeline.models.batches import to_ragged
+from pipeline.models.batches import ModelInputs, to_ragged
 from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.features import choose_for_extraction, extract_vectors
 from pipeline.models.folder import load_encoder, load_model
-from pipeline.models.heads import Head, name_classes
-from pipeline.models.inference import TOKEN_FEED, forward
+from pipeline.models.heads import Head, name_classes, take_logits
+from pipeline.models.inference import TOKEN_FEED
 from pipeline.models.layers import shorten_last_layer
-from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Compute, Ids
+from pipeline.models.tokenizer import TYPES, tells_texts_apart
+from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Arrays, Compute, Ids
 from pipeline.settings.task import ExtractParams
 
 
 def open_torch(folder: Path, opener: str, reads: str, *, labels: tuple[str, ...], threads: int) -> tuple[Compute, int]:
-    """Return what computes the logits of ids and mask, each (B, T), and the tokens of a batch that suit it.
+    """Return what computes the logits of the arrays of a batch, each (B, T), and the tokens of one that suit it.
 
     `opener` is the class of transformers that opens the model, and `reads` what its head reads of the last layer: of
     the first token, the logits are (B, C), of every token (B, T, C). `threads` 0 leaves torch's own choice.
@@ -38,18 +39,21 @@ def open_torch(folder: Path, opener: str, reads: str, *, labels: tuple[str, ...]
         torch.set_num_threads(threads)
     device = choose_device("auto" if torch.cuda.is_available() else "fp32")
     model = load_model(folder, Head(getattr(transformers, opener), name_classes(labels))).to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper
+    typed = tells_texts_apart(folder)
     if device.device.type == "cuda":
         model.set_attn_implementation("sdpa")
 
-    def compute(ids: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        inputs = {
-            "input_ids": torch.from_numpy(ids).to(device.device),
-            "attention_mask": None if mask.all() else torch.from_numpy(mask).to(device.device),
-        }
+    def compute(arrays: Arrays) -> npt.NDArray[np.float32]:
+        inputs: ModelInputs = {name: torch.from_numpy(values).to(device.device) for name, values in arrays.items()}
+        if arrays["attention_mask"].all():
+            inputs["attention_mask"] = None
+        if not typed:
+            inputs.pop(TYPES, None)
         shortened = shorten_last_layer(model) if reads == "first token" else nullcontext()
-        with torch.inference_mode(), shortened:
-            logits: npt.NDArray[np.float32] = forward(model, inputs, device).cpu().numpy()
-        return logits
+        autocast = torch.autocast(device.device.type, torch.bfloat16, enabled=device.precision == "bf16")
+        with torch.inference_mode(), shortened, autocast:
+            logits = take_logits(model(**inputs))
+        return np.asarray(logits.float().cpu().numpy())
 
     return compute, GPU_BATCH_TOKENS if device.device.type == "cuda" else CPU_BATCH_TOKENS
 

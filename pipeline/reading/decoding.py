@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from pipeline.evaluate.metrics import Floats
 
+SPAN_OUTPUTS = ("start", "end")  # of a model, at each token
 LONGEST_ANSWER = 30  # tokens of an answer at most
 BEST = 20  # spans of a passage whose scores are made probabilities
 

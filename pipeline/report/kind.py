@@ -1,10 +1,10 @@
 """The page of a kind of task: what the report says of its tasks, and how."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.core.document import Document
-from pipeline.evaluate.kind import BaselineNames, Metric
+from pipeline.evaluate.kind import BaselineNames, Metric, keep_titles, rename_metrics
 
 # What ingest counts as changes of texts, by their keys in data/intake, after "12 ".
 TEXT_CHANGES = {
@@ -60,6 +60,7 @@ class Page(NamedTuple):
         describe: The parts of a model's card.
         changes: What ingest counts as changes, in words after their number, by their keys in data/intake.
         keeps_cheap: Whether `baseline` keeps the cheap baseline of single texts, and `predict` answers by it.
+        titles: That of its measures.
     """
 
     metrics: tuple[Metric, ...]
@@ -73,11 +74,17 @@ class Page(NamedTuple):
     describe: Callable[["Task"], CardParts]
     changes: Mapping[str, str] = TEXT_CHANGES
     keeps_cheap: bool = False
+    titles: Callable[[Sequence[str]], Mapping[str, str]] = keep_titles
 
     @property
     def headline(self) -> Metric:
         """The metric that the overview, the gains and the advice are about."""
         return self.metrics[0]
+
+    def name_for(self, labels: Sequence[str]) -> "Page":
+        """Return the same with the metrics as tasks of these classes call them, of equal titles the first one."""
+        renamed = rename_metrics(self.metrics, self.titles(labels))
+        return self._replace(metrics=tuple({metric.title: metric for metric in reversed(renamed)}.values())[::-1])
 
 
 class Task(NamedTuple):
@@ -91,3 +98,9 @@ class Task(NamedTuple):
     evaluation: Document
     projection: Document
     page: Page
+
+
+def open_task(name: str, documents: Sequence[Document], page: Page) -> Task:
+    """Return a task of its documents, in their order, and of the page of its kind."""
+    task = Task._make((name, *documents, page))
+    return task._replace(page=page.name_for(task.evaluation["labels"]))

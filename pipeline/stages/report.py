@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pipeline.core.files import publish, read_json, read_utf8
 from pipeline.core.stage import In, Out
 from pipeline.report.cards import model_card
-from pipeline.report.kind import Page, Task
+from pipeline.report.kind import Page, open_task
 from pipeline.report.page import TEMPLATES, page_html
 from pipeline.report.summary import summary_markdown
 from pipeline.settings.task import ReportParams
@@ -35,7 +35,7 @@ def run(
     folders = (intake, findings, inspection, history, evaluation, projection)
     kinds = {name: pages[params.kinds[name]] for name in params.tasks}
     tasks = [
-        Task._make((name, *(read_json(folder / f"{name}.json") for folder in folders), page))
+        open_task(name, [read_json(folder / f"{name}.json") for folder in folders], page)
         for name, page in kinds.items()
     ]
     study = read_json(transfer) if transfer else None

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pydantic import ValidationError
 
-from pipeline.answer.question import Question, list_answers, to_scores
+from pipeline.answer.question import Question, list_answers
 from pipeline.calibration.decision import PLAIN, Decision
 from pipeline.classes.answers import to_answers
 from pipeline.kinds.text_classification.answers import ANSWERS
+from pipeline.predict.kind import list_scores
 
 LABELS = ("a", "b", "c")
 ROWS = arrays.arrays(np.float64, st.tuples(st.integers(0, 5), st.just(3)), elements=st.floats(0.01, 1)).map(
@@ -21,8 +22,8 @@ ROWS = arrays.arrays(np.float64, st.tuples(st.integers(0, 5), st.just(3)), eleme
 @given(rows=ROWS)
 def test_the_plain_answer_is_the_most_probable_class_as_transformers_has_it(rows):
     answers = to_answers(rows, (), LABELS, PLAIN, True)
-    scores = to_scores(rows, LABELS, with_all=False)
-    for row, answer, best, ranked in zip(rows, answers, scores, to_scores(rows, LABELS, with_all=True), strict=True):
+    scores, every = (list_scores(rows, (), LABELS, PLAIN, with_all) for with_all in (False, True))
+    for row, answer, best, ranked in zip(rows, answers, scores, every, strict=True):
         assert answer["probability"] == best["score"] == row.max()
         assert (answer["label"], answer["unsure"]) == (best["label"], False)
         assert answer["probabilities"] == dict(zip(LABELS, row, strict=True))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from pipeline.__main__ import main
@@ -103,6 +104,26 @@ def test_a_terminal_gets_the_address_to_open(films):
     os.close(reader)
     os.close(terminal)
     assert f"http://127.0.0.1:{port}/ " in printed
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=PATIENCE).status_code == 200
+    except httpx.ConnectError:
+        return False
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nothing(films):
+    words = [*PIPELINE, "answer", str(films), "--port", "0", "--linger", "0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, env=ENVIRONMENT, text=True, **pipes) as process:
+        url = f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}/health/live"
+        process.stdout.close()
+        until(lambda: answers(url))
+        codes = [httpx.get(url, timeout=PATIENCE).status_code for _ in range(3)]
+        process.terminate()
+        printed = process.stderr.read()
+    assert (codes, printed, process.returncode) == ([200] * 3, "", 0)
 
 
 def test_neighbours_need_a_project(films, tmp_path, monkeypatch):

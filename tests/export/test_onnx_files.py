@@ -14,6 +14,7 @@ from pipeline.predict.onnx_model import open_onnx
 from tests.given.families import MODERN, SIZE
 
 LAYERS = {"num_hidden_layers": 2}
+INPUTS = ("input_ids", "attention_mask")
 # What a BERT has not: positions counted from the padding's, and layers that see their neighbourhood alone.
 FAMILIES = {
     "roberta": lambda: RobertaForSequenceClassification(
@@ -34,7 +35,7 @@ def written(request, tmp_path_factory):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = FAMILIES[request.param]().eval()
-    write_fp32(model, folder / "fp32.onnx", max_length=40)
+    write_fp32(model, folder / "fp32.onnx", INPUTS, max_length=40)
     write_int8(folder / "fp32.onnx", folder / "int8.onnx")
     return model, folder
 
@@ -48,8 +49,9 @@ def test_another_family_computes_the_same_at_every_shape(written, shape):
     ids[mask == 0] = model.config.pad_token_id
     with torch.inference_mode():
         expected = model(torch.from_numpy(ids), torch.from_numpy(mask)).logits.numpy()
-    assert open_onnx(folder / "fp32.onnx", threads=1)(ids, mask) == pytest.approx(expected, abs=1e-5)
-    assert open_onnx(folder / "int8.onnx", threads=1)(ids, mask) == pytest.approx(expected, abs=0.1)
+    arrays = dict(zip(INPUTS, (ids, mask), strict=True))
+    assert open_onnx(folder / "fp32.onnx", threads=1)(arrays) == pytest.approx(expected, abs=1e-5)
+    assert open_onnx(folder / "int8.onnx", threads=1)(arrays) == pytest.approx(expected, abs=0.1)
 
 
 def test_a_model_that_cannot_be_traced_is_a_fault_that_names_it(tmp_path):
@@ -58,7 +60,7 @@ def test_a_model_that_cannot_be_traced_is_a_fault_that_names_it(tmp_path):
             return {"logits": input_ids} if input_ids.sum().item() > 0 else input_ids.tolist()
 
     with pytest.raises(EnvironmentFault, match="Untraceable"):
-        write_fp32(Untraceable(), tmp_path / "x.onnx", max_length=8)
+        write_fp32(Untraceable(), tmp_path / "x.onnx", INPUTS, max_length=8)
     assert not (tmp_path / "x.onnx").exists()
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 from filelock import FileLock
 
 from pipeline.core.files import write_json
-from pipeline.core.stage import load_facet
+from pipeline.core.stage import bind_facets, read_declaration
 from pipeline.core.tables import description, write_arrow
 from pipeline.models.folder import build_classifier
 from pipeline.models.tokenizer import load_tokenizer
@@ -62,7 +62,7 @@ def make_model(folder: Path) -> Exported:
 
 def export_model(paths: Exported, params: ExportParams = PARAMS) -> None:
     """Run the stage."""
-    export.run(params, load_facet(params.kind, "answers"), **paths._asdict())
+    export.run(params, **bind_facets(read_declaration(export.run), params.kind), **paths._asdict())
 
 
 def prepare_export(shared: Path) -> Exported:

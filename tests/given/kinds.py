@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.files import write_json
-from pipeline.core.stage import KINDS, bind_facets, load, load_facet, read_declaration, stage_params
+from pipeline.core.stage import KINDS, bind_facets, load, read_declaration, stage_params
 from pipeline.settings.parse import parse_params
 from pipeline.settings.production import ExportParams
 from pipeline.stages import export
@@ -111,7 +111,8 @@ def export_sample(sample: Sample, root: Path) -> Path:
     paths = {name: sample.paths[name] for name in ("tokens", "model", "calibration")}
     params = ExportParams(task=TASK, kind=sample.kind, largest_drop=1.0, level=1e-9)
     bundle = root / "export" / TASK
-    export.run(params, load_facet(sample.kind, "answers"), **paths, bundle=bundle, exported=root / "exported.json")
+    facets = bind_facets(read_declaration(export.run), sample.kind)
+    export.run(params, **facets, **paths, bundle=bundle, exported=root / "exported.json")
     return bundle
 
 

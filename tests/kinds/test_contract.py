@@ -39,6 +39,7 @@ from pipeline.models.device import choose_device
 from pipeline.models.folder import build_model, load_model
 from pipeline.predict.linear.predictor import open_predictor
 from pipeline.predict.predictor import Predictor, find_kind, load_predictor
+from pipeline.reading.decoding import Decoded
 from pipeline.settings.production import find_partial_reading
 from tests.given.answering import serving_here
 from tests.given.kinds import (
@@ -308,7 +309,7 @@ def flatten(value: Any) -> list[float]:
         value = [*value.values()]
     if isinstance(value, list | tuple | np.ndarray):
         return [number for part in value for number in flatten(part)]
-    return [] if value is None else [float(value)]
+    return [] if value is None or isinstance(value, str) else [float(value)]
 
 
 def ask_test(sample: Sample) -> Asked:
@@ -321,10 +322,12 @@ def ask_test(sample: Sample) -> Asked:
 def compute_numbers(predictor: Predictor, rows: list[dict[str, Any]]) -> list[float]:
     """Return what a predictor computes of questions, as the answers of `evaluate` hold it."""
     kind = predictor.answers
-    prepared = predictor.prepare([kind.questions.read([*row.values()]) for row in rows])
+    prepared = predictor.prepare([predictor.fit(kind.questions.read([*row.values()])) for row in rows])
     outputs = kind.join(kind.activate(predictor.compute_logits(prepared.ids)), prepared)
     if kind.reads == "first token":
         return flatten(outputs)
+    if isinstance(outputs[0], Decoded):
+        return flatten([(own.best.start, own.doubt, own.span_probability, own.null_probability) for own in outputs])
     return [n for own in outputs for n in (*own.argmax(axis=1).tolist(), *own.max(axis=1).tolist())]
 
 

@@ -180,11 +180,11 @@ def test_a_job_goes_on_where_it_was_and_starts_anew_for_another_file(predictor, 
     predict(predictor, path, tmp_path / "whole.jsonl")
     computed = []
 
-    def compute(ids, mask):
-        computed.append(len(ids))
+    def compute(arrays):
+        computed.append(len(arrays["input_ids"]))
         if sum(computed) > 130:
             raise Killed
-        return predictor.compute(ids, mask)
+        return predictor.compute(arrays)
 
     with pytest.raises(Killed):
         predict(predictor._replace(compute=compute), path, out)
@@ -209,9 +209,9 @@ from pipeline.predict.job import predict_file
 from pipeline.predict.predictor import load_predictor
 from pipeline.predict.texts import choose_source
 predictor = load_predictor(Path(sys.argv[1]), threads=1)
-def compute(ids, mask):
+def compute(arrays):
     time.sleep(float(sys.argv[4]))
-    return predictor.compute(ids, mask)
+    return predictor.compute(arrays)
 source = choose_source(sys.argv[2], None, form=None, columns=())
 slow = predictor._replace(compute=compute)
 predict_file(slow, Path(sys.argv[2]), source, Path(sys.argv[3]), every=True, part_rows=20)

@@ -11,7 +11,8 @@ ROWS = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=12), max_size=4
 
 @given(ROWS)
 def test_padding_is_on_the_right_and_masked(rows):
-    ids, mask = pad_batch(rows, 7)
+    arrays = pad_batch(rows, 7)
+    ids, mask = arrays["input_ids"], arrays["attention_mask"]
     assert ids.dtype == mask.dtype == np.int64
     assert ids.shape == mask.shape == (len(rows), max(map(len, rows), default=0))
     for row, padded, real in zip(rows, ids.tolist(), mask.tolist(), strict=True):
@@ -19,11 +20,21 @@ def test_padding_is_on_the_right_and_masked(rows):
         assert real == [1] * len(row) + [0] * (len(padded) - len(row))
 
 
+@given(ROWS.filter(len))
+def test_types_stand_beside_their_tokens(rows):
+    arrays = pad_batch([np.stack([row, np.array(row) % 2], axis=1) for row in rows], 8)
+    plain = pad_batch(rows, 8)
+    assert all((arrays[name] == plain[name]).all() for name in plain)
+    assert (arrays["token_type_ids"] == plain["input_ids"] % 2).all()
+
+
 @given(ROWS)
 def test_logits_come_in_the_order_of_the_rows(rows):
     counted = []
     logits = compute_in_batches(
-        lambda ids, mask: np.stack([(ids * mask).sum(axis=1), mask.sum(axis=1)], axis=1).astype(np.float32),
+        lambda arrays: np.stack(
+            [(arrays["input_ids"] * arrays["attention_mask"]).sum(axis=1), arrays["attention_mask"].sum(axis=1)], axis=1
+        ).astype(np.float32),
         rows, classes=2, pad_token_id=7, advance=counted.append,
     )  # fmt: skip
     assert logits.tolist() == [[sum(row), len(row)] for row in rows]

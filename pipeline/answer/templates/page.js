@@ -1,6 +1,7 @@
 "use strict";
 // Whatever comes from the server is set as textContent: it is text, never markup.
 const showsNeighbours = new Set(); // the models that may show training texts
+const takesQuestions = new Set(); // those that are asked about a text
 const byId = (name) => document.getElementById(name);
 
 function element(tag, className, text) {
@@ -30,11 +31,18 @@ async function showModels() {
   const models = await call("v1/models");
   models.filter((each) => each.neighbours).forEach((each) => showsNeighbours.add(each.model));
   select.replaceChildren(...models.map((each) => new Option(each.model, each.model)));
+  models.filter((each) => each.takes.includes("question")).forEach((each) => takesQuestions.add(each.model));
   byId("model-row").hidden = models.length < 2;
+  showQuestion();
   byId("version").textContent = models.map((each) => `${each.model}: ${each.backend}, version ${each.version.slice(0, 12)}`).join("; ");
 }
 
+function showQuestion() {
+  byId("question-row").hidden = !takesQuestions.has(byId("model").value);
+}
+
 function name(answer) {
+  if ("answer" in answer) return answer.answer ?? "no answer";
   if ("spans" in answer) return answer.spans.map((span) => `${span.text} (${span.label})`).join(", ") || answer.tags.join(" ");
   if ("labels" in answer) return answer.labels.join(", ") || "no label";
   return String(answer.label ?? answer.value);
@@ -76,7 +84,9 @@ async function send(event) {
   byId("send").disabled = true;
   try {
     if (!byId("model").options.length) await showModels();
-    show(await call("v1/predict", {model: model.value, texts: text, all: true}));
+    const rows = [{context: text, question: byId("question").value}];
+    const asked = takesQuestions.has(model.value) ? {rows} : {texts: text};
+    show(await call("v1/predict", {model: model.value, ...asked, all: true}));
   } catch (error) {
     byId("answer").replaceChildren(element("p", "error", error.message));
     return;
@@ -88,6 +98,7 @@ async function send(event) {
 }
 
 byId("form").addEventListener("submit", send);
+byId("model").addEventListener("change", showQuestion);
 byId("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
 });

@@ -11,11 +11,12 @@ from pydantic import BaseModel, Field
 from pipeline.core.document import Document
 from pipeline.kinds.multi_label_classification.metrics import (
     EVEN_THRESHOLD,
+    ScoredSets,
     apply_thresholds,
     score_label_sets,
     to_indicators,
 )
-from pipeline.predict.kind import ANSWER_DIGITS, CLASS_COLUMN, Answers, OutputNames, Outputs, has_head
+from pipeline.predict.kind import ANSWER_DIGITS, CLASS_COLUMN, Answers, OutputNames, Outputs, list_scores
 from pipeline.predict.logits import sigmoid
 from pipeline.predict.questions import TEXT_QUESTIONS, join_rows
 
@@ -27,10 +28,6 @@ class LabelSetAnswer(BaseModel):
 
     labels: list[str] = Field(description="Those whose probability reaches the threshold that validation has chosen.")
     probabilities: dict[str, float] = Field(description="Of these labels, or of all if `all` asks for them.")
-
-
-def _owns(config: Document) -> bool:
-    return has_head(config, "ForSequenceClassification") and config.get("problem_type") == "multi_label_classification"
 
 
 def choose_labels(outputs: Outputs, thresholds: Thresholds) -> npt.NDArray[np.bool_]:
@@ -68,26 +65,14 @@ def _differ(outputs: Outputs, others: Outputs, _labels: OutputNames, thresholds:
     return np.asarray((first != second).any(axis=1))
 
 
-def _compare(
-    trained: npt.NDArray[np.float32],
-    exported: npt.NDArray[np.float32],
-    inputs: pa.Table,
-    labels: OutputNames,
-    thresholds: Thresholds,
-) -> Any:
-    from pipeline.evaluate.paired import ScoredPair  # noqa: PLC0415  # scipy, of use here only
-    from pipeline.export.parity import compare_metric  # noqa: PLC0415  # likewise
-    from pipeline.kinds.multi_label_classification.measures import MEASURES  # noqa: PLC0415  # likewise
-
-    before, after, actual = sigmoid(trained), sigmoid(exported), to_indicators(inputs["labels"], inputs)
-    base, head = (score_label_sets(actual, each, choose_labels(each, thresholds)) for each in (before, after))
-    pair, flipped = ScoredPair(base, head), int(_differ(after, before, labels, thresholds).sum())
-    return compare_metric(MEASURES, pair, trained, exported, flipped=flipped)
+def _score(outputs: Outputs, inputs: pa.Table, _labels: OutputNames, thresholds: Thresholds) -> ScoredSets:
+    actual = to_indicators(inputs["labels"], inputs)
+    return score_label_sets(actual, outputs, choose_labels(outputs, thresholds))
 
 
 ANSWERS = Answers(
-    owns=_owns,
-    opener="AutoModelForSequenceClassification",
+    head="ForSequenceClassification",
+    problem="multi_label_classification",
     reads="first token",
     questions=TEXT_QUESTIONS,
     outputs=lambda classes: classes,
@@ -100,8 +85,8 @@ ANSWERS = Answers(
     names=lambda batch: (name for names in batch["labels"].to_pylist() for name in names or ["(none)"]),
     answer=(LabelSetAnswer, {"labels": ["drama", "war"], "probabilities": {"drama": 0.91, "war": 0.62}}),
     respond=_respond,
-    scores=True,
+    pipe=list_scores,
     differ=_differ,
     unit=lambda _logits: 1.0,
-    compare=_compare,
+    score=_score,
 )

@@ -12,11 +12,10 @@ from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.kinds.question_answering.settings import WindowParams
 from pipeline.models.coverage import Coverage, find_unknown, measure_windows, require_coverage
 from pipeline.models.inputs import RECORD_TOKENS, Encoded, Inputs
-from pipeline.models.tokenizer import load_tokenizer, tells_texts_apart
+from pipeline.models.tokenizer import tells_texts_apart
 from pipeline.reading.spans import Span
+from pipeline.reading.windows import WindowTokenizer, find_characters, list_windows, load_windows
 
-_OUTSIDE = -1  # of a token that is not of the passage
-ROOM = 8  # tokens beside a question that a window must have: the special ones, and a few of the passage
 WINDOW_COLUMNS = {
     "id": pa.string(),
     "split": pa.string(),
@@ -52,23 +51,20 @@ def _encode(params: WindowParams, examples: Path, encoder: Path) -> Encoded:
         UsageError: The tokenizer is not one for two texts.
         DataError: Questions leave no room for a passage, or the tokenizer knows too few of the characters.
     """
-    tokenizer = load_tokenizer(encoder, max_length=params.max_length)
-    tokenizer.enable_truncation(params.max_length, stride=params.overlap, strategy="only_second")
-    plain = load_tokenizer(encoder, max_length=params.max_length)
-    plain.no_truncation()
-    unknown, typed = find_unknown(tokenizer), tells_texts_apart(encoder)
-    _require_first(tokenizer, encoder)
+    tokenizer = load_windows(encoder, max_length=params.max_length, overlap=params.overlap)
+    unknown, typed = find_unknown(tokenizer.windows), tells_texts_apart(encoder)
+    _require_first(tokenizer.windows, encoder)
     schema, batches = stream_parquet(examples, _COLUMNS, rows=params.batch_texts)
 
     def rows() -> Iterator[pa.RecordBatch]:
         coverage = Coverage()
         for batch in batches:
             table = batch.to_pylist()
-            _require_room(plain, table, params)
-            encodings = tokenizer.encode_batch([(row["question"], row["context"]) for row in table])
+            _require_room(tokenizer, table, params)
+            encodings = tokenizer.windows.encode_batch([(row["question"], row["context"]) for row in table])
             values: list[dict[str, object]] = []
             for row, encoding in zip(table, encodings, strict=True):
-                windows = [encoding, *encoding.overflowing]
+                windows = list_windows(encoding)
                 values += [_tabulate(row, window, index, typed=typed) for index, window in enumerate(windows)]
                 coverage = coverage.add(measure_windows(windows, unknown, row["id"]))
             yield pa.RecordBatch.from_pylist(values, pa.schema(WINDOW_COLUMNS.items()))
@@ -76,7 +72,8 @@ def _encode(params: WindowParams, examples: Path, encoder: Path) -> Encoded:
             require_coverage(coverage, task=params.task, most=params.max_unknown_share)
             print(coverage.describe())
 
-    metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
+    lengths = {"max_length": str(params.max_length), "stride": str(params.overlap)}
+    metadata = {**description(task_of(schema), labels_of(schema)), **lengths}
     return Encoded(pa.schema(WINDOW_COLUMNS.items(), metadata), rows(), RECORD_TOKENS // params.max_length)
 
 
@@ -88,9 +85,9 @@ def _require_first(tokenizer: Tokenizer, encoder: Path) -> None:
         )
 
 
-def _require_room(plain: Tokenizer, rows: Sequence[dict[str, object]], params: WindowParams) -> None:
-    room = params.max_length - params.overlap - ROOM
-    encodings = plain.encode_batch([str(row["question"]) for row in rows], add_special_tokens=False)
+def _require_room(tokenizer: WindowTokenizer, rows: Sequence[dict[str, object]], params: WindowParams) -> None:
+    room = tokenizer.room
+    encodings = tokenizer.plain.encode_batch([str(row["question"]) for row in rows], add_special_tokens=False)
     long = [(row, len(encoding)) for row, encoding in zip(rows, encodings, strict=True) if len(encoding) > room]
     if long:
         raise DataError(
@@ -105,9 +102,7 @@ def _tabulate(row: dict[str, object], encoding: Encoding, index: int, *, typed: 
     assert isinstance(answers, list)  # noqa: S101
     assert isinstance(places, list)  # noqa: S101
     answer = Span(places[0], answers[0]) if answers else None
-    sides = zip(encoding.offsets, encoding.sequence_ids, strict=True)
-    bounds = [offsets if side == 1 else (_OUTSIDE, _OUTSIDE) for offsets, side in sides]
-    starts, ends = [start for start, _ in bounds], [end for _, end in bounds]
+    starts, ends = find_characters(encoding)
     first, last = find_answer(starts, ends, answer)
     scored = row["split"] != "train" and index == 0
     return {

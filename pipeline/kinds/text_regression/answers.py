@@ -9,8 +9,8 @@ import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from pipeline.core.document import Document
-from pipeline.kinds.text_regression.metrics import score_numbers
-from pipeline.predict.kind import Answers, OutputNames, Outputs, has_head
+from pipeline.kinds.text_regression.metrics import ScoredNumbers, score_numbers
+from pipeline.predict.kind import Answers, OutputNames, Outputs, list_scores
 from pipeline.predict.questions import TEXT_QUESTIONS, join_rows
 
 VALUE = "value"  # the name that the head gives its only output
@@ -22,10 +22,6 @@ class NumberAnswer(BaseModel):
     """The number of one text."""
 
     value: float = Field(description="In the unit of the data.")
-
-
-def _owns(config: Document) -> bool:
-    return has_head(config, "ForSequenceClassification") and config.get("problem_type") == "regression"
 
 
 def measure_spread(numbers: npt.NDArray[Any]) -> float:
@@ -49,26 +45,13 @@ def _differ(outputs: Outputs, others: Outputs, _labels: OutputNames, _decision: 
     return np.asarray((np.abs(outputs - others) > _NOTICED * measure_spread(others)).any(axis=1))
 
 
-def _compare(
-    trained: npt.NDArray[np.float32],
-    exported: npt.NDArray[np.float32],
-    inputs: pa.Table,
-    labels: OutputNames,
-    decision: Any,
-) -> Any:
-    from pipeline.evaluate.paired import ScoredPair  # noqa: PLC0415  # scipy, of use here only
-    from pipeline.export.parity import compare_metric  # noqa: PLC0415  # likewise
-    from pipeline.kinds.text_regression.measures import MEASURES  # noqa: PLC0415  # likewise
-
-    before, after, actual = trained.astype(np.float64), exported.astype(np.float64), inputs["labels"].to_numpy()
-    pair = ScoredPair(score_numbers(actual, before[:, 0]), score_numbers(actual, after[:, 0]))
-    flipped = int(_differ(after, before, labels, decision).sum())
-    return compare_metric(MEASURES, pair, trained, exported, flipped=flipped, unit=measure_spread(trained))
+def _score(outputs: Outputs, inputs: pa.Table, _labels: OutputNames, _decision: Any) -> ScoredNumbers:
+    return score_numbers(inputs["labels"].to_numpy(), outputs[:, 0])
 
 
 ANSWERS = Answers(
-    owns=_owns,
-    opener="AutoModelForSequenceClassification",
+    head="ForSequenceClassification",
+    problem="regression",
     reads="first token",
     questions=TEXT_QUESTIONS,
     outputs=lambda _classes: (VALUE,),
@@ -81,8 +64,8 @@ ANSWERS = Answers(
     names=lambda _batch: (),
     answer=(NumberAnswer, {"value": 3.4}),
     respond=_respond,
-    scores=True,
+    pipe=list_scores,
     differ=_differ,
     unit=measure_spread,
-    compare=_compare,
+    score=_score,
 )

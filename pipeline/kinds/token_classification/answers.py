@@ -1,6 +1,7 @@
 """Answers of token classification: the tag of each word, and the spans that the tags mark."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,14 @@ from tokenizers import Tokenizer
 
 from pipeline.core.document import Document
 from pipeline.examples.text import is_empty, normalise, text_key
-from pipeline.models.tokenizer import set_prefix_space
-from pipeline.predict.kind import ANSWER_DIGITS, Answers, OutputNames, Outputs, has_head
+from pipeline.models.tokenizer import load_tokenizer, set_prefix_space
+from pipeline.predict.kind import ANSWER_DIGITS, Answers, OutputNames, Outputs
 from pipeline.predict.logits import softmax
 from pipeline.predict.questions import Prepared, Questions, Unanswerable
 from pipeline.settings.ingest import Holds
 from pipeline.tagging.pieces import find_special, split_at_words
 from pipeline.tagging.schemes import is_bio
-from pipeline.tagging.scores import count_tags, list_tagged_spans
+from pipeline.tagging.scores import ScoredTags, count_tags, list_tagged_spans
 from pipeline.tagging.spans import find_words
 
 _SPAN = pa.struct({"start": pa.int64(), "end": pa.int64(), "label": pa.string(), "text": pa.string()})
@@ -29,7 +30,6 @@ _COLUMNS = {
     "spans": pa.list_(_SPAN),
 }
 Words = Sequence[str]
-_Logits = Sequence[npt.NDArray[np.float32]]
 
 
 class MarkedSpan(BaseModel):
@@ -62,9 +62,11 @@ def _read(cells: Sequence[Any]) -> list[str]:
     return [normalise(word) for word in words]
 
 
-def _set_up(tokenizer: Tokenizer) -> None:
+def _open(folder: Path, max_length: int) -> Tokenizer:
+    tokenizer = load_tokenizer(folder, max_length=max_length)
     tokenizer.no_truncation()
     set_prefix_space(tokenizer)
+    return tokenizer
 
 
 def _prepare(tokenizer: Tokenizer, max_length: int, sentences: Sequence[Words]) -> Prepared:
@@ -121,7 +123,7 @@ def _tabulate(outputs: Sequence[Outputs], sentences: Sequence[Words], labels: Ou
 
 
 def _differ(
-    outputs: Sequence[npt.NDArray[Any]], others: Sequence[npt.NDArray[Any]], _labels: OutputNames, _decision: Any
+    outputs: Sequence[Outputs], others: Sequence[Outputs], _labels: OutputNames, _decision: Any
 ) -> npt.NDArray[np.bool_]:
     """Return which tags are others, words of all sentences in turn."""
     pairs = zip(outputs, others, strict=True)
@@ -139,22 +141,15 @@ def _name_tags(inputs: pa.Table, values: Sequence[npt.NDArray[Any]], labels: Out
     return [*named.values()]
 
 
-def _compare(trained: _Logits, exported: _Logits, inputs: pa.Table, labels: OutputNames, decision: Any) -> Any:
-    from pipeline.evaluate.paired import ScoredPair  # noqa: PLC0415  # scipy, of use here only
-    from pipeline.export.parity import compare_metric  # noqa: PLC0415  # likewise
-    from pipeline.kinds.token_classification.measures import MEASURES  # noqa: PLC0415  # likewise
-
+def _score(outputs: Sequence[Outputs], inputs: pa.Table, labels: OutputNames, _decision: Any) -> ScoredTags:
     actual = _name_tags(inputs, [np.array(tags) for tags in inputs["tags"].to_pylist()], labels)
-    predicted = (_name_tags(inputs, [own.argmax(axis=1) for own in logits], labels) for logits in (trained, exported))
-    base, head = (count_tags(actual, tags, [None] * len(actual), labels) for tags in predicted)
-    flipped = int(_differ(trained, exported, labels, decision).sum())
-    tokens = np.concatenate(trained), np.concatenate(exported)
-    return compare_metric(MEASURES, ScoredPair(base, head), *tokens, flipped=flipped)
+    predicted = _name_tags(inputs, [own.argmax(axis=1) for own in outputs], labels)
+    return count_tags(actual, predicted, [None] * len(actual), labels)
 
 
 ANSWERS = Answers(
-    owns=lambda config: has_head(config, "ForTokenClassification"),
-    opener="AutoModelForTokenClassification",
+    head="ForTokenClassification",
+    problem=None,
     reads="every token",
     questions=Questions(
         fields={"words": "texts"},
@@ -164,8 +159,8 @@ ANSWERS = Answers(
         of_text=lambda text: [normalise(word.text) for word in find_words(text)],
         read=_read,
         name=lambda words: text_key(" ".join(words)),
-        cut=lambda words, _characters: words,
-        set_up=_set_up,
+        open=_open,
+        fit=lambda _tokenizer, _max_length, words: words,
         prepare=_prepare,
     ),
     outputs=lambda classes: classes,
@@ -189,8 +184,8 @@ ANSWERS = Answers(
         },
     ),
     respond=_respond,
-    scores=False,
+    pipe=None,
     differ=_differ,
     unit=lambda _logits: 1.0,
-    compare=_compare,
+    score=_score,
 )

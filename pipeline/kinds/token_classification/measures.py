@@ -1,5 +1,6 @@
 """The measures of tags of words: an answer is the tag of each word of a sentence, with its probability."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ TAG_METRICS = (
     Metric("sentence_accuracy", "sentence accuracy", 1, "share"),
 )
 NEVER_SLICED = ("document",)
+
+
+def title_metrics(labels: Sequence[str]) -> dict[str, str]:
+    """Return what metrics are called with these tags: of plain ones each is a span, so span F1 is the accuracy."""
+    return {} if is_bio(labels) else {"span_f1": "tag accuracy"}
 
 
 def _predict(model: Path, examples: pa.Table, tokens: pa.Table) -> pa.Array:
@@ -151,4 +157,5 @@ MEASURES = Measures(
     calibrate=_calibrate,
     unit="document",
     confused=pair_words,
+    titles=title_metrics,
 )

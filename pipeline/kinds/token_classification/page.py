@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pipeline.core.document import Document
 from pipeline.core.format import count, escape_markdown, markdown_table, share
 from pipeline.kinds.token_classification.baseline_names import TAG_BASELINES
-from pipeline.kinds.token_classification.measures import TAG_METRICS
+from pipeline.kinds.token_classification.measures import TAG_METRICS, title_metrics
 from pipeline.report.advice import list_names
 from pipeline.report.charts.confusion import draw_confusion
 from pipeline.report.kind import Advice, CardParts, Page, Quote, Task
@@ -98,7 +98,7 @@ def _describe(task: Task) -> CardParts:
     strategy = "first" if bio else "none"
     return CardParts(
         tag="token-classification",
-        hub_metrics=(("span_f1", "f1", "Span F1"), ("tag_accuracy", "accuracy", "Accuracy")),
+        hub_metrics=(*([("span_f1", "f1", "Span F1")] if bio else []), ("tag_accuracy", "accuracy", "Accuracy")),
         introduction=f"A tagger of words with {'spans of the types' if bio else 'the tags'} {names}",
         outputs="",
         use=f"""```python
@@ -140,4 +140,5 @@ PAGE = Page(
     summarize=lambda task: [_tabulate_types(task)],
     describe=_describe,
     keeps_cheap=True,
+    titles=title_metrics,
 )
