@@ -32,7 +32,7 @@ def description(task: str, labels: tuple[str, ...]) -> dict[str, str]:
 
 def labels_of(table: pa.Table | pa.Schema) -> tuple[str, ...]:
     """Return the classes of a table with a description, in order: position = class index."""
-    return tuple(json.loads(_metadata(table)[b"labels"]))
+    return tuple(json.loads(metadata_of(table)[b"labels"]))
 
 
 def class_indices(table: pa.Table, column: str = "label") -> npt.NDArray[np.int64]:
@@ -41,10 +41,12 @@ def class_indices(table: pa.Table, column: str = "label") -> npt.NDArray[np.int6
     Raises:
         DataError: A value is missing, not an integer, or the index of no class.
     """
-    invalid, count = (indices := table[column]), len(labels_of(table))
+    indices, count = table[column], len(labels_of(table))
     if pa.types.is_integer(indices.type):
         known = pc.and_(pc.greater_equal(indices, 0), pc.less(indices, count))
         invalid = indices.filter(pc.invert(pc.fill_null(known, False)))
+    else:
+        invalid = indices
     if len(invalid):
         raise DataError(
             f"{task_of(table)}: {column}: {len(invalid)} rows must have a class index from 0 to {count - 1}, "
@@ -65,7 +67,7 @@ def class_names(table: pa.Table, column: str = "label") -> list[str]:
 
 def task_of(table: pa.Table | pa.Schema) -> str:
     """Return the task's name of a table with a description."""
-    return _metadata(table)[b"task"].decode()
+    return metadata_of(table)[b"task"].decode()
 
 
 def infer_features(schema: pa.Schema, classes: Mapping[str, Sequence[str]]) -> Document:
@@ -118,52 +120,10 @@ def name_indices(schema: pa.Schema, column: str) -> tuple[str, ...]:
     return known if len({*known}) == len(known) else ()
 
 
-def max_length_of(tokens: pa.Table) -> int:
-    """Return the number of tokens at which the texts of a table of tokens were cut."""
-    return int(_metadata(tokens)[b"max_length"])
-
-
-def holds_pairs(inputs: pa.Table | pa.Schema) -> bool:
-    """Return whether the rows of a table of a model's inputs are made of two texts each."""
-    return b"pairs" in _metadata(inputs)
-
-
-def window_stride(inputs: pa.Table | pa.Schema) -> int | None:
-    """Return the tokens that neighbouring windows share, if the rows are windows of the texts; else None."""
-    stride = (_metadata(inputs) or {}).get(b"windows")
-    return None if stride is None else int(stride)
-
-
-def find_first_windows(ids: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return the rows at which a text begins, rising; the windows of a text are neighbours, and have its id."""
-    return np.array([row for row, own in enumerate(ids) if not row or own != ids[row - 1]], np.int64)
-
-
-def describe_inputs(inputs: pa.Table) -> dict[str, Any]:
-    """Return what a table of a model's inputs says of itself: its classes, where texts were cut, and counts.
-
-    `max_length` and `truncated` are None if nothing is ever cut. An example may have several rows.
-    """
-    ids = {split: inputs.filter(pc.equal(inputs["split"], split))["id"] for split in ("train", "validation")}
-    cuts = b"max_length" in _metadata(inputs)
-    return {
-        "labels": labels_of(inputs),
-        "max_length": max_length_of(inputs) if cuts else None,
-        "examples": {split: pc.count_distinct(column).as_py() for split, column in ids.items()},
-        "truncated": pc.sum(inputs["truncated"]).as_py() if cuts else None,
-        **({} if window_stride(inputs) is None else {"windows": _count_windows(inputs)}),
-    }
-
-
-def _count_windows(inputs: pa.Table) -> dict[str, int | None]:
-    """Return the texts, those of them with more than one window, the windows, and the tokens that two of them share."""
-    counts = pc.value_counts(inputs["id"]).field("counts")
-    several = pc.sum(pc.greater(counts, 1)).as_py()
-    return {"texts": len(counts), "several": several, "windows": inputs.num_rows, "stride": window_stride(inputs)}
-
-
-def _metadata(table: pa.Table | pa.Schema) -> dict[bytes, bytes]:
-    metadata: dict[bytes, bytes] = (table if isinstance(table, pa.Schema) else table.schema).metadata
+def metadata_of(table: pa.Table | pa.Schema) -> dict[bytes, bytes]:
+    """Return what a table written here says of itself."""
+    schema = table if isinstance(table, pa.Schema) else table.schema
+    metadata: dict[bytes, bytes] = schema.metadata
     return metadata
 
 
@@ -221,7 +181,8 @@ def write_arrow(out: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch])
 
 def regroup(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """Yield the same rows in record batches of `rows` each; the last one holds the rest."""
-    waiting, missing = list[pa.RecordBatch](), rows
+    waiting: list[pa.RecordBatch] = []
+    missing = rows
     for incoming in batches:
         batch = incoming
         while batch.num_rows >= missing:

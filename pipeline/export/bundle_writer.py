@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from pipeline.core.document import Document
 from pipeline.core.files import sha256, write_json
-from pipeline.core.tables import labels_of, max_length_of
+from pipeline.core.tables import labels_of
 from pipeline.evaluate.kind import Measures
 from pipeline.export.onnx_files import write_fp32, write_int8
 from pipeline.export.parity import BackendComparison, LogitPair, compare_outputs, judge_int8, require_equal
@@ -26,6 +26,7 @@ from pipeline.models.device import Device
 from pipeline.models.folder import load_model
 from pipeline.models.heads import Head, name_classes
 from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, Feed, compute_logits, compute_token_logits
+from pipeline.models.inputs import max_length_of
 from pipeline.models.tokenizer import TYPES
 from pipeline.predict.bundle import FILES, MANIFEST, compute_version, pair_types
 from pipeline.predict.kind import Answers

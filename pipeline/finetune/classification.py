@@ -10,7 +10,6 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from pipeline.core.tables import find_first_windows, window_stride
 from pipeline.evaluate.metrics import macro_f1
 from pipeline.finetune.selection import improves
 from pipeline.finetune.updates import plan_epochs, share_losses
@@ -18,6 +17,7 @@ from pipeline.models.batches import Ragged, read_tokens, to_device
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device
 from pipeline.models.inference import collate, compute_logits, forward
+from pipeline.models.inputs import find_first_windows, window_stride
 from pipeline.models.layers import scale_layer_rates
 from pipeline.models.processes import ALONE, Ranks
 from pipeline.settings.shared.classes import ClassifierParams

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from pipeline.core.tables import find_first_windows
 from pipeline.models.batching import Indices
+from pipeline.models.inputs import find_first_windows
 
 # The keyword arguments of a model's forward.
 ModelInputs = dict[str, Any]

@@ -9,12 +9,12 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
-from pipeline.core.tables import find_first_windows
 from pipeline.evaluate.metrics import Vectors
 from pipeline.models.batching import Indices, plan_batches
 from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute
 from pipeline.models.device import Device
 from pipeline.models.inference import Feed
+from pipeline.models.inputs import find_first_windows
 from pipeline.models.layers import count_layers
 from pipeline.settings.task import ExtractParams
 

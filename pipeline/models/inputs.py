@@ -1,13 +1,15 @@
 """Inputs of models: what a model reads of the examples of one kind, made once; no model is needed for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.tables import description, labels_of, stream_parquet, task_of
+from pipeline.core.tables import description, labels_of, metadata_of, stream_parquet, task_of
 from pipeline.models.coverage import Coverage, find_unknown, measure_coverage, require_coverage
 from pipeline.models.tokenizer import TYPES, encode, load_tokenizer, require_separator, tells_texts_apart
 from pipeline.settings.shared.texts import PAIR
@@ -88,3 +90,47 @@ def summarize_tokens(table: pa.Table) -> str:
     """Return the examples, tokens and cut texts of a table of tokens, in words."""
     count = pc.sum(pc.list_value_length(table["input_ids"])).as_py()
     return f"{table.num_rows} examples, {count} tokens, {pc.sum(table['truncated']).as_py()} cut"
+
+
+def max_length_of(tokens: pa.Table) -> int:
+    """Return the number of tokens at which the texts of a table of tokens were cut."""
+    return int(metadata_of(tokens)[b"max_length"])
+
+
+def holds_pairs(inputs: pa.Table | pa.Schema) -> bool:
+    """Return whether the rows of a table of a model's inputs are made of two texts each."""
+    return b"pairs" in metadata_of(inputs)
+
+
+def window_stride(inputs: pa.Table | pa.Schema) -> int | None:
+    """Return the tokens that neighbouring windows share, if the rows are windows of the texts; else None."""
+    stride = (metadata_of(inputs) or {}).get(b"windows")
+    return None if stride is None else int(stride)
+
+
+def find_first_windows(ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the rows at which a text begins, rising; the windows of a text are neighbours, and have its id."""
+    return np.array([row for row, own in enumerate(ids) if not row or own != ids[row - 1]], np.int64)
+
+
+def describe_inputs(inputs: pa.Table) -> dict[str, Any]:
+    """Return what a table of a model's inputs says of itself: its classes, where texts were cut, and counts.
+
+    `max_length` and `truncated` are None if nothing is ever cut. An example may have several rows.
+    """
+    ids = {split: inputs.filter(pc.equal(inputs["split"], split))["id"] for split in ("train", "validation")}
+    cuts = b"max_length" in metadata_of(inputs)
+    return {
+        "labels": labels_of(inputs),
+        "max_length": max_length_of(inputs) if cuts else None,
+        "examples": {split: pc.count_distinct(column).as_py() for split, column in ids.items()},
+        "truncated": pc.sum(inputs["truncated"]).as_py() if cuts else None,
+        **({} if window_stride(inputs) is None else {"windows": _count_windows(inputs)}),
+    }
+
+
+def _count_windows(inputs: pa.Table) -> dict[str, int | None]:
+    """Return the texts, those of them with more than one window, the windows, and the tokens that two of them share."""
+    counts = pc.value_counts(inputs["id"]).field("counts")
+    several = pc.sum(pc.greater(counts, 1)).as_py()
+    return {"texts": len(counts), "several": several, "windows": inputs.num_rows, "stride": window_stride(inputs)}

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipeline.core.progress import show_progress
 from pipeline.core.stage import In, Out
-from pipeline.core.tables import description, labels_of, read_arrow, regroup, task_of, window_stride, write_arrow
+from pipeline.core.tables import description, labels_of, read_arrow, regroup, task_of, write_arrow
 from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.features import (
@@ -19,6 +19,7 @@ from pipeline.models.features import (
 )
 from pipeline.models.folder import load_encoder
 from pipeline.models.inference import Feed
+from pipeline.models.inputs import window_stride
 from pipeline.settings.task import ExtractParams
 
 # The most numbers of a record batch: 32 MiB of memory. Its length in rows depends on the vectors' width alone.

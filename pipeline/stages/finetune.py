@@ -5,10 +5,11 @@ from importlib.metadata import version
 
 from pipeline.core.files import remove, write_json
 from pipeline.core.stage import In, Out
-from pipeline.core.tables import describe_inputs, read_arrow
+from pipeline.core.tables import read_arrow
 from pipeline.finetune.fit import prepare_training
 from pipeline.finetune.learning import Learning
 from pipeline.models.folder import build_model, save_model
+from pipeline.models.inputs import describe_inputs
 from pipeline.models.processes import join_ranks
 from pipeline.settings.task import FinetuneParams
 from pipeline.train.choice import checkpoint_key, restore_choice

@@ -3,10 +3,11 @@ import pyarrow.parquet as pq
 import pytest
 from transformers import AutoTokenizer
 
-from pipeline.core.tables import describe, description, labels_of, max_length_of, read_arrow, task_of, write_parquet
+from pipeline.core.tables import describe, description, labels_of, read_arrow, task_of, write_parquet
 from pipeline.kinds.text_classification.inputs import INPUTS
 from pipeline.kinds.text_classification.settings import TextTokenizeParams
 from pipeline.models import inputs as text_inputs
+from pipeline.models.inputs import max_length_of
 from pipeline.stages.tokenize import run
 
 PARAMS = TextTokenizeParams(windows=None, task="t", max_length=6, batch_texts=2, max_unknown_share=0.05)

@@ -5,10 +5,11 @@ from pathlib import Path
 import pyarrow as pa
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from pipeline.core.tables import labels_of, max_length_of
+from pipeline.core.tables import labels_of
 from pipeline.finetune.learning import Finish, Learning
 from pipeline.kinds.multi_label_classification.objective import LABEL_SETS, SetRows, SetScores, set_rows_of
 from pipeline.models.heads import Head, name_classes
+from pipeline.models.inputs import max_length_of
 from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import save_tokenizer
 

@@ -7,10 +7,10 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 
 from pipeline.core.files import read_json, write_json
-from pipeline.core.tables import max_length_of
 from pipeline.finetune.learning import Finish, Learning
 from pipeline.kinds.question_answering.objective import ANSWERS, ReadingScores, WindowRows, rows_of_windows
 from pipeline.models.heads import Head, name_classes
+from pipeline.models.inputs import max_length_of
 from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import save_tokenizer
 from pipeline.reading.decoding import SPAN_OUTPUTS

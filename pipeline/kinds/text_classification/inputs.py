@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.core.tables import description, find_first_windows, labels_of, stream_parquet, task_of, window_stride
+from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.kinds.text_classification.settings import TextTokenizeParams
 from pipeline.models.coverage import Coverage, find_unknown, measure_windows, require_coverage
-from pipeline.models.inputs import RECORD_TOKENS, Encoded, Inputs, encode_task, summarize_tokens
+from pipeline.models.inputs import (
+    RECORD_TOKENS,
+    Encoded,
+    Inputs,
+    encode_task,
+    find_first_windows,
+    summarize_tokens,
+    window_stride,
+)
 from pipeline.models.tokenizer import load_tokenizer
 
 _SCHEMA = pa.schema(

@@ -5,11 +5,12 @@ from pathlib import Path
 import pyarrow as pa
 from transformers import PreTrainedModel
 
-from pipeline.core.tables import holds_pairs, labels_of, max_length_of, window_stride
+from pipeline.core.tables import labels_of
 from pipeline.finetune.classification import CLASSES, Rows, ValidationScores, rows_of
 from pipeline.finetune.head import calibrate_head, describe_scores
 from pipeline.finetune.learning import Finish, Learning
 from pipeline.models.heads import Head, classifier_head, mark_reading
+from pipeline.models.inputs import holds_pairs, max_length_of, window_stride
 from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import save_tokenizer
 

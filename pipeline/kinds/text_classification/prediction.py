@@ -5,13 +5,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.core.errors import REPRODUCE, DataError
-from pipeline.core.tables import find_first_windows, labels_of, window_stride
+from pipeline.core.tables import labels_of
 from pipeline.evaluate.align import align, require_classes
 from pipeline.finetune.classification import rows_of
 from pipeline.models.batches import read_tokens
 from pipeline.models.device import choose_device
 from pipeline.models.folder import load_classifier
 from pipeline.models.inference import predict_probabilities
+from pipeline.models.inputs import find_first_windows, window_stride
 from pipeline.models.layers import require_fit, shorten_last_layer
 
 

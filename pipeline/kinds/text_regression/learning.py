@@ -7,7 +7,6 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from pipeline.core.errors import UsageError
-from pipeline.core.tables import holds_pairs, max_length_of
 from pipeline.finetune.head import find_output_layer
 from pipeline.finetune.learning import Finish, Learning
 from pipeline.kinds.text_regression.objective import (
@@ -18,6 +17,7 @@ from pipeline.kinds.text_regression.objective import (
     number_rows_of,
 )
 from pipeline.models.heads import Head, mark_reading, name_classes
+from pipeline.models.inputs import holds_pairs, max_length_of
 from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import save_tokenizer
 

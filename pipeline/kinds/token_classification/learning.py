@@ -5,10 +5,11 @@ from pathlib import Path
 import pyarrow as pa
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
-from pipeline.core.tables import labels_of, max_length_of
+from pipeline.core.tables import labels_of
 from pipeline.finetune.learning import Finish, Learning
 from pipeline.kinds.token_classification.objective import TAGS, TagRows, TagScores, rows_of_tags
 from pipeline.models.heads import Head, name_classes
+from pipeline.models.inputs import max_length_of
 from pipeline.models.layers import require_fit
 from pipeline.models.tokenizer import save_tokenizer
 
