@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from pipeline.linear.saved import Arrays
+from pipeline.linear.saved import LinearWeights
 
 Numbers = npt.NDArray[np.float64]
 Estimator = Callable[[Any], Numbers]  # features (N, F) -> outputs
@@ -23,7 +23,7 @@ def keep_logistic(model: LogisticRegression, classes: int) -> dict[str, npt.NDAr
     }
 
 
-def open_logistic(arrays: Arrays) -> Estimator:
+def open_logistic(arrays: LinearWeights) -> Estimator:
     """Return the function from features to the probabilities of all classes, (N, C), 0 of one without train rows."""
     model = _fill(LogisticRegression(), arrays["coefficients"], arrays["intercepts"])
     model.classes_ = arrays["seen"]
@@ -50,7 +50,7 @@ def keep_labels(models: list[LogisticRegression | float]) -> dict[str, npt.NDArr
     }
 
 
-def open_labels(arrays: Arrays) -> Estimator:
+def open_labels(arrays: LinearWeights) -> Estimator:
     """Return the function from features to the probability of each label, (N, C)."""
     place, models = 0, list[LogisticRegression | float]()
     for share in arrays["shares"].tolist():
@@ -79,7 +79,7 @@ def keep_ridge(model: Ridge) -> dict[str, npt.NDArray[Any]]:
     return {"coefficients": model.coef_, "intercepts": np.atleast_1d(model.intercept_)}
 
 
-def open_ridge(arrays: Arrays) -> Estimator:
+def open_ridge(arrays: LinearWeights) -> Estimator:
     """Return the function from features to numbers, (N, 1)."""
     model = _fill(Ridge(), arrays["coefficients"], float(arrays["intercepts"][0]))
     return lambda features: np.asarray(model.predict(features), np.float64)[:, None]

@@ -15,7 +15,7 @@ from pipeline.core.files import publish, read_utf8, sha256
 LINEAR_MANIFEST, WEIGHTS = "linear.json", "weights.safetensors"
 
 Form = Literal["classes", "labels", "numbers", "tags"]
-Arrays = Mapping[str, npt.NDArray[Any]]
+LinearWeights = Mapping[str, npt.NDArray[Any]]
 
 
 class NgramWeights(NamedTuple):
@@ -46,7 +46,7 @@ class SavedLinear(NamedTuple):
     choice: str
     decision: Any
     ngrams: Sequence[NgramWeights]
-    arrays: Arrays
+    arrays: LinearWeights
 
 
 class OpenedLinear(NamedTuple):
