@@ -9,8 +9,8 @@ import numpy.typing as npt
 from pipeline.models.batching import Indices, plan_batches
 
 Ids = Sequence[Any]  # of each row its token ids, (T,), or with their types, (T, 2)
-ModelArrays = dict[str, npt.NDArray[np.int64]]  # of a padded batch, by the names of a model's inputs
-Compute = Callable[[ModelArrays], npt.NDArray[np.float32]]
+Arrays = dict[str, npt.NDArray[np.int64]]  # of a padded batch, by the names of a model's inputs
+Compute = Callable[[Arrays], npt.NDArray[np.float32]]
 
 # Padded tokens of a batch at most. On a CPU its numbers then stay in the cache (docs/log.md).
 CPU_BATCH_TOKENS = 512
@@ -63,7 +63,7 @@ def _compute(
         yield rows, compute(pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
 
 
-def pad_batch(ids: Ids, pad_token_id: int) -> ModelArrays:
+def pad_batch(ids: Ids, pad_token_id: int) -> Arrays:
     """Return rows padded on the right to the longest.
 
     `input_ids` and `attention_mask` (B, T) int64, the mask 0 at the padding; `token_type_ids` (B, T) int64 if rows have

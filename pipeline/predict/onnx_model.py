@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
-from pipeline.predict.logits import Compute, ModelArrays
+from pipeline.predict.logits import Arrays, Compute
 
 ERRORS_ONLY = 3  # of ONNX Runtime's levels of severity
 # A thread that has nothing to do waits, where it would by default spin and take the processor from other work.
@@ -34,7 +34,7 @@ def open_onnx(path: Path, *, threads: int) -> Compute:
 
     names = [each.name for each in session.get_inputs()]
 
-    def compute(arrays: ModelArrays) -> npt.NDArray[np.float32]:
+    def compute(arrays: Arrays) -> npt.NDArray[np.float32]:
         logits: npt.NDArray[np.float32] = session.run(["logits"], {name: arrays[name] for name in names})[0]
         return logits
 

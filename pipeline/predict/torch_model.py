@@ -20,7 +20,7 @@ from pipeline.models.heads import Head, name_classes, take_logits
 from pipeline.models.inference import TOKEN_FEED
 from pipeline.models.layers import shorten_last_layer
 from pipeline.models.tokenizer import TYPES, tells_texts_apart
-from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Compute, Ids, ModelArrays
+from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Arrays, Compute, Ids
 from pipeline.settings.task import ExtractParams
 
 
@@ -43,7 +43,7 @@ def open_torch(folder: Path, opener: str, reads: str, *, labels: tuple[str, ...]
     if device.device.type == "cuda":
         model.set_attn_implementation("sdpa")
 
-    def compute(arrays: ModelArrays) -> npt.NDArray[np.float32]:
+    def compute(arrays: Arrays) -> npt.NDArray[np.float32]:
         inputs: ModelInputs = {name: torch.from_numpy(values).to(device.device) for name, values in arrays.items()}
         if arrays["attention_mask"].all():
             inputs["attention_mask"] = None
