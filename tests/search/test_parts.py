@@ -88,7 +88,7 @@ def test_the_weights_after_a_pause_are_those_of_an_unbroken_training(halved, tmp
     assert all(torch.equal(weight, others[name]) for name, weight in weights.items())
 
 
-def test_a_part_without_its_checkpoint_or_with_a_foreign_one_trains_again_to_the_same_bytes(whole, halved):
+def test_a_part_whose_checkpoint_is_damaged_trains_again_to_the_same_bytes(whole, halved):
     (winner,) = [slot for slot in halved.slots if read(halved, "1", slot)]
     wanted = (whole.root / f"0/trials/{winner}.json").read_bytes()
     folder = halved.checkpoint(0, "0", winner)
