@@ -62,7 +62,7 @@ def search_text(shas: dict[str, str], **changes: Any) -> str:
         "slots": [1, 2],
         "seeds": [1, 2],
     }
-    values["finetune"]["epochs"] = 1
+    values["finetune"] |= {"epochs": 1, "evaluations": 2}
     values["search"] |= changes
     return dump(values)
 
