@@ -1,10 +1,12 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.special import log_softmax, softmax
 
 from pipeline.calibration.decision import PLAIN, Decision
 from pipeline.core.errors import EnvironmentFault
-from pipeline.export.parity import compare_logits, judge_int8, require_equal
+from pipeline.core.stage import load_facet
+from pipeline.export.parity import LogitPair, compare_logits, compare_outputs, judge_int8, require_equal
 from pipeline.settings.production import ExportParams
 
 RNG = np.random.default_rng(0)
@@ -81,3 +83,20 @@ def test_answers_of_the_decision_are_judged_and_not_the_most_probable_classes():
     compared = compare(TRAINED, moved, favouring)
     assert compared.right == pytest.approx((expected == ACTUAL).mean())
     assert compared.flipped == (softmax(TRAINED, axis=1)[:, 2] < 0.05)[softmax(moved, axis=1)[:, 2] >= 0.05].sum()
+
+
+def test_windows_of_passages_are_counted_and_their_answers_scored():
+    answers, measures = (load_facet("question-answering", name) for name in ("answers", "measures"))
+    windows = [RNG.normal(size=(6, 2)).astype(np.float32) for _ in range(3)]
+    columns = {"context": ["abcdef", None, "xyz uvw"], "answers": [["cd"], None, []]}
+    bounds = {"starts": [[-1, -1, 0, 1, 2, 3]] * 3, "ends": [[-1, -1, 1, 2, 3, 4]] * 3}
+    rows, moved = pa.table(columns | bounds), [logits[::-1].copy() for logits in windows]
+    same, other = (
+        compare_outputs(answers, measures, LogitPair(windows, each), rows, labels=("start", "end"), decision=(0.0,))
+        for each in (windows, moved)
+    )
+    assert (same.rows, same.flipped, same.largest_difference, same.loss_p) == (3, 0, 0.0, 1.0)
+    assert (other.rows, other.flipped) == (3, 3)
+    require_equal(same)
+    with pytest.raises(EnvironmentFault, match="3 of 3"):
+        require_equal(other)
