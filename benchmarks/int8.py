@@ -32,7 +32,8 @@ def make_bundle(task: str) -> Path:
     kind = "text-classification"
     params = ExportParams(task=task, kind=kind, largest_drop=0.005, level=0.05)
     run(
-        params, load_facet(kind, "answers"), tokens=Path(f"data/tokens/{task}.arrow"), model=model,
+        params, *(load_facet(kind, facet) for facet in ("answers", "measures", "feed")),
+        tokens=Path(f"data/tokens/{task}.arrow"), model=model,
         calibration=Path(f"data/calibration/{task}.json"), bundle=bundle, exported=bundle.with_suffix(".json"),
     )  # fmt: skip
     return bundle
