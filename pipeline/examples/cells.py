@@ -59,17 +59,23 @@ def _assemble(file: str, lines: Sequence[int], columns: Mapping[str, pa.Array]) 
 
 
 def _batch(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
-    """Yield the rows in batches of `_BATCH_ROWS` at most, closed early by the row with which they are large."""
+    """Yield the rows in batches of `_BATCH_ROWS` at most, closed early by the row with which they are large.
+
+    Raises:
+        RowErrors: `rows` ends with them; raised after the last batch.
+    """
     batch: list[RawRow] = []
-    characters = 0
-    for row in rows:
-        batch.append(row)
-        characters += sum(_size(cell) for cell in row[1])
-        if len(batch) == _BATCH_ROWS or characters >= _BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
+    characters, faults = 0, Faults()
+    with faults.gather():
+        for row in rows:
+            batch.append(row)
+            characters += sum(_size(cell) for cell in row[1])
+            if len(batch) == _BATCH_ROWS or characters >= _BATCH_CHARACTERS:
+                yield batch
+                batch, characters = [], 0
     if batch:
         yield batch
+    faults.check()
 
 
 def _size(cell: object) -> int:

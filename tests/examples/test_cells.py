@@ -57,6 +57,16 @@ def test_cells_that_cannot_be_kept_are_refused(cells: list[str | Oversized | Non
     assert words in str(caught.value)
 
 
+def test_rows_before_faulty_ones_are_kept_however_few() -> None:
+    def read() -> Iterator[RawRow]:
+        yield 2, ("a", "x")
+        raise RowErrors("f:3: ragged")
+
+    (piece, last) = batch_records(read(), file="f", columns=COLUMNS, max_cell_bytes=10)
+    assert piece.columns["c"].to_pylist() == ["a"]
+    assert (len(last.lines), last.faults) == (0, ("f:3: ragged",))
+
+
 def test_memory_is_that_of_the_columns() -> None:
     count, cell = 50_000, "some words of a text that is not short at all, and more of them"
     rows = ((line, (cell, "x")) for line in range(1, count + 1))

@@ -63,6 +63,13 @@ def test_all_kinds_of_faults_are_named_at_once(tmp_path):
         assert words in str(error.value)
 
 
+def test_faults_of_rows_beside_a_ragged_line_are_told_with_it(tmp_path):
+    with pytest.raises(DataError, match="2 kinds of faults") as error:
+        take(tmp_path, f"{ROWS}d,x\ne,1,2\n")
+    assert ":6: 1 row(s) without the 2 cells" in str(error.value)
+    assert ":5: column 'score': 1 row(s)" in str(error.value)
+
+
 def test_numbers_are_kept_as_they_are(tmp_path):
     taken = take(tmp_path, "text,score\na, +1.5e-3 \nb,\nc,-7\nd,9007199254740993\n", unlabelled="drop")
     assert taken.examples["label"].to_pylist() == [0.0015, -7.0, 9007199254740992.0]
