@@ -56,6 +56,11 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def find_repository(path: Path) -> Path | None:
+    """Return the nearest folder around a path that DVC manages; None outside a repository."""
+    return next((folder for folder in path.absolute().parents if (folder / ".dvc").is_dir()), None)
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, 64 hexadecimal digits."""
     with path.open("rb") as stream:

@@ -21,6 +21,7 @@ from typing import IO, Any
 import psutil
 
 from pipeline.core.errors import Busy, EnvironmentFault, Stopped
+from pipeline.core.files import find_repository
 from pipeline.core.parent import SECONDS_TO_END, set_parent_death_signal
 
 SECONDS_BETWEEN_CHECKS = 0.5
@@ -63,7 +64,7 @@ def lock_outputs(outs: Iterable[Path]) -> Iterator[None]:
     mine = () if rank.isdecimal() and int(rank) else outs  # what is no number does not come from torchrun
     with ExitStack() as locks:
         for out in sorted({path.absolute() for path in mine}):
-            root = next((folder for folder in out.parents if (folder / ".dvc").is_dir()), None)
+            root = find_repository(out)
             if root is not None:
                 _lock(locks.enter_context(_open_lock(root / LOCKS, out)), out.relative_to(root))
         yield

@@ -25,9 +25,8 @@ def distributions(packages: Iterable[str], versions: Mapping[str, str]) -> list[
     Raises:
         EnvironmentFault: A package has no version, so an update of it would go unnoticed.
     """
-    deciding = {name for package in packages for name in (package, *_BEHIND.get(package, ()))}
     locked = set()
-    for package in sorted(deciding - _DISPLAY - sys.stdlib_module_names):
+    for package in deciding_packages(packages):
         holders = {normalise_distribution(name) for name in _installed().get(package, ())} & versions.keys()
         if not holders:
             raise EnvironmentFault(
@@ -36,6 +35,12 @@ def distributions(packages: Iterable[str], versions: Mapping[str, str]) -> list[
             )
         locked |= holders
     return sorted(locked)
+
+
+def deciding_packages(packages: Iterable[str]) -> list[str]:
+    """Return those of the packages that can decide a result, and those behind them that can, sorted."""
+    deciding = {name for package in packages for name in (package, *_BEHIND.get(package, ()))}
+    return sorted(deciding - _DISPLAY - sys.stdlib_module_names)
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import torch
 from transformers import PreTrainedModel
 
+from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.models.attention import FLAT, fits_kernel
 from pipeline.models.device import Device, choose_device, count_threads
@@ -31,6 +32,16 @@ class Choice(NamedTuple):
     def describe(self, device: Device) -> str:
         """Return the choice and its reason as one line."""
         return f"{device.device.type}, {', '.join(map(str, self[:3]))} ({self.reason})"
+
+
+def describe_machine(choice: Choice, device: Device) -> Document:
+    """Return all of this machine that decides the last bits of a result."""
+    return {
+        "choice": [choice.threads, choice.precision, choice.attention],
+        "device": torch.cuda.get_device_name() if device.device.type == "cuda" else device.device.type,
+        "processor": dict(torch.cpu.get_capabilities()),
+        "kernels": [torch.__version__, torch.backends.cpu.get_cpu_capability()],
+    }
 
 
 def choose_compute(

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from pipeline.core.errors import REPRODUCE, DataError, UsageError, listed
 from pipeline.evaluate.metrics import Vectors
-from pipeline.models.batching import Indices, plan_batches
+from pipeline.models.batching import Indices, plan_batches, plan_tight_batches
 from pipeline.models.compute import ROWS_COMPARED, Choice, choose_compute
 from pipeline.models.device import Device
 from pipeline.models.inference import Feed
@@ -56,14 +56,34 @@ def extract_vectors(
     model.to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper loses its own signature
     vectors: Vectors | None = None
     with torch.inference_mode():
-        for batch in plan_batches(
-            kind.lengths(rows), batch_tokens=params.batch_tokens, batch_size=params.batch_size, rng=None
+        for batch in plan_tight_batches(
+            kind.lengths(rows), batch_tokens=params.batch_tokens, batch_size=params.batch_size
         ):
             part = pool_batch(model, rows, batch, params, device, kind).cpu().numpy()
             vectors = np.empty((len(kind.lengths(rows)), part.shape[1]), np.float32) if vectors is None else vectors
             vectors[batch] = part
             done(len(batch))
     return np.empty((0, 0), np.float32) if vectors is None else vectors
+
+
+def extract_part(
+    model: PreTrainedModel,
+    part: pa.RecordBatch,
+    params: ExtractParams,
+    device: Device,
+    *,
+    kind: Feed,
+    vector: pa.DataType,
+    done: Callable[[int], None],
+) -> pa.RecordBatch:
+    """Return the column `features`, of the type `vector`, of some rows of a model's inputs; they depend on no others.
+
+    Raises:
+        DataError: Some numbers are infinite or NaN.
+    """
+    vectors = extract_vectors(model, kind.rows(part), params, device, kind=kind, done=done)
+    require_finite_vectors(vectors, part["id"].to_pylist())
+    return pa.record_batch([pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), type=vector)], ["features"])
 
 
 def pool_batch(

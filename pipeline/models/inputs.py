@@ -1,6 +1,8 @@
 """Inputs of models: what a model reads of the examples of one kind, made once; no model is needed for it."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.parts.chunks import MEAN_ROWS, cut_chunks
+from pipeline.core.parts.work import Work
 from pipeline.core.tables import description, labels_of, metadata_of, stream_parquet, task_of
 from pipeline.models.coverage import Coverage, find_unknown, measure_coverage, require_coverage
 from pipeline.models.tokenizer import TYPES, encode, load_tokenizer, require_separator, tells_texts_apart
@@ -17,14 +21,29 @@ from pipeline.settings.task import TokenizeParams
 
 # The most token ids of a record batch: 32 MiB of memory. Its length in rows depends on `max_length` alone.
 RECORD_TOKENS = 2**23
+# The tokenizer works on all cores and outside of Python: it encodes one chunk while another becomes columns.
+_CHUNKS_AHEAD = 2
+_COVERAGE = b"coverage"
 
 
 class Encoded(NamedTuple):
-    """The inputs of a task on their way to a file: its schema, the batches, and the rows of a record batch of it."""
+    """How the examples of a task become inputs, some rows at a time, and no row by what is in another.
+
+    Args:
+        schema: That of the inputs.
+        rows: The rows of a record batch of inputs.
+        examples: They have an `id`; `row`, if they have it, may show in an error alone.
+        at_once: The examples to encode in one call.
+        encode: `encode(examples)` are their inputs, and how much of them the tokenizer knows.
+        finish: `finish(coverage)` judges the whole.
+    """
 
     schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
     rows: int
+    examples: Iterator[pa.RecordBatch]
+    at_once: int
+    encode: Callable[[pa.RecordBatch], tuple[pa.RecordBatch, Coverage]]
+    finish: Callable[[Coverage], None]
 
 
 class Inputs(NamedTuple):
@@ -39,6 +58,37 @@ class Inputs(NamedTuple):
 
     encode: Callable[[Any, Path, Path], Encoded]
     summarize: Callable[[pa.Table], str]
+
+
+def encode_in_parts(encoded: Encoded, work: Work) -> Iterator[pa.RecordBatch]:
+    """Yield the inputs of all examples; those that `work` has of an earlier run are not encoded again."""
+
+    def encode_chunk(examples: pa.RecordBatch) -> pa.RecordBatch:
+        starts = range(0, examples.num_rows, encoded.at_once)
+        parts = [encoded.encode(examples.slice(start, encoded.at_once)) for start in starts]
+        coverage = reduce(Coverage.add, (own for _, own in parts))
+        return pa.concat_batches([rows for rows, _ in parts]).replace_schema_metadata({_COVERAGE: json.dumps(coverage)})
+
+    coverage = Coverage()
+    chunks = cut_chunks(encoded.examples, mean=max(1, min(MEAN_ROWS, encoded.rows // 4)))
+    for part in work.do(chunks, encode_chunk, but=("row",), ahead=_CHUNKS_AHEAD):
+        coverage = coverage.add(Coverage(*json.loads(part.result.schema.metadata[_COVERAGE])))
+        yield part.result
+    encoded.finish(coverage)
+
+
+def skip_coverage(_: Coverage) -> None:
+    """Judge nothing: what is read has no part that the encoder might not know."""
+
+
+def judge_coverage(coverage: Coverage, params: TokenizeParams) -> None:
+    """Print how much of the texts the tokenizer does not know.
+
+    Raises:
+        DataError: It is too much.
+    """
+    require_coverage(coverage, task=params.task, most=params.max_unknown_share)
+    print(coverage.describe())
 
 
 def encode_task(params: TokenizeParams, examples: Path, encoder: Path, *, label: str, holds: pa.DataType) -> Encoded:
@@ -66,24 +116,28 @@ def encode_task(params: TokenizeParams, examples: Path, encoder: Path, *, label:
         "truncated": pa.bool_(),
     }
 
-    def batches() -> Iterator[pa.RecordBatch]:
+    def encode_batch(texts: pa.RecordBatch) -> tuple[pa.RecordBatch, Coverage]:
+        batch, input_ids, truncated = encode(tokenizer, texts, max_length=params.max_length)
         coverage = Coverage()
-        for batch, input_ids, truncated in encode(tokenizer, rows, max_length=params.max_length):
-            if unknown is not None:
-                part = measure_coverage(
-                    tokenizer, batch, input_ids, truncated, unknown=unknown, max_length=params.max_length
-                )
-                coverage = coverage.add(part)
-            # Parquet names the values of a list otherwise than Arrow does: hence the cast
-            types = [batch[TYPES]] if typed else []
-            values = [batch["id"], batch["split"], batch[label].cast(holds), input_ids, *types, truncated]
-            yield pa.record_batch(values, list(columns))
-        require_coverage(coverage, task=params.task, most=params.max_unknown_share)
-        print(coverage.describe())
+        if unknown is not None:
+            coverage = measure_coverage(
+                tokenizer, batch, input_ids, truncated, unknown=unknown, max_length=params.max_length
+            )
+        # Parquet names the values of a list otherwise than Arrow does: hence the cast
+        types = [batch[TYPES]] if typed else []
+        values = [batch["id"], batch["split"], batch[label].cast(holds), input_ids, *types, truncated]
+        return pa.record_batch(values, list(columns)), coverage
 
     metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
     metadata |= {"pairs": "1"} if paired else {}
-    return Encoded(pa.schema(columns.items(), metadata), batches(), RECORD_TOKENS // params.max_length)
+    return Encoded(
+        pa.schema(columns.items(), metadata),
+        RECORD_TOKENS // params.max_length,
+        rows,
+        params.batch_texts,
+        encode_batch,
+        partial(judge_coverage, params=params),
+    )
 
 
 def summarize_tokens(table: pa.Table) -> str:

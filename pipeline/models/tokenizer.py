@@ -1,8 +1,7 @@
-"""Text to token ids by an encoder's own tokenizer: a stream of columns in and out, no list of ids kept."""
+"""Text to token ids by an encoder's own tokenizer: columns in and out, no list of ids kept."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,26 +133,15 @@ def _special_tokens(encoder: Path, tokenizer: Tokenizer) -> dict[str, str]:
 
 
 def encode(
-    tokenizer: Tokenizer, batches: Iterable[pa.RecordBatch], *, max_length: int
-) -> Iterator[tuple[pa.RecordBatch, pa.Array, pa.Array]]:
-    """Yield each batch, the ids of its column `text`, list<int32> with special tokens, and whether each was cut, bool.
+    tokenizer: Tokenizer, batch: pa.RecordBatch, *, max_length: int
+) -> tuple[pa.RecordBatch, pa.Array, pa.Array]:
+    """Return the batch, the ids of its column `text`, list<int32> with special tokens, and whether each was cut, bool.
 
     If the batch has second texts too (`PAIR`), the ids are of both, a token at a time is cut of the longer, and the
     batch comes back with the column `token_type_ids`, list<int32>: 0 in the first text, 1 in the second, if the
     tokenizer says so.
-
-    Two batches at most are in memory. The tokenizer works on all cores and outside of Python, so it encodes the next
-    batch while the ids of the last one become columns.
     """
-    with ThreadPoolExecutor(1) as ahead:
-        waiting: tuple[pa.RecordBatch, Future[list[Encoding]]] | None = None
-        for batch in batches:
-            started = ahead.submit(_encode_texts, tokenizer, batch, max_length * CHARS_PER_TOKEN)
-            if waiting is not None:
-                yield _to_columns(waiting[0], waiting[1].result(), max_length)
-            waiting = batch, started
-        if waiting is not None:
-            yield _to_columns(waiting[0], waiting[1].result(), max_length)
+    return _to_columns(batch, _encode_texts(tokenizer, batch, max_length * CHARS_PER_TOKEN), max_length)
 
 
 def take_texts(batch: pa.RecordBatch, chars: int | None = None) -> list[tuple[str, ...]]:

@@ -93,7 +93,7 @@ def tokenize_budget(start: Path, budget: Budget, *, max_length: int) -> tuple[Ro
 
     def tokenize(texts: Texts) -> Rows:
         batch = pa.record_batch([pa.array(texts.texts, pa.string())], ["text"])
-        ((_, ids, _),) = encode(tokenizer, [batch], max_length=max_length)
+        _, ids, _ = encode(tokenizer, batch, max_length=max_length)
         return Rows(to_ragged(ids), texts.classes, tuple(texts.ids))
 
     return tokenize(budget.train), tokenize(budget.validation), tokenize(budget.test)

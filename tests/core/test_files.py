@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.document import json_text
 from pipeline.core.errors import EnvironmentFault
-from pipeline.core.files import publish, read_json, remove, sha256, write_json
+from pipeline.core.files import find_repository, publish, read_json, remove, sha256, write_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -117,3 +117,12 @@ def test_reading_what_is_not_there_or_not_json_is_an_environment_fault(tmp_path:
         read_json(path)
     with pytest.raises(EnvironmentFault, match=r"/x\.json: .*\. Remove it\.$"):
         read_json(path, fix="Remove it.")
+
+
+def test_the_repository_is_the_nearest_one(tmp_path, monkeypatch):
+    (tmp_path / "outer" / ".dvc").mkdir(parents=True)
+    (tmp_path / "outer" / "inner" / ".dvc").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "outer")
+    assert find_repository(Path("data/out")) == tmp_path / "outer"
+    assert find_repository(Path("inner/data/out")) == tmp_path / "outer" / "inner"
+    assert find_repository(tmp_path / "out") is None

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from pipeline.core.parts.work import open_work
 from pipeline.core.tables import describe, read_arrow, write_arrow, write_parquet
 from pipeline.images.decoding import pack_images
 from pipeline.images.pixels import Crop, draw_view, show, take_pixels, to_pixels
@@ -14,6 +15,7 @@ from pipeline.images.processor import load_processor
 from pipeline.kinds.image_classification.feed import scale_pixels
 from pipeline.kinds.image_classification.inputs import INPUTS
 from pipeline.models.device import choose_device
+from pipeline.models.inputs import encode_in_parts
 from pipeline.settings.task import TaskParams
 from tests.given.images import encode_image, make_image_encoder, noise
 
@@ -33,7 +35,8 @@ def write_inputs(folder, images):
     write_parquet(folder / "examples.parquet", describe(table, task="t", labels=("a", "b")))
     encoder = make_image_encoder(folder / "encoder")
     encoded = INPUTS.encode(TaskParams(task="t"), folder / "examples.parquet", encoder)
-    parts = [batch.slice(start, 2) for batch in encoded.batches for start in range(0, batch.num_rows, 2)]
+    batches = encode_in_parts(encoded, open_work(folder, None))
+    parts = [batch.slice(start, 2) for batch in batches for start in range(0, batch.num_rows, 2)]
     write_arrow(folder / "tokens.arrow", encoded.schema, parts)
     return read_arrow(folder / "tokens.arrow"), encoder
 

@@ -1,12 +1,14 @@
 """The rest of `models.compute` is tested in tests/train/test_choice.py, by trainings, and in test_features.py."""
 
+import json
+
 import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from pipeline.models import attention
 from pipeline.models.attention import FLAT
-from pipeline.models.compute import Choice, rank_attentions, with_attention
+from pipeline.models.compute import Choice, describe_machine, rank_attentions, with_attention
 from pipeline.models.device import Device
 
 
@@ -43,3 +45,14 @@ def test_an_attention_holds_inside_the_block_alone():
 def test_a_choice_is_described_in_one_line():
     line = Choice(3, "bf16", "sdpa", "because").describe(Device(torch.device("cpu"), "bf16", ""))
     assert line == "cpu, 3, bf16, sdpa (because)"
+
+
+def test_all_that_decides_the_last_bits_describes_a_machine(monkeypatch):
+    choice, device = Choice(2, "fp32", "eager", "so"), Device(torch.device("cpu"), "fp32", "so")
+    before = describe_machine(choice, device)
+    assert before == describe_machine(choice._replace(reason="other"), device._replace(reason="other"))
+    assert json.loads(json.dumps(before)) == before
+    assert describe_machine(choice._replace(threads=1), device) != before
+    assert describe_machine(choice._replace(precision="bf16"), device) != before
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "other")
+    assert describe_machine(choice, device) != before

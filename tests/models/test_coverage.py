@@ -15,7 +15,7 @@ def measure(tokenizer, texts: list[str]) -> Coverage:
     batch = pa.record_batch(
         [[f"id{place}" for place in range(len(texts))], pa.array(texts, pa.string())], ["id", "text"]
     )
-    ((_, ids, cut),) = encode(tokenizer, [batch], max_length=LENGTH)
+    _, ids, cut = encode(tokenizer, batch, max_length=LENGTH)
     return measure_coverage(tokenizer, batch, ids, cut, unknown=find_unknown(tokenizer), max_length=LENGTH)
 
 

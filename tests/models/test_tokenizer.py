@@ -19,7 +19,8 @@ CLS, SEP = 2, 3
 def ids(encoder, texts, *, max_length=12, batch_texts=100):
     whole = pa.record_batch({"text": pa.array(texts, pa.string())})
     batches = (whole.slice(start, batch_texts) for start in range(0, len(texts), batch_texts))
-    encoded = list(encode(load_tokenizer(encoder, max_length=max_length), batches, max_length=max_length))
+    tokenizer = load_tokenizer(encoder, max_length=max_length)
+    encoded = [encode(tokenizer, batch, max_length=max_length) for batch in batches]
     assert pa.concat_batches([batch for batch, _, _ in encoded] or [whole]).equals(whole)
     assert all(rows.type == pa.list_(pa.int32()) for _, rows, _ in encoded)
     return [row for _, rows, _ in encoded for row in rows.to_pylist()], [
@@ -55,7 +56,7 @@ def test_no_text_makes_special_tokens_and_the_batch_does_not_matter(encoder, tex
 def test_pairs_are_the_stock_tokenizers_with_their_types(encoder, pairs, max_length):
     firsts, seconds = ([pair[side] for pair in pairs] for side in (0, 1))
     batch = pa.record_batch({"text": pa.array(firsts, pa.string()), "text_pair": pa.array(seconds, pa.string())})
-    ((kept, rows, cut),) = encode(load_tokenizer(encoder, max_length=max_length), [batch], max_length=max_length)
+    kept, rows, cut = encode(load_tokenizer(encoder, max_length=max_length), batch, max_length=max_length)
     plain = AutoTokenizer.from_pretrained(encoder, split_special_tokens=True)
     how = {"truncation": "longest_first", "max_length": max_length, "return_token_type_ids": True}
     stock = plain(firsts, seconds, **how) if pairs else {}
@@ -68,7 +69,7 @@ def test_pairs_are_the_stock_tokenizers_with_their_types(encoder, pairs, max_len
 def test_what_is_cut_of_a_pair_is_the_end_of_the_longer_text(encoder):
     long = "a " * 12 * CHARS_PER_TOKEN
     batch = pa.record_batch({"text": ["a a", long, "a a a a a a"], "text_pair": [long, "a", "a a a a a a"]})
-    ((kept, rows, cut),) = encode(load_tokenizer(encoder, max_length=12), [batch], max_length=12)
+    kept, rows, cut = encode(load_tokenizer(encoder, max_length=12), batch, max_length=12)
     counts = [(types.count(0) - 2, types.count(1) - 1) for types in kept["token_type_ids"].to_pylist()]
     assert counts == [(2, 7), (8, 1), (4, 5)]
     assert cut.to_pylist() == [True, True, True]

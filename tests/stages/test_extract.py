@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -14,11 +16,13 @@ from tests.models.test_features import PARAMS
 COUNT = 50
 
 
+def make_ids(count):
+    return [np.random.default_rng(row).integers(5, 90, 1 + row % 13) for row in range(count)]
+
+
 @pytest.fixture
 def tokens(tmp_path):
-    return written(
-        tmp_path / "tokens", [np.random.default_rng(row).integers(5, 90, 1 + row % 13) for row in range(COUNT)]
-    )
+    return written(tmp_path / "tokens", make_ids(COUNT))
 
 
 def written(path, input_ids):
@@ -47,7 +51,7 @@ def test_every_example_has_its_vector(tokens, encoder, tmp_path, capsys):
         with torch.inference_mode():
             expected = model(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0)
         assert line == pytest.approx(expected.tolist(), abs=1e-5)
-    assert "50 rows, 32 numbers each: " in capsys.readouterr().out
+    assert "50 rows, 32 numbers each; 50 of 50 rows computed: " in capsys.readouterr().out
 
 
 def test_the_record_batches_depend_on_the_width_alone(tokens, encoder, tmp_path, monkeypatch):
@@ -91,3 +95,46 @@ def test_what_does_not_fit_leaves_no_file(changed, ids, error, message, encoder,
             features=tmp_path / "features",
         )
     assert not (tmp_path / "features").exists()
+
+
+@pytest.fixture
+def kept(tokens, encoder, tmp_path, monkeypatch, capsys):
+    """Return what extracts in a repository, compares with what nothing is kept of, and returns the rows computed."""
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.setattr(extract, "MEAN_ROWS", 4)
+
+    def again(tokens, params=PARAMS):
+        outs, said = [tmp_path / "features", tmp_path.with_name(f"{tmp_path.name}-alone") / "features"], []
+        for out in outs:
+            run(params, FEED, tokens=tokens, encoder=encoder, features=out)
+            said.append(capsys.readouterr().out)
+        assert outs[0].read_bytes() == outs[1].read_bytes()
+        return int(re.search(r"(\d+) of \d+ rows computed", said[0])[1])
+
+    assert again(tokens) == COUNT
+    return again
+
+
+def test_appended_rows_alone_are_extracted_and_the_bytes_are_those_of_all(kept, tokens, tmp_path):
+    assert kept(tokens) == 0
+    assert 5 <= kept(written(tmp_path / "more", make_ids(COUNT + 5))) < COUNT // 2
+
+
+def test_other_params_extract_all(kept, tokens):
+    assert kept(tokens, PARAMS.model_copy(update={"pooling": "max"})) == COUNT
+    assert kept(tokens, PARAMS.model_copy(update={"task": "other"})) == 0
+
+
+def test_other_labels_extract_nothing(kept, tokens, tmp_path):
+    table = read_arrow(tokens)
+    at = table.column_names.index("labels")
+    other = table.set_column(at, "labels", pa.array([0] * COUNT, pa.int64()))
+    write_arrow(tmp_path / "other", other.schema, other.to_batches())
+    assert kept(tmp_path / "other") == 0
+
+
+def test_a_damaged_part_is_extracted_again(kept, tokens, tmp_path):
+    path = max((tmp_path / ".dvc" / "tmp" / "parts").iterdir())
+    path.write_bytes(path.read_bytes()[:-1])
+    assert 0 < kept(tokens) < COUNT
+    assert kept(tokens) == 0

@@ -1,7 +1,6 @@
 """Inputs of image classification: the pixels of one image in bytes, all of one size, and the index of its class."""
 
 import json
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from pipeline.images.processor import (
     read_scale,
     shape_images,
 )
-from pipeline.models.inputs import Encoded, Inputs
+from pipeline.models.coverage import Coverage
+from pipeline.models.inputs import Encoded, Inputs, skip_coverage
 from pipeline.settings.task import TaskParams
 
 _BATCH_IMAGES = 256  # decoded at a time
@@ -29,15 +29,14 @@ def _encode(_params: TaskParams, examples: Path, encoder: Path) -> Encoded:
     """Resize and crop every image as the encoder's processor does; memory does not grow with them."""
     processor = load_processor(encoder)
     schema, rows = stream_parquet(examples, ("id", "split", "label", "image"), rows=_BATCH_IMAGES)
-    shaped = ((batch, shape_images(processor, _open_all(batch))) for batch in rows)
-    first = next(shaped)
-    *_, height, width = first[1].shape
-    size = first[1][0].size
+    first = next(rows)
+    (shape,) = shape_images(processor, _open_all(first.slice(0, 1)))
+    (*_, height, width), size = shape.shape, shape.size
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        for batch, pixels in chain([first], shaped):
-            require_one_size(pixels, (height, width), encoder)
-            yield _to_batch(batch, pixels, size)
+    def encode_batch(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Coverage]:
+        pixels = shape_images(processor, _open_all(batch))
+        require_one_size(pixels, (height, width), encoder)
+        return _to_batch(batch, pixels, size), Coverage()
 
     columns = {"id": pa.string(), "split": pa.string(), "labels": pa.int64(), "pixels": pa.binary(size)}
     metadata = {
@@ -46,7 +45,8 @@ def _encode(_params: TaskParams, examples: Path, encoder: Path) -> Encoded:
         "scale": json.dumps(read_scale(processor)._asdict()),
         "processor": describe_processor(processor),
     }
-    return Encoded(pa.schema(columns.items(), metadata), batches(), max(1, _RECORD_BYTES // size))
+    schema, most = pa.schema(columns.items(), metadata), max(1, _RECORD_BYTES // size)
+    return Encoded(schema, most, chain([first], rows), _BATCH_IMAGES, encode_batch, skip_coverage)
 
 
 def require_one_size(pixels: Bytes, size: tuple[int, int], encoder: Path) -> None:

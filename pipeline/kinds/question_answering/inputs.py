@@ -1,6 +1,7 @@
 """Inputs of question answering: token ids of a question and a window of its passage, as many rows as it needs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +11,8 @@ from tokenizers import Encoding, Tokenizer
 from pipeline.core.errors import DataError, UsageError, listed
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.kinds.question_answering.settings import WindowParams
-from pipeline.models.coverage import Coverage, find_unknown, measure_windows, require_coverage
-from pipeline.models.inputs import RECORD_TOKENS, Encoded, Inputs
+from pipeline.models.coverage import Coverage, find_unknown, measure_windows
+from pipeline.models.inputs import RECORD_TOKENS, Encoded, Inputs, judge_coverage, skip_coverage
 from pipeline.models.tokenizer import tells_texts_apart
 from pipeline.reading.spans import Span
 from pipeline.reading.windows import WindowTokenizer, find_characters, list_windows, load_windows
@@ -56,25 +57,22 @@ def _encode(params: WindowParams, examples: Path, encoder: Path) -> Encoded:
     _require_first(tokenizer.windows, encoder)
     schema, batches = stream_parquet(examples, _COLUMNS, rows=params.batch_texts)
 
-    def rows() -> Iterator[pa.RecordBatch]:
-        coverage = Coverage()
-        for batch in batches:
-            table = batch.to_pylist()
-            _require_room(tokenizer, table, params)
-            encodings = tokenizer.windows.encode_batch([(row["question"], row["context"]) for row in table])
-            values: list[dict[str, object]] = []
-            for row, encoding in zip(table, encodings, strict=True):
-                windows = list_windows(encoding)
-                values += [_tabulate(row, window, index, typed=typed) for index, window in enumerate(windows)]
-                coverage = coverage.add(measure_windows(windows, unknown, row["id"]))
-            yield pa.RecordBatch.from_pylist(values, pa.schema(WINDOW_COLUMNS.items()))
-        if unknown is not None:
-            require_coverage(coverage, task=params.task, most=params.max_unknown_share)
-            print(coverage.describe())
+    def encode_batch(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Coverage]:
+        coverage, table = Coverage(), batch.to_pylist()
+        _require_room(tokenizer, table, params)
+        encodings = tokenizer.windows.encode_batch([(row["question"], row["context"]) for row in table])
+        values: list[dict[str, object]] = []
+        for row, encoding in zip(table, encodings, strict=True):
+            windows = list_windows(encoding)
+            values += [_tabulate(row, window, index, typed=typed) for index, window in enumerate(windows)]
+            coverage = coverage.add(measure_windows(windows, unknown, row["id"]))
+        return pa.RecordBatch.from_pylist(values, pa.schema(WINDOW_COLUMNS.items())), coverage
 
     lengths = {"max_length": str(params.max_length), "stride": str(params.overlap)}
     metadata = {**description(task_of(schema), labels_of(schema)), **lengths}
-    return Encoded(pa.schema(WINDOW_COLUMNS.items(), metadata), rows(), RECORD_TOKENS // params.max_length)
+    schema, rows = pa.schema(WINDOW_COLUMNS.items(), metadata), RECORD_TOKENS // params.max_length
+    finish = skip_coverage if unknown is None else partial(judge_coverage, params=params)
+    return Encoded(schema, rows, batches, params.batch_texts, encode_batch, finish)
 
 
 def _require_first(tokenizer: Tokenizer, encoder: Path) -> None:

@@ -1,19 +1,21 @@
 """Inputs of text classification: the token ids of a text, a pair or a text in windows, and the index of its class."""
 
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.kinds.text_classification.settings import TextTokenizeParams
-from pipeline.models.coverage import Coverage, find_unknown, measure_windows, require_coverage
+from pipeline.models.coverage import Coverage, find_unknown, measure_windows
 from pipeline.models.inputs import (
     RECORD_TOKENS,
     Encoded,
     Inputs,
     encode_task,
     find_first_windows,
+    judge_coverage,
+    skip_coverage,
     summarize_tokens,
     window_stride,
 )
@@ -47,24 +49,21 @@ def _encode_windows(params: TextTokenizeParams, stride: int, examples: Path, enc
     unknown = find_unknown(tokenizer)
     schema, batches = stream_parquet(examples, ("id", "split", "label", "text"), rows=params.batch_texts)
 
-    def rows() -> Iterator[pa.RecordBatch]:
+    def encode_batch(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Coverage]:
         coverage = Coverage()
-        for batch in batches:
-            values: list[dict[str, object]] = []
-            encodings = tokenizer.encode_batch(batch["text"].to_pylist())
-            for row, encoding in zip(batch.to_pylist(), encodings, strict=True):
-                windows = [encoding, *encoding.overflowing]
-                own = {"id": row["id"], "split": row["split"], "labels": row["label"], "truncated": False}
-                values += [{**own, "input_ids": window.ids} for window in windows]
-                coverage = coverage.add(measure_windows(windows, unknown, row["id"]))
-            yield pa.RecordBatch.from_pylist(values, _SCHEMA)
-        if unknown is not None:
-            require_coverage(coverage, task=params.task, most=params.max_unknown_share)
-            print(coverage.describe())
+        values: list[dict[str, object]] = []
+        encodings = tokenizer.encode_batch(batch["text"].to_pylist())
+        for row, encoding in zip(batch.to_pylist(), encodings, strict=True):
+            windows = [encoding, *encoding.overflowing]
+            own = {"id": row["id"], "split": row["split"], "labels": row["label"], "truncated": False}
+            values += [{**own, "input_ids": window.ids} for window in windows]
+            coverage = coverage.add(measure_windows(windows, unknown, row["id"]))
+        return pa.RecordBatch.from_pylist(values, _SCHEMA), coverage
 
     metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
     schema = _SCHEMA.with_metadata(metadata | {"windows": str(stride)})
-    return Encoded(schema, rows(), RECORD_TOKENS // params.max_length)
+    finish = skip_coverage if unknown is None else partial(judge_coverage, params=params)
+    return Encoded(schema, RECORD_TOKENS // params.max_length, batches, params.batch_texts, encode_batch, finish)
 
 
 def _summarize(table: pa.Table) -> str:

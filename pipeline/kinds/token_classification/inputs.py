@@ -1,6 +1,7 @@
 """Inputs of token classification: the token ids of a sentence, in several rows if it is long, and its words' tags."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,13 +10,12 @@ from tokenizers import Encoding
 
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.kinds.token_classification.settings import TagTokenizeParams
-from pipeline.models.coverage import Coverage, find_unknown, require_coverage
-from pipeline.models.inputs import Encoded, Inputs
+from pipeline.models.coverage import Coverage, find_unknown
+from pipeline.models.inputs import RECORD_TOKENS, Encoded, Inputs, judge_coverage, skip_coverage
 from pipeline.models.tokenizer import load_tokenizer, set_prefix_space
 from pipeline.tagging.pieces import find_special, split_at_words
 from pipeline.tagging.schemes import is_bio
 
-_RECORD_TOKENS = 2**23
 UNTAGGED = -100  # of a token that no word begins with: the index that the library's losses leave out
 NO_WORD = -1
 _TAG_COLUMNS = {
@@ -61,32 +61,30 @@ def _encode(params: TagTokenizeParams, examples: Path, encoder: Path) -> Encoded
     followers = list_followers(labels_of(schema)) if params.label == "all" else None
     room = params.max_length - len(before) - len(after)
 
-    def rows() -> Iterator[pa.RecordBatch]:
+    def encode_batch(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Coverage]:
         coverage = Coverage()
-        for batch in batches:
-            words, tags = batch["words"].to_pylist(), batch["tags"].to_pylist()
-            encodings = tokenizer.encode_batch(words, is_pretokenized=True, add_special_tokens=False)
-            values: list[list[object]] = [[] for _ in _TAG_COLUMNS]
-            for example, split, own, encoding in zip(batch["id"], batch["split"], tags, encodings, strict=True):
-                coverage = coverage.add(_measure(encoding, unknown, example.as_py()))
-                for pieces in split_at_words(encoding.ids, [word or 0 for word in encoding.word_ids], room=room):
-                    aligned, begun = align_tags(pieces.words, own, followers)
-                    row = (
-                        *(example.as_py(), split.as_py()),
-                        *(_wrap(part, before, after, fill) for part, fill in ((aligned, UNTAGGED), (begun, NO_WORD))),
-                        [*before, *pieces.ids, *after],
-                        pieces.cut,
-                    )
-                    for column, value in zip(values, row, strict=True):
-                        column.append(value)
-            arrays = [pa.array(column, kind) for column, kind in zip(values, _TAG_COLUMNS.values(), strict=True)]
-            yield pa.record_batch(arrays, list(_TAG_COLUMNS))
-        if unknown is not None:
-            require_coverage(coverage, task=params.task, most=params.max_unknown_share)
-            print(coverage.describe())
+        words, tags = batch["words"].to_pylist(), batch["tags"].to_pylist()
+        encodings = tokenizer.encode_batch(words, is_pretokenized=True, add_special_tokens=False)
+        values: list[list[object]] = [[] for _ in _TAG_COLUMNS]
+        for example, split, own, encoding in zip(batch["id"], batch["split"], tags, encodings, strict=True):
+            coverage = coverage.add(_measure(encoding, unknown, example.as_py()))
+            for pieces in split_at_words(encoding.ids, [word or 0 for word in encoding.word_ids], room=room):
+                aligned, begun = align_tags(pieces.words, own, followers)
+                row = (
+                    *(example.as_py(), split.as_py()),
+                    *(_wrap(part, before, after, fill) for part, fill in ((aligned, UNTAGGED), (begun, NO_WORD))),
+                    [*before, *pieces.ids, *after],
+                    pieces.cut,
+                )
+                for column, value in zip(values, row, strict=True):
+                    column.append(value)
+        arrays = [pa.array(column, kind) for column, kind in zip(values, _TAG_COLUMNS.values(), strict=True)]
+        return pa.record_batch(arrays, list(_TAG_COLUMNS)), coverage
 
     metadata = {**description(task_of(schema), labels_of(schema)), "max_length": str(params.max_length)}
-    return Encoded(pa.schema(_TAG_COLUMNS.items(), metadata), rows(), _RECORD_TOKENS // params.max_length)
+    schema, rows = pa.schema(_TAG_COLUMNS.items(), metadata), RECORD_TOKENS // params.max_length
+    finish = skip_coverage if unknown is None else partial(judge_coverage, params=params)
+    return Encoded(schema, rows, batches, params.batch_texts, encode_batch, finish)
 
 
 def _wrap(values: Sequence[int], before: Sequence[int], after: Sequence[int], fill: int) -> list[int]:

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from pipeline.core.errors import DataError
+from pipeline.core.parts.work import open_work
 from pipeline.core.tables import describe, write_parquet
 from pipeline.kinds.question_answering.feed import to_windows
 from pipeline.kinds.question_answering.inputs import INPUTS, find_answer
 from pipeline.kinds.question_answering.settings import ANSWERABILITY, WindowParams
+from pipeline.models.inputs import encode_in_parts
 from pipeline.reading.spans import Span
 from tests.given.encoder import make_encoder
 
@@ -37,7 +39,7 @@ def make_windows(folder: Path, question: str, answer: str, *, max_length: int = 
     )  # fmt: skip
     encoder = make_encoder(folder / "encoder")
     encoded = INPUTS.encode(params, write_examples(folder / "examples.parquet", question, answer), encoder)
-    return pa.Table.from_batches(encoded.batches)
+    return pa.Table.from_batches(encode_in_parts(encoded, open_work(folder, None)))
 
 
 def test_windows_are_those_of_the_stock_tokenizer(tmp_path):

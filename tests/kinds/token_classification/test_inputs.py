@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import AutoTokenizer
 
+from pipeline.core.parts.work import open_work
 from pipeline.core.tables import describe, write_parquet
 from pipeline.kinds.token_classification.inputs import (
     INPUTS,
@@ -18,6 +19,7 @@ from pipeline.kinds.token_classification.inputs import (
     list_followers,
 )
 from pipeline.kinds.token_classification.settings import TagTokenizeParams
+from pipeline.models.inputs import encode_in_parts
 from pipeline.models.tokenizer import save_tokenizer
 from pipeline.tagging.pieces import split_at_words
 from pipeline.tagging.schemes import name_tags
@@ -70,7 +72,7 @@ def encode(folder: Path, encoder: Path, words: list[list[str]], *, max_length: i
     write_parquet(folder / "examples.parquet", describe(pa.table(columns), task="t", labels=CLASSES))
     params = {"task": "t", "max_length": max_length, "batch_texts": 2, "max_unknown_share": 1.0, "label": label}
     encoded = INPUTS.encode(TagTokenizeParams.model_validate(params), folder / "examples.parquet", encoder)
-    return pa.Table.from_batches(encoded.batches, encoded.schema)
+    return pa.Table.from_batches(encode_in_parts(encoded, open_work(folder, None)), encoded.schema)
 
 
 WORDS = [["Maria", "unbelievably", "sings", "."], ["\u200d", "Oslo"], ["\u200d"], ["a"] * 9]
