@@ -73,11 +73,13 @@ def list_words(stage: str, folder: Path) -> list[str]:
     paths = {
         "raw": folder, "examples": folder / "examples.parquet", "intake": folder / "intake.json",
         "findings": folder / "findings.json", "encoder": ENCODER, "tokens": folder / "tokens.arrow",
+        "features": folder / "features.arrow",
     }  # fmt: skip
     names = {
         "ingest": ("raw", "examples", "intake"),
         "validate": ("examples", "intake", "findings"),
         "tokenize": ("examples", "findings", "encoder", "tokens"),
+        "extract": ("tokens", "encoder", "features"),
     }[stage]
     return [stage, TASK, "--params", str(folder / "params.json"), *(f"--{name}={paths[name]}" for name in names)]
 
