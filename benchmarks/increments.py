@@ -54,7 +54,7 @@ def measure(rows: int) -> dict[str, dict[str, Figures]]:
 
 def main(sizes: Sequence[int]) -> None:
     """Measure each stage at each size, and publish the table."""
-    cells, figures = [], {}
+    cells, figures = [], dict[str, float]()
     for rows in sorted(sizes):
         for stage, runs in measure(rows).items():
             seconds = {run: own["seconds"] for run, own in runs.items()}
