@@ -17,7 +17,7 @@ def test_a_comment_runs_the_fingerprints_alone(clone):
 
 def test_the_logic_of_a_module_runs_its_stages_and_what_follows_where_the_result_is_another(clone):
     clone.edit("pipeline/models/tokenizer.py", "CHARS_PER_TOKEN = 64", "CHARS_PER_TOKEN = 65")
-    clone.edit("pipeline/evaluate/ngrams.py", "sublinear_tf=True", "sublinear_tf=False")
+    clone.edit("pipeline/linear/features.py", "sublinear_tf=True", "sublinear_tf=False")
     equal = {*both("tokenize"), *cells("study"), *cells("rival")}  # nothing follows
     assert clone.repro() == ({"code", *equal, *both("baseline", "inspect", "evaluate"), "report"}, set())
 

@@ -47,9 +47,10 @@ def test_stripes_are_told_apart_whatever_the_features_say():
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(rng.normal(size=160).astype(np.float32)), 4)
     features = pa.table({"id": ids, "split": splits, "labels": labels, "features": vectors})
     params = ImageBaselineParams(task="t", probe_strengths=(0.01, 1), max_iter=1000)
-    answers, lines = BASELINES.predict(params, describe(examples, **about), describe(features, **about))
+    answers, lines, kept = BASELINES.predict(params, describe(examples, **about), describe(features, **about))
     right = np.stack(answers["gradients"].to_pylist()).argmax(axis=1) == labels[24:]
     assert right.all()
     assert answers["majority"].to_pylist() == [[0.5, 0.5]] * 16
     assert answers.column_names == ["id", "split", "majority", "gradients", "probe"]
     assert [line.split(":")[0] for line in lines] == ["gradients", "probe"]
+    assert kept is None
