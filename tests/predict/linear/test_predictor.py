@@ -31,6 +31,10 @@ def test_probabilities_are_those_of_the_fit_however_many_rows_are_computed_at_on
     assert predictor.predict([]).shape == predictor.compute_outputs([]).shape == (0, 2)
 
 
+def test_plain_texts_are_read_in_their_normal_form(films):
+    assert load_linear(films).encode([" Cafe\u0301\u200bgood\u0000", "\u200b", "good"]) == ["Caf\u00e9 good", "", "good"]
+
+
 def test_texts_are_put_into_their_normal_form_and_nothing_is_cut(films, tmp_path, monkeypatch):
     monkeypatch.chdir(films.parents[2])
     long = "dull " * 20_000 + "good"
