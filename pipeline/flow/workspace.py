@@ -25,8 +25,8 @@ def prepare_workspace(source: str, folder: str, revision: str = "HEAD") -> dict[
 def check_out_commit(source: str, clone: Path, revision: str = "HEAD") -> None:
     """Clone `source` (a folder or a URL) into `clone`, unless that is done, and check out the commit of `revision`.
 
-    Changes of files that Git keeps are dropped. If `source` is a folder, the clone shares its DVC cache: nothing is
-    stored twice, and a result computed in one is restored in the other.
+    Changes of files that Git keeps are dropped. If `source` is a folder, the clone shares its DVC cache, wherever that
+    is: nothing is stored twice, and a result computed in one is restored in the other.
 
     Raises:
         EnvironmentFault: git or DVC failed.
@@ -35,6 +35,6 @@ def check_out_commit(source: str, clone: Path, revision: str = "HEAD") -> None:
         read_output(["git", "clone", "--quiet", "--no-checkout", source, str(clone)])
     read_output(["git", "fetch", "--quiet", "--force", "origin", revision], cwd=clone)
     read_output(["git", "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"], cwd=clone)
-    cache = Path(source) / ".dvc/cache"
-    if cache.is_dir():
-        read_output(["dvc", "cache", "dir", "--local", str(cache.resolve())], cwd=clone)
+    if (Path(source) / ".dvc").is_dir():  # neither a URL nor a bare repository
+        cache = read_output(["dvc", "cache", "dir"], cwd=Path(source)).strip()
+        read_output(["dvc", "cache", "dir", "--local", cache], cwd=clone)

@@ -145,12 +145,14 @@ class Api:
 
     def post(self, path: str, **body: object) -> Any:
         end = time.monotonic() + PATIENCE
-        answer = httpx.post(f"{self._url}/{path}", json=body, timeout=30, auth=self._auth)
-        while answer.status_code == 503 and time.monotonic() < end:  # SQLite is locked: Prefect's clients wait as well
-            time.sleep(0.5)
-            answer = httpx.post(f"{self._url}/{path}", json=body, timeout=30, auth=self._auth)
+        while (answer := self._ask(path, body)).status_code == 503 and time.monotonic() < end:
+            time.sleep(0.5)  # SQLite is locked: Prefect's clients wait as well
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+    def _ask(self, path: str, body: dict[str, object]) -> httpx.Response:
+        """Ask once, with more patience than the 60 s for which the server itself waits for SQLite's lock."""
+        return httpx.post(f"{self._url}/{path}", json=body, timeout=PATIENCE, auth=self._auth)
 
     def flow_runs(self) -> list[dict[str, Any]]:
         """Return the runs, newest first."""
