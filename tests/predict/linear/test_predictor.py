@@ -32,7 +32,8 @@ def test_probabilities_are_those_of_the_fit_however_many_rows_are_computed_at_on
 
 
 def test_plain_texts_are_read_in_their_normal_form(films):
-    assert load_linear(films).encode([" Cafe\u0301\u200bgood\u0000", "\u200b", "good"]) == ["Caf\u00e9 good", "", "good"]
+    texts = [" Cafe\u0301\u200bgood\u0000", "\u200b", "good"]
+    assert load_linear(films).encode(texts) == ["Caf\u00e9 good", "", "good"]
 
 
 def test_texts_are_put_into_their_normal_form_and_nothing_is_cut(films, tmp_path, monkeypatch):
