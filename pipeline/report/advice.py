@@ -22,7 +22,11 @@ OVERFIT_RATIO = 2.0
 NEARLY_ALL = 0.8
 MOST_NAMES = 3
 _WORTH = ("not proven better", "proven worse")  # by whether a loss is proven
-_STUDY = "python -m pipeline overlay profiles/pretraining, the same with profiles/study, then make repro"
+_STUDY = (
+    "python -m pipeline overlay profiles/pretraining",
+    "python -m pipeline overlay profiles/study",
+    "make repro",
+)
 
 
 def advise(task: Task, study: Document | None = None, *, quote: Quote = str) -> list[Advice]:
@@ -74,10 +78,11 @@ def _advise_on_model(task: Task) -> Advice:
             FINE_TUNED: f"Take {FINE_TUNED}: it is better than {cheap.short}.",
         }[choice]
     if choice in (CHEAP, PROBE):
-        text += f"{_describe_few(task)} {_describe_use(task, choice)}"
+        text += _describe_few(task)
     if headline_gain(task, trivial).outcome not in (REAL_GAIN, UNMEASURED):
         text += f" But it is not proven better than the {trivial.title}: the answers may not follow the inputs."
-    return Advice("Model", text, "results")
+    use, commands = _describe_use(task, choice) if choice in (CHEAP, PROBE) else ("", ())
+    return Advice("Model", f"{text} {use}".rstrip(), "results", commands)
 
 
 def _describe_dearer(model: Gain, probe: Gain, gap: str) -> str:
@@ -88,25 +93,27 @@ def _describe_dearer(model: Gain, probe: Gain, gap: str) -> str:
     return f"fine-tuning is {worth}, the probe is {probe_worth} ({gap})"
 
 
-def _describe_use(task: Task, choice: str) -> str:
-    """Return how to ask the model to take, the cheap baseline or the probe; or what to do if it is not kept."""
+def _describe_use(task: Task, choice: str) -> tuple[str, tuple[str, ...]]:
+    """Return how to ask the model to take, the cheap baseline or the probe, by which commands; or what else to do."""
     own, (cheap, probe, _, second) = f"data/model/{task.name}", task.page.baselines
     if choice == PROBE:
         if headline_gain(task, probe).outcome == REAL_LOSS:
             return (
-                f"It is not kept, and the fine-tuned model is proven worse: raise "
-                f"tasks.{task.name}.finetune.freeze_layers and run make repro; with all layers frozen it is nearest to "
-                "the probe."
+                "It is not kept, and the fine-tuned model is proven worse; with all layers frozen it is nearest to the "
+                f"probe. Raise tasks.{task.name}.finetune.freeze_layers, then:",
+                ("make repro",),
             )
         return (
             f"It is not kept: the fine-tuned model in {own} stands in for it, which reads by the same encoder, at the "
-            "same cost."
+            "same cost.",
+            (),
         )
     if second is not None and second.name in task.evaluation["baselines"]:
-        return f"No command asks {cheap.short} for pairs of texts: only the fine-tuned model is kept, in {own}."
+        return f"No command asks {cheap.short} for pairs of texts: only the fine-tuned model is kept, in {own}.", ()
     if not task.page.keeps_cheap:
-        return f"It is not kept: only the fine-tuned model is, in {own}."
-    return f"Ask it by python -m pipeline predict {task.name} FILE --out answers.csv --backend linear."
+        return f"It is not kept: only the fine-tuned model is, in {own}.", ()
+    command = f"python -m pipeline predict {task.name} FILE --out answers.csv --backend linear"
+    return "To ask it about a file:", (command,)
 
 
 def _describe_few(task: Task) -> str:
@@ -172,12 +179,11 @@ def advise_from_losses(task: Task) -> Advice:
     if best["train_loss"] * OVERFIT_RATIO <= best["loss"]:
         text = (
             "More would probably help: the model knows its training examples far better than others (loss "
-            f"{share(best['train_loss'])} and {share(best['loss'])}). How many would show a study of fewer labels: "
-            f"{_STUDY}."
+            f"{share(best['train_loss'])} and {share(best['loss'])}). A study of fewer labels tells how many:"
         )
     else:
-        text = f"Whether more would help is not known. A study of fewer labels tells it: {_STUDY}."
-    return Advice("More labels", text, "training")
+        text = "Whether more would help is not known. A study of fewer labels tells it:"
+    return Advice("More labels", text, "training", _STUDY)
 
 
 # ------------------------------------------------------------------------------------------------ data
@@ -212,8 +218,8 @@ def _advise_on_suspects(task: Task) -> Advice | None:
     wrong, rivals = reasons.get("label", 0), reasons.get("duplicate", 0)
     kinds = [f"{count(wrong)} of {plural(task.inspection['rows'], 'label')} may be wrong"] if wrong else []
     kinds += [f"{plural(rivals, 'text')} with a near duplicate of another label"] if rivals else []
-    text = f"{', '.join(kinds)}: python -m pipeline relabel {task.name} writes a file of them to correct."
-    return Advice("Label errors", text, "suspects") if kinds else None
+    text = f"{', '.join(kinds)}. For a file of them to correct:"
+    return Advice("Label errors", text, "suspects", (f"python -m pipeline relabel {task.name}",)) if kinds else None
 
 
 def _advise_on_checks(task: Task, quote: Quote) -> Advice | None:

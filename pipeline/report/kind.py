@@ -16,11 +16,19 @@ Quote = Callable[[str], str]  # makes free text safe in the format of a sentence
 
 
 class Advice(NamedTuple):
-    """One thing to do or to know: its subject, one or two sentences, and the section of the page that shows why."""
+    """One thing to do or to know.
+
+    Args:
+        subject: What it is about.
+        text: One or two sentences; the last ends with a colon if there are commands.
+        section: The section of the page that shows why.
+        commands: What to type, in turn.
+    """
 
     subject: str
     text: str
     section: str
+    commands: tuple[str, ...] = ()
 
 
 class CardParts(NamedTuple):

@@ -8,7 +8,7 @@ from pipeline.evaluate.estimate import REAL_GAIN, REAL_LOSS, UNPROVEN, Estimate
 from pipeline.evaluate.kind import BaselineName
 from pipeline.report.advice import advise, name_choice
 from pipeline.report.identity import identify_results
-from pipeline.report.kind import Task
+from pipeline.report.kind import Advice, Task
 from pipeline.report.study import studies_by_task, study_markdown
 from pipeline.report.verdict import (
     capitalize,
@@ -127,7 +127,7 @@ def _task_section(task: Task, study: Document | None) -> str:
             f"## {escape_markdown(task.name)}\n",
             f"{describe_headline(task, quote=escape_markdown)}\n",
             *([f"{describe_worth(task, quote=escape_markdown)}\n"] if task.page.baselines.probe else []),
-            "".join(f"- {advice.subject}: {advice.text}\n" for advice in advise(task, study, quote=escape_markdown)),
+            "".join(_list_item(advice) for advice in advise(task, study, quote=escape_markdown)),
             *task.page.summarize(task),
             f"{''.join(values)}"
             f"Best step {count(best['step'])} of {count(task.history['steps'])}, "
@@ -137,6 +137,11 @@ def _task_section(task: Task, study: Document | None) -> str:
             *([f"{describe_suspects(task.inspection)}\n"] if task.inspection["reasons"] else []),
         )
     )
+
+
+def _list_item(advice: Advice) -> str:
+    command = f" `{' && '.join(advice.commands)}`" if advice.commands else ""
+    return f"- {advice.subject}: {advice.text}{command}\n"
 
 
 def _list_failed_checks(task: Task) -> list[str]:

@@ -10,7 +10,7 @@ from tests.given.studies import make_study
 
 GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 HOSTILE = "<script> | `x` **b** [l](javascript:1) ![i](http://e.org) @user #1\n\n# h\u202e"
-TAGS = {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "ul", "li"}
+TAGS = {"h1", "h2", "p", "code", "table", "thead", "tbody", "tr", "th", "td", "ul", "li"}
 
 
 def test_the_overview_by_hand() -> None:
@@ -35,10 +35,10 @@ Accuracy 0.868 [0.848, 0.888] on 1,086 test examples; 7.8 points above TF-IDF + 
 Fine-tuning pays: 3.9 points above a linear probe on the frozen encoder (p < 0.001).
 
 - Model: Take the fine-tuned model: it is better than TF-IDF and the probe.
-- More labels: Whether more would help is not known. A study of fewer labels tells it: python -m pipeline overlay \
-profiles/pretraining, the same with profiles/study, then make repro.
-- Label errors: 2 of 10,640 labels may be wrong, 1 text with a near duplicate of another label: \
-python -m pipeline relabel reviews writes a file of them to correct.
+- More labels: Whether more would help is not known. A study of fewer labels tells it: `python -m pipeline overlay \
+profiles/pretraining && python -m pipeline overlay profiles/study && make repro`
+- Label errors: 2 of 10,640 labels may be wrong, 1 text with a near duplicate of another label. For a file of \
+them to correct: `python -m pipeline relabel reviews`
 - Checks: 2 checks did not pass: Few test rows nearly repeat a train row, Texts are not too long.
 
 | Class | Precision | Recall | F1 | Test rows |
