@@ -135,6 +135,8 @@ def _choose_columns(ingest: Any, columns: Sequence[str], questions: Questions) -
         holds = holds[:1] * len(columns)
     if len(columns) != len(holds):
         raise UsageError(f"--text: a question has {listed(questions.fields)}, found {len(columns)} columns. Name each.")
+    if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
+        raise UsageError(f"--text: column {listed(twice)} is named twice. Name each once.")
     return dict(zip(columns, holds, strict=True))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.__main__ import main
 from pipeline.answer.question import ScoredSpan
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import EnvironmentFault, UsageError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.tables import read_arrow, read_parquet
 from pipeline.evaluate.align import select_split
@@ -18,6 +18,7 @@ from pipeline.kinds.question_answering.answers import ANSWERS, Asked
 from pipeline.kinds.question_answering.measures import MEASURES
 from pipeline.predict.predictor import load_predictor
 from pipeline.predict.questions import Unanswerable
+from pipeline.predict.texts import choose_source
 from pipeline.reading.decoding import Candidate, Decoded
 from tests.given.answering import serving_here
 from tests.given.kinds import TASK, Sample, place_in_project, run_stages
@@ -70,6 +71,11 @@ def test_a_file_gets_the_answers_that_were_measured(sample, project, withheld):
             row = test["context"][test["id"].to_pylist().index(answer["id"])].as_py()
             assert row[answer["start"] : answer["end"]] == answer["answer"]
     assert sum(answer["answer"] is None for answer in answers) >= withheld * len(answers)
+
+
+def test_a_column_is_not_the_passage_and_the_question():
+    with pytest.raises(UsageError, match=r"--text: column 'context'"):
+        choose_source("new.csv", None, form=None, columns=("context", "context"), questions=ANSWERS.questions)
 
 
 def test_a_question_that_leaves_no_room_for_a_passage_is_refused(sample, project):
