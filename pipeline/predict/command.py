@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 
-from pipeline.core.errors import REPRODUCE, DataError, PipelineError, UsageError
+from pipeline.core.errors import REPRODUCE, DataError, EnvironmentFault, PipelineError, UsageError
 from pipeline.core.files import read_json
 from pipeline.core.stage import load_facet
 from pipeline.linear.saved import LINEAR_MANIFEST, find_linear_kind
@@ -140,13 +140,29 @@ def _as_file(file: str) -> Iterator[tuple[Path, str]]:
     if file != _STDIN:
         yield Path(file), file
         return
-    with NamedTemporaryFile() as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-        copy.flush()
-        copy.seek(0)
-        first = next((line.strip() for line in copy if line.strip()), b"")
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "input"
+        _copy_input(copy)
+        with copy.open("rb") as lines:
+            first = next((text for line in lines if (text := line.strip())), b"")
         try:
-            yield Path(copy.name), f"{_name(file)}.jsonl" if first.startswith(b"{") else f"{_name(file)}.txt"
+            yield copy, f"{_name(file)}.jsonl" if first.startswith(b"{") else f"{_name(file)}.txt"
         except PipelineError as error:  # it names the copy, which nobody knows
-            error.args = (str(error).replace(copy.name, _name(file)),)
+            error.args = (str(error).replace(str(copy), _name(file)),)
             raise
+
+
+def _copy_input(copy: Path) -> None:
+    """Copy standard input to a file.
+
+    Raises:
+        EnvironmentFault: There is no space.
+    """
+    try:
+        with copy.open("wb") as stream:
+            shutil.copyfileobj(sys.stdin.buffer, stream)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{_name(_STDIN)}: could not be copied to {copy.parent.parent}, {error}. Free space there, or set TMPDIR to "
+            "another folder, then run again."
+        ) from error

@@ -1,6 +1,8 @@
 import io
 import json
+import resource
 import shutil
+import signal
 import sys
 from tempfile import gettempdir
 
@@ -88,11 +90,31 @@ def test_backends_agree_and_a_path_names_a_model_too(project, exported):
         assert rows == [{key: value for key, value in row.items() if key != "probability"} for row in found[0]]
 
 
-@pytest.mark.parametrize(("given", "count"), [(b'{"says": "good"}\n{"says": "bad"}\n', 2), (b"good\n\nbad\nfilm\n", 3)])
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        (b'{"says": "good"}\n{"says": "bad"}\n', 2),
+        (b"good\n\nbad\nfilm\n", 3),
+    ],
+)
 def test_standard_input_is_json_lines_or_text(project, monkeypatch, given, count):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
     assert main(["predict", "t", "-", "--out", "out.jsonl"]) == 0
     assert len(answers(project / "out.jsonl")) == count
+
+
+@pytest.mark.usefixtures("project")
+def test_standard_input_that_fills_the_disk_names_the_folder(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"good film\n" * 10_000)))
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        code = main(["predict", "t", "-", "--out", "out.jsonl"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert code == 4
+    assert {"standard", "TMPDIR", gettempdir()} <= set(capsys.readouterr().err.replace(",", "").split())
 
 
 @pytest.mark.usefixtures("project")
