@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,7 +145,7 @@ def _as_file(file: str) -> Iterator[tuple[Path, str]]:
         copy = Path(folder) / "input"
         _copy_input(copy)
         with copy.open("rb") as lines:
-            first = next((text for line in lines if (text := line.strip())), b"")
+            first = next((text for line in lines if (text := line.removeprefix(BOM_UTF8).strip())), b"")
         try:
             yield copy, f"{_name(file)}.jsonl" if first.startswith(b"{") else f"{_name(file)}.txt"
         except PipelineError as error:  # it names the copy, which nobody knows
@@ -163,6 +164,6 @@ def _copy_input(copy: Path) -> None:
             shutil.copyfileobj(sys.stdin.buffer, stream)
     except OSError as error:
         raise EnvironmentFault(
-            f"{_name(_STDIN)}: could not be copied to {copy.parent.parent}, {error}. Free space there, or set TMPDIR to "
-            "another folder, then run again."
+            f"{_name(_STDIN)}: could not be copied to {copy.parent.parent}, {error}. Free space there, or set TMPDIR "
+            "to another folder, then run again."
         ) from error

@@ -94,6 +94,7 @@ def test_backends_agree_and_a_path_names_a_model_too(project, exported):
     ("given", "count"),
     [
         (b'{"says": "good"}\n{"says": "bad"}\n', 2),
+        (b'\xef\xbb\xbf{"says": "good"}\n{"says": ""}\n', 1),
         (b"good\n\nbad\nfilm\n", 3),
     ],
 )
