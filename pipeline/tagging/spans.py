@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from pipeline.examples.text import word_pattern
+from pipeline.examples.text import is_empty, word_pattern
 from pipeline.tagging.schemes import OUTSIDE_TAG
 
 _WORD = re.compile(rf"{word_pattern()}|\S")
@@ -47,7 +47,7 @@ class MarkedText(NamedTuple):
 
 def find_words(text: str) -> list[TextWord]:
     """Return the words of a text: runs of letters, digits and marks, and each other visible character alone."""
-    return [TextWord(match.start(), match.group()) for match in _WORD.finditer(text)]
+    return [TextWord(match.start(), match.group()) for match in _WORD.finditer(text) if not is_empty(match.group())]
 
 
 def parse_character_spans(cell: str) -> list[CharacterSpan]:
@@ -85,7 +85,7 @@ def find_fault(text: str, spans: Sequence[CharacterSpan]) -> str | None:
     for span in spans:
         if not 0 <= span.start < span.end <= len(text):
             return f"{span.start} to {span.end} of {len(text)} characters"
-        if not text[span.start : span.end].strip():
+        if is_empty(text[span.start : span.end]):
             return f"{span.start} to {span.end} covers no word"
     for left, right in pairwise(spans):
         if right.start < left.end:
