@@ -5,9 +5,8 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,11 +23,19 @@ from pipeline.predict.parts import hold_parts, list_others
 from pipeline.predict.questions import Unanswerable
 from pipeline.predict.texts import InputQuestion, InputSource, Reject, read_questions
 
-_FORMAT = 2  # of a part; another one makes all parts anew
+_FORMAT = 3  # of a part; another one makes all parts anew
 PART_ROWS = 50_000
+PART_CHARACTERS = 2**24  # of its questions: a passage has as many windows as it needs, a gigabyte for all of these
 _PART_TOKENS = 2**23  # rows times `max_length`: a third of a gigabyte as Python holds ids
 _SECONDS_BETWEEN_LINES = 10.0
 _PIECE = 1 << 20
+
+
+class PartSize(NamedTuple):
+    """The most rows of a part, and the most characters of their questions."""
+
+    rows: int
+    characters: int
 
 
 class JobOutcome(NamedTuple):
@@ -41,7 +48,14 @@ class JobOutcome(NamedTuple):
 
 
 def predict_file(
-    predictor: AnyPredictor, path: Path, source: InputSource, out: Path, *, every: bool, part_rows: int = PART_ROWS
+    predictor: AnyPredictor,
+    path: Path,
+    source: InputSource,
+    out: Path,
+    *,
+    every: bool,
+    part_rows: int = PART_ROWS,
+    part_characters: int = PART_CHARACTERS,
 ) -> JobOutcome:
     """Write the answers to the questions of a file to `out`, in its order, and the rows that are none beside it.
 
@@ -57,15 +71,15 @@ def predict_file(
     find_form(out)  # before the work
     parts, rejects = out.with_name(f"{out.name}.parts"), out.with_name(f"{out.name}.rejected.jsonl")
     _require_replaceable(path, out, parts, rejects)
-    rows = min(part_rows, _PART_TOKENS // (predictor.max_length or UNCUT_LENGTH))
+    most = PartSize(min(part_rows, _PART_TOKENS // (predictor.max_length or UNCUT_LENGTH)), part_characters)
     with hold_parts(parts):
         digest, total = _survey(path, source)
-        folder = parts / _key(predictor, source, digest, rows)
+        folder = parts / _key(predictor, source, digest, most)
         for other in parts.iterdir():
             if other != folder:
                 remove(other)
         with publish(rejects) as unpublished:
-            rejected = _make_parts(predictor, path, source, folder, unpublished, rows=rows, total=total)
+            rejected = _make_parts(predictor, path, source, folder, unpublished, most=most, total=total)
         if not rejected:
             remove(rejects)
         tables = [folder / name for name in sorted(name.name for name in folder.glob("*.arrow"))]
@@ -91,7 +105,7 @@ def _require_replaceable(path: Path, out: Path, parts: Path, rejects: Path) -> N
 
 
 def _make_parts(
-    predictor: AnyPredictor, path: Path, source: InputSource, folder: Path, rejects: Path, *, rows: int, total: int
+    predictor: AnyPredictor, path: Path, source: InputSource, folder: Path, rejects: Path, *, most: PartSize, total: int
 ) -> int:
     """Make the parts that are missing, write the rejected rows, and return their number."""
     count = 0
@@ -107,7 +121,7 @@ def _make_parts(
             advance(1)
 
         read = read_questions(path, source, predictor.answers.questions, reject)
-        for number, batch in enumerate(_group(_fit(predictor, read, reject), rows)):
+        for number, batch in enumerate(group_questions(_fit(predictor, read, reject), most)):
             part = folder / f"{number:08}.arrow"
             if part.is_file():
                 advance(len(batch))
@@ -166,7 +180,7 @@ def _survey(path: Path, source: InputSource) -> tuple[str, int]:
     return digest.hexdigest(), lines
 
 
-def _key(predictor: AnyPredictor, source: InputSource, digest: str, rows: int) -> str:
+def _key(predictor: AnyPredictor, source: InputSource, digest: str, most: PartSize) -> str:
     """Return a name for all that decides the parts of a job."""
     deciding = [
         _FORMAT,
@@ -175,14 +189,28 @@ def _key(predictor: AnyPredictor, source: InputSource, digest: str, rows: int) -
         predictor.backend,
         predictor.decision,
         source,
-        rows,
+        most,
         predictor.batch_tokens,
     ]
     return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:32]
 
 
-def _group(questions: Iterator[InputQuestion], rows: int) -> Iterator[list[InputQuestion]]:
-    return iter(lambda: list(islice(questions, rows)), [])
+def group_questions(questions: Iterable[InputQuestion], most: PartSize) -> Iterator[list[InputQuestion]]:
+    """Yield the questions in parts of a size, or of a single question that is larger."""
+    part, size = list[InputQuestion](), 0
+    for each in questions:
+        own = _count_characters(each.question)
+        if part and (len(part) == most.rows or size + own > most.characters):
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += own
+    if part:
+        yield part
+
+
+def _count_characters(question: Any) -> int:
+    return len(question) if isinstance(question, str) else sum(map(_count_characters, question))
 
 
 def _batches(tables: Iterable[Path]) -> Iterator[pa.RecordBatch]:

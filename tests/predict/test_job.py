@@ -7,17 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.core.errors import Busy, DataError, UsageError
 from pipeline.examples.text import normalise, text_id, text_key
-from pipeline.predict.job import predict_file
+from pipeline.predict.job import PartSize, group_questions, predict_file
 from pipeline.predict.predictor import load_predictor
-from pipeline.predict.texts import choose_source
+from pipeline.predict.texts import InputQuestion, choose_source
 from tests.given.exports import TEXTS, prepare_export
 
 COLUMNS = ["row", "id", "label", "probability", "unsure"]
@@ -131,6 +134,16 @@ def test_rows_of_another_length_and_bad_bytes_of_a_csv_are_rejected(predictor, t
     assert outcome.rejected == 3
 
 
+@given(st.lists(st.text(max_size=9) | st.lists(st.text(max_size=5), max_size=3)), st.integers(1, 5), st.integers(0, 20))
+def test_a_part_has_so_many_rows_and_characters_at_most(questions, rows, characters):
+    each = [InputQuestion(row, str(row), question) for row, question in enumerate(questions)]
+    parts = [*group_questions(each, PartSize(rows, characters))]
+    sizes = [[len("".join(one.question)) for one in part] for part in parts]
+    assert [one for part in parts for one in part] == each
+    assert all(0 < len(own) <= rows and (len(own) == 1 or sum(own) <= characters) for own in sizes)
+    assert all(len(own) == rows or sum(own) + after[0] > characters for own, after in pairwise(sizes))
+
+
 @pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
 def test_every_kind_of_line_end_is_read(predictor, tmp_path, end):
     path = tmp_path / "in.txt"
@@ -205,7 +218,7 @@ def test_a_job_goes_on_where_it_was_and_starts_anew_for_another_file(predictor, 
 CODE = """
 import sys, time
 from pathlib import Path
-from pipeline.predict.job import predict_file
+from pipeline.predict.job import PartSize, group_questions, predict_file
 from pipeline.predict.predictor import load_predictor
 from pipeline.predict.texts import choose_source
 predictor = load_predictor(Path(sys.argv[1]), threads=1)
