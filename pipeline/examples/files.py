@@ -3,6 +3,7 @@
 import fnmatch
 import io
 import os
+import stat
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, listed
+from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, UsageError, listed
 from pipeline.examples.faults import find_columns
 from pipeline.examples.records import Part, Records
 from pipeline.examples.text import SURROGATES
@@ -85,12 +86,18 @@ def open_file(path: Path, *, max_bytes: int | None) -> Iterator[BinaryIO]:
     """Open a file to read its bytes, unpacked if its name ends in .gz; a mebibyte of them is in memory.
 
     Raises:
+        UsageError: It is a pipe.
         DataError: More than `max_bytes` bytes once unpacked (unpacking stops there), or a damaged gzip file.
         EnvironmentFault: The file cannot be read, or its size or time changes before the block ends.
     """
     try:
         with path.open("rb") as stored:
             before = os.fstat(stored.fileno())
+            if stat.S_ISFIFO(before.st_mode):
+                raise UsageError(
+                    f"{path}: is a pipe, which gives its bytes once, and they are read twice. Write them to a file, or "
+                    "have `predict` read standard input, `-`."
+                )
             too_large = DataError(f"{path}: has more than {max_bytes} bytes. Raise `max_file_bytes` if that is meant.")
             if max_bytes is not None and before.st_size > max_bytes:
                 raise too_large

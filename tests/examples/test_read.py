@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
+from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, UsageError
 from pipeline.examples.faults import Faults
 from pipeline.examples.files import open_file
 from pipeline.examples.lines import LineCap
@@ -284,6 +284,16 @@ def test_a_file_that_grows_while_it_is_read_is_not_read_to_its_end() -> None:
     # The kernel gives bytes without end, and a size of 0.
     with pytest.raises(EnvironmentFault, match="changed while it was read"):
         read_bytes(Path("/dev/zero"), max_bytes=None)
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    writer = os.open(tmp_path / "pipe.csv", os.O_RDWR)
+    try:
+        with pytest.raises(UsageError, match=r"pipe\.csv: is a pipe"):
+            read_bytes(tmp_path / "pipe.csv", max_bytes=None)
+    finally:
+        os.close(writer)
 
 
 LIMITS = Limits(None, LineCap(10_000, "k"), 1000)
