@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from pipeline.core.errors import DataError
 from pipeline.examples.text import word_pattern
 from pipeline.reading.spans import Span
 
@@ -30,8 +31,17 @@ def split_sentences(passage: str) -> list[Span]:
 
 
 def fit_words(passages: Sequence[str]) -> TfidfVectorizer:
-    """Return the TF-IDF weights of words, fitted to the sentences of the passages, each of which counts once."""
+    """Return the TF-IDF weights of words, fitted to the sentences of the passages, each of which counts once.
+
+    Raises:
+        DataError: They have no words.
+    """
     sentences = [sentence.text for passage in dict.fromkeys(passages) for sentence in split_sentences(passage)]
+    if not any(_WORD.search(sentence.lower()) for sentence in sentences):
+        raise DataError(
+            f"train split: no word of two letters or digits in {len(sentences)} sentences of its passages, so none can "
+            "be compared with a question. Add passages."
+        )
     return TfidfVectorizer(token_pattern=word_pattern(), sublinear_tf=True).fit(sentences)
 
 

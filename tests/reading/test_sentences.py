@@ -1,6 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.errors import DataError
 from pipeline.reading.sentences import find_rest, fit_words, match_sentence, split_sentences
 from pipeline.reading.spans import Span
 
@@ -22,6 +24,12 @@ def test_sentences_and_their_rest_are_parts_of_the_passage(passage, question):
     assert "".join("".join(span.text for span in sentences).split()) == "".join(passage.split())
     for span in (*sentences, *(find_rest(sentence, question) for sentence in sentences)):
         assert passage[span.start : span.end] == span.text != ""
+
+
+def test_passages_without_words_are_refused():
+    with pytest.raises(DataError, match="2 sentences"):
+        fit_words(["a b. 1 2", "a b. 1 2"])
+    assert fit_words(["a \u0130."]).get_feature_names_out().tolist() == ["i\u0307"]
 
 
 def test_the_sentence_that_shares_rare_words_is_chosen():
