@@ -66,8 +66,8 @@ def choose_source(
     Raises:
         UsageError: The suffix tells nothing, or there are too many columns or too few.
     """
-    suffix = Path(name.removesuffix(".gz")).suffix.lower()
-    own = None if ingest is None else Path(ingest.file.removesuffix(".gz")).suffix.lower()
+    suffix = _find_suffix(name)
+    own = None if ingest is None else _find_suffix(ingest.file)
     chosen = _choose_columns(ingest, columns, questions)
     most = _MAX_CELL_BYTES if ingest is None else ingest.max_cell_bytes
     separator = None if set(chosen.values()) == {"text"} else WORD_SEPARATOR
@@ -83,6 +83,11 @@ def choose_source(
         raise UsageError(f"{name}: a line is no question, which has {listed(questions.fields)}. Give a table.")
     layout = _LAYOUTS[known]._replace(separator=separator)
     return InputSource(layout, tuple(chosen), tuple(chosen.values()), most)
+
+
+def _find_suffix(name: str) -> str:
+    """Return the suffix of a file as unpacked, in lower case."""
+    return Path(name.lower().removesuffix(".gz")).suffix
 
 
 def override_layout(source: InputSource, *, encoding: str | None, delimiter: str | None) -> InputSource:

@@ -108,6 +108,10 @@ def test_each_format_is_read_and_rows_keep_their_lines(predictor, tmp_path):
     assert answers["a.txt"] == answers["a.csv"][:2]
 
 
+def test_a_suffix_may_be_in_capitals():
+    assert source_of("NEW.CSV.GZ") == source_of("new.csv.gz") == source_of("new.CSV")
+
+
 def test_rows_without_a_text_are_rejected_with_line_and_reason(predictor, tmp_path):
     path = tmp_path / "in.jsonl"
     path.write_bytes(
