@@ -128,20 +128,21 @@ def publish_command(task: str, target: str, send: bool) -> None:
 @PRODUCTION.command()
 @click.argument("task")
 @click.argument("file", type=PATH)
+@click.option("--encoding", help="Of FILE, if it is not the task's: utf-8, cp1252, ...")
 @click.option("--json", "as_json", is_flag=True, help="All numbers as JSON.")
 @click.option("--against", metavar="REVISION", help="A commit, branch or tag: its model answers the file too.")
-def watch_command(task: str, file: Path, as_json: bool, against: str | None) -> int:
+def watch_command(task: str, file: Path, encoding: str | None, as_json: bool, against: str | None) -> int:
     """Compare what came in with what the model was tested on.
 
     FILE is read as the file of TASK, or by its suffix. If it has the column of the labels, the metrics are measured
     too. The limits are those of `watch` in params.yaml; the exit code is 1 if one is passed. No text is printed.
 
     Raises:
-        UsageError: There is no such task, model or revision.
+        UsageError: There is no such task, model or revision, or FILE is UTF-8 and the task's file is not.
         DataError: The file breaks its format, or has too few new texts.
         EnvironmentFault: A file cannot be read.
     """
     code: int = importlib.import_module("pipeline.watch.command").print_watch(
-        task, file, against=against, as_json=as_json
+        task, file, encoding=encoding, against=against, as_json=as_json
     )
     return code

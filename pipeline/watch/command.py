@@ -21,7 +21,7 @@ from pipeline.core.tables import class_indices, labels_of, read_parquet
 from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from pipeline.predict.command import find_folder
 from pipeline.predict.predictor import Predictor, load_predictor
-from pipeline.predict.texts import choose_source
+from pipeline.predict.texts import choose_source, override_layout, require_encoding
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
 from pipeline.settings.parse import parse_params
 from pipeline.settings.production import WatchParams
@@ -51,11 +51,12 @@ class Sections(NamedTuple):
     encoder: Path
 
 
-def print_watch(task: str, file: Path, *, against: str | None, as_json: bool) -> int:
+def print_watch(task: str, file: Path, *, encoding: str | None, against: str | None, as_json: bool) -> int:
     """Print what is different in a file from the test split of a task, and return 1 if a limit is passed, else 0.
 
     Raises:
-        UsageError: There is no such task, model or revision, or the params are invalid.
+        UsageError: There is no such task, encoding, model or revision, the params are invalid, or the file is not of
+            the task's encoding.
         DataError: The file breaks its format, or has too few new texts.
         EnvironmentFault: A file cannot be read.
     """
@@ -63,6 +64,9 @@ def print_watch(task: str, file: Path, *, against: str | None, as_json: bool) ->
     most = sections.watch.rows
     examples = read_parquet(Path(_EXAMPLES.format(task)))
     source = choose_source(file.name, sections.ingest, form=None, columns=())
+    source = override_layout(source, encoding=encoding, delimiter=None)
+    if encoding is None:
+        require_encoding(file, source.layout)
     seen = examples.filter(pc.not_equal(examples["split"], "test"))["id"].to_pylist()
     sample = read_sample(file, source, trained_on={*seen}, most=most)
     require_enough(sample, file, least=sections.watch.min_rows)

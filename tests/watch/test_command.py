@@ -98,6 +98,22 @@ def test_too_few_rows_and_broken_files_are_bad_data(watch, project, capsys):
     assert "nothing" in capsys.readouterr().err
 
 
+def test_utf8_is_not_read_as_the_tasks_encoding_unless_that_is_said(watch, project):
+    path, texts = project / "params.yaml", [(f"{text} caf\u00e9", label) for text, label in write_texts(5)]
+    kept, (_, expected) = path.read_text(), watch(texts)
+    values, _ = parse_params(kept)
+    values["tasks"][TASK]["ingest"]["encoding"] = "cp1252"
+    path.write_text(dump(values))
+    try:
+        code, message = watch(texts)
+        _, document = watch(texts, "--encoding", "utf-8")
+    finally:
+        path.write_text(kept)
+    assert code == 2
+    assert {"`--encoding", "cp1252`"} <= set(message.split())
+    assert document == expected
+
+
 def test_without_the_encoder_the_rest_is_compared(watch, project):
     encoder = project / "data/raw/minilm"
     away = encoder.rename(project / "away")
