@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic import ValidationError
+
 from pipeline.core.errors import REPRODUCE, DataError, EnvironmentFault, PipelineError, UsageError
 from pipeline.core.files import read_json
 from pipeline.core.stage import load_facet
@@ -120,6 +122,9 @@ def _read_ingest(task: str, kind: str, *, in_windows: bool) -> IngestParams | No
     """Return how the task's own file is read, None outside a project that has it.
 
     `in_windows` is whether texts may be longer than a model reads at once.
+
+    Raises:
+        EnvironmentFault: The project's params were resolved by another version, or the task there is of another kind.
     """
     resolved = read_json(_PARAMS) if _PARAMS.is_file() else {"ingest": {}}
     if task not in resolved["ingest"]:
@@ -127,7 +132,14 @@ def _read_ingest(task: str, kind: str, *, in_windows: bool) -> IngestParams | No
     windows = resolved.get("tokenize", {}).get(task, {}).get("windows") is not None and not in_windows
     require_whole_texts(task, pairs=resolved["ingest"][task].get("pair") is not None, windows=windows)
     own = load_facet(kind, "settings").sections["ingest"]
-    ingest: IngestParams = own.model_validate_json(json.dumps(resolved["ingest"][task]))
+    try:
+        ingest: IngestParams = own.model_validate_json(json.dumps(resolved["ingest"][task]))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, ("ingest", task, *first["loc"])))
+        raise EnvironmentFault(
+            f"{_PARAMS}: not that of a task of the kind {kind} in this version, {where}: {first['msg']}. {REPRODUCE}"
+        ) from error
     return ingest
 
 

@@ -152,6 +152,17 @@ def test_what_is_wrong_is_named(project, capsys, words, code, message):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("change", [{"controls": None}, {"separator": ";"}])
+def test_params_of_another_version_are_not_read(project, capsys, change):
+    path = project / "data" / "params.json"
+    resolved = json.loads(path.read_text())
+    resolved["ingest"]["t"] |= change
+    path.write_text(json.dumps(resolved))
+    (project / "new.csv").write_text("says\ngood film\n")
+    assert main(["predict", "t", "new.csv", "--out", "out.csv"]) == 4
+    assert {"ingest.t." + next(iter(change)) + ":", "repro`"} <= set(capsys.readouterr().err.split())
+
+
 def test_a_task_without_a_bundle_has_its_model(project):
     (project / "data" / "export").unlink()
     assert find_folder("t").parts == ("data", "model", "t")
