@@ -147,7 +147,7 @@ def find_classes(
     """Return the classes or the threshold of the column of labels, and the rows by label or by side.
 
     Raises:
-        UsageError: There are too many different labels, or fewer than two.
+        UsageError: There are too many different labels, or fewer than two, however they are spelled.
     """
     counts = column.counts or Counter()
     if column.is_number and not 2 <= len(counts) <= MOST_CLASSES:
@@ -162,7 +162,13 @@ def find_classes(
             "Name the column of the labels with `--label COLUMN`."
         )
     ordered = {label: counts[label] for label in sorted(counts, key=order_label)}
-    return name_labels(ordered, paths[0], layout, column.name) or _fold_spellings(ordered), None, ordered
+    labels = name_labels(ordered, paths[0], layout, column.name) or _fold_spellings(ordered)
+    if isinstance(labels, dict) and len({*labels.values()}) < 2:
+        raise UsageError(
+            f"column {column.name!r}: a task has 2 to {MOST_CLASSES} classes here, found one in several spellings, "
+            f"{listed(ordered)}. Name the column of the labels with `--label COLUMN`."
+        )
+    return labels, None, ordered
 
 
 def _read_labels(name: str, paths: Sequence[Path], layout: Layout, limits: Limits) -> Iterator[str]:

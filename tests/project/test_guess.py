@@ -39,6 +39,12 @@ def test_numbers_are_in_order_and_spellings_are_one_class(tmp_path):
     assert guess_data(path, LIMITS).labels == {"Spam": "spam", "ham": "ham", "spam": "spam"}
 
 
+def test_spellings_of_one_class_are_no_task(tmp_path):
+    path = table(tmp_path / "x.csv", ["text", "kind"], [TEXTS, ["Spam", "spam"] * 15])
+    with pytest.raises(UsageError, match=r"column 'kind': .*'Spam', 'spam'"):
+        guess_data(path, LIMITS)
+
+
 def test_many_numbers_are_cut_at_their_median(tmp_path):
     path = table(tmp_path / "x.csv", ["text", "score"], [[f"{text} {n}" for n in range(5) for text in TEXTS],
                                                          [f"{number / 8}" for number in range(150)]])  # fmt: skip
