@@ -152,7 +152,8 @@ def find_classes(
     counts = column.counts or Counter()
     if column.is_number and not 2 <= len(counts) <= MOST_CLASSES:
         values = [float(value) for value in _read_labels(column.name, paths, layout, limits)]
-        at = statistics.median_low(values)
+        most = max(values)
+        at = min(statistics.median_low(values), max((value for value in values if value < most), default=most))
         above = sum(value > at for value in values)
         return None, Threshold(at=at, above="high", otherwise="low"), {"low": len(values) - above, "high": above}
     if not 2 <= len(counts) <= MOST_CLASSES:

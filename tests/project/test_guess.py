@@ -54,6 +54,14 @@ def test_many_numbers_are_cut_at_their_median(tmp_path):
     assert guess.counts == {"low": 75, "high": 75}
 
 
+def test_numbers_that_are_mostly_the_largest_have_two_sides(tmp_path):
+    scores = [*range(110), *[200] * 190]
+    path = table(tmp_path / "x.csv", ["text", "score"], [[f"{text} {n}" for n in range(10) for text in TEXTS], scores])
+    guess = guess_data(path, LIMITS)
+    assert guess.threshold.at == 109
+    assert guess.counts == {"low": 110, "high": 190}
+
+
 def test_what_is_not_clear_is_asked_for_once(tmp_path):
     path = table(tmp_path / "x.csv", ["title", "reply", "kind"], [TEXTS, TEXTS[::-1], ["a", "b"] * 15])
     asked = []
