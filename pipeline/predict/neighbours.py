@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.compute as pc
+from pydantic import ValidationError
 
 from pipeline.core.document import Document, json_text
-from pipeline.core.errors import UsageError, listed
+from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json, read_utf8
 from pipeline.core.tables import labels_of, read_arrow, read_parquet
 from pipeline.evaluate.align import align, to_vectors
@@ -33,12 +34,19 @@ def open_neighbours(task: str) -> Callable[[Ids], list[Document]]:
     Raises:
         UsageError: The project has no such task, or it is of another kind than texts of one class each.
         DataError: The features are not those of the examples.
-        EnvironmentFault: A file is missing or damaged, or torch is not installed.
+        EnvironmentFault: A file is missing, damaged or of another version, or torch is not installed.
     """
     sections = read_json(_SECTIONS)["extract"]
     if task not in sections:
         raise UsageError(f"{task}: no task of this project, found {listed(sections)}. Leave out --neighbours.")
-    params = ExtractParams.model_validate_json(json_text({**sections[task], "precision": "fp32"}))
+    try:
+        params = ExtractParams.model_validate_json(json_text({**sections[task], "precision": "fp32"}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, ("extract", task, *first["loc"])))
+        raise EnvironmentFault(
+            f"{_SECTIONS}: not that of this version, {where}: {first['msg']}. {REPRODUCE}"
+        ) from error
     encoder = Path("data") / parse_params(read_utf8(_PARAMS))[0]["tasks"][task]["encoder"]
     examples = read_parquet(Path(_EXAMPLES.format(task)))
     if not labels_of(examples) or not {"text", "label"} <= {*examples.column_names}:

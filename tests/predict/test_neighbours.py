@@ -3,6 +3,7 @@ import shutil
 import pytest
 
 from pipeline.core.errors import DataError, EnvironmentFault, UsageError
+from pipeline.core.files import write_json
 from pipeline.core.tables import read_parquet, write_parquet
 from pipeline.models.tokenizer import load_tokenizer
 from pipeline.predict.neighbours import open_neighbours
@@ -48,4 +49,11 @@ def test_what_is_missing_or_of_another_run_is_named(copy):
     write_parquet(examples, table)
     (copy / "data/features/films.arrow").unlink()
     with pytest.raises(EnvironmentFault, match=r"films\.arrow"):
+        open_neighbours("films")
+
+
+def test_params_of_another_version_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_json(tmp_path / "data/params.json", {"extract": {"films": {"layer": -1}}})
+    with pytest.raises(EnvironmentFault, match=r"extract\.films\.task: "):
         open_neighbours("films")
