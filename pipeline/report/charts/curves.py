@@ -6,7 +6,8 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from pipeline.core.document import Document
-from pipeline.core.format import count, plural, share
+from pipeline.core.format import count, interval, plural, share
+from pipeline.evaluate.estimate import Estimate, wilson_interval
 from pipeline.evaluate.kind import Metric
 from pipeline.report.charts.svg import (
     CHART_WIDTH,
@@ -50,13 +51,20 @@ CORRECT_SHARES = (
 
 
 # ------------------------------------------------------------------------------------------------ calibration
-def draw_calibration(bins: Sequence[Document]) -> Markup:
-    """Return the accuracy by confidence, above a strip with the number of examples in each bin."""
+def draw_calibration(bins: Sequence[Document], level: float) -> Markup:
+    """Return the accuracy by confidence, above a strip with the number of examples in each bin.
+
+    A bin of few examples has a long interval, at a confidence level of `level`.
+    """
     side, strip = 240.0, 40.0
     parts = ticks(0, 1, most=6)
     x, y = scale((0, 1), (left_margin(name_ticks(parts)), CHART_WIDTH - 12)), scale((0, 1), (8 + side, 8))
     floor = side + strip + 18
     used = [bucket for bucket in bins if bucket["count"]]
+    accuracies = [
+        wilson_interval(round(bucket["accuracy"] * bucket["count"]), bucket["count"], confidence=level)
+        for bucket in used
+    ]
     spots = [(x(bucket["confidence"]), y(bucket["accuracy"])) for bucket in used]
     height = scale((0, max((bucket["count"] for bucket in used), default=1)), (0, strip))
     return image(
@@ -67,6 +75,7 @@ def draw_calibration(bins: Sequence[Document]) -> Markup:
         line(x(0), y(0), x(1), y(1), "ideal"),
         label(x(0.03), y(0.93), "underconfident", kind="note"),
         label(x(0.97), y(0.04), "overconfident", kind="note", anchor="end"),
+        *(_draw_interval(at, accuracy, y) for (at, _), accuracy in zip(spots, accuracies, strict=True)),
         polyline(spots, "first line"),
         *(mark("circle", *spot, "first spot") for spot in spots),
         *(_draw_bin(x(bucket["low"]), x(bucket["high"]), floor, height(bucket["count"])) for bucket in used),
@@ -74,11 +83,18 @@ def draw_calibration(bins: Sequence[Document]) -> Markup:
         label(11, y(0.5), "accuracy", kind="axis", anchor="middle", turn=-90),
         label(x(0.5), floor + 33, "confidence (bars: examples)", kind="axis", anchor="middle"),
         title="Calibration curve",
-        description=" ".join(
-            f"Confidence {share(bucket['confidence'])}: accuracy {share(bucket['accuracy'])} on "
-            f"{plural(bucket['count'], 'example')}."
-            for bucket in used
-        ),
+        description=" ".join(map(_describe_bin, used, accuracies)),
+    )
+
+
+def _draw_interval(x: float, accuracy: Estimate, y: Scale) -> Markup:
+    return line(x, y(accuracy.low or 0.0), x, y(accuracy.high or 0.0), "first range")
+
+
+def _describe_bin(bucket: Document, accuracy: Estimate) -> str:
+    return (
+        f"Confidence {share(bucket['confidence'])}: accuracy {share(accuracy.value)} "
+        f"{interval(accuracy.low, accuracy.high)} on {plural(bucket['count'], 'example')}."
     )
 
 

@@ -2,6 +2,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
+from scipy.stats import binomtest
 
 from pipeline.classes.measures import METRICS
 from pipeline.report.charts.curves import LOWER, RIGHT, draw_calibration, draw_learning_curve
@@ -20,7 +21,7 @@ def test_a_calibrated_model_lies_on_the_diagonal() -> None:
         {"low": at / 10, "high": (at + 1) / 10, "count": 5, "confidence": at / 10, "accuracy": at / 10}
         for at in range(10)
     ]
-    root = ET.fromstring(draw_calibration(bins))  # noqa: S314
+    root = ET.fromstring(draw_calibration(bins, 0.95))  # noqa: S314
     (ideal,) = [node.attrib for node in root.iter("line") if node.attrib["class"] == "ideal"]
     x1, y1, x2, y2 = (float(ideal[key]) for key in ("x1", "y1", "x2", "y2"))
     (line,) = corners(root)
@@ -34,10 +35,25 @@ def test_an_overconfident_model_lies_below_and_empty_bins_are_left_out() -> None
         {"low": 0.5, "high": 0.9, "count": 0, "confidence": None, "accuracy": None},
         {"low": 0.9, "high": 1.0, "count": 1200, "confidence": 0.97, "accuracy": 0.6},
     ]
-    svg = draw_calibration(bins)
-    assert "<desc>Confidence 0.970: accuracy 0.600 on 1,200 examples.</desc>" in svg
+    svg = draw_calibration(bins, 0.95)
+    assert "<desc>Confidence 0.970: accuracy 0.600 [0.572, 0.627] on 1,200 examples.</desc>" in svg
     assert svg.count('class="bar"') == svg.count("<circle") == 1
-    assert draw_calibration([]).count("<circle") == 0
+    assert draw_calibration([], 0.95).count("<circle") == 0
+
+
+def test_a_bin_of_few_examples_has_a_long_interval() -> None:
+    bins: list[dict[str, Any]] = [
+        {"low": 0.4, "high": 0.5, "count": 2, "confidence": 0.45, "accuracy": 0.0},
+        {"low": 0.9, "high": 1.0, "count": 505, "confidence": 0.97, "accuracy": 490 / 505},
+    ]
+    root = ET.fromstring(draw_calibration(bins, 0.95))  # noqa: S314
+    (ideal,) = [node.attrib for node in root.iter("line") if node.attrib["class"] == "ideal"]
+    zero, one = float(ideal["y1"]), float(ideal["y2"])
+    intervals = [node.attrib for node in root.iter("line") if "range" in node.attrib["class"]]
+    found = [[(zero - float(node[end])) / (zero - one) for end in ("y1", "y2")] for node in intervals]
+    for ends, (right, rows) in zip(found, ((0, 2), (490, 505)), strict=True):
+        reference = binomtest(right, rows).proportion_ci(0.95, method="wilson")
+        assert ends == pytest.approx([reference.low, reference.high], abs=1e-3)
 
 
 def test_the_learning_curve_has_four_lines_and_the_best_step() -> None:
