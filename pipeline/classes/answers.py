@@ -17,7 +17,9 @@ class Answer(BaseModel):
     """The class of one text."""
 
     label: str
-    probability: float = Field(description="Of this label, calibrated on the validation split.")
+    probability: float = Field(
+        description="Of this label; calibrated on the validation split, unless the backend is `linear` (`/v1/models`)."
+    )
     unsure: bool = Field(description="Whether the model abstains: no class is probable enough.")
     probabilities: dict[str, float] | None = Field(None, description="Of all classes, if `all` asks for them.")
 

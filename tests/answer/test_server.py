@@ -40,6 +40,8 @@ def test_a_linear_baseline_is_served_by_the_name_of_its_task(tmp_path):
     with answering("t", "--backend", "linear", cwd=tmp_path) as server:
         (model,) = server.client.get("/v1/models").json()
         answer = server.predict("a good film").json()
+        schemas = server.client.get("/openapi.json").json()["components"]["schemas"]
+    assert "`linear`" in schemas["Answer"]["properties"]["probability"]["description"]  # it is not calibrated
     assert (model["backend"], model["takes"], model["max_length"]) == ("linear", ["text"], None)
     assert answer["version"] == model["version"]
     assert answer["answers"][0]["label"] == "good"
