@@ -48,12 +48,26 @@ function name(answer) {
   return String(answer.label ?? answer.value);
 }
 
-function show(content) {
+function listShares(answer) {
+  if ("answer" in answer) return {[name(answer)]: answer.probability};
+  return Array.isArray(answer.probabilities) ? {} : answer.probabilities ?? {};
+}
+
+// The passage with the answer marked; null if there is none, or if its normal form, in which characters are counted, differs.
+function markAnswer(answer, text) {
+  const characters = [...text.normalize("NFC").trim()];
+  const part = (start, end) => characters.slice(start, end).join("");
+  if (!answer.answer || part(answer.start, answer.end) !== answer.answer) return null;
+  const passage = element("p", "passage", part(0, answer.start));
+  passage.append(element("mark", "", answer.answer), part(answer.end));
+  return passage;
+}
+
+function show(content, text) {
   const [answer] = content.answers;
   const head = element("p", "label", name(answer));
   if (answer.unsure) head.append(element("span", "unsure", " (unsure)"));
-  const shares = Array.isArray(answer.probabilities) ? {} : answer.probabilities ?? {};
-  const rows = Object.entries(shares).sort((a, b) => b[1] - a[1]).map(([label, share]) => {
+  const rows = Object.entries(listShares(answer)).sort((a, b) => b[1] - a[1]).map(([label, share]) => {
     const row = element("div", "row", "");
     const bar = document.createElement("meter");
     bar.value = share;
@@ -61,7 +75,8 @@ function show(content) {
     row.append(element("span", "", label), bar, element("span", "share", `${(100 * share).toFixed(1)}%`));
     return row;
   });
-  byId("answer").replaceChildren(head, ...rows);
+  const passage = markAnswer(answer, text);
+  byId("answer").replaceChildren(head, ...rows, ...(passage ? [passage] : []));
   byId("version").textContent = `${content.model}, version ${content.version.slice(0, 12)}`;
 }
 
@@ -86,7 +101,7 @@ async function send(event) {
     if (!byId("model").options.length) await showModels();
     const rows = [{context: text, question: byId("question").value}];
     const asked = takesQuestions.has(model.value) ? {rows} : {texts: text};
-    show(await call("v1/predict", {model: model.value, ...asked, all: true}));
+    show(await call("v1/predict", {model: model.value, ...asked, all: true}), text);
   } catch (error) {
     byId("answer").replaceChildren(element("p", "error", error.message));
     return;

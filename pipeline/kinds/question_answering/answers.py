@@ -36,7 +36,7 @@ class SpanAnswer(BaseModel):
     """The answer to one question."""
 
     answer: str | None = Field(description="A part of the passage, in its normal form; null: it holds no answer.")
-    start: int | None = Field(description="The character of the passage with which it starts, from 0.")
+    start: int | None = Field(description="Its first character, counted in the normal form of the passage from 0.")
     end: int | None = Field(description="The character after its last.")
     probability: float = Field(description="Of this answer, or of there being none.")
 

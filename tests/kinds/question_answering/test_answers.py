@@ -20,8 +20,10 @@ from pipeline.predict.predictor import load_predictor
 from pipeline.predict.questions import Unanswerable
 from pipeline.predict.texts import choose_source
 from pipeline.reading.decoding import Candidate, Decoded
-from tests.given.answering import serving_here
+from tests.given.answering import answering, serving_here
+from tests.given.browser import CHROMIUM, BrowserPage, browsing
 from tests.given.kinds import TASK, Sample, place_in_project, run_stages
+from tests.given.projects import until
 
 LABELS = ANSWERS.outputs(())
 CONTEXT = "The soup was cold and the bread was old."
@@ -93,6 +95,32 @@ def test_a_question_that_leaves_no_room_for_a_passage_is_refused(sample, project
     assert text.status_code == 422
     ((first, second),) = given_scores.json()
     assert ScoredSpan(**first).score >= ScoredSpan(**second).score
+
+
+def type_into(page: BrowserPage, field: str, text: str) -> None:
+    page.run(f"document.getElementById('{field}').focus()")
+    page.call("Input.insertText", text=text)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no browser")
+def test_a_browser_marks_the_answer_in_the_passage_that_was_typed(sample, tmp_path):
+    passage, question = f"  \U0001f963 <b>Lunch</b> &amp; more\n{CONTEXT}", "was the soup cold"
+    with answering(sample.paths["model"]) as server, browsing(server.url, tmp_path / "browser", width=390) as page:
+        until(lambda: page.run("document.getElementById('question-row')?.hidden") is False)
+        type_into(page, "text", passage)
+        type_into(page, "question", question)
+        page.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", windowsVirtualKeyCode=13, text="\r")
+        until(lambda: page.run("document.querySelectorAll('#answer mark').length") == 1)
+        shown, marked, before = page.run(
+            "(() => { const mark = document.querySelector('#answer mark'), own = mark.parentNode;"
+            "return [own.textContent, mark.textContent, mark.previousSibling?.textContent ?? ''] })()"
+        )
+        assert page.run("document.querySelectorAll('#answer b').length") == 0
+        assert page.run("document.documentElement.scrollWidth") == 390
+        rows = [{"context": passage, "question": question}]
+        (answer,) = server.client.post("/v1/predict", json={"rows": rows}).json()["answers"]
+    assert (shown, marked) == (passage.strip(), answer["answer"])
+    assert len(before) == answer["start"]
 
 
 def test_a_document_of_squad_is_read_as_the_tasks_own(project):
