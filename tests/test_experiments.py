@@ -2,11 +2,17 @@
 
 import csv
 import io
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import parse_yaml
 
+from pipeline.core.files import read_json
 from pipeline.settings.parse import parse_params
 from tests.given.clones import Clone, prepare
 from tests.given.settings import resolve_params, with_profiles
@@ -26,6 +32,18 @@ def test_dvc_sets_a_value_of_the_shipped_file_and_both_readers_agree_on_all_othe
         line for line in written.splitlines() if line[:1] == "#"
     ]
     assert resolve_params(written.replace("raw/other", "raw/minilm"), {})["finetune"]["reviews"]["batch_size"] == 32
+
+
+def test_the_table_to_choose_by_has_a_few_dozen_columns():
+    """Of the shipped project, whose whole table has hundreds."""
+    page = Path("docs/how-to/experiments.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^dvc (exp show .*--keep .*)$", page, flags=re.MULTILINE)
+    words = [sys.executable, "-m", "dvc", *shlex.split(command), "--csv"]
+    columns = subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[0].split(",")
+    scores = {f"data/validation/spam.json:{name}" for name in ("accuracy", "macro_f1", "loss", "step")}
+    values = {f"finetune.spam.{key}" for key in read_json(Path("data/params.json"))["finetune"]["spam"]}
+    assert {*columns} == {"Experiment", *scores, *values}
+    assert len(columns) < 36
 
 
 @pytest.fixture(scope="module")
