@@ -19,14 +19,9 @@ _ROWS = 1000  # computed at once, for memory alone: a row does not change with t
 
 
 class LinearPredictor(NamedTuple):
-    """A linear baseline, ready to answer; what stands for a row of token ids in `Predictor` is the question itself.
+    """A linear baseline, ready to answer, as a `Predictor`; what stands for a row of token ids is the question itself.
 
     Args:
-        task: Its name.
-        kind: The kind of the task.
-        answers: How models of the kind answer.
-        version: The SHA-256 of all that decides its answers.
-        labels: The names of its outputs, in their order.
         decision: What else its answers follow, as validation has chosen it for the baseline.
         compute: The outputs of questions.
     """
