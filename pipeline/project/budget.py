@@ -123,16 +123,16 @@ def _count_rounds(costs: Costs, trials: int | None, minutes: float | None) -> in
     if trials is not None and minutes is None:
         rounds = math.ceil(trials / costs.slots)
     elif trials is not None or minutes is None:
-        raise UsageError("budget: one of --trials and --minutes is needed, found both or neither. Give one.")
+        raise UsageError("--trials, --minutes: one of the two is needed, found both or neither. Give one.")
     elif costs.trial is None or costs.confirmation is None:
-        raise UsageError("budget: a task was never trained here, so its time is not known. Run `dvc repro finetune`.")
+        raise UsageError("--minutes: a task was never trained here, so its time is not known. Give --trials.")
     elif not math.isfinite(minutes):
-        raise UsageError(f"budget: minutes must be a number, found {minutes}. Give one.")
+        raise UsageError(f"--minutes: it must be a number, found {minutes}. Give one.")
     else:
         left = minutes * 60 - costs.confirmations * costs.confirmation
         rounds = math.floor(left / (costs.slots * costs.trial))
     if not 1 <= rounds <= MOST_ROUNDS:
         least = costs.minutes(1)
         hint = "" if least is None else f" (one round: about {math.ceil(least)} minutes)"
-        raise UsageError(f"budget: it must allow 1 to {MOST_ROUNDS} rounds, found {rounds}{hint}. Set another.")
+        raise UsageError(f"--trials, --minutes: not 1 to {MOST_ROUNDS} rounds, found {rounds}{hint}. Give another.")
     return rounds
