@@ -135,7 +135,7 @@ def watch_command(task: str, file: Path, encoding: str | None, as_json: bool, ag
     """Compare what came in with what the model was tested on.
 
     FILE is read as the file of TASK, or by its suffix. If it has the column of the labels, the metrics are measured
-    too. The limits are those of `watch` in params.yaml; the exit code is 1 if one is passed. No text is printed.
+    too. The limits are those of `watch` in params.yaml; the exit code is 1 if one is exceeded. No text is printed.
 
     Raises:
         UsageError: There is no such task, model or revision, or FILE is UTF-8 and the task's file is not.

@@ -12,13 +12,13 @@ from pipeline.core.errors import PipelineError
 from pipeline.flow.artifacts import artifact_key, warn_of_client
 from pipeline.run.process import PYTHON, capture_on_leash
 
-ALARM = 1  # the exit code of `watch` if a limit is passed
+ALARM = 1  # the exit code of `watch` if a limit is exceeded
 _ERRORS = {kind.exit_code: kind.__name__ for kind in PipelineError.__subclasses__()} | {ALARM: "Alarm"}
 
 
 @flow(name="watch", persist_result=False)
 def watch_file(task: str, file: str) -> State[None]:
-    """Compare a file with the test split of a task; the run fails if a limit of `watch` in params.yaml is passed.
+    """Compare a file with the test split of a task; the run fails if a limit of `watch` in params.yaml is exceeded.
 
     The run works in a clone of the project, so `file` is an absolute path.
     """
@@ -34,8 +34,9 @@ def watch_file(task: str, file: str) -> State[None]:
 def judge_end(done: "subprocess.CompletedProcess[bytes]") -> State[None]:
     """Return the state that the end of `watch` leads to: named after its error, or Alarm."""
     if not done.returncode:
-        return Completed(message="no limit is passed")
-    lines = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.startswith("**Limits passed")]
+        return Completed(message="no limit is exceeded")
+    shown = done.stdout.decode("utf-8", "replace").splitlines()
+    lines = [line for line in shown if line.startswith("**Limits exceeded")]
     words = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     message = (lines if done.returncode == ALARM else words) or [f"exit code {done.returncode}"]
     return Failed(name=_ERRORS.get(done.returncode, "Broken"), message=message[0].strip("*"))

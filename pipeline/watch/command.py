@@ -52,7 +52,7 @@ class Sections(NamedTuple):
 
 
 def print_watch(task: str, file: Path, *, encoding: str | None, against: str | None, as_json: bool) -> int:
-    """Print what is different in a file from the test split of a task, and return 1 if a limit is passed, else 0.
+    """Print what is different in a file from the test split of a task, and return 1 if a limit is exceeded, else 0.
 
     Raises:
         UsageError: There is no such task, encoding, model or revision, the params are invalid, or the file is not of

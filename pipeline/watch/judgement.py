@@ -28,7 +28,7 @@ QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 class WatchedNumber(NamedTuple):
     """A number beside its limit.
 
-    `adjusted` is its p value after Holm. `passed`: the limit is passed, by more than chance explains.
+    `adjusted` is its p value after Holm. `passed`: the limit is exceeded, by more than chance explains.
     """
 
     name: Quantity

@@ -44,8 +44,8 @@ def _sections(document: Document) -> Iterator[str]:
         f"{count(rows['trained_on'])} rows that the model was trained on, {count(rows['rejected'])} without a text.\n"
     )
     yield _number_table(document["numbers"])
-    passed = [name for name, number in document["numbers"].items() if number["passed"]]
-    yield f"**Limits passed: {', '.join(passed)}.**\n" if passed else "No limit is passed.\n"
+    exceeded = [name for name, number in document["numbers"].items() if number["passed"]]
+    yield f"**Limits exceeded: {', '.join(exceeded)}.**\n" if exceeded else "No limit is exceeded.\n"
     yield _class_table(document["classes"])
     if document["quality"] is not None:
         yield _quality_table(document["quality"])
@@ -61,7 +61,7 @@ def _number_table(numbers: Document) -> str:
         (
             name, _TITLES[name][0], share(own["reference"]), share(own["file"]),
             f"{share(own['value'])} {_TITLES[name][1]} {interval(own['low'], own['high'])}".rstrip(),
-            share(own["limit"]), p_cell(own["adjusted"]), "**passed**" if own["passed"] else "",
+            share(own["limit"]), p_cell(own["adjusted"]), "**exceeded**" if own["passed"] else "",
         )
         for name, own in numbers.items()
     ]  # fmt: skip

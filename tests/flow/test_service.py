@@ -111,7 +111,7 @@ def test_a_run_of_watch_ends_by_what_came_in_and_shows_it(served, tmp_path):
     assert "length" in state(api, runs[1])["message"]
     shown = [api.artifacts(run) for run in runs]
     assert [[*each] for each in shown] == [["watch-reviews"]] * 2
-    assert "**Limits passed: " in shown[1]["watch-reviews"]
+    assert "**Limits exceeded: " in shown[1]["watch-reviews"]
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pipeline.flow.watch import judge_end, watch_file
     ("code", "out", "err", "name", "message"),
     [
         (0, b"# t\n", b"", "Completed", "no limit"),
-        (1, b"# t\n**Limits passed: domain.**\n", b"", "Alarm", "Limits passed: domain."),
+        (1, b"# t\n**Limits exceeded: domain.**\n", b"", "Alarm", "Limits exceeded: domain."),
         (3, b"", b"watch: new.csv: bad\n", "DataError", "new.csv"),
         (70, b"", b"Traceback\nwatch: a fault\n", "Broken", "a fault"),
         (-9, b"", b"", "Broken", "-9"),
