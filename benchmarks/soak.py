@@ -3,7 +3,6 @@
 `soak` runs it and records a history; `find_faults` checks the history and the workspace afterwards.
 """
 
-import json
 import random
 import signal
 import subprocess
@@ -27,15 +26,23 @@ from pipeline.core.errors import PipelineError, Stopped
 from pipeline.core.guard import end_with_parent, lock_outputs
 
 def record(event):
-    line = json.dumps({"event": event, "stage": name, "pid": os.getpid(), "at": time.monotonic()}) + "\\n"
+    line = json.dumps({"event": event, "stage": name, "pid": os.getpid(), "at": time.monotonic()})
     handle = os.open("journal", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(handle, line.encode())
+    written = os.write(handle, f"\\n{line}\\n".encode())
     os.close(handle)
+    if written < len(line) + 2:
+        raise OSError("the disk is full")
+
+def entries():
+    for line in pathlib.Path("journal").read_text().splitlines() if os.path.exists("journal") else ():
+        try:
+            yield json.loads(line)
+        except ValueError:  # an empty line, or one that a full disk has cut
+            continue
 
 def others():
     begun = set()
-    for line in pathlib.Path("journal").read_text().splitlines() if os.path.exists("journal") else ():
-        entry = json.loads(line)
+    for entry in entries():
         if entry["stage"] == name and entry["event"] == "end":  # it writes no more, though it may still run
             begun.discard(entry["pid"])
         elif entry["stage"] == name and entry["pid"] != os.getpid():
@@ -157,8 +164,7 @@ def find_faults(project: Project, environment: dict[str, str], undisturbed: str)
     while list_orphans(project.root) and time.monotonic() < end:
         time.sleep(0.1)
     faults += [f"still runs: {words}" for words in list_orphans(project.root)]
-    journal = [json.loads(line) for line in project.read("journal").splitlines()]
-    faults += [f"two at a time: {entry}" for entry in journal if entry["event"] == "overlap"]
+    faults += find_overlaps(project.root / "journal")
     project.write("in.txt", TEXTS[0])
     done = subprocess.run(
         COMMANDS["scheduler 1"], cwd=project.root, env=environment, capture_output=True, text=True, check=False
@@ -174,6 +180,12 @@ def find_faults(project: Project, environment: dict[str, str], undisturbed: str)
     if "up to date" not in status.stdout:
         faults.append(f"dvc status: {status.stdout}{status.stderr}")
     return faults
+
+
+def find_overlaps(journal: Path) -> list[str]:
+    """Return what is wrong by the journal of the stages of a folder: those that ran twice at a time."""
+    lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
+    return [f"two at a time: {line}" for line in lines if '"event": "overlap"' in line]
 
 
 def sort_stages(lock: str) -> list[str]:

@@ -56,9 +56,12 @@ class DaskCluster(NamedTuple):
 
 
 @contextmanager
-def dask_cluster(folder: Path, workers: int, environment: dict[str, str]) -> Iterator[DaskCluster]:
-    """Run a scheduler and workers of one thread each, as their users start them."""
-    environment = {**environment, "DASK_TEMPORARY_DIRECTORY": str(folder)}
+def dask_cluster(
+    folder: Path, workers: int, environment: dict[str, str], *, scratch: Path | None = None
+) -> Iterator[DaskCluster]:
+    """Run a scheduler and workers of one thread each, as their users start them; `scratch` is the workers' disk."""
+    scratch = scratch or folder
+    environment = {**environment, "DASK_TEMPORARY_DIRECTORY": str(scratch)}
     address = f"tcp://127.0.0.1:{free_port()}"
     words = {
         "scheduler": ["--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"],
@@ -72,7 +75,7 @@ def dask_cluster(folder: Path, workers: int, environment: dict[str, str]) -> Ite
             )
             for part, more in words.items()
         ]  # fmt: skip
-    cluster = DaskCluster(address, folder / "dask-scratch-space/transferline", psutil.Process(started[1].pid))
+    cluster = DaskCluster(address, scratch / "dask-scratch-space/transferline", psutil.Process(started[1].pid))
     try:
         until(lambda: (folder / "dask.log").read_text().count("Registered to:") >= workers)
         yield cluster
