@@ -59,9 +59,10 @@ def lay_code(code: ProjectCode, clone: Path, cache: Path) -> None:
         EnvironmentFault: Git is not installed or failed.
     """
     clone.mkdir(parents=True, exist_ok=True)
+    for lock in (clone / ".git").glob("*.lock"):  # of a Git that was killed: of its index, its config or its HEAD
+        lock.unlink()
     _git(["init", "--quiet"], clone)  # completes one that was killed
     _git(["index-pack", "--stdin"], clone, code.pack)  # all of its objects at once, or none
-    (clone / ".git/index.lock").unlink(missing_ok=True)  # of a Git that was killed
     _git(["read-tree", "--reset", "-u", code.tree], clone)
     with publish(clone / ".dvc/config.local") as partial:
         partial.write_text(f"[cache]\n    dir = {cache.resolve()}\n", encoding="utf-8")

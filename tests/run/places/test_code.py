@@ -72,7 +72,14 @@ def half_laid(clone: Path, _tree: bytes) -> None:
     (clone / "a.txt").write_text("o")
 
 
-@pytest.mark.parametrize("leave", [half_made, half_unpacked, half_laid])
+def half_configured(clone: Path, _tree: bytes) -> None:
+    subprocess.run(["git", "init", "-q", clone], check=True)
+    for name in ("config", "HEAD"):
+        (clone / f".git/{name}.lock").write_text("")
+    (clone / ".git/HEAD").unlink()
+
+
+@pytest.mark.parametrize("leave", [half_made, half_unpacked, half_laid, half_configured])
 def test_what_a_killed_worker_has_left_is_no_obstacle(tmp_path, monkeypatch, leave):
     project = Project(tmp_path / "project", FILES, git=True)
     commit(project)
