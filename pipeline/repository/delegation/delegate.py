@@ -30,12 +30,16 @@ from pipeline.repository.lock_file import DVC_LOCK, read_entries
 def lay_order(order: StageOrder) -> None:
     """Make the dependencies of an ordered stage those of the machine that drives the run.
 
+    Nobody else may use the clone.
+
     Raises:
         EnvironmentFault: The remote cannot be reached, or a dependency is not the same.
     """
     dump_yaml(str(DVC_LOCK), {"schema": "2.0", "stages": order.entries})
     write_small_files(order.files)
     with open_repository() as repo:
+        # DVC's table of readers and writers: whoever is in it is dead, and a kill or a full disk may have cut it
+        Path(repo.tmp_dir, "rwlock").unlink(missing_ok=True)
         if order.pulls:
             with reach_remote(order.stage):
                 repo.pull(targets=order.pulls, run_cache=False, force=True)

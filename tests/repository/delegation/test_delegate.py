@@ -71,6 +71,20 @@ def test_an_input_that_no_stage_makes_and_nobody_keeps_is_refused(tmp_path, proj
         lay_order(order)
 
 
+def test_a_table_that_a_kill_or_a_full_disk_has_cut_is_no_obstacle(tmp_path, project: Project):
+    project.write("data/cell/mine", "mine")
+    order = place_order("join", [])
+    (project.root / "data/cell/mine").unlink()
+    assert order is not None
+    os.chdir(clone(tmp_path / "clone"))
+    Path(".dvc/tmp").mkdir()
+    Path(".dvc/tmp/rwlock").write_text("")
+    with pytest.raises(EnvironmentFault, match="data/cell"):
+        lay_order(order)
+    Path("data/cell/mine").write_text("mine")
+    assert reproduce_order(order)[0] == 0
+
+
 def test_a_folder_outside_of_the_clone_is_refused_and_keeps_its_files(tmp_path, project: Project):
     project.write("data/cell/mine", "mine")
     order = place_order("join", [])
