@@ -42,7 +42,7 @@ def reproduce_on_worker(
     Each line of its output is an event of `topic` at the scheduler.
     """
     worker, machine, delivery = get_worker(), platform.node(), b""
-    key = str(worker.get_current_task())
+    key, clones = str(worker.get_current_task()), Path(worker.local_directory).resolve().parent / "transferline"
 
     def say(line: str) -> None:
         worker.log_event(topic, {"key": key, "line": line})
@@ -50,7 +50,7 @@ def reproduce_on_worker(
     try:
         _forget_environment()
         require_versions(versions, list_versions(), machine)
-        with hold_clone(Path(worker.local_directory).resolve().parent / "transferline", stage) as (clone, lock):
+        with hold_clone(clones, stage) as (clone, lock):
             say(f"on {machine}, in {clone}")
             lay_code(ProjectCode(*code), clone, clone.parent / "cache")
             process = _start(order, clone, lock, timeout)
@@ -60,7 +60,8 @@ def reproduce_on_worker(
     except PipelineError as error:
         end = StageEnd("Failed", error.exit_code, str(error))
     except OSError as error:  # a full disk, say
-        end = StageEnd("Failed", EnvironmentFault.exit_code, f"{machine}: {error}")
+        why = f"{machine}: {clones} cannot be used, {error}. Free space or correct permissions there, then run again."
+        end = StageEnd("Failed", EnvironmentFault.exit_code, why)
     return end._asdict(), delivery, machine
 
 

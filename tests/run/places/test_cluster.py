@@ -144,6 +144,19 @@ def test_a_stage_that_fails_ends_as_it_does_here(dask, slow):
     assert not {"bad", "late", "folder"} & {*list_locked_stages()}
 
 
+@pytest.mark.usefixtures("slow")
+def test_a_folder_that_a_worker_cannot_write_into_is_named(dask):
+    dask.clones.mkdir(parents=True, exist_ok=True)
+    kept = dask.clones.rename(dask.clones.with_name("kept"))
+    dask.clones.write_text("a file")
+    with open_cluster(dask.address) as cluster:
+        end, _ = reproduce(cluster, "bad")
+    remove(dask.clones)
+    kept.rename(dask.clones)
+    assert (end.state, end.code) == ("Failed", EnvironmentFault.exit_code)
+    assert str(dask.clones) in end.why
+
+
 def test_a_cancelled_stage_leaves_nothing_running_on_its_worker(dask, slow):
     (stage,) = [stage for stage in plan_stages(["long"]) if stage.name == "long"]
     with open_cluster(dask.address) as cluster, ThreadPoolExecutor() as pool:
