@@ -102,7 +102,7 @@ test-avx2: setup  ## run the tests as on a processor without AVX-512 and bf16
 soak: setup  ## strike every stage by signals at random moments, 520 times (about an hour)
 	python -m benchmarks.signals
 
-soak-places: setup  ## kill workers, nannies, stages and drivers of a Dask cluster at random, for ten minutes
+soak-places: setup  ## kill what runs on a Dask cluster, take its remote away and fill its disk at random, for ten minutes (root: for the disk)
 	python -m benchmarks.places_soak
 
 # Each prints its table, then one JSON object.
@@ -126,7 +126,7 @@ bench-tokenize: setup  ## throughput and memory of tokenisation at 1 M texts
 bench-duplicates: setup  ## near duplicates at 1,000 to 1 M rows, plain and templated (a quarter of an hour)
 	python -m benchmarks.duplicates
 
-bench-scale: setup  ## stages on 10,000 to 1 M rows: time, memory and what a further row costs (COUNTS="validate 10000 100000" is two minutes)
+bench-scale: setup  ## stages on 10,000 and 100,000 rows: time, memory and what a further row costs (COUNTS="validate 1000000": that alone)
 	dvc repro --quiet ingest@reviews fetch@minilm
 	python -m benchmarks.scale $(COUNTS)
 

@@ -1,47 +1,75 @@
 """Processor time and peak memory of the stages on files of many rows, beside `wc` and `sha256sum` of the same file.
 
-Usage: python -m benchmarks.scale [STAGE ...] [ROWS ...], say `validate 10000 100000`. Each stage runs as the pipeline
-runs it, a process of its own; the texts are made up. `ingest` runs in any case, since it makes the input of the others;
-above a million rows it runs alone.
+Usage: python -m benchmarks.scale [COMMAND ...] [ROWS ...], say `validate extract 1000000`. Each stage runs as the
+pipeline runs it, a process of its own; the texts are made up. docs/benchmarks/scale.md keeps the figures of each
+command and number of rows, with their machine, so a long one can be measured by itself. A command that is named is
+measured again; if none is, those are that the page lacks. What a stage reads is kept in .bench/scale.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 
-from benchmarks.table import publish
-from pipeline.core.files import read_json, write_json
-from pipeline.core.format import markdown_table
+from benchmarks.scale_page import Figures, Measured, Scale
+from pipeline.core.files import publish, read_json, remove, write_json
 from pipeline.core.tables import read_parquet
 
 TASK, CLASSES = "reviews", ("negative", "positive")
 PARAMS, EXAMPLES, ENCODER = Path("data/params.json"), Path("data/examples/reviews.parquet"), Path("data/raw/minilm")
-STAGES, SIZES = ("ingest", "validate", "tokenize"), (10_000, 100_000, 1_000_000)
-MOST = 1_000_000  # rows of the other stages, which take minutes
+SIZES = (10_000, 100_000)
 WORDS, NEAR = 25, 0.01  # of a text; share of rows that are the row before and an `s`
 BLOCK_ROWS = 10_000
-# It starts the stage, and is small: the peak that the system counts of a process includes that of its parent.
+KEPT = Path(".bench/scale")
+PACKAGES = ("pyarrow", "numpy", "great_expectations", "tokenizers", "torch", "scikit-learn", "onnxruntime")
+# It starts the stage, and is small: the peak that the system counts of a process includes that of its parent. The bound
+# of memory ends a stage that needs too much with an error of its own, before the kernel kills some other process.
 LAUNCHER = """
-import json, os, sys, time
+import json, os, resource, sys, time
+resource.setrlimit(resource.RLIMIT_DATA, 2 * (int(sys.argv[1]),))
 start = time.perf_counter()
-child = os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
+child = os.spawnvp(os.P_NOWAIT, sys.argv[2], sys.argv[2:])
 _, status, usage = os.wait4(child, 0)
 print()
 print(json.dumps({"wall": time.perf_counter() - start, "seconds": usage.ru_utime + usage.ru_stime,
-                  "memory": usage.ru_maxrss * 1024}))
-sys.exit(os.waitstatus_to_exitcode(status) != 0)
+                  "memory": usage.ru_maxrss * 1024, "code": os.waitstatus_to_exitcode(status)}))
 """
 
-Figures = dict[str, float]
+
+class Command(NamedTuple):
+    """A command to measure: the files that it reads and those that it makes, by the names of a stage's arguments."""
+
+    reads: tuple[str, ...]
+    makes: tuple[str, ...] = ()
 
 
+COMMANDS = {
+    "wc -l": Command(("raw",)),
+    "sha256sum": Command(("raw",)),
+    "ingest": Command(("raw",), ("examples", "intake")),
+    "validate": Command(("examples", "intake"), ("findings",)),
+    "tokenize": Command(("examples", "gate", "vocabulary"), ("tokens",)),
+    "extract": Command(("tokens", "encoder"), ("features",)),
+    "baseline": Command(("examples", "gate", "features"), ("baselines", "linear")),
+    "predict": Command(("bundle", "examples"), ("answers",)),
+}
+# The file or folder of each name in the folder of a size; those of all sizes are beside it.
+FILES = {
+    "raw": "rows.tsv", "examples": "examples.parquet", "intake": "intake.json", "findings": "findings.json",
+    "gate": "gate", "tokens": "tokens.arrow", "encoder": "../encoder", "features": "features.arrow",
+    "baselines": "baselines.parquet", "linear": "linear", "bundle": "../bundle", "answers": "answers.parquet",
+}  # fmt: skip
+ARGUMENTS = {"gate": "findings", "vocabulary": "encoder"}  # of a stage, if they are not the name
+
+
+# ------------------------------------------------------------------------------------------------ inputs
 def make_lines(rows: int, words: Sequence[str]) -> Iterator[str]:
     """Yield the lines of a file: a text of `WORDS` of the words, drawn alone, and one of two classes."""
     for start in range(0, rows, BLOCK_ROWS):
@@ -57,102 +85,115 @@ def make_lines(rows: int, words: Sequence[str]) -> Iterator[str]:
 def write_input(folder: Path, rows: int) -> None:
     """Write the file of `rows` rows and the params of the stages into a folder."""
     params: dict[str, Any] = read_json(PARAMS)
-    own = {"file": "rows.tsv", "delimiter": "\t", "quote": "", "label": "label", "labels": CLASSES, "threshold": None}
+    own = {"file": FILES["raw"], "delimiter": "\t", "quote": "", "label": "label", "labels": CLASSES, "threshold": None}
     params["ingest"][TASK] |= own
     params["validate"][TASK] |= {"reference": None, "max_near_share": 1.0}
     params["tokenize"][TASK] |= {"max_unknown_share": 1.0}
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "params.json", params)
-    with (folder / "rows.tsv").open("w", encoding="utf-8", newline="") as stream:
+    (folder / FILES["gate"]).touch()  # `tokenize` may run without `validate`
+    with publish(folder / FILES["raw"]) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
         stream.write("text\tlabel\n")
         words = " ".join(read_parquet(EXAMPLES)["text"].to_pylist()).split()
         stream.writelines(make_lines(rows, words))
 
 
-def list_words(stage: str, folder: Path) -> list[str]:
-    """Return the arguments of a stage."""
-    paths = {
-        "raw": folder, "examples": folder / "examples.parquet", "intake": folder / "intake.json",
-        "findings": folder / "findings.json", "encoder": ENCODER, "tokens": folder / "tokens.arrow",
-        "features": folder / "features.arrow",
-    }  # fmt: skip
-    names = {
-        "ingest": ("raw", "examples", "intake"),
-        "validate": ("examples", "intake", "findings"),
-        "tokenize": ("examples", "findings", "encoder", "tokens"),
-        "extract": ("tokens", "encoder", "features"),
-    }[stage]
-    return [stage, TASK, "--params", str(folder / "params.json"), *(f"--{name}={paths[name]}" for name in names)]
+def make_encoder(folder: Path) -> None:
+    """Write an encoder of one layer of random weights, with the tokenizer of the real one."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        vocab_size=read_json(ENCODER / "config.json")["vocab_size"], hidden_size=32, num_hidden_layers=1,
+        num_attention_heads=2, intermediate_size=64, max_position_embeddings=512, pad_token_id=0,
+    )  # fmt: skip
+    shutil.copytree(ENCODER, folder, ignore=shutil.ignore_patterns("*.safetensors", "config.json"))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(config).save_pretrained(folder)
 
 
-def run_alone(command: Sequence[str]) -> Figures:
-    """Return the seconds, the seconds of processor time and the peak memory of a command in bytes.
+# ------------------------------------------------------------------------------------------------ commands
+def list_words(command: str, folder: Path, out: Path) -> list[str]:
+    """Return the words of a command on the files of a folder, which writes into the folder `out`."""
+    reads, makes = COMMANDS[command]
+    read = {name: ENCODER if name == "vocabulary" else folder / FILES[name] for name in reads}
+    made = {name: out / FILES[name] for name in makes}
+    if command in {"wc -l", "sha256sum"}:
+        return [*command.split(), str(read["raw"])]
+    words = [sys.executable, "-m", "pipeline", command]
+    if command == "predict":
+        return [*words, str(read["bundle"]), str(read["examples"]), "--text", "text", "--out", str(made["answers"])]
+    if command == "ingest":
+        read["raw"] = folder  # its params name the file
+    paths = {ARGUMENTS.get(name, name): path for name, path in (read | made).items()}
+    return [*words, TASK, "--params", str(folder / "params.json"), *(f"--{name}={at}" for name, at in paths.items())]
 
-    Raises:
-        CalledProcessError: It failed.
-    """
-    launch = [sys.executable, "-S", "-c", LAUNCHER, *command]
+
+def run_alone(command: Sequence[str], memory: int | None = None) -> Figures:
+    """Return the figures of a command that runs by itself, in `memory` bytes (default: all that is free)."""
+    bound = memory or psutil.virtual_memory().available
+    launch = [sys.executable, "-S", "-c", LAUNCHER, str(bound), *command]
     output = subprocess.run(launch, check=True, stdout=subprocess.PIPE, text=True).stdout
-    figures: Figures = json.loads(output.splitlines()[-1])
+    return Figures(**json.loads(output.splitlines()[-1]), bound=bound)
+
+
+def provide(name: str, rows: int) -> None:
+    """Make a file that a command reads, and those before it, unless it is there."""
+    path = KEPT / str(rows) / FILES.get(name, "")
+    if name == "vocabulary" or path.exists():
+        return
+    if name in {"raw", "gate"}:
+        write_input(path.parent, rows)
+    elif name == "encoder":
+        make_encoder(path)
+    elif name == "bundle":
+        from tests.given.bundles import make_bundle
+
+        make_bundle(path)
+    else:
+        measure(next(command for command, own in COMMANDS.items() if name in own.makes), rows)
+
+
+def measure(command: str, rows: int) -> Figures:
+    """Return the figures of a command at `rows` rows; what it makes is kept.
+
+    It writes outside of the project, where a stage keeps no parts for the next run.
+    """
+    for name in COMMANDS[command].reads:
+        provide(name, rows)
+    folder = KEPT / str(rows)
+    with tempfile.TemporaryDirectory() as out:
+        figures = run_alone(list_words(command, folder, Path(out)))
+        for name in COMMANDS[command].makes:
+            if (made := Path(out, FILES[name])).exists():
+                remove(folder / FILES[name])
+                shutil.move(made, folder / FILES[name])
+    print(rows, command, json.dumps(figures._asdict()), flush=True)
     return figures
 
 
-def measure(stages: Sequence[str], rows: int) -> dict[str, Figures]:
-    """Return the figures of each stage and of the two floors at `rows` rows."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_input(folder, rows)
-        commands = {floor: [*floor.split(), str(folder / "rows.tsv")] for floor in ("wc -l", "sha256sum")}
-        for stage in STAGES:
-            if stage == "ingest" or (stage in stages and rows <= MOST):
-                commands[stage] = [sys.executable, "-m", "pipeline", *list_words(stage, folder)]
-        (folder / "findings.json").touch()  # `tokenize` may run without `validate`
-        measured = {}
-        for command, words in commands.items():
-            measured[command] = run_alone(words)
-            print(rows, command, json.dumps(measured[command]), flush=True)
-    return measured
-
-
-def main(stages: Sequence[str], sizes: Sequence[int]) -> None:
-    """Measure each stage at each size, and publish the table."""
-    runs = {rows: measure(stages, rows) for rows in sorted(sizes)}
-    cells, figures = [], {}
-    for command in next(iter(runs.values())):
-        measured = {rows: run[command] for rows, run in runs.items() if command in run}
-        slopes = [None, *(_slope(measured, few, many) for few, many in pairwise(measured))]
-        for (rows, own), slope in zip(measured.items(), slopes, strict=True):
-            seconds, mib = f"{own['seconds']:,.1f}", f"{own['memory'] / 2**20:,.0f}"
-            cells.append((command, f"{rows:,}", seconds, f"{own['wall']:,.1f}", mib, *(slope or ("", ""))))
-            figures[f"{command} {rows} seconds"] = round(own["seconds"], 1)
-            figures[f"{command} {rows} MiB"] = round(own["memory"] / 2**20)
-    header = (
-        "command",
-        "rows",
-        "processor, s",
-        "wall, s",
-        "peak memory, MiB",
-        "µs a further row",
-        "bytes a further row",
-    )
-    shown = markdown_table(header, cells, right=range(1, len(header)))
-    publish("scale", ABOUT, shown, figures, ("pyarrow", "numpy", "great_expectations", "tokenizers"))
-
-
-def _slope(runs: dict[int, Figures], few: int, many: int) -> tuple[str, str]:
-    """Return the microseconds and the bytes that each row beyond `few` costs."""
-    less, more = runs[few], runs[many]
-    each = (more["seconds"] - less["seconds"]) / (many - few), (more["memory"] - less["memory"]) / (many - few)
-    return f"{1e6 * each[0]:,.1f}", f"{round(each[1]):,}"
+def main(commands: Sequence[str], sizes: Sequence[int]) -> None:
+    """Measure each command at each size, and publish the page after each."""
+    scale, shown = Scale.read(list(COMMANDS)), ""
+    for rows in sorted(sizes):
+        for command in commands or [name for name in COMMANDS if not scale.has(name, rows)]:
+            scale.add(Measured(command, rows, scale.setup(PACKAGES), measure(command, rows)))
+            shown = scale.publish(ABOUT)
+    print(shown)
 
 
 ABOUT = f"""# Many rows
 
 `make bench-scale`: texts of {WORDS} words drawn from those of the reviews, each as often as it is there, and of two
-classes; {NEAR:.0%} of the rows are the row before and an `s`. Each stage runs with the params of `params.yaml` in a
-process of its own, imports included. `wc -l` and `sha256sum` of the same file are the floor: what it costs to read it.
-The last columns are what each row beyond those of the size before costs."""
+classes, at random; {NEAR:.0%} of the rows are the row before and an `s`. Each stage runs with the params of
+`params.yaml` in a process of its own, imports included. The encoder of `extract` has one layer of 32 numbers, and the
+model of `predict` a table of ten words, so that all the rest is measured, which could grow with the file. `wc -l` and
+`sha256sum` of the same file are the floor: what it costs to read it. The last columns are what each row beyond those of
+the size before costs, on the same machine. A part of the memory is pages of mapped files, which the system takes back
+if it needs them."""
 
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    main([word for word in sys.argv[1:] if not word.isdigit()] or STAGES, numbers or SIZES)
+    main([word for word in sys.argv[1:] if not word.isdigit()], numbers or SIZES)
