@@ -28,6 +28,7 @@ from pipeline.run.process import STOPPED, end_of_stopped
 
 SECONDS_TO_ANSWER = 10
 _SECONDS_BETWEEN_LOOKS = 1.0
+_LOST = "the connection to Dask's scheduler is lost. Start the scheduler, then run again."
 
 
 @contextmanager
@@ -44,7 +45,8 @@ def open_cluster(address: str) -> Iterator["Cluster"]:
     require_commit(commit, written)
     code = pack_code(commit)
     with _connect(address) as client:
-        workers = client.run(list_versions, on_error="return")
+        with _reach_scheduler(address):
+            workers = client.run(list_versions, on_error="return")
         if not workers:
             raise EnvironmentFault(f"{address}: no worker. Start one by `dask worker {address}`, then run again.")
         for worker, versions in workers.items():
@@ -68,6 +70,19 @@ def _connect(address: str) -> Client:
         ) from error
 
 
+@contextmanager
+def _reach_scheduler(address: str) -> Iterator[None]:
+    """Turn the loss of the connection to the scheduler in the body, which asks it something, into an error.
+
+    Raises:
+        EnvironmentFault: It is lost.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentFault(f"{address}: {_LOST}") from error
+
+
 class Cluster:
     """The workers of a Dask scheduler."""
 
@@ -86,8 +101,13 @@ class Cluster:
 
     @property
     def size(self) -> int:
-        """The number of stages that the cluster runs at a time, at least 1."""
-        threads: dict[str, int] = self.client.nthreads()
+        """The number of stages that the cluster runs at a time, at least 1.
+
+        Raises:
+            EnvironmentFault: The connection to the scheduler is lost.
+        """
+        with _reach_scheduler(self.address):
+            threads: dict[str, int] = self.client.nthreads()
         return max(1, sum(threads.values()))
 
     def start(self, stage: PlannedStage, environment: Mapping[str, str]) -> StageJob:
@@ -122,8 +142,13 @@ class Cluster:
             self._shared.add(stage)
 
     def has_gpus(self) -> bool:
-        """Return whether a worker offers the resource GPU."""
-        workers = self.client.scheduler_info()["workers"].values()
+        """Return whether a worker offers the resource GPU.
+
+        Raises:
+            EnvironmentFault: The connection to the scheduler is lost.
+        """
+        with _reach_scheduler(self.address):
+            workers = self.client.scheduler_info()["workers"].values()
         return any("GPU" in worker["resources"] for worker in workers)
 
     def _hear(self, event: tuple[float, dict[str, str]]) -> None:
@@ -183,19 +208,25 @@ class DaskStage:
     def _finish(self) -> StageEnd:
         if self._why:
             return end_of_stopped(self._why)
-        if not self._future.done():
-            lost = "the connection to Dask's scheduler is lost. Start the scheduler, then run again."
-            return StageEnd("Failed", EnvironmentFault.exit_code, lost)
+        code = EnvironmentFault.exit_code
+        why = _LOST
+        result = None
         try:
-            fields, delivery, machine = self._future.result()
+            if self._future.done():
+                result = self._future.result()
         except KilledWorker as error:  # with a code that is not retried: Dask has done that
             workers = error.allowed_failures + 1
-            return StageEnd("Failed", 1, f"{workers} workers died while they ran it. Read their logs, then run again.")
+            code, why = 1, f"{workers} workers died while they ran it. Read their logs, then run again."
         except FutureCancelledError:
-            return StageEnd("Failed", EnvironmentFault.exit_code, "Dask's scheduler has dropped it. Run again.")
+            why = "Dask's scheduler has dropped it. Run again."
+        except OSError:  # the connection is lost while the result comes; errors of the worker's own are in the result
+            result = None
         except Exception as error:  # Dask raises here whatever was raised on the worker
-            fault = f"a fault of the pipeline itself on a worker, {error!r}. Report it with the worker's log."
-            return StageEnd("Failed", FAULT_CODE, fault)
+            code = FAULT_CODE
+            why = f"a fault of the pipeline itself on a worker, {error!r}. Report it with the worker's log."
+        if result is None:
+            return StageEnd("Failed", code, why)
+        fields, delivery, machine = result
         end = StageEnd(**fields)
         if end.succeeded:
             self._cluster.accept(self._stage.name, delivery, machine, ran=end.state == "Ran")

@@ -7,10 +7,12 @@ import json
 import re
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from pipeline.core.errors import EnvironmentFault, UsageError
@@ -19,6 +21,7 @@ from pipeline.repository.durations import DURATIONS_FILE
 from pipeline.repository.lock_file import list_locked_stages
 from pipeline.repository.planner import plan_stages
 from pipeline.run.ending import StageEnd
+from pipeline.run.execution import StageJob
 from pipeline.run.places.cluster import Cluster, open_cluster
 from tests.given.clusters import GRAPH, commit, dask_cluster, make_project, set_remote
 from tests.given.projects import (
@@ -186,6 +189,33 @@ def test_code_that_changes_before_the_first_stage_is_refused(dask, project):
         commit(project)
         with pytest.raises(UsageError, match=r"in\.txt"):
             reproduce(cluster, "prep")
+
+
+def ask_for_the_result(_cluster: Cluster, job: StageJob) -> int:
+    return job.follow(lambda _: None).code
+
+
+def ask_for_the_size(cluster: Cluster, _job: StageJob) -> int:
+    with pytest.raises(EnvironmentFault, match=cluster.address) as caught:
+        cluster.size  # noqa: B018 - it asks the scheduler
+    return caught.value.exit_code
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("ask", [ask_for_the_result, ask_for_the_size])
+def test_a_scheduler_that_is_lost_before_it_answers_is_no_fault_of_the_pipeline(tmp_path, ask):
+    (stage,) = [stage for stage in plan_stages(["bad"]) if stage.name == "bad"]
+    own = dask_cluster(tmp_path, 1, ENVIRONMENT)
+    with own as dask, open_cluster(dask.address) as cluster, ThreadPoolExecutor() as pool:
+        port = dask.address.rpartition(":")[2]
+        (scheduler,) = [child for child in psutil.Process().children() if port in child.cmdline()]
+        job = cluster.start(stage, {})
+        until(lambda: [state.status for state in cluster.client.futures.values()] == ["finished"])
+        scheduler.suspend()
+        code = pool.submit(ask, cluster, job)
+        time.sleep(1)  # it has been asked by then; otherwise the connection is lost all the same
+        scheduler.kill()
+        assert code.result(PATIENCE) == EnvironmentFault.exit_code
 
 
 DRIVER = """
