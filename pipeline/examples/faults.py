@@ -102,9 +102,14 @@ class RowFault:
 
         Raises:
             RowErrors: There are.
+            DataError: There are, and a listener, which hears of certain ones alone, has taken them for whole.
         """
-        if self.count:
-            raise self.error(remedy)
+        if not self.count:
+            return
+        error = self.error(remedy)
+        if not self._certain and _LISTENER.get() is not None:
+            raise DataError(str(error))
+        raise error
 
 
 def find_columns(file: str, wanted: Sequence[str], names: Sequence[str], *, hint: str = "") -> list[int]:

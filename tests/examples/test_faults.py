@@ -58,7 +58,13 @@ def test_faults_are_overheard_one_by_one_in_the_block_alone():
     with overhear_faults(lambda line, reason: heard.append((line, reason))):
         fault.add(2, "b")
         fault.add(3)
-        RowFault("f", "perhaps", certain=False).add(4)
+        unsure = RowFault("f", "perhaps", certain=False)
+        unsure.add(4)
+        with pytest.raises(DataError) as caught:
+            unsure.check("Look.")
+    assert not isinstance(caught.value, RowErrors)
+    with pytest.raises(RowErrors):
+        unsure.check("Look.")
     fault.add(5)
     assert heard == [(2, "column 'c': with a blank: 'b'"), (3, "column 'c': with a blank")]
     assert fault.count == 4

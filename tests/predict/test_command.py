@@ -120,7 +120,13 @@ def test_standard_input_that_fills_the_disk_names_the_folder(monkeypatch, capsys
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
-    ("given", "words"), [(b"", []), (b"{}\n{}\n", ["--text", "absent"]), (b"good\n \xff\n", ["--strict"])]
+    ("given", "words"),
+    [
+        (b"", []),
+        (b"{}\n{}\n", ["--text", "absent"]),
+        (b"good\n \xff\n", ["--strict"]),
+        (b"good\rbad\nfine\n", []),  # one text or two?
+    ],
 )
 def test_faults_of_standard_input_name_it(monkeypatch, capsys, given, words):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
