@@ -4,7 +4,7 @@ FROM python:3.11-slim
 WORKDIR /app
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --disable-pip-version-check --constraint requirements.lock \
-    click fastapi httptools numpy onnxruntime prometheus-client psutil pyarrow pydantic tokenizers tqdm uvicorn
+    click fastapi httptools numpy onnxruntime pillow prometheus-client psutil pyarrow pydantic tokenizers tqdm uvicorn
 COPY pyproject.toml ./
 COPY pipeline pipeline
 USER 10001:10001

@@ -49,7 +49,7 @@ def make_app(service: Service, lifespan: Lifespan) -> FastAPI:
     """Return the application of a service, with neither limits nor a token."""
     app = FastAPI(
         title="Transferline", version=INTERFACE, docs_url=None, redoc_url=None, lifespan=lifespan,
-        description="Answers of models to texts.",
+        description="Answers of models to texts and images.",
     )  # fmt: skip
     app.state.service = service
     answers = list_answers(batcher.predictor.answers for batcher in service.models.values())
@@ -88,7 +88,7 @@ async def answer_question(
         return _refuse_texts(service, name, error)
     finally:
         gone.cancel()
-    request.state.tokens = sum(map(len, prepared.ids))
+    request.state.tokens = sum(map(len, prepared.rows))
     pipe = predictor.answers.pipe if question.shape == "transformers" else None
     give = pipe or predictor.answers.respond
     answers: Any = give(outputs, prepared.questions, predictor.labels, predictor.decision, question.all)
@@ -116,11 +116,11 @@ async def find_neighbours_of_text(question: NeighbourQuestion, request: Request)
         return _refuse_load(service, name, 1)
     async with service.finding:
         try:
-            ids = (await asyncio.to_thread(prepare_texts, batcher, [question.text])).ids
+            rows = (await asyncio.to_thread(prepare_texts, batcher, [question.text])).rows
         except BadQuestion as error:
             fault = _fault(("body", "text"), str(error))
             return _json({"detail": [fault]}, HTTPStatus.UNPROCESSABLE_ENTITY)
-        near = await asyncio.to_thread(service.neighbours[name], ids)
+        near = await asyncio.to_thread(service.neighbours[name], rows)
     return _json(near)
 
 

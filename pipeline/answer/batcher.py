@@ -7,7 +7,8 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from pipeline.answer.metrics import Metrics
 from pipeline.answer.speed import Speed
 from pipeline.models.batching import plan_batches
 from pipeline.predict.linear.predictor import UNCUT_LENGTH, AnyPredictor
+from pipeline.predict.logits import ModelRows
 
 # Tokens of one forward, padding included. In a processor's caches small batches are faster than large ones, and ONNX
 # Runtime computes single texts nearly as fast as many (docs/benchmarks/answer.md). A linear baseline has characters, or
-# words, in their place.
+# words, in their place; an image counts as patches of 16 x 16 pixels.
 TOKENS_OF_BATCH = {"fp32": 256, "int8": 256, "torch": 2048, "linear": 8192}
 BATCH_TEXTS = 512
 TAKEN = 4  # batches whose texts are sorted by length together: enough to pad little, soon computed
@@ -38,19 +40,17 @@ class Overloaded(Exception):
 class Job:
     """The rows of one request in the queue; `answered` becomes the outputs of its questions."""
 
-    def __init__(
-        self, ids: Sequence[Sequence[int]], *, deadline: float, join: Callable[[list[Any]], Any] = np.stack
-    ) -> None:
+    def __init__(self, rows: ModelRows, *, deadline: float, join: Callable[[list[Any]], Any] = np.stack) -> None:
         """Begin in the running event loop; `deadline` is on the monotonic clock, and `join` makes outputs of rows."""
-        self.ids = ids
+        self.rows = rows
         self._join = join
         self.deadline = deadline
         self.abandoned = False  # nobody waits for the answer any more
         self.entered = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self.answered: asyncio.Future[Any] = self._loop.create_future()
-        self._rows: dict[int, Any] = {}
-        if not ids:  # of words that no token stands for
+        self._outputs: dict[int, Any] = {}
+        if not rows:  # of words that no token stands for
             self.answered.set_result(join([]))
 
     def is_wanted(self) -> bool:
@@ -59,10 +59,10 @@ class Job:
 
     def fill(self, row: int, outputs: Any) -> None:
         """Take the outputs of one row; the last one completes the answer."""
-        self._rows[row] = outputs
-        if len(self._rows) == len(self.ids):
+        self._outputs[row] = outputs
+        if len(self._outputs) == len(self.rows):
             try:
-                result = self._join([self._rows[place] for place in range(len(self.ids))])
+                result = self._join([self._outputs[place] for place in range(len(self.rows))])
             except Exception as error:  # the answer to this request; the thread that fills must live
                 result = error
             self._loop.call_soon_threadsafe(_settle, self.answered, result)
@@ -110,8 +110,12 @@ class Batcher:
         """
         self.name, self.predictor, self.users = name, predictor, 0
         self._metrics, self._max_wait = metrics, max_wait
-        rows = predictor.encode([predictor.answers.questions.of_text("")])
+        of_text = predictor.answers.questions.of_text
+        rows = predictor.encode([of_text("")]) if of_text else []
         self.blank = len(rows[0]) if rows else 0  # the special tokens alone
+        # Bytes may unpack to a thousand times as many: they are read a request at a time.
+        takes_bytes = "bytes" in predictor.answers.questions.fields.values()
+        self.reading = ThreadPoolExecutor(1, f"reading {name}") if takes_bytes else None
         self._batch_tokens = TOKENS_OF_BATCH[predictor.backend]
         self._speed = _measure(predictor, self._batch_tokens)
         self._waiting: deque[QueuedText] = deque()
@@ -145,8 +149,8 @@ class Batcher:
         """
         with self._changed:
             self.require_room()
-            self._waiting.extend((job, row) for row in range(len(job.ids)))
-            self._tokens += sum(map(len, job.ids))
+            self._waiting.extend((job, row) for row in range(len(job.rows)))
+            self._tokens += sum(map(len, job.rows))
             self._changed.notify()
 
     def close(self) -> None:
@@ -155,6 +159,8 @@ class Batcher:
             self._closed = True
             self._changed.notify()
         self._thread.join()
+        if self.reading is not None:
+            self.reading.shutdown(wait=False)
 
     def is_alive(self) -> bool:
         """Return whether the thread runs."""
@@ -162,7 +168,7 @@ class Batcher:
 
     def _work(self) -> None:
         while rows := self._take():
-            lengths = np.array([len(job.ids[row]) for job, row in rows], np.int64)
+            lengths = np.array([len(job.rows[row]) for job, row in rows], np.int64)
             for batch in plan_batches(lengths, batch_tokens=self._batch_tokens, batch_size=BATCH_TEXTS, rng=None):
                 self._compute([rows[place] for place in batch])
 
@@ -170,7 +176,7 @@ class Batcher:
         """Return the texts that have waited longest, once there are any; none if the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
-            lengths = (len(job.ids[row]) for job, row in self._waiting)
+            lengths = (len(job.rows[row]) for job, row in self._waiting)
             rows = [self._waiting.popleft() for _ in range(count_prefix(lengths, tokens=TAKEN * self._batch_tokens))]
         now = time.monotonic()
         for job, _ in rows:
@@ -182,34 +188,35 @@ class Batcher:
         wanted = [(job, row) for job, row in rows if job.is_wanted()]
         outcome: Any
         try:
-            outcome = self._forward([job.ids[row] for job, row in wanted]) if wanted else np.empty((0, 0))
+            outcome = self._forward([job.rows[row] for job, row in wanted]) if wanted else np.empty((0, 0))
         except Exception as error:  # whatever it is, it is the answer to these requests, and the thread lives
             outcome = error
         with self._changed:  # there is room again before anybody is told
-            self._tokens -= sum(len(job.ids[row]) for job, row in rows)
+            self._tokens -= sum(len(job.rows[row]) for job, row in rows)
         for place, (job, row) in enumerate(wanted):
             if isinstance(outcome, Exception):
                 job.fail(outcome)
             else:
                 job.fill(row, outcome[place])
 
-    def _forward(self, ids: list[Sequence[int]]) -> Any:
+    def _forward(self, rows: ModelRows) -> Any:
         start = time.monotonic()
-        outputs = self.predictor.predict(ids)
-        seconds, tokens = time.monotonic() - start, sum(map(len, ids))
+        outputs = self.predictor.predict(rows)
+        seconds, tokens = time.monotonic() - start, sum(map(len, rows))
         if tokens >= TELLING * self._batch_tokens:
             self._speed.add(tokens, seconds)
         self._metrics.forward_seconds.labels(self.name).observe(seconds)
-        self._metrics.batch_texts.labels(self.name).observe(len(ids))
-        self._metrics.batch_tokens.labels(self.name).observe(len(ids) * max(map(len, ids)))
+        self._metrics.batch_texts.labels(self.name).observe(len(rows))
+        self._metrics.batch_tokens.labels(self.name).observe(len(rows) * max(map(len, rows)))
         return outputs
 
 
 def _measure(predictor: AnyPredictor, batch_tokens: int) -> Speed:
     """Return the speed of one full batch, the second of two: the first one also allocates."""
-    ids, *_ = predictor.encode([predictor.answers.questions.of_text("and " * (predictor.max_length or UNCUT_LENGTH))])
-    batch = [ids] * max(1, batch_tokens // len(ids))
+    question = predictor.answers.questions.sample(predictor.max_length or UNCUT_LENGTH)
+    row, *_ = predictor.encode([predictor.fit(question)])
+    batch = [row] * max(1, batch_tokens // len(row))
     predictor.predict(batch)
     start = time.monotonic()
     predictor.predict(batch)
-    return Speed(len(ids) * len(batch), max(time.monotonic() - start, 1e-6))
+    return Speed(len(row) * len(batch), max(time.monotonic() - start, 1e-6))

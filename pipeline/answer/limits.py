@@ -6,9 +6,10 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_REQUESTS = 512  # at once; each may hold a body
+MOST_REQUESTS = 512  # at once; each may hold a body. If bodies may be larger, as many fewer
 HEALTH = "/health/"  # begins the paths that hold none: a server must not be restarted because it has much to do
 MAX_BODY = 2 * 1024**2  # bytes
+MAX_FILE_BODY = 8 * MAX_BODY  # of a server whose models take files, say images: in base64, 12 MB
 SECONDS_TO_READ = 10.0  # of a whole body
 SECONDS_TO_SEND = 30.0  # of each part of an answer, to a client that reads slowly
 SECONDS_TO_DRAIN = 1.0  # a connection closed on unread bytes is reset, and the client may never see the answer
@@ -20,17 +21,18 @@ class RequestLimits:
     While it works on as many requests as it may, others are answered with 503.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand before `app`."""
+    def __init__(self, app: ASGIApp, *, max_body: int = MAX_BODY) -> None:
+        """Stand before `app`, whose bodies have `max_body` bytes at most."""
         self._app, self._open = app, 0
+        self._max_body, self._most_open = max_body, max(1, MOST_REQUESTS * MAX_BODY // max_body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body of an HTTP request, then hand the request on."""
         if scope["type"] != "http" or scope["path"].startswith(HEALTH):
             await self._app(scope, receive, send)
             return
-        if self._open >= MOST_REQUESTS:
-            detail = f"{MOST_REQUESTS} requests are open. Try again in 1 s."
+        if self._open >= self._most_open:
+            detail = f"{self._most_open} requests are open. Try again in 1 s."
             await _refuse(scope, receive, send, HTTPStatus.SERVICE_UNAVAILABLE, detail, **{"Retry-After": "1"})
             return
         self._open += 1
@@ -42,21 +44,21 @@ class RequestLimits:
     async def _read_and_hand_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with asyncio.timeout(SECONDS_TO_READ):
-                body = await _read(scope, receive)
+                body = await _read(scope, receive, self._max_body)
         except TimeoutError:
             await _refuse(scope, receive, send, HTTPStatus.REQUEST_TIMEOUT, f"Send the body in {SECONDS_TO_READ:g} s.")
             return
         if isinstance(body, bytes):
             await self._app(scope, _replay(body, receive), _in_time(send))
         elif body:
-            detail = f"Send at most {MAX_BODY} bytes; split the texts."
+            detail = f"Send at most {self._max_body} bytes; split the request."
             await _refuse(scope, receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes | bool:
+async def _read(scope: Scope, receive: Receive, most: int) -> bytes | bool:
     """Return the whole body, True if it is too large, False if the client has gone."""
     claimed = dict(scope["headers"]).get(b"content-length", b"0")
-    if claimed.isdigit() and int(claimed[:20]) > MAX_BODY:
+    if claimed.isdigit() and int(claimed[:20]) > most:
         await _drain(receive)
         return True
     body = bytearray()
@@ -65,7 +67,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes | bool:
         if message["type"] == "http.disconnect":
             return False
         body += message.get("body", b"")
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             await _drain(receive)
             return True
         if not message.get("more_body", False):

@@ -18,7 +18,7 @@ from pipeline.answer.access import Access
 from pipeline.answer.app import Lifespan, make_app
 from pipeline.answer.batcher import Batcher
 from pipeline.answer.connection import Connection
-from pipeline.answer.limits import RequestLimits
+from pipeline.answer.limits import MAX_BODY, MAX_FILE_BODY, RequestLimits
 from pipeline.answer.log import log_as_json, log_event
 from pipeline.answer.metrics import Metrics
 from pipeline.answer.reload import keep_current, retire, stamp
@@ -78,7 +78,11 @@ def answer_requests(
             for watched in zip(names, folders, stamps, loaders, strict=True)
             if reload
         ]
-        app = Access(RequestLimits(make_app(service, _live_with(service, watches))), metrics, token)
+        limited = RequestLimits(
+            make_app(service, _live_with(service, watches)),
+            max_body=MAX_FILE_BODY if any(batcher.reading for batcher in batchers) else MAX_BODY,
+        )
+        app = Access(limited, metrics, token)
         config = uvicorn.Config(
             app, http=Connection, ws="none", lifespan="on", access_log=False, log_config=None, server_header=False
         )  # fmt: skip

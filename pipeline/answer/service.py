@@ -8,9 +8,9 @@ from typing import NamedTuple
 from pipeline.answer.batcher import Batcher
 from pipeline.answer.metrics import Metrics
 from pipeline.core.document import Document
-from pipeline.predict.logits import Ids
+from pipeline.predict.logits import ModelRows
 
-FindNearTexts = Callable[[Ids], list[Document]]  # the training texts near one; importing its maker imports torch
+FindNearTexts = Callable[[ModelRows], list[Document]]  # the training texts near one; importing its maker imports torch
 
 
 class Patience(NamedTuple):

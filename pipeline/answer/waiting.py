@@ -1,6 +1,7 @@
 """Waiting for a model's answer: until it is there, too late, or nobody waits any more."""
 
 import asyncio
+import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from pipeline.predict.questions import Prepared, Unanswerable
 from pipeline.settings.ingest import Holds
 
 _NO_UNICODE = "Send Unicode, without lone surrogates."
-_WANTED = {"text": "a string", "texts": "a list of strings"}
+_WANTED = {"text": "a string", "texts": "a list of strings", "bytes": "the bytes of a file in base64"}
 _NOTHING = "Send a text with visible characters."
 
 
@@ -50,12 +51,17 @@ async def ask(
     batcher.require_room()  # before any work
     batcher.users += 1
     try:
-        prepared = await asyncio.to_thread(read)
+        reading = asyncio.get_running_loop().run_in_executor(batcher.reading, read)
+        try:
+            await _wait(reading, gone, deadline)
+        finally:
+            reading.cancel()  # if it has not begun
+        prepared = reading.result()
         join = batcher.predictor.answers.join
-        job = Job(prepared.ids, deadline=deadline, join=lambda rows: join(rows, prepared))
+        job = Job(prepared.rows, deadline=deadline, join=lambda rows: join(rows, prepared))
         batcher.submit(job)
         try:
-            await _wait(job, gone)
+            await _wait(job.answered, gone, deadline)
         finally:
             job.abandoned = True
         return job.answered.result(), prepared
@@ -70,14 +76,14 @@ def prepare_texts(batcher: Batcher, texts: Sequence[str]) -> Prepared:
         BadQuestion: A text is no Unicode, or holds nothing to read, or the model takes no plain texts.
     """
     kind = batcher.predictor.answers.questions
-    if not kind.takes_texts:
+    if kind.of_text is None:
         raise BadQuestion(("texts",), f"Send `rows` of {listed(kind.fields)}.")
     for place, text in enumerate(texts):
         if SURROGATES.search(text):  # as JSON may spell them
             raise BadQuestion(("texts", place), _NO_UNICODE)
     prepared = batcher.predictor.prepare([*map(kind.of_text, texts)])
     # Of a text without anything to read, a row has nothing but special tokens, or the question is empty.
-    read = [len(row) > batcher.blank for row in prepared.ids] if batcher.blank else [*map(bool, prepared.questions)]
+    read = [len(row) > batcher.blank for row in prepared.rows] if batcher.blank else [*map(bool, prepared.questions)]
     if not all(read):
         raise BadQuestion(("texts", read.index(False)), _NOTHING)
     return prepared
@@ -98,7 +104,8 @@ def prepare_rows(batcher: Batcher, rows: Sequence[Mapping[str, Any]]) -> Prepare
         try:
             questions.append(batcher.predictor.fit(kind.read(cells)))
         except Unanswerable as error:
-            raise BadQuestion(("rows", place), f"It is {error}. Correct it.") from None
+            field = list(kind.fields) if len(kind.fields) == 1 else []
+            raise BadQuestion(("rows", place, *field), f"This is a question {error}. Correct it.") from None
     return batcher.predictor.prepare(questions)
 
 
@@ -114,11 +121,16 @@ def _read_cell(row: Mapping[str, Any], field: str, holds: Holds, place: int) -> 
         raise BadQuestion(("rows", place, field), f"Send {_WANTED[holds]}.")
     if any(SURROGATES.search(part) for part in parts):
         raise BadQuestion(("rows", place, field), _NO_UNICODE)
-    return cell
+    if holds != "bytes":
+        return cell
+    try:
+        return base64.b64decode(parts[0], validate=True)
+    except ValueError:
+        raise BadQuestion(("rows", place, field), f"Send {_WANTED[holds]}.") from None
 
 
-async def _wait(job: Job, gone: "asyncio.Future[Any]") -> None:
-    remaining = max(0.0, job.deadline - time.monotonic())
-    done, _ = await asyncio.wait({job.answered, gone}, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
-    if job.answered not in done:
+async def _wait(future: "asyncio.Future[Any]", gone: "asyncio.Future[Any]", deadline: float) -> None:
+    remaining = max(0.0, deadline - time.monotonic())
+    done, _ = await asyncio.wait({future, gone}, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
+    if future not in done:
         raise ClientGone if gone in done else DeadlinePassed

@@ -14,7 +14,7 @@ from pipeline.predict.kind import ANSWER_DIGITS, CLASS_COLUMN, OutputNames, Outp
 
 
 class Answer(BaseModel):
-    """The class of one text."""
+    """The class of one text or image."""
 
     label: str
     probability: float = Field(

@@ -1,5 +1,6 @@
 """Files of raw rows, or rows themselves: found by name or glob, opened within their cap, unpacked if named .gz."""
 
+import errno
 import fnmatch
 import io
 import os
@@ -17,7 +18,7 @@ from pipeline.core.errors import DataError, EnvironmentFault, PipelineError, Usa
 from pipeline.examples.faults import find_columns
 from pipeline.examples.records import Part, Records
 from pipeline.examples.text import SURROGATES
-from pipeline.settings.fields import Split
+from pipeline.settings.fields import Split, require_relative
 
 _PIECE = 1 << 20
 _BATCH_FILES = 256
@@ -74,6 +75,41 @@ def list_paths(
             tuple(Part(name, 1, split) for name, split in some),
             partial=True,
         )
+
+
+class NoSuchMember(Exception):
+    """A path in a row leads to no file that may be read; the message says why: "3 row(s) MESSAGE" reads well."""
+
+
+def read_member(folder: Path, path: str, *, max_bytes: int) -> bytes:
+    """Return the bytes of a file below `folder`, of which a row has the path.
+
+    Raises:
+        NoSuchMember: The path leads elsewhere, or to no file, an empty one or one that is too large.
+        EnvironmentFault: The file cannot be read.
+    """
+    try:
+        parts = Path(require_relative(path)).parts
+    except ValueError:
+        raise NoSuchMember("with paths that are not relative to the folder and below it") from None
+    file = folder.joinpath(*parts)
+    try:
+        if any(folder.joinpath(*parts[:depth]).is_symlink() for depth in range(1, len(parts) + 1)):
+            raise NoSuchMember("with links in place of files")
+        if not file.is_file():
+            raise NoSuchMember("without a file at their path")
+        if file.stat().st_size > max_bytes:
+            raise NoSuchMember(f"with files of more than {max_bytes} bytes")
+        content = file.read_bytes()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise NoSuchMember("without a file at their path") from None
+        raise EnvironmentFault(
+            f"{file} could not be read: {error}. Correct the permissions, then run again."
+        ) from error
+    if not content:
+        raise NoSuchMember("with empty files")
+    return content
 
 
 def is_packed(path: Path) -> bool:

@@ -1,7 +1,7 @@
-"""The making of a bundle: ONNX files, the gate of each, the tokenizer and model.json."""
+"""The making of a bundle: ONNX files, the gate of each, the files that say how to read, and model.json."""
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -15,28 +15,28 @@ import torch
 import transformers
 from transformers import PreTrainedModel
 
-from pipeline.core.document import Document
+from pipeline.core.document import Document, json_text
+from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.files import sha256, write_json
 from pipeline.core.tables import labels_of
 from pipeline.evaluate.kind import Measures
-from pipeline.export.onnx_files import write_fp32, write_int8
-from pipeline.export.parity import BackendComparison, LogitPair, compare_outputs, judge_int8, require_equal
-from pipeline.models.batches import Ragged
+from pipeline.export.onnx_files import count_floats, write_fp32, write_int8
+from pipeline.export.parity import BackendComparison, LogitPair, compare_outputs, judge_gain, judge_int8, require_equal
+from pipeline.models.batching import plan_batches
 from pipeline.models.device import Device
 from pipeline.models.folder import load_model
 from pipeline.models.heads import Head, name_classes
-from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, Feed, compute_logits, compute_token_logits
-from pipeline.models.inputs import max_length_of
-from pipeline.models.tokenizer import TYPES
-from pipeline.predict.bundle import FILES, MANIFEST, compute_version, pair_types
+from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, Feed, compute_token_logits, forward
+from pipeline.predict.bundle import FILES, MANIFEST, Probe, compute_version
 from pipeline.predict.kind import Answers
-from pipeline.predict.logits import compute_in_batches, compute_tokens_in_batches
+from pipeline.predict.logits import Arrays, Collate, ModelRows, compute_in_batches, compute_tokens_in_batches
 from pipeline.predict.onnx_model import open_onnx
+from pipeline.predict.questions import Questions, Reading
 from pipeline.settings.production import ExportParams
 
 _ROWS_COMPARED = 10_000  # of validation at most
 _ROWS_PROBED = 100
-_PACKAGES = ("torch", "transformers", "tokenizers", "onnx", "onnxruntime")
+_MAKERS, _RUNNERS = ("torch", "transformers"), ("onnx", "onnxruntime")
 _CPU = Device(torch.device("cpu"), "fp32", "where the bundle runs")
 
 
@@ -50,7 +50,7 @@ class TrainedModel(NamedTuple):
         measures: How they are measured.
         feed: How rows of the task's inputs are given to them.
         labels: The names of its outputs.
-        max_length: Tokens at which texts are cut.
+        max_length: Tokens at which texts are cut; of images those that one counts as.
         kept: What a bundle keeps of the task's calibration.
     """
 
@@ -64,9 +64,19 @@ class TrainedModel(NamedTuple):
     kept: Any
 
     @property
+    def questions(self) -> Questions:
+        """How questions of the kind are read."""
+        return self.answers.questions
+
+    @property
+    def reading(self) -> Reading:
+        """What models of the kind read of them."""
+        return self.answers.questions.reading
+
+    @property
     def pad_token_id(self) -> int:
         """The id that pads a batch."""
-        return int(self.model.config.pad_token_id or 0)
+        return int(getattr(self.model.config, "pad_token_id", None) or 0)
 
 
 def open_trained(
@@ -81,7 +91,10 @@ def open_trained(
     labels = answers.outputs(labels_of(inputs))
     model = load_model(folder, Head(getattr(transformers, answers.opener), name_classes(labels)))
     kept = answers.keep(calibration)
-    return TrainedModel(model, folder, answers, measures, feed, labels, max_length_of(inputs), kept)
+    max_length = answers.questions.reading.measure(folder)
+    if max_length is None:
+        raise EnvironmentFault(f"{folder}: does not say how much its model reads at once. {REPRODUCE}")
+    return TrainedModel(model, folder, answers, measures, feed, labels, max_length, kept)
 
 
 def write_bundle(folder: Path, trained: TrainedModel, validation: pa.Table, params: ExportParams) -> Document:
@@ -94,17 +107,24 @@ def write_bundle(folder: Path, trained: TrainedModel, validation: pa.Table, para
     """
     folder.mkdir()
     rows = spread_rows(validation, _ROWS_COMPARED)
-    inputs = list_inputs(trained.feed.rows(rows))
-    write_fp32(trained.model, folder / FILES["fp32"], inputs, max_length=trained.max_length)
+    stored = trained.reading.stored(rows)
+    for name in trained.reading.files:
+        shutil.copyfile(trained.folder / name, folder / name)
+    kept = trained.reading.disguise(stored[:_ROWS_PROBED])
+    collate, probed = _open_probe(folder, trained, kept)
+    _require_same_reading(trained, collate(probed), kept)
+    example = collate(stored[:1])
+    write_fp32(trained.model, folder / FILES["fp32"], example, max_length=trained.max_length)
     write_int8(folder / FILES["fp32"], folder / FILES["int8"])
-    shutil.copyfile(trained.folder / "tokenizer.json", folder / "tokenizer.json")
-    compared, probe = _compare_backends(folder, trained, rows)
+    compared, logits = _compare_backends(folder, trained, rows, collate, stored, probed)
     require_equal(compared["fp32"])
-    refused = judge_int8(compared["int8"], params)
+    left = {backend: count_floats(folder / name) for backend, name in FILES.items()}
+    refused = judge_gain(left) or judge_int8(compared["int8"], params)
     if refused:
         (folder / FILES["int8"]).unlink()
-        del probe["logits"]["int8"]
-    sources = (*sorted(trained.folder.glob("*.safetensors")), trained.folder / "tokenizer.json")
+        del logits["int8"]
+    read = (trained.folder / name for name in trained.reading.files)
+    sources = (*sorted(trained.folder.glob("*.safetensors")), *read)
     manifest: Document = {
         "format": 1,
         "task": params.task,
@@ -112,84 +132,75 @@ def write_bundle(folder: Path, trained: TrainedModel, validation: pa.Table, para
         "labels": list(trained.labels),
         "max_length": trained.max_length,
         "pad_token_id": trained.pad_token_id,
-        "inputs": [*inputs],
+        "inputs": [*example],
         "temperature": getattr(trained.model.config, "calibration_temperature", None),
         "decision": trained.kept,
         "parity": {**{name: numbers.document() for name, numbers in compared.items()}, "int8_refused": refused},
-        "backends": [*probe["logits"]],
+        "backends": [*logits],
         "default": "fp32" if refused else "int8",
         "sources": {path.name: sha256(path) for path in sources},
-        "versions": {package: version(package) for package in _PACKAGES},
+        "versions": {name: version(name) for name in (*_MAKERS, *trained.reading.packages, *_RUNNERS)},
         "version": "",
-        "probe": probe,
+        "probe": {**kept, "logits": logits},
     }
     manifest["version"] = compute_version(folder, manifest)
     write_json(folder / MANIFEST, manifest)
     return manifest
 
 
+def _open_probe(folder: Path, trained: TrainedModel, kept: Document) -> tuple[Collate, ModelRows]:
+    """Return what makes batches of the rows that are read by a folder, and the rows of a probe without logits."""
+    reading, reader = trained.reading, trained.questions.open(folder, trained.max_length)
+    probe = Probe.model_validate_json(json_text({**kept, "logits": {}}))
+    return reading.collate(reader, trained.pad_token_id), reading.restore(reader, probe)
+
+
+def _require_same_reading(trained: TrainedModel, arrays: Arrays, kept: Document) -> None:
+    """Refuse a bundle that reads a probe, as these arrays, in another way than the model folder does.
+
+    Raises:
+        EnvironmentFault: The model folder makes other arrays of it.
+    """
+    collate, rows = _open_probe(trained.folder, trained, kept)
+    if any(not np.array_equal(values, arrays[name]) for name, values in collate(rows).items()):
+        raise EnvironmentFault(
+            f"export: a bundle does not read as {', '.join(trained.reading.files)} of {trained.folder} says, its probe "
+            "has other inputs. Use the model folder instead."
+        )
+
+
 def _compare_backends(
-    folder: Path, trained: TrainedModel, rows: pa.Table
+    folder: Path, trained: TrainedModel, rows: pa.Table, collate: Collate, stored: ModelRows, probed: ModelRows
 ) -> tuple[dict[str, BackendComparison], Document]:
-    """Return each backend beside the trained model on the rows, and the probe: dealt rows with their logits."""
+    """Return each backend beside the trained model on the rows, and the logits that it gives those of the probe."""
     answers, labels = trained.answers, trained.labels
-    tokens = trained.feed.rows(rows)
-    expected, ids = _compute_trained(trained, tokens), _list_rows(tokens)
+    expected = _compute_trained(trained, trained.feed.rows(rows))
     decision = answers.decide(trained.kept)
     compared: dict[str, BackendComparison] = {}
-    probe = _deal_rows(tokens.first(_ROWS_PROBED))
-    probed = pair_types(probe["input_ids"], probe.get(TYPES))
+    probe_logits: Document = {}
     for backend, name in FILES.items():
-        opened, pad = open_onnx(folder / name, threads=0), trained.pad_token_id
-        compute: Callable[[Any], Any] = partial(compute_tokens_in_batches, opened, pad_token_id=pad)
-        if answers.reads == "first token":
-            compute = partial(compute_in_batches, opened, classes=len(labels), pad_token_id=pad)
-        pair = LogitPair(expected, compute(ids))
+        opened = open_onnx(folder / name, threads=0)
+        compute: Callable[[Any], Any] = partial(compute_in_batches, opened, classes=len(labels), collate=collate)
+        if answers.reads == "every token":
+            compute = partial(compute_tokens_in_batches, opened, collate=collate)
+        pair = LogitPair(expected, compute(stored))
         compared[backend] = compare_outputs(answers, trained.measures, pair, rows, labels=labels, decision=decision)
-        probe["logits"][backend] = _rounded(compute(probed))
-    return compared, probe
+        probe_logits[backend] = _rounded(compute(probed))
+    return compared, probe_logits
 
 
-def list_inputs(tokens: Ragged) -> tuple[str, ...]:
-    """Return the inputs of a model that reads some rows, in their order."""
-    return ("input_ids", "attention_mask", *(() if tokens.types is None else (TYPES,)))
-
-
-def _list_rows(tokens: Ragged) -> list[Any]:
-    """Return the token ids of each row, (T,), or with their types, (T, 2)."""
-    values = tokens.values if tokens.types is None else np.stack([tokens.values, tokens.types], axis=1)
-    return np.split(values, tokens.offsets[1:-1])
-
-
-def _deal_rows(tokens: Ragged) -> Document:
-    """Return the rows of a probe, without logits; the types are theirs, the tokens are dealt."""
-    probe: Document = {"input_ids": deal_tokens([row.tolist() for row in _list_rows(tokens._replace(types=None))])}
-    if tokens.types is not None:
-        probe[TYPES] = [row.tolist() for row in np.split(tokens.types, tokens.offsets[1:-1])]
-    return probe | {"logits": {}}
-
-
-def _compute_trained(trained: TrainedModel, tokens: Ragged) -> Any:
-    """Return the logits of rows by the trained model: (N, C), or of every token of each, (T, C)."""
-    if trained.answers.reads == "first token":
-        return compute_logits(trained.model, tokens, _CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE).numpy()
-    logits = compute_token_logits(trained.model, tokens, _CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
-    return np.split(logits.numpy(), tokens.offsets[1:-1])
-
-
-def deal_tokens(ids: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Return rows of the same lengths with all their tokens dealt out anew, so that no text can be read from them.
-
-    A bundle is published, and the texts of the data are not. The first and the last token of a row, which are special
-    in most encoders, stay if all rows have the same.
-    """
-    first, last = (len({row[at] for row in ids if row}) == 1 for at in (0, -1))
-    inner = [[*row[int(first) : len(row) - int(last)]] for row in ids]
-    pool = iter(np.random.default_rng(0).permutation([token for row in inner for token in row]).tolist())
-    return [
-        [*row[: int(first)], *(next(pool) for _ in own), *row[max(int(first), len(row) - int(last)) :]]
-        for row, own in zip(ids, inner, strict=True)
-    ]
+def _compute_trained(trained: TrainedModel, rows: Any) -> Any:
+    """Return the logits of the rows of the feed by the trained model: (N, C), or of every token of each, (T, C)."""
+    if trained.answers.reads == "every token":
+        logits = compute_token_logits(trained.model, rows, _CPU, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE)
+        return np.split(logits.numpy(), rows.offsets[1:-1])
+    feed, model = trained.feed, trained.model.eval()
+    lengths = feed.lengths(rows)
+    found = np.zeros((len(lengths), len(trained.labels)), np.float32)
+    with torch.inference_mode():
+        for batch in plan_batches(lengths, batch_tokens=BATCH_TOKENS, batch_size=BATCH_SIZE, rng=None):
+            found[batch] = forward(model, feed.collate(model, rows, batch, _CPU), _CPU).numpy()
+    return found
 
 
 def spread_rows(rows: pa.Table, most: int) -> pa.Table:

@@ -1,6 +1,6 @@
 """The proof that an exported model answers as the trained one: logits compared on validation, and int8 judged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -20,6 +20,7 @@ from pipeline.settings.production import ExportParams
 
 Logits = npt.NDArray[np.float32]
 _LARGEST_DIFFERENCE = 1e-4  # of a logit in fp32; another order of summation makes some 1e-6
+_MOST_LEFT = 0.75  # share of the weights that int8 may leave in fp32
 _RESAMPLES = 400
 _DIGITS = 6  # of a number in the document: the last bits depend on the number of threads
 
@@ -197,6 +198,13 @@ def require_equal(fp32: BackendComparison) -> None:
             f"{fp32.largest_difference:.2g} (at most {_LARGEST_DIFFERENCE:g}); {fp32.flipped} of {fp32.rows} rows get "
             "another answer. Install the versions of requirements.lock, or use the model folder instead."
         )
+
+
+def judge_gain(left: Mapping[str, int]) -> str | None:
+    """Return why int8 is not worth its file, None if it is: by the weights that each backend keeps in fp32."""
+    if left["int8"] > _MOST_LEFT * left["fp32"]:
+        return f"{left['int8']} of {left['fp32']} weights would stay in fp32, since only matrices become int8"
+    return None
 
 
 def judge_int8(int8: BackendComparison, params: ExportParams) -> str | None:

@@ -53,11 +53,34 @@ class Picture(NamedTuple):
     changes: tuple[str, ...]
 
 
+class Opened(NamedTuple):
+    """An image as examples hold it, in memory: grey or RGB of 8 bits, what its pixels are known by, what was changed.
+
+    `format` is that of its bytes.
+    """
+
+    image: Image.Image
+    key: str
+    changes: tuple[str, ...]
+    format: str | None
+
+
 def read_picture(content: bytes, *, max_pixels: int) -> Picture:
+    """Return an image whose bytes somebody else wrote, as `decode_picture` does; they become PNG if it was changed.
+
+    Raises:
+        Faulty: It is damaged, animated, larger than `max_pixels`, or of a kind that is not read.
+    """
+    opened = decode_picture(content, max_pixels=max_pixels)
+    kept = not opened.changes and opened.format in _KEPT
+    encoded = content if kept else encode_png(opened.image)
+    return Picture(encoded, *opened.image.size, opened.key, opened.changes)
+
+
+def decode_picture(content: bytes, *, max_pixels: int) -> Opened:
     """Return an image whose bytes somebody else wrote; its key is equal for equal colours, however they are packed.
 
     A transparent image is laid on white, one of 16 bits keeps the upper 8, and one that its EXIF data turns is turned.
-    Bytes are kept if nothing was changed, else they become PNG.
 
     Raises:
         Faulty: It is damaged, animated, larger than `max_pixels`, or of a kind that is not read.
@@ -69,11 +92,11 @@ def read_picture(content: bytes, *, max_pixels: int) -> Picture:
         except Image.DecompressionBombError:
             raise Faulty(_describe_large(max_pixels)) from None
         except _DAMAGE:
-            raise Faulty(f"that are no images ({', '.join(_FORMATS)})") from None
+            raise Faulty(f"with bytes that are no image ({', '.join(_FORMATS)})") from None
         if opened.width * opened.height > max_pixels:
             raise Faulty(_describe_large(max_pixels))
         try:
-            return _normalise(content, opened)
+            return _normalise(opened)
         except Faulty:
             raise
         except _DAMAGE:
@@ -84,7 +107,7 @@ def _describe_large(max_pixels: int) -> str:
     return f"with images of more than {max_pixels} pixels"
 
 
-def _normalise(content: bytes, opened: Image.Image) -> Picture:
+def _normalise(opened: Image.Image) -> Opened:
     if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:
         raise Faulty("with animated images, or several in one file")
     changes = ["deep"] if any(_DEEP in str(tile[3]) for tile in getattr(opened, "tile", ())) else []
@@ -93,8 +116,7 @@ def _normalise(content: bytes, opened: Image.Image) -> Picture:
     upright = ImageOps.exif_transpose(opened)
     image, more = _convert(upright)
     changes += [change for change in more if change not in changes]
-    kept = not changes and opened.format in _KEPT
-    return Picture(content if kept else encode_png(image), *image.size, _identify(image), tuple(changes))
+    return Opened(image, _identify(image), tuple(changes), opened.format)
 
 
 def _identify(image: Image.Image) -> str:

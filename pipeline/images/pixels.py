@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.evaluate.metrics import Ints
-from pipeline.images.processor import CHANNELS, Bytes, PixelScale
+from pipeline.images.shaping import CHANNELS, Bytes, PixelScale
 
 _DRAWS = 1  # tells the random numbers of the views from those of the order, which has the same seed and epoch
 

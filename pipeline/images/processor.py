@@ -2,28 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from transformers import AutoImageProcessor
 
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
-
-Bytes = npt.NDArray[np.uint8]
-CHANNELS = 3  # the library's processors and pipelines read RGB
+from pipeline.images.shaping import CHANNELS, Bytes, PixelScale, repeat_channels
 
 # Of the two implementations that the library has, of PIL and of torchvision, which differ in the last bits.
 BACKEND = "pil"
-
-
-class PixelScale(NamedTuple):
-    """How pixels in bytes become what an encoder reads: `(pixel * rescale - mean) / std`, for each channel."""
-
-    rescale: float
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 def load_processor(folder: Path) -> Any:
@@ -47,7 +36,7 @@ def read_scale(processor: Any) -> PixelScale:
     rescale = float(processor.rescale_factor) if processor.do_rescale else 1.0
     if not processor.do_normalize:
         return PixelScale(rescale, (0.0,) * CHANNELS, (1.0,) * CHANNELS)
-    mean, std = (_to_channels(values) for values in (processor.image_mean, processor.image_std))
+    mean, std = (repeat_channels(values) for values in (processor.image_mean, processor.image_std))
     return PixelScale(rescale, mean, std)
 
 
@@ -75,8 +64,3 @@ def describe_processor(processor: Any) -> str:
     """Return what pixels were made with, as JSON: the implementation, its keys, the scale and their size."""
     keys = {key: value for key, value in processor.to_dict().items() if isinstance(value, bool | int | float | dict)}
     return json.dumps({"class": type(processor).__name__, **keys}, sort_keys=True, default=str)
-
-
-def _to_channels(values: Any) -> tuple[float, ...]:
-    numbers = [float(value) for value in (values if isinstance(values, list | tuple) else [values])]
-    return tuple(numbers * CHANNELS)[:CHANNELS]

@@ -1,17 +1,14 @@
 """The bundle of a model: ONNX files, the tokenizer, and model.json: how to use them, and what proves them whole."""
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import Field, ValidationError
 
 from pipeline.core.document import Document, Strict, json_text
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.files import read_json, sha256
-from pipeline.predict.logits import Ids
 from pipeline.settings.fields import Count, Text
 
 MANIFEST = "model.json"
@@ -21,9 +18,14 @@ OnnxBackend = Literal["fp32", "int8"]
 
 
 class Probe(Strict):
-    """Rows of the validation split, and the logits that each backend gave them when the bundle was made."""
+    """Rows, and the logits that each backend gave them when the bundle was made.
 
-    input_ids: tuple[tuple[int, ...], ...]
+    Of texts they are those of the validation split with their tokens dealt out anew; of images, which nobody has taken,
+    the bytes of each in base64.
+    """
+
+    input_ids: tuple[tuple[int, ...], ...] | None = None
+    images: tuple[str, ...] | None = None
     token_type_ids: tuple[tuple[int, ...], ...] | None = None
     logits: dict[OnnxBackend, tuple[tuple[float, ...], ...] | tuple[tuple[tuple[float, ...], ...], ...]]
 
@@ -37,7 +39,7 @@ class Manifest(Strict):
     labels: tuple[Text, ...]
     max_length: Count
     pad_token_id: int = Field(ge=0)
-    inputs: tuple[Literal["input_ids", "attention_mask", "token_type_ids"], ...]
+    inputs: tuple[Literal["input_ids", "attention_mask", "token_type_ids", "pixel_values"], ...]
     temperature: float | None
     decision: Any  # what the kind keeps of a calibration
     parity: Document
@@ -47,11 +49,6 @@ class Manifest(Strict):
     versions: dict[str, str]
     version: str
     probe: Probe
-
-
-def pair_types(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Ids:
-    """Return the rows of a probe as a model's batches take them: ids, or with their types if they have any, (T, 2)."""
-    return ids if types is None else [np.stack(pair, axis=1) for pair in zip(ids, types, strict=True)]
 
 
 def compute_version(folder: Path, manifest: Document) -> str:

@@ -25,7 +25,8 @@ from pipeline.predict.texts import InputQuestion, InputSource, Reject, read_ques
 
 _FORMAT = 3  # of a part; another one makes all parts anew
 PART_ROWS = 50_000
-PART_CHARACTERS = 2**24  # of its questions: a passage has as many windows as it needs, a gigabyte for all of these
+# Of its questions: a passage has as many windows as it needs, a gigabyte for all of these. Of images, bytes.
+PART_CHARACTERS = 2**24
 _PART_TOKENS = 2**23  # rows times `max_length`: a third of a gigabyte as Python holds ids
 _SECONDS_BETWEEN_LINES = 10.0
 _PIECE = 1 << 20
@@ -123,12 +124,18 @@ def _make_parts(
         read = read_questions(path, source, predictor.answers.questions, reject)
         for number, batch in enumerate(group_questions(_fit(predictor, read, reject), most)):
             part = folder / f"{number:08}.arrow"
-            if part.is_file():
+            if part.is_file() and _read_ids(part) == [each.id for each in batch]:
                 advance(len(batch))
             else:
                 answers = answer_batch(predictor, batch, advance)
                 write_arrow(part, answers.schema, [answers])
     return count
+
+
+def _read_ids(part: Path) -> list[str]:
+    """Return the ids of the questions that a part answers: a file that a row names may have changed since."""
+    ids: list[str] = read_arrow(part)["id"].to_pylist()
+    return ids
 
 
 def _fit(predictor: AnyPredictor, questions: Iterable[InputQuestion], reject: Reject) -> Iterator[InputQuestion]:
@@ -152,11 +159,11 @@ def answer_batch(
     """Return the answers to questions, with all columns; `advance` is called with the number of those just computed."""
     kind, labels = predictor.answers, predictor.labels
     prepared = predictor.prepare([each.question for each in batch])
-    outputs = predictor.compute_outputs(prepared.ids, advance if len(prepared.ids) == len(batch) else lambda _: None)
+    outputs = predictor.compute_outputs(prepared.rows, advance if len(prepared.rows) == len(batch) else lambda _: None)
     outputs = kind.join(outputs, prepared)
     columns = [[each.row for each in batch], [each.id for each in batch]]
     columns += kind.tabulate(outputs, prepared.questions, labels, predictor.decision)
-    if len(prepared.ids) != len(batch):
+    if len(prepared.rows) != len(batch):
         advance(len(batch))
     schema = answer_schema(kind, labels, every=True)
     return pa.record_batch(
@@ -188,7 +195,7 @@ def _key(predictor: AnyPredictor, source: InputSource, digest: str, most: PartSi
         predictor.version,
         predictor.backend,
         predictor.decision,
-        source,
+        source._replace(folder=""),
         most,
         predictor.batch_tokens,
     ]
@@ -210,7 +217,10 @@ def group_questions(questions: Iterable[InputQuestion], most: PartSize) -> Itera
 
 
 def _count_characters(question: Any) -> int:
-    return len(question) if isinstance(question, str) else sum(map(_count_characters, question))
+    """Return the characters of a question, or the bytes of an image."""
+    if isinstance(question, str):
+        return len(question)
+    return int(question.nbytes) if hasattr(question, "nbytes") else sum(map(_count_characters, question))
 
 
 def _batches(tables: Iterable[Path]) -> Iterator[pa.RecordBatch]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from pipeline.core.document import Document
-from pipeline.core.errors import UsageError, listed
+from pipeline.core.errors import EnvironmentFault, UsageError, listed
 from pipeline.core.stage import list_kinds, load_facet
 from pipeline.predict.questions import Prepared, Questions
 
@@ -24,14 +24,14 @@ ONE_CLASS = "single_label_classification"  # the problem of a classifier whose c
 class Answers(NamedTuple):
     """How the models of one kind answer; its module imports neither torch nor transformers.
 
-    *Logits* are those of some rows of token ids: (N, C) of a head on the first token, a list of (T, C) of one on every
-    token. *Outputs* are what `activate` and `join` make of them, a value a question. `labels` name the C columns, as
-    the configuration of the model does. A *decision* is the tuple of what else answers follow.
+    *Logits* are those of some rows: (N, C), or a list of (T, C) of a head on every token. *Outputs* are what `activate`
+    and `join` make of them, a value a question. `labels` name the C columns, as the configuration of the model does. A
+    *decision* is the tuple of what else answers follow.
 
     Args:
         head: The end of the names of the classes of transformers that have the head, say `ForSequenceClassification`.
         problem: The `problem_type` in the config.json of such a model; None if any will do.
-        reads: What its head reads of the last layer.
+        reads: What its head reads of the last layer; of an image, whatever it likes.
         questions: How its questions are read, and what the model reads of them.
         outputs: `outputs(classes)` are the names of the outputs, as the model of a task with these classes has them.
         activate: `activate(logits)` are what the outputs of rows are, say probabilities.
@@ -57,7 +57,7 @@ class Answers(NamedTuple):
 
     head: str
     problem: str | None
-    reads: Literal["first token", "every token"]
+    reads: Literal["first token", "every token", "image"]
     questions: Questions
     outputs: Callable[[OutputNames], OutputNames]
     activate: Callable[[Any], Any]
@@ -103,13 +103,23 @@ def load_answers(kind: str, where: str) -> Answers:
 
     Raises:
         UsageError: It has none.
+        EnvironmentFault: A package that it needs is not installed.
     """
     if kind not in (known := list_kinds(FACET)):
         raise UsageError(f"{where}: is of the kind {kind}, and only {listed(known)} answer. Name a task of these.")
-    answers: Answers = load_facet(kind, FACET)
-    return answers
+    return _load(kind)
 
 
 def match_answers(config: Document) -> str | None:
     """Return the kind of the model that has a config.json; None if it is of none that is answered."""
-    return next((kind for kind in list_kinds(FACET) if load_facet(kind, FACET).owns(config)), None)
+    return next((kind for kind in list_kinds(FACET) if _load(kind).owns(config)), None)
+
+
+def _load(kind: str) -> Answers:
+    try:
+        answers: Answers = load_facet(kind, FACET)
+    except ModuleNotFoundError as error:
+        if error.name != "PIL":
+            raise
+        raise EnvironmentFault(f"{kind}: Pillow is not installed, {error}. Run `pip install pillow`.") from error
+    return answers

@@ -1,4 +1,4 @@
-"""Logits of token ids by whatever computes a padded batch, in numpy."""
+"""Logits of rows, say of token ids, by whatever computes a batch of them, in numpy."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -8,8 +8,11 @@ import numpy.typing as npt
 
 from pipeline.models.batching import Indices, plan_batches
 
-Ids = Sequence[Any]  # of each row its token ids, (T,), or with their types, (T, 2)
-Arrays = dict[str, npt.NDArray[np.int64]]  # of a padded batch, by the names of a model's inputs
+# What a model reads: of texts the token ids, (T,), or with their types, (T, 2). The length of a row is what it costs,
+# in tokens, whatever it holds.
+ModelRows = Sequence[Any]
+Arrays = dict[str, npt.NDArray[Any]]  # of a batch, by the names of a model's inputs
+Collate = Callable[[ModelRows], Arrays]
 Compute = Callable[[Arrays], npt.NDArray[np.float32]]
 
 # Padded tokens of a batch at most. On a CPU its numbers then stay in the cache (docs/log.md).
@@ -19,10 +22,10 @@ GPU_BATCH_TOKENS = 2**15
 
 def compute_in_batches(
     compute: Compute,
-    ids: Ids,
+    rows: ModelRows,
     *,
     classes: int,
-    pad_token_id: int,
+    collate: Collate,
     batch_tokens: int = CPU_BATCH_TOKENS,
     advance: Callable[[int], object] = lambda _: None,
 ) -> npt.NDArray[np.float32]:
@@ -30,41 +33,41 @@ def compute_in_batches(
 
     `advance` is called with the number of rows just computed.
     """
-    logits = np.zeros((len(ids), classes), np.float32)
-    for rows, batch in _compute(compute, ids, pad_token_id, batch_tokens):
-        logits[rows] = batch
-        advance(len(rows))
+    logits = np.zeros((len(rows), classes), np.float32)
+    for places, batch in _compute(compute, rows, collate, batch_tokens):
+        logits[places] = batch
+        advance(len(places))
     return logits
 
 
 def compute_tokens_in_batches(
     compute: Compute,
-    ids: Ids,
+    rows: ModelRows,
     *,
-    pad_token_id: int,
+    collate: Collate,
     batch_tokens: int = CPU_BATCH_TOKENS,
     advance: Callable[[int], object] = lambda _: None,
 ) -> list[npt.NDArray[np.float32]]:
     """Return the logits of every token of rows in their order, (T, C) each; otherwise this is `compute_in_batches`."""
-    logits: list[npt.NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(ids)
-    for rows, batch in _compute(compute, ids, pad_token_id, batch_tokens):
-        for row, own in zip(rows.tolist(), batch, strict=True):
-            logits[row] = own[: len(ids[row])]
-        advance(len(rows))
+    logits: list[npt.NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(rows)
+    for places, batch in _compute(compute, rows, collate, batch_tokens):
+        for place, own in zip(places.tolist(), batch, strict=True):
+            logits[place] = own[: len(rows[place])]
+        advance(len(places))
     return logits
 
 
 def _compute(
-    compute: Compute, ids: Ids, pad_token_id: int, batch_tokens: int
+    compute: Compute, rows: ModelRows, collate: Collate, batch_tokens: int
 ) -> Iterator[tuple[Indices, npt.NDArray[np.float32]]]:
-    """Yield the rows of each batch, and their logits."""
-    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    for rows in plan_batches(lengths, batch_tokens=batch_tokens, batch_size=batch_tokens, rng=None):
-        yield rows, compute(pad_batch([ids[row] for row in rows.tolist()], pad_token_id))
+    """Yield the places of the rows of each batch, and their logits."""
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    for places in plan_batches(lengths, batch_tokens=batch_tokens, batch_size=batch_tokens, rng=None):
+        yield places, compute(collate([rows[place] for place in places.tolist()]))
 
 
-def pad_batch(ids: Ids, pad_token_id: int) -> Arrays:
-    """Return rows padded on the right to the longest.
+def pad_batch(ids: ModelRows, pad_token_id: int) -> Arrays:
+    """Return rows of token ids padded on the right to the longest.
 
     `input_ids` and `attention_mask` (B, T) int64, the mask 0 at the padding; `token_type_ids` (B, T) int64 if rows have
     types, 0 at the padding.
@@ -72,13 +75,12 @@ def pad_batch(ids: Ids, pad_token_id: int) -> Arrays:
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
     mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
     tokens = np.concatenate([np.asarray(row, np.int64) for row in ids]) if len(ids) else np.zeros(0, np.int64)
-    columns = [("input_ids", tokens, pad_token_id)]
-    if tokens.ndim > 1:
-        columns = [("input_ids", tokens[:, 0], pad_token_id), ("token_type_ids", tokens[:, 1], 0)]
-    arrays = {"attention_mask": mask.astype(np.int64)}
-    for name, values, padding in columns:
-        arrays[name] = np.full(mask.shape, padding, np.int64)
-        arrays[name][mask] = values
+    ids_alone, *types = tokens.T if tokens.ndim > 1 else [tokens]
+    arrays = {"input_ids": np.full(mask.shape, pad_token_id, np.int64), "attention_mask": mask.astype(np.int64)}
+    arrays["input_ids"][mask] = ids_alone
+    for own in types:
+        arrays["token_type_ids"] = np.zeros(mask.shape, np.int64)
+        arrays["token_type_ids"][mask] = own
     return arrays
 
 

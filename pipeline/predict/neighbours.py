@@ -12,7 +12,7 @@ from pipeline.core.files import read_json, read_utf8
 from pipeline.core.tables import labels_of, read_arrow, read_parquet
 from pipeline.evaluate.align import align, to_vectors
 from pipeline.evaluate.projection import find_neighbours
-from pipeline.predict.logits import Ids
+from pipeline.predict.logits import ModelRows
 from pipeline.predict.predictor import import_backend
 from pipeline.settings.parse import parse_params
 from pipeline.settings.task import ExtractParams
@@ -23,7 +23,7 @@ _PARAMS, _SECTIONS = Path("params.yaml"), Path("data/params.json")
 _EXAMPLES, _FEATURES = "data/examples/{}.parquet", "data/features/{}.arrow"
 
 
-def open_neighbours(task: str) -> Callable[[Ids], list[Document]]:
+def open_neighbours(task: str) -> Callable[[ModelRows], list[Document]]:
     """Return what finds the training examples nearest to a text, in the project of the working folder.
 
     It gives `text`, cut if it is long, `label` and `similarity`, the cosine of the features, the nearest first.
@@ -59,7 +59,7 @@ def open_neighbours(task: str) -> Callable[[Ids], list[Document]]:
     extract = import_backend("torch_model", "torch").open_extractor(encoder, params)
     texts, classes, labels = examples["text"], examples["label"], labels_of(examples)
 
-    def find(ids: Ids) -> list[Document]:
+    def find(ids: ModelRows) -> list[Document]:
         (nearest,) = find_neighbours(extract(ids), [part], most=MOST_NEIGHBOURS)
         return [
             {"text": _shorten(texts[at].as_py()), "label": labels[classes[at].as_py()], "similarity": similarity}

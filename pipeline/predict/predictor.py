@@ -1,4 +1,4 @@
-"""The predictor: texts to token ids, token ids to what answers are made of, by a bundle or by a model folder."""
+"""The predictor: questions to rows, rows to what answers are made of, by a bundle or by a model folder."""
 
 import hashlib
 import importlib
@@ -16,11 +16,11 @@ from pipeline.predict.bundle import FILES, MANIFEST, Manifest, hash_files, read_
 from pipeline.predict.kind import FACET, Answers, load_answers, match_answers
 from pipeline.predict.logits import (
     CPU_BATCH_TOKENS,
+    Collate,
     Compute,
-    Ids,
+    ModelRows,
     compute_in_batches,
     compute_tokens_in_batches,
-    pad_batch,
 )
 from pipeline.predict.probe import check_probe
 from pipeline.predict.questions import Prepared
@@ -28,7 +28,6 @@ from pipeline.settings.shared.whole_texts import READS_PAIRS, READS_WINDOWS, req
 
 Backend = Literal["auto", "fp32", "int8", "torch", "linear"]
 LINEAR = "linear"  # the backend of a folder that another module opens, `predict/linear/predictor.py`
-LONGEST = 1_000_000  # tokens; the library writes 1e30 if a tokenizer has no limit
 INSTALL = {
     "onnxruntime": "Run `pip install onnxruntime`.",
     "torch": "Run `pip install torch transformers`, or use the bundle.",
@@ -46,11 +45,11 @@ class Predictor(NamedTuple):
         version: The SHA-256 of all that decides its answers.
         backend: What computes: fp32 or int8 in ONNX Runtime, or torch.
         labels: The names of its outputs, in their order, say its classes.
-        max_length: Tokens at which a text is cut.
+        max_length: Tokens at which a text is cut; of images those that one counts as.
         decision: What else its answers follow, say how a class is chosen from the probabilities.
         tokenizer: The tokenizer it was trained with, as the questions of the kind read by it.
-        pad_token_id: The id that pads a batch.
-        compute: Logits, (B, C) or (B, T, C), of the arrays of a padded batch.
+        collate: A batch of rows, padded.
+        compute: Logits, (B, C) or (B, T, C), of the arrays of a batch.
         batch_tokens: Padded tokens of a batch with which it is fastest.
     """
 
@@ -63,7 +62,7 @@ class Predictor(NamedTuple):
     max_length: int
     decision: Any
     tokenizer: Any
-    pad_token_id: int
+    collate: Collate
     compute: Compute
     batch_tokens: int
 
@@ -80,31 +79,31 @@ class Predictor(NamedTuple):
         return self.answers.questions.prepare(self.tokenizer, self.max_length, questions)
 
     def encode(self, questions: Sequence[Any]) -> list[Any]:
-        """Return the token ids of the rows of questions."""
-        return self.prepare(questions).ids
+        """Return the rows of questions."""
+        return self.prepare(questions).rows
 
-    def compute_logits(self, ids: Ids, advance: Callable[[int], object] = lambda _: None) -> Any:
+    def compute_logits(self, rows: ModelRows, advance: Callable[[int], object] = lambda _: None) -> Any:
         """Return the logits of any number of rows; `advance` is called with the number of those just computed."""
-        common: Any = {"pad_token_id": self.pad_token_id, "batch_tokens": self.batch_tokens, "advance": advance}
+        common: Any = {"collate": self.collate, "batch_tokens": self.batch_tokens, "advance": advance}
         if self.answers.reads == "every token":
-            return compute_tokens_in_batches(self.compute, ids, **common)
-        return compute_in_batches(self.compute, ids, classes=len(self.labels), **common)
+            return compute_tokens_in_batches(self.compute, rows, **common)
+        return compute_in_batches(self.compute, rows, classes=len(self.labels), **common)
 
-    def compute_outputs(self, ids: Ids, advance: Callable[[int], object] = lambda _: None) -> Any:
+    def compute_outputs(self, rows: ModelRows, advance: Callable[[int], object] = lambda _: None) -> Any:
         """Return the outputs of any number of rows; otherwise this is `compute_logits`."""
-        return self.answers.activate(self.compute_logits(ids, advance))
+        return self.answers.activate(self.compute_logits(rows, advance))
 
-    def predict(self, ids: Ids) -> Any:
+    def predict(self, rows: ModelRows) -> Any:
         """Return the outputs of the rows of one batch, which are padded to the longest and computed at once.
 
         The int8 backend scales the numbers of a batch together, so there the rows of a batch change each other's last
         digits.
         """
-        if not ids:
+        if not rows:
             return np.zeros((0, len(self.labels)))
-        logits = self.compute(pad_batch(ids, self.pad_token_id))
+        logits = self.compute(self.collate(rows))
         if self.answers.reads == "every token":
-            return self.answers.activate([own[: len(row)] for own, row in zip(logits, ids, strict=True)])
+            return self.answers.activate([own[: len(row)] for own, row in zip(logits, rows, strict=True)])
         return self.answers.activate(logits)
 
 
@@ -150,7 +149,8 @@ def _load_bundle(folder: Path, backend: Backend, threads: int) -> Predictor:
         raise UsageError(f"{folder}: no backend {name}. Choose one of {', '.join(manifest.backends)}.")
     compute: Compute = import_backend("onnx_model", "onnxruntime").open_onnx(folder / FILES[name], threads=threads)
     answers = load_answers(manifest.kind, str(folder))
-    check_probe(folder, manifest, answers, name, compute)
+    reader = answers.questions.open(folder, manifest.max_length)
+    check_probe(folder, manifest, answers, reader, name, compute)
     return Predictor(
         task=manifest.task,
         kind=manifest.kind,
@@ -160,8 +160,8 @@ def _load_bundle(folder: Path, backend: Backend, threads: int) -> Predictor:
         labels=manifest.labels,
         max_length=manifest.max_length,
         decision=answers.decide(manifest.decision),
-        tokenizer=answers.questions.open(folder, manifest.max_length),
-        pad_token_id=manifest.pad_token_id,
+        tokenizer=reader,
+        collate=answers.questions.reading.collate(reader, manifest.pad_token_id),
         compute=compute,
         batch_tokens=CPU_BATCH_TOKENS,
     )
@@ -174,8 +174,9 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
     kind = find_kind(folder)
     answers = load_answers(kind, str(folder))
     config = read_json(folder / "config.json")
-    max_length = read_json(folder / "tokenizer_config.json").get("model_max_length")
-    if not isinstance(config.get("id2label"), dict) or not isinstance(max_length, int) or max_length > LONGEST:
+    questions = answers.questions
+    max_length = questions.reading.measure(folder)
+    if not isinstance(config.get("id2label"), dict) or max_length is None:
         raise EnvironmentFault(
             f"{folder}: not a model that `finetune` has saved, no classes or no largest length. Name another folder."
         )
@@ -184,6 +185,7 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
     decision = answers.decide(_find_kept(folder, answers))
     open_torch = import_backend("torch_model", "torch").open_torch
     compute, batch_tokens = open_torch(folder, answers.opener, answers.reads, labels=labels, threads=threads)
+    reader = questions.open(folder, max_length)
     return Predictor(
         task=folder.name,
         kind=kind,
@@ -193,8 +195,8 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
         labels=labels,
         max_length=max_length,
         decision=decision,
-        tokenizer=answers.questions.open(folder, max_length),
-        pad_token_id=config.get("pad_token_id") or 0,
+        tokenizer=reader,
+        collate=questions.reading.collate(reader, config.get("pad_token_id") or 0),
         compute=compute,
         batch_tokens=batch_tokens,
     )

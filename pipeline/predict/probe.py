@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import EnvironmentFault
-from pipeline.predict.bundle import Manifest, OnnxBackend, pair_types
+from pipeline.predict.bundle import Manifest, OnnxBackend
 from pipeline.predict.kind import Answers
 from pipeline.predict.logits import Compute, compute_in_batches, compute_tokens_in_batches
 
@@ -18,19 +18,23 @@ _LARGEST_DIFFERENCE = 1e-3
 _LARGEST_SHARE_FLIPPED = 0.05  # of the answers in int8
 
 
-def check_probe(folder: Path, manifest: Manifest, answers: Answers, backend: OnnxBackend, compute: Compute) -> None:
+def check_probe(
+    folder: Path, manifest: Manifest, answers: Answers, reader: Any, backend: OnnxBackend, compute: Compute
+) -> None:
     """Check that a backend computes on this machine what it computed where the bundle was made.
+
+    `reader` is what the questions of the kind have opened of the bundle.
 
     Raises:
         EnvironmentFault: It does not.
     """
-    probe, pad = manifest.probe, manifest.pad_token_id
-    ids = pair_types(probe.input_ids, probe.token_type_ids)
+    probe, reading = manifest.probe, answers.questions.reading
+    rows, collate = reading.restore(reader, probe), reading.collate(reader, manifest.pad_token_id)
     made: Any = [np.array(logits, np.float32) for logits in probe.logits[backend]]
     if answers.reads == "every token":
-        here: Any = compute_tokens_in_batches(compute, ids, pad_token_id=pad)
+        here: Any = compute_tokens_in_batches(compute, rows, collate=collate)
     else:
-        here, made = compute_in_batches(compute, ids, classes=len(manifest.labels), pad_token_id=pad), np.stack(made)
+        here, made = compute_in_batches(compute, rows, classes=len(manifest.labels), collate=collate), np.stack(made)
     differences = [np.abs(own - other).max(initial=0.0) for own, other in zip(here, made, strict=True)]
     difference = float(np.max(differences, initial=0.0)) / answers.unit(made)
     outputs = answers.activate(here), answers.activate(made)

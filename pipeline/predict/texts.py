@@ -1,13 +1,13 @@
 """Questions to answer, out of a file as people have it: read as the task's own is, but without labels, row by row."""
 
 import codecs
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import UsageError, listed
 from pipeline.examples.faults import RowErrors, overhear_faults
-from pipeline.examples.files import open_file
+from pipeline.examples.files import NoSuchMember, open_file, read_member
 from pipeline.examples.lines import LineCap, find_plain_encoding
 from pipeline.examples.read import CELLS_OF_A_LINE, Layout, Limits, open_rows
 from pipeline.examples.records import Oversized
@@ -17,6 +17,7 @@ from pipeline.settings.consistency import check_characters, check_codec
 from pipeline.settings.ingest import Holds
 
 _MAX_CELL_BYTES = 1_000_000
+_MAX_FILE_BYTES = 50_000_000  # of a file that a row names, or whose bytes it holds
 WORD_SEPARATOR = " "  # in a cell of text that holds a list
 _LAYOUTS = {
     "csv": Layout("delimited", "utf-8", ",", '"'),
@@ -31,12 +32,16 @@ Reject = Callable[[int | str, str], None]
 
 
 class InputSource(NamedTuple):
-    """How a file holds its questions: its layout, the columns of one, what these hold, and the most bytes of a cell."""
+    """How a file holds its questions: its layout, the columns of one, what these hold, and the most bytes of a cell.
+
+    `folder` is that of the file: bytes are those of files below it, whose paths stand in a text.
+    """
 
     layout: Layout
     columns: tuple[str, ...]
     holds: tuple[Holds, ...]
     max_cell_bytes: int
+    folder: str
 
 
 class InputQuestion(NamedTuple):
@@ -69,20 +74,21 @@ def choose_source(
     suffix = _find_suffix(name)
     own = None if ingest is None else _find_suffix(ingest.file)
     chosen = _choose_columns(ingest, columns, questions)
-    most = _MAX_CELL_BYTES if ingest is None else ingest.max_cell_bytes
+    most = ingest.max_cell_bytes if ingest else _MAX_FILE_BYTES if "bytes" in chosen.values() else _MAX_CELL_BYTES
     separator = None if set(chosen.values()) == {"text"} else WORD_SEPARATOR
+    folder = str(Path(name).parent)
     if form is None and ingest is not None and suffix == own:
         layout = Layout(
             ingest.format, ingest.encoding, ingest.delimiter, ingest.quote, ingest.pattern, separator=separator
         )
-        return InputSource(layout, tuple(chosen), tuple(chosen.values()), most)
+        return InputSource(layout, tuple(chosen), tuple(chosen.values()), most, folder)
     known = form or _SUFFIXES.get(suffix)
     if known is None:
         raise UsageError(f"{name}: no known format, {suffix or 'no suffix'}. Say `--format` {', '.join(_LAYOUTS)}.")
-    if known == "text" and not questions.takes_texts:
+    if known == "text" and questions.of_text is None:
         raise UsageError(f"{name}: a line is no question, which has {listed(questions.fields)}. Give a table.")
     layout = _LAYOUTS[known]._replace(separator=separator)
-    return InputSource(layout, tuple(chosen), tuple(chosen.values()), most)
+    return InputSource(layout, tuple(chosen), tuple(chosen.values()), most, folder)
 
 
 def _find_suffix(name: str) -> str:
@@ -157,6 +163,8 @@ def read_questions(path: Path, source: InputSource, questions: Questions, reject
     holds = dict(zip(source.columns, source.holds, strict=True))
     if source.layout.format == "text":
         holds = {"text": "text"}
+    named = {name for name, held in holds.items() if held == "bytes" and source.layout.format != "parquet"}
+    holds |= dict.fromkeys(named, "text")
     limits = Limits(None, LineCap(CELLS_OF_A_LINE * source.max_cell_bytes, "max_cell_bytes"), source.max_cell_bytes)
     layout = source.layout._replace(strict=False)
     texts = [name for name, held in holds.items() if held == "text"]
@@ -174,13 +182,31 @@ def read_questions(path: Path, source: InputSource, questions: Questions, reject
             for row, cells in rows:
                 try:
                     _require_readable(cells)
-                    question = questions.read(cells)
+                    read = (_load_cell(*cell, named, source) for cell in zip(holds, cells, strict=True))
+                    question = questions.read([*read])
                 except Unanswerable as error:
                     reject(row, str(error))
                 else:
                     yield InputQuestion(row, text_id(questions.name(question)), question)
         except RowErrors:  # what all of its rows were rejected for already
             return
+
+
+def _load_cell(column: str, cell: Any, named: Collection[str], source: InputSource) -> Any:
+    """Return a cell or, in a column of paths, the bytes of its file; none of a row that has no path.
+
+    Raises:
+        Unanswerable: There is no such file, or the bytes are too many.
+    """
+    if column in named:
+        try:
+            path = (cell or "").strip()
+            cell = read_member(Path(source.folder), path, max_bytes=source.max_cell_bytes) if path else b""
+        except NoSuchMember as error:
+            raise Unanswerable(str(error)) from None
+    if isinstance(cell, bytes) and len(cell) > source.max_cell_bytes:
+        raise Unanswerable(f"with more than {source.max_cell_bytes} bytes")
+    return cell
 
 
 def read_texts(path: Path, source: InputSource, reject: Reject) -> Iterator[InputText]:

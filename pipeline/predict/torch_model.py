@@ -20,15 +20,15 @@ from pipeline.models.heads import Head, name_classes, take_logits
 from pipeline.models.inference import TOKEN_FEED
 from pipeline.models.layers import shorten_last_layer
 from pipeline.models.tokenizer import TYPES, tells_texts_apart
-from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Arrays, Compute, Ids
+from pipeline.predict.logits import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, Arrays, Compute, ModelRows
 from pipeline.settings.task import ExtractParams
 
 
 def open_torch(folder: Path, opener: str, reads: str, *, labels: tuple[str, ...], threads: int) -> tuple[Compute, int]:
-    """Return what computes the logits of the arrays of a batch, each (B, T), and the tokens of one that suit it.
+    """Return what computes the logits of the arrays of a batch, and the tokens of one that suit it.
 
     `opener` is the class of transformers that opens the model, and `reads` what its head reads of the last layer: of
-    the first token, the logits are (B, C), of every token (B, T, C). `threads` 0 leaves torch's own choice.
+    every token, the logits are (B, T, C), otherwise (B, C). `threads` 0 leaves torch's own choice.
 
     The precision is fp32 on a CPU, as `evaluate` has it, and bf16 on a GPU that knows it.
 
@@ -40,12 +40,12 @@ def open_torch(folder: Path, opener: str, reads: str, *, labels: tuple[str, ...]
     device = choose_device("auto" if torch.cuda.is_available() else "fp32")
     model = load_model(folder, Head(getattr(transformers, opener), name_classes(labels))).to(device.device).eval()  # type: ignore[arg-type]  # the library's wrapper
     typed = tells_texts_apart(folder)
-    if device.device.type == "cuda":
+    if device.device.type == "cuda" and reads != "image":
         model.set_attn_implementation("sdpa")
 
     def compute(arrays: Arrays) -> npt.NDArray[np.float32]:
         inputs: ModelInputs = {name: torch.from_numpy(values).to(device.device) for name, values in arrays.items()}
-        if arrays["attention_mask"].all():
+        if "attention_mask" in arrays and arrays["attention_mask"].all():
             inputs["attention_mask"] = None
         if not typed:
             inputs.pop(TYPES, None)
@@ -58,7 +58,7 @@ def open_torch(folder: Path, opener: str, reads: str, *, labels: tuple[str, ...]
     return compute, GPU_BATCH_TOKENS if device.device.type == "cuda" else CPU_BATCH_TOKENS
 
 
-def open_extractor(folder: Path, params: ExtractParams) -> Callable[[Ids], Vectors]:
+def open_extractor(folder: Path, params: ExtractParams) -> Callable[[ModelRows], Vectors]:
     """Return what gives each row of token ids its vector, (N, H), as the stage `extract` does.
 
     Raises:
@@ -66,7 +66,7 @@ def open_extractor(folder: Path, params: ExtractParams) -> Callable[[Ids], Vecto
     """
     model = load_encoder(folder)
 
-    def extract(ids: Ids) -> Vectors:
+    def extract(ids: ModelRows) -> Vectors:
         tokens = to_ragged(pa.array(ids, pa.list_(pa.int32())))
         choice = choose_for_extraction(model, tokens, params, TOKEN_FEED)
         with with_attention(model, choice.attention):

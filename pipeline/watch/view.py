@@ -11,7 +11,7 @@ from pipeline.calibration.decision import decide
 from pipeline.evaluate.metrics import Floats, Ints
 from pipeline.models.coverage import find_unknown
 from pipeline.models.tokenizer import CHARS_PER_TOKEN
-from pipeline.predict.logits import Ids, compute_in_batches, softmax
+from pipeline.predict.logits import ModelRows, compute_in_batches, softmax
 from pipeline.predict.predictor import Predictor
 
 Flags = npt.NDArray[np.bool_]
@@ -31,7 +31,7 @@ class View(NamedTuple):
         unsure: Whether the answer is unsure, (N,).
     """
 
-    ids: Ids
+    ids: ModelRows
     lengths: Ints
     cut: Flags
     characters: Ints
@@ -62,10 +62,10 @@ def view_texts(predictor: Predictor, texts: Sequence[str]) -> View:
     )
 
 
-def compute_probabilities(predictor: Predictor, ids: Ids) -> Floats:
+def compute_probabilities(predictor: Predictor, ids: ModelRows) -> Floats:
     """Return the class probabilities of token ids, (N, C); rows of near-equal length are computed together."""
-    classes, pad = len(predictor.labels), predictor.pad_token_id
-    return softmax(compute_in_batches(predictor.compute, ids, classes=classes, pad_token_id=pad))
+    classes = len(predictor.labels)
+    return softmax(compute_in_batches(predictor.compute, ids, classes=classes, collate=predictor.collate))
 
 
 def _count_characters(encoding: Encoding, unknown: int | None) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.core.document import Document
 from pipeline.evaluate.metrics import Ints, Vectors
 from pipeline.kinds.text_classification.settings import TextEvaluateParams
-from pipeline.predict.logits import Ids
+from pipeline.predict.logits import ModelRows
 from pipeline.predict.predictor import Predictor
 from pipeline.settings.production import WatchParams
 from pipeline.watch.distances import Distance
@@ -29,7 +29,7 @@ class Domain(NamedTuple):
     """The texts of the train split, and what makes features of token ids."""
 
     texts: Sequence[str]
-    extract: Callable[[Ids], Vectors]
+    extract: Callable[[ModelRows], Vectors]
 
 
 class Watched(NamedTuple):

@@ -63,7 +63,7 @@ def test_the_shape_of_transformers(served):
         ({"texts": "a", "rows": [{"text": "a"}]}, 422, ["body", "rows"]),
         ({"rows": [{"text": "a"}, {"text": 1}]}, 422, ["body", "rows", 1, "text"]),
         ({"rows": [{"text": "\ud800"}]}, 422, ["body", "rows", 0, "text"]),
-        ({"rows": [{"text": " "}]}, 422, ["body", "rows", 0]),
+        ({"rows": [{"text": " "}]}, 422, ["body", "rows", 0, "text"]),
         ({"rows": [{"text": "a", "n": 1}]}, 422, ["body", "rows", 0, "n"]),
         ({"rows": [{"text": "a"}] * 1001}, 413, None),
         ({"texts": "a", "model": "none"}, 404, None),

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from transformers import (
+    AutoModelForImageClassification,
     ModernBertConfig,
     ModernBertForSequenceClassification,
     RobertaConfig,
@@ -9,12 +10,14 @@ from transformers import (
 )
 
 from pipeline.core.errors import EnvironmentFault
-from pipeline.export.onnx_files import write_fp32, write_int8
+from pipeline.export.onnx_files import count_floats, write_fp32, write_int8
 from pipeline.predict.onnx_model import open_onnx
 from tests.given.families import MODERN, SIZE
+from tests.given.images import SIDE, make_image_encoder
 
 LAYERS = {"num_hidden_layers": 2}
 INPUTS = ("input_ids", "attention_mask")
+EXAMPLE = dict.fromkeys(INPUTS, np.ones((1, 2), np.int64))
 # What a BERT has not: positions counted from the padding's, and layers that see their neighbourhood alone.
 FAMILIES = {
     "roberta": lambda: RobertaForSequenceClassification(
@@ -35,7 +38,7 @@ def written(request, tmp_path_factory):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = FAMILIES[request.param]().eval()
-    write_fp32(model, folder / "fp32.onnx", INPUTS, max_length=40)
+    write_fp32(model, folder / "fp32.onnx", EXAMPLE, max_length=40)
     write_int8(folder / "fp32.onnx", folder / "int8.onnx")
     return model, folder
 
@@ -54,13 +57,28 @@ def test_another_family_computes_the_same_at_every_shape(written, shape):
     assert open_onnx(folder / "int8.onnx", threads=1)(arrays) == pytest.approx(expected, abs=0.1)
 
 
+@pytest.mark.parametrize(("shape", "left"), [("resnet", 0.75), ("vit", 0)])
+def test_images_of_any_number_are_computed_and_convolutions_stay_as_they_are(tmp_path, shape, left):
+    model = AutoModelForImageClassification.from_pretrained(make_image_encoder(tmp_path / "encoder", shape)).eval()
+    files = [tmp_path / name for name in ("fp32.onnx", "int8.onnx")]
+    write_fp32(model, files[0], {"pixel_values": np.zeros((1, 3, SIDE, SIDE), np.float32)}, max_length=1)
+    write_int8(*files)
+    assert left * count_floats(files[0]) <= count_floats(files[1]) <= count_floats(files[0])
+    for rows in (1, 3):
+        images = np.random.default_rng(0).normal(size=(rows, 3, SIDE, SIDE)).astype(np.float32)
+        with torch.inference_mode():
+            expected = model(torch.from_numpy(images)).logits.numpy()
+        assert open_onnx(files[0], threads=1)({"pixel_values": images}) == pytest.approx(expected, abs=1e-4)
+        assert open_onnx(files[1], threads=1)({"pixel_values": images}) == pytest.approx(expected, abs=0.2)
+
+
 def test_a_model_that_cannot_be_traced_is_a_fault_that_names_it(tmp_path):
     class Untraceable(torch.nn.Module):
         def forward(self, input_ids, **_):
             return {"logits": input_ids} if input_ids.sum().item() > 0 else input_ids.tolist()
 
     with pytest.raises(EnvironmentFault, match="Untraceable"):
-        write_fp32(Untraceable(), tmp_path / "x.onnx", INPUTS, max_length=8)
+        write_fp32(Untraceable(), tmp_path / "x.onnx", EXAMPLE, max_length=8)
     assert not (tmp_path / "x.onnx").exists()
 
 

@@ -6,7 +6,7 @@ from scipy.special import log_softmax, softmax
 from pipeline.calibration.decision import PLAIN, Decision
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.stage import load_facet
-from pipeline.export.parity import LogitPair, compare_logits, compare_outputs, judge_int8, require_equal
+from pipeline.export.parity import LogitPair, compare_logits, compare_outputs, judge_gain, judge_int8, require_equal
 from pipeline.settings.production import ExportParams
 
 RNG = np.random.default_rng(0)
@@ -100,3 +100,8 @@ def test_windows_of_passages_are_counted_and_their_answers_scored():
     require_equal(same)
     with pytest.raises(EnvironmentFault, match="3 of 3"):
         require_equal(other)
+
+
+def test_int8_that_leaves_most_weights_as_they_are_is_not_worth_its_file():
+    assert judge_gain({"fp32": 100, "int8": 75}) is None
+    assert "76 of 100" in judge_gain({"fp32": 100, "int8": 76})

@@ -1,5 +1,6 @@
 """A tiny bundle for ONNX Runtime, made without torch: mean of embeddings, then a linear layer."""
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from pipeline.core.document import json_text
 from pipeline.predict.bundle import FILES, MANIFEST, compute_version
-from pipeline.predict.logits import compute_in_batches
+from pipeline.predict.logits import compute_in_batches, pad_batch
 from pipeline.predict.onnx_model import open_onnx
 
 LABELS = ("bad", "good")
@@ -31,7 +32,7 @@ def make_bundle(
     save(_model(weight, work), str(folder / FILES["fp32"]))
     rows = [[2, GOOD, 3], [2, BAD, 6, 3], [2, 7, GOOD, BAD, 3]]
     compute = open_onnx(folder / FILES["fp32"], threads=1)
-    logits = compute_in_batches(compute, rows, classes=len(LABELS), pad_token_id=0)
+    logits = compute_in_batches(compute, rows, classes=len(LABELS), collate=partial(pad_batch, pad_token_id=0))
     manifest: dict[str, Any] = {
         "format": 1, "task": task, "labels": list(LABELS), "max_length": MAX_LENGTH, "pad_token_id": 0,
         "inputs": ["input_ids", "attention_mask"], "temperature": None, "decision": decision, "parity": {},

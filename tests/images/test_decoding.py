@@ -124,9 +124,9 @@ ANIMATED = encode_image(GREY, "GIF", save_all=True, append_images=[noise(6, 5, s
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"no image at all", "no images"),
-        (b"\x89PNG\r\n\x1a\n", "no images"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no images"),
+        (b"no image at all", "no image"),
+        (b"\x89PNG\r\n\x1a\n", "no image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no image"),
         (encode_image(noise(40, 40, 3))[:-700], "truncated"),
         (encode_image(noise(40, 40, 3), "JPEG")[:-300], "truncated"),
         (ANIMATED, "animated"),

@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 import typing
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -316,30 +318,52 @@ def ask_test(sample: Sample) -> Asked:
     test = select_split(read_parquet(sample.paths["examples"]), "test")
     fields = load_facet(sample.kind, "answers").questions.fields
     answers = measures_of(sample).predict(sample.paths["model"], test, read_arrow(sample.paths["tokens"]))
-    return Asked(test.select([*fields]).to_pylist(), flatten(answers.to_pylist()))
+    rows = test.select([*fields]).to_pylist()
+    if "bytes" in fields.values():
+        rows = [{name: image["bytes"] for name, image in row.items()} for row in rows]
+    return Asked(rows, flatten(answers.to_pylist()))
+
+
+def write_asked(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    """Write questions to a file; what holds bytes is no text."""
+    if any(isinstance(cell, bytes) for cell in rows[0].values()):
+        pq.write_table(pa.Table.from_pylist(rows), folder / "new.parquet")
+        return folder / "new.parquet"
+    (folder / "new.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return folder / "new.jsonl"
+
+
+def spell_bytes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return questions as a request has them."""
+    return [
+        {name: b64encode(cell).decode() if isinstance(cell, bytes) else cell for name, cell in row.items()}
+        for row in rows
+    ]
 
 
 def compute_numbers(predictor: Predictor, rows: list[dict[str, Any]]) -> list[float]:
     """Return what a predictor computes of questions, as the answers of `evaluate` hold it."""
     kind = predictor.answers
     prepared = predictor.prepare([predictor.fit(kind.questions.read([*row.values()])) for row in rows])
-    outputs = kind.join(kind.activate(predictor.compute_logits(prepared.ids)), prepared)
-    if kind.reads == "first token":
+    outputs = kind.join(kind.activate(predictor.compute_logits(prepared.rows)), prepared)
+    if kind.reads != "every token":
         return flatten(outputs)
     if isinstance(outputs[0], Decoded):
         return flatten([(own.best.start, own.doubt, own.span_probability, own.null_probability) for own in outputs])
     return [n for own in outputs for n in (*own.argmax(axis=1).tolist(), *own.max(axis=1).tolist())]
 
 
-def test_no_kind_needs_torch_or_a_parser_of_yaml_to_answer():
-    absent = {"torch", "transformers", "sklearn", "scipy", "pandas", "ruamel", "PIL"}
+def test_no_kind_needs_torch_or_a_parser_of_yaml_to_answer_and_no_kind_of_texts_a_reader_of_images():
     code = (
         "import sys; from pipeline.core.stage import list_kinds, load_facet;"
-        "[load_facet(kind, 'answers') for kind in list_kinds('answers')];"
-        "print(*{name.partition('.')[0] for name in sys.modules})"
+        "kinds = sorted(list_kinds('answers'), key=lambda kind: 'image' in kind);"
+        "print(*(word for kind in kinds if load_facet(kind, 'answers')"
+        " for word in (kind, *{name.partition('.')[0] for name in sys.modules}, 'end')))"
     )
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert not absent & {*output.split()}
+    for words in map(str.split, output.split(" end")[:-1]):
+        needless = set() if "image" in words[0] else {"PIL"}
+        assert not {"torch", "transformers", "sklearn", "scipy", "pandas", "ruamel", *needless} & {*words}
 
 
 def require_answers(sample: Sample) -> None:
@@ -355,9 +379,9 @@ def test_a_model_answers_as_it_was_measured(sample, tmp_path, monkeypatch):
     owning = {kind for kind in ANSWERING if load_facet(kind, "answers").owns(read_json(folder / "config.json"))}
     assert sample.kind in owning
     blank = dict.fromkeys(asked.rows[0])
-    (tmp_path / "new.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in [*asked.rows, blank]))
+    file = write_asked(tmp_path, [*asked.rows, blank])
     columns = [word for name in blank for word in ("--text", name)]
-    assert main(["predict", TASK, "new.jsonl", "--out", "out.jsonl", "--all", *columns]) == 0
+    assert main(["predict", TASK, file.name, "--out", "out.jsonl", "--all", *columns]) == 0
     assert json.loads((tmp_path / "out.jsonl.rejected.jsonl").read_text())["row"] == len(asked.rows) + 1
     answers = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["id"] for row in answers] == read_parquet(sample.paths["predictions"])["id"].to_pylist()
@@ -370,10 +394,10 @@ def test_a_bundle_answers_as_its_model(sample, tmp_path):
     predictor = load_predictor(export_sample(sample, tmp_path), backend="fp32", threads=1)
     assert compute_numbers(predictor, asked.rows) == pytest.approx(asked.numbers, rel=1e-4, abs=1e-4)
     assert (read_json(tmp_path / "exported.json")["parity"]["fp32"]["flipped"], predictor.kind) == (0, sample.kind)
-    field = next(iter(asked.rows[0]))
+    rows, field = spell_bytes(asked.rows), next(iter(asked.rows[0]))
     with serving_here(predictor._replace(max_length=FEW_TOKENS)) as ask:
-        content = ask({"rows": asked.rows}).json()
-        refused = [ask({"rows": [asked.rows[0], row]}) for row in ({}, {field: 1}, {**asked.rows[0], "other": 1})]
+        content = ask({"rows": rows}).json()
+        refused = [ask({"rows": [rows[0], row]}) for row in ({}, {field: 1}, {**rows[0], "other": 1})]
     list_answers([predictor.answers]).model_validate_json(json.dumps(content), strict=True)
     assert len(content["answers"]) == len(asked.rows)
     places = [response.json()["detail"][0]["loc"] for response in refused]
@@ -408,7 +432,7 @@ def test_a_linear_baseline_answers_as_it_was_measured(sample, tmp_path, monkeypa
     predictor = open_predictor(tmp_path / "data/linear" / TASK)
     kind = predictor.answers
     prepared = predictor.prepare([kind.questions.read([*row.values()]) for row in rows])
-    outputs = kind.join(predictor.compute_outputs(prepared.ids), prepared)
+    outputs = kind.join(predictor.compute_outputs(prepared.rows), prepared)
     values = kind.tabulate(outputs, prepared.questions, predictor.labels, predictor.decision)
     if kind.reads == "every token":
         names = predictor.labels

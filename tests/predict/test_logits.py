@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import scipy.special
 from hypothesis import given
@@ -35,7 +37,7 @@ def test_logits_come_in_the_order_of_the_rows(rows):
         lambda arrays: np.stack(
             [(arrays["input_ids"] * arrays["attention_mask"]).sum(axis=1), arrays["attention_mask"].sum(axis=1)], axis=1
         ).astype(np.float32),
-        rows, classes=2, pad_token_id=7, advance=counted.append,
+        rows, classes=2, collate=partial(pad_batch, pad_token_id=7), advance=counted.append,
     )  # fmt: skip
     assert logits.tolist() == [[sum(row), len(row)] for row in rows]
     assert sum(counted) == len(rows)

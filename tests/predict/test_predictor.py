@@ -58,7 +58,7 @@ def test_probabilities_are_those_of_evaluate(exported, expected, backend):
     for start in range(0, len(ids), 37):
         rows = slice(start, start + 37)
         assert predictor.predict(ids[rows]) == pytest.approx(expected[rows], abs=1e-5)
-    logits = compute_in_batches(predictor.compute, ids, classes=3, pad_token_id=predictor.pad_token_id)
+    logits = compute_in_batches(predictor.compute, ids, classes=3, collate=predictor.collate)
     assert softmax(logits) == pytest.approx(expected, abs=1e-5)
 
 

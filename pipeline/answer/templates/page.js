@@ -2,6 +2,7 @@
 // Whatever comes from the server is set as textContent: it is text, never markup.
 const showsNeighbours = new Set(); // the models that may show training texts
 const takesQuestions = new Set(); // those that are asked about a text
+const takesImages = new Set();
 const byId = (name) => document.getElementById(name);
 
 function element(tag, className, text) {
@@ -32,13 +33,42 @@ async function showModels() {
   models.filter((each) => each.neighbours).forEach((each) => showsNeighbours.add(each.model));
   select.replaceChildren(...models.map((each) => new Option(each.model, each.model)));
   models.filter((each) => each.takes.includes("question")).forEach((each) => takesQuestions.add(each.model));
+  models.filter((each) => each.takes.includes("image")).forEach((each) => takesImages.add(each.model));
   byId("model-row").hidden = models.length < 2;
-  showQuestion();
+  showInputs();
   byId("version").textContent = models.map((each) => `${each.model}: ${each.backend}, version ${each.version.slice(0, 12)}`).join("; ");
 }
 
-function showQuestion() {
+function showInputs() {
+  const takesImage = takesImages.has(byId("model").value);
   byId("question-row").hidden = !takesQuestions.has(byId("model").value);
+  byId("text-row").hidden = takesImage;
+  byId("text").required = !takesImage;
+  byId("file-row").hidden = !takesImage;
+  byId("file").required = takesImage;
+}
+
+function readFile(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(new Error("The browser cannot read the file."));
+    reader.readAsDataURL(file);
+  });
+}
+
+async function showImage() {
+  const [file] = byId("file").files;
+  byId("shown").hidden = !file;
+  if (file) byId("shown").src = await readFile(file);
+}
+
+async function readQuestion(model, text) {
+  if (takesImages.has(model)) {
+    const address = await readFile(byId("file").files[0]); // data:TYPE;base64,BYTES
+    return {rows: [{image: address.slice(address.indexOf(",") + 1)}]};
+  }
+  return takesQuestions.has(model) ? {rows: [{context: text, question: byId("question").value}]} : {texts: text};
 }
 
 function name(answer) {
@@ -99,8 +129,7 @@ async function send(event) {
   byId("send").disabled = true;
   try {
     if (!byId("model").options.length) await showModels();
-    const rows = [{context: text, question: byId("question").value}];
-    const asked = takesQuestions.has(model.value) ? {rows} : {texts: text};
+    const asked = await readQuestion(model.value, text);
     show(await call("v1/predict", {model: model.value, ...asked, all: true}), text);
   } catch (error) {
     byId("answer").replaceChildren(element("p", "error", error.message));
@@ -113,7 +142,8 @@ async function send(event) {
 }
 
 byId("form").addEventListener("submit", send);
-byId("model").addEventListener("change", showQuestion);
+byId("model").addEventListener("change", showInputs);
+byId("file").addEventListener("change", showImage);
 byId("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
 });

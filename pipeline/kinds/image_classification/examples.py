@@ -7,18 +7,17 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.core.document import Document
-from pipeline.core.errors import EnvironmentFault
 from pipeline.examples.faults import Faults
+from pipeline.examples.files import NoSuchMember, read_member
 from pipeline.examples.intake import Examples, Parsed
 from pipeline.examples.labels import list_classes, read_labels
 from pipeline.examples.records import Records
 from pipeline.images.decoding import CHANGE_TITLES, Faulty, Picture, pack_images, read_picture
 from pipeline.kinds.image_classification.settings import ImageIngestParams
-from pipeline.settings.fields import require_relative
 
 _NOTHING = Picture(b"", 0, 0, "", ())
 _REMEDIES = {
-    "that are no images": "Remove these rows, or convert the images.",
+    "with bytes that are no image": "Remove these rows, or convert the images.",
     "with damaged": "Copy the images again from where they came, or remove these rows.",
     "with animated": "Take one picture of each.",
     "with images of more": "Make the images smaller, or raise `ingest.max_pixels`.",
@@ -95,28 +94,10 @@ def _read_file(folder: Path, path: str, params: ImageIngestParams) -> bytes:
         Faulty: The path leads elsewhere, or to no file, an empty one or one that is too large.
         EnvironmentFault: The file cannot be read.
     """
-    if not path:
-        return b""
     try:
-        parts = Path(require_relative(path)).parts
-    except ValueError:
-        raise Faulty("with paths that are not relative to the folder and below it") from None
-    file = folder.joinpath(*parts)
-    if any(folder.joinpath(*parts[:depth]).is_symlink() for depth in range(1, len(parts) + 1)):
-        raise Faulty("with links in place of files")
-    if not file.is_file():
-        raise Faulty("without a file at their path")
-    try:
-        if file.stat().st_size > params.max_cell_bytes:
-            raise Faulty(f"with files of more than {params.max_cell_bytes} bytes")
-        content = file.read_bytes()
-    except OSError as error:
-        raise EnvironmentFault(
-            f"{file} could not be read: {error}. Correct the permissions, then run again."
-        ) from error
-    if not content:
-        raise Faulty("with empty files")
-    return content
+        return read_member(folder, path, max_bytes=params.max_cell_bytes) if path else b""
+    except NoSuchMember as error:
+        raise Faulty(str(error)) from None
 
 
 def _advise(what: str) -> str:

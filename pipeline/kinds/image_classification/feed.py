@@ -1,12 +1,11 @@
 """Feed of image classification: pixels, scaled as the encoder reads them."""
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel
 
 from pipeline.core.errors import DataError
 from pipeline.images.pixels import Pixels, take_pixels, to_pixels
-from pipeline.images.processor import CHANNELS, Bytes
+from pipeline.images.shaping import CHANNELS, Bytes, scale_bytes
 from pipeline.models.batches import ModelInputs, to_device
 from pipeline.models.batching import Indices
 from pipeline.models.device import Device
@@ -15,9 +14,7 @@ from pipeline.models.inference import Feed
 
 def scale_pixels(pixels: Pixels, images: Bytes, device: Device) -> ModelInputs:
     """Return images, (B, 3, H, W), as the argument of a model: `pixel_values`, float32 on the device."""
-    mean, std = (np.array(values, np.float32)[:, None, None] for values in (pixels.scale.mean, pixels.scale.std))
-    scaled = (images.astype(np.float32) * np.float32(pixels.scale.rescale) - mean) / std
-    return {"pixel_values": to_device(torch.from_numpy(scaled), device.device)}
+    return {"pixel_values": to_device(torch.from_numpy(scale_bytes(images, pixels.scale)), device.device)}
 
 
 def collate_pixels(_: PreTrainedModel, pixels: Pixels, rows: Indices, device: Device) -> ModelInputs:

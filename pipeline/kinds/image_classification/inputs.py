@@ -10,13 +10,8 @@ from PIL import Image
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.tables import description, labels_of, stream_parquet, task_of
 from pipeline.images.decoding import open_picture, unpack_images
-from pipeline.images.processor import (
-    Bytes,
-    describe_processor,
-    load_processor,
-    read_scale,
-    shape_images,
-)
+from pipeline.images.processor import describe_processor, load_processor, read_scale, shape_images
+from pipeline.images.shaping import Bytes
 from pipeline.models.coverage import Coverage
 from pipeline.models.inputs import Encoded, Inputs, skip_coverage
 from pipeline.settings.task import TaskParams

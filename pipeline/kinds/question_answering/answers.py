@@ -15,7 +15,7 @@ from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.files import read_json
 from pipeline.examples.text import is_empty, normalise, text_key
 from pipeline.predict.kind import ANSWER_DIGITS, Answers, OutputNames, Outputs
-from pipeline.predict.questions import Prepared, Questions, Unanswerable
+from pipeline.predict.questions import TOKEN_READING, Prepared, Questions, Unanswerable
 from pipeline.reading.decoding import SPAN_OUTPUTS, Decoded, Window, decode
 from pipeline.reading.scores import ScoredAnswers, score_answers
 from pipeline.reading.windows import WindowTokenizer, find_characters, list_windows, load_windows
@@ -157,13 +157,14 @@ ANSWERS = Answers(
         fields={"context": "text", "question": "text"},
         columns=lambda ingest: {ingest.context: "text", ingest.question: "text"},
         joined=False,
-        takes_texts=False,
-        of_text=lambda text: Asked(text, "?"),
+        of_text=None,
+        sample=lambda length: Asked("and " * length, "?"),
         read=_read,
         name=lambda asked: f"{text_key(asked.context)}\0{text_key(asked.question)}",
         open=_open,
         fit=_fit,
         prepare=_prepare,
+        reading=TOKEN_READING,
     ),
     outputs=lambda _classes: SPAN_OUTPUTS,
     activate=lambda rows: [logits.astype(np.float64) for logits in rows],

@@ -15,7 +15,7 @@ from pipeline.examples.text import is_empty, normalise, text_key
 from pipeline.models.tokenizer import load_tokenizer, set_prefix_space
 from pipeline.predict.kind import ANSWER_DIGITS, Answers, OutputNames, Outputs
 from pipeline.predict.logits import softmax
-from pipeline.predict.questions import Prepared, Questions, Unanswerable
+from pipeline.predict.questions import TOKEN_READING, Prepared, Questions, Unanswerable
 from pipeline.settings.ingest import Holds
 from pipeline.tagging.pieces import find_special, split_at_words
 from pipeline.tagging.schemes import is_bio
@@ -155,13 +155,14 @@ ANSWERS = Answers(
         fields={"words": "texts"},
         columns=_list_columns,
         joined=False,
-        takes_texts=True,
         of_text=lambda text: [normalise(word.text) for word in find_words(text)],
+        sample=lambda length: ["and"] * length,
         read=_read,
         name=lambda words: text_key(" ".join(words)),
         open=_open,
         fit=lambda _tokenizer, _max_length, words: words,
         prepare=_prepare,
+        reading=TOKEN_READING,
     ),
     outputs=lambda classes: classes,
     activate=lambda rows: [softmax(logits) for logits in rows],

@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.export.bundle_writer import deal_tokens
+from pipeline.predict.questions import deal_tokens
 
 
 @given(st.lists(st.lists(st.integers(10, 99), max_size=8), max_size=12))
