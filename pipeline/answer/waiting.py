@@ -78,8 +78,9 @@ def prepare_texts(batcher: Batcher, texts: Sequence[str]) -> Prepared:
     prepared = batcher.predictor.prepare([*map(kind.of_text, texts)])
     # Of a text without anything to read, a row has nothing but special tokens, or the question is empty.
     read = [len(row) > batcher.blank for row in prepared.ids] if batcher.blank else [*map(bool, prepared.questions)]
+    owners = prepared.owners if batcher.blank else range(len(texts))
     if not all(read):
-        raise BadQuestion(("texts", read.index(False)), _NOTHING)
+        raise BadQuestion(("texts", owners[read.index(False)]), _NOTHING)
     return prepared
 
 

@@ -29,6 +29,7 @@ from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, Feed, compute_lo
 from pipeline.models.inputs import max_length_of
 from pipeline.models.tokenizer import TYPES
 from pipeline.predict.bundle import FILES, MANIFEST, compute_version, pair_types
+from pipeline.predict.forms.form import list_form
 from pipeline.predict.kind import Answers
 from pipeline.predict.logits import compute_in_batches, compute_tokens_in_batches
 from pipeline.predict.onnx_model import open_onnx
@@ -113,6 +114,7 @@ def write_bundle(folder: Path, trained: TrainedModel, validation: pa.Table, para
         "max_length": trained.max_length,
         "pad_token_id": trained.pad_token_id,
         "inputs": [*inputs],
+        **list_form(trained.model.config.to_dict()),
         "temperature": getattr(trained.model.config, "calibration_temperature", None),
         "decision": trained.kept,
         "parity": {**{name: numbers.document() for name, numbers in compared.items()}, "int8_refused": refused},

@@ -40,7 +40,7 @@ class Questions(NamedTuple):
     Args:
         fields: The parts of a question in a request, and what each holds.
         columns: `columns(ingest)` are the columns of a task's own file that hold the same, and what each holds.
-        joined: Whether a file may have any number of columns for the only field.
+        joined: Whether a file may have any number of columns for the first field.
         takes_texts: Whether a plain text is a question.
         of_text: `of_text(text)` is a question of, or about, a text, however long.
         read: `read(cells)` is the question of the cells of a row; raises `Unanswerable`.

@@ -137,7 +137,7 @@ def _choose_columns(ingest: Any, columns: Sequence[str], questions: Questions) -
         return dict(known)
     holds = tuple(known.values())
     if questions.joined:
-        holds = holds[:1] * len(columns)
+        holds = holds[:1] * max(len(columns), len(questions.fields))
     if len(columns) != len(holds):
         raise UsageError(f"--text: a question has {listed(questions.fields)}, found {len(columns)} columns. Name each.")
     if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:

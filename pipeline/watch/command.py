@@ -26,8 +26,8 @@ from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve
 from pipeline.settings.parse import parse_params
 from pipeline.settings.production import WatchParams
 from pipeline.settings.resolve import resolve_params
+from pipeline.settings.shared.text_forms import find_partial_reading
 from pipeline.settings.shared.texts import LabelledTextParams
-from pipeline.settings.shared.whole_texts import require_whole_texts
 from pipeline.settings.task import ExtractParams
 from pipeline.watch.labelled import index_labels
 from pipeline.watch.sample import Sample, find_class, read_row_labels, read_sample, require_enough
@@ -110,8 +110,10 @@ def _read_sections(task: str) -> Sections:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
     if (kind := resolved["kinds"][task]) != _KIND:
         raise UsageError(f"{task}: is of the kind {kind}, and this watches {_KIND} alone. Name a task of that kind.")
-    pair, windows = resolved["ingest"][task]["pair"], resolved["tokenize"][task]["windows"]
-    require_whole_texts(task, pairs=pair is not None, windows=windows is not None)
+    if key := find_partial_reading(resolved, task):
+        raise UsageError(
+            f"{task}: has `{key}`, and this watches single texts alone, each read at once. Name another task."
+        )
 
     def section(name: str) -> str:
         return json.dumps(resolved[name][task])

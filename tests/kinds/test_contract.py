@@ -37,10 +37,11 @@ from pipeline.models.attention import FLAT
 from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.folder import build_model, load_model
+from pipeline.predict.forms.form import adapt_answers
 from pipeline.predict.linear.predictor import open_predictor
 from pipeline.predict.predictor import Predictor, find_kind, load_predictor
 from pipeline.reading.decoding import Decoded
-from pipeline.settings.production import find_partial_reading
+from pipeline.settings.shared.texts import PAIR
 from tests.given.answering import serving_here
 from tests.given.kinds import (
     BACK,
@@ -55,6 +56,7 @@ from tests.given.kinds import (
 )
 
 ANSWERING = list_kinds("answers")
+COLUMNS = {"pair": PAIR}  # of the examples, for a field of a request that is called otherwise
 FEW_TOKENS = 16  # the server measures a text of as many as a model reads, and the sample's encoder reads 64 at most
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
@@ -314,9 +316,10 @@ def flatten(value: Any) -> list[float]:
 
 def ask_test(sample: Sample) -> Asked:
     test = select_split(read_parquet(sample.paths["examples"]), "test")
-    fields = load_facet(sample.kind, "answers").questions.fields
+    kind = adapt_answers(load_facet(sample.kind, "answers"), read_json(sample.paths["model"] / "config.json"))
+    asked = test.select([COLUMNS.get(field, field) for field in kind.questions.fields])
     answers = measures_of(sample).predict(sample.paths["model"], test, read_arrow(sample.paths["tokens"]))
-    return Asked(test.select([*fields]).to_pylist(), flatten(answers.to_pylist()))
+    return Asked(asked.rename_columns([*kind.questions.fields]).to_pylist(), flatten(answers.to_pylist()))
 
 
 def compute_numbers(predictor: Predictor, rows: list[dict[str, Any]]) -> list[float]:
@@ -343,7 +346,7 @@ def test_no_kind_needs_torch_or_a_parser_of_yaml_to_answer():
 
 
 def require_answers(sample: Sample) -> None:
-    if sample.kind not in ANSWERING or find_partial_reading(sample.resolved, TASK):
+    if sample.kind not in ANSWERING:
         pytest.skip("it has no answers")
 
 

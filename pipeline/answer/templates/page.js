@@ -1,7 +1,7 @@
 "use strict";
 // Whatever comes from the server is set as textContent: it is text, never markup.
 const showsNeighbours = new Set(); // the models that may show training texts
-const takesQuestions = new Set(); // those that are asked about a text
+const fieldsOfTwo = new Map(); // the fields of those that take two texts
 const byId = (name) => document.getElementById(name);
 
 function element(tag, className, text) {
@@ -31,14 +31,16 @@ async function showModels() {
   const models = await call("v1/models");
   models.filter((each) => each.neighbours).forEach((each) => showsNeighbours.add(each.model));
   select.replaceChildren(...models.map((each) => new Option(each.model, each.model)));
-  models.filter((each) => each.takes.includes("question")).forEach((each) => takesQuestions.add(each.model));
+  models.filter((each) => each.takes.length === 2).forEach((each) => fieldsOfTwo.set(each.model, each.takes));
   byId("model-row").hidden = models.length < 2;
   showQuestion();
   byId("version").textContent = models.map((each) => `${each.model}: ${each.backend}, version ${each.version.slice(0, 12)}`).join("; ");
 }
 
 function showQuestion() {
-  byId("question-row").hidden = !takesQuestions.has(byId("model").value);
+  const fields = fieldsOfTwo.get(byId("model").value);
+  byId("question-row").hidden = !fields;
+  byId("question-label").textContent = fields?.[1] === "pair" ? "Second text" : "Question";
 }
 
 function name(answer) {
@@ -99,8 +101,8 @@ async function send(event) {
   byId("send").disabled = true;
   try {
     if (!byId("model").options.length) await showModels();
-    const rows = [{context: text, question: byId("question").value}];
-    const asked = takesQuestions.has(model.value) ? {rows} : {texts: text};
+    const fields = fieldsOfTwo.get(model.value);
+    const asked = fields ? {rows: [{[fields[0]]: text, [fields[1]]: byId("question").value}]} : {texts: text};
     show(await call("v1/predict", {model: model.value, ...asked, all: true}), text);
   } catch (error) {
     byId("answer").replaceChildren(element("p", "error", error.message));
@@ -114,7 +116,7 @@ async function send(event) {
 
 byId("form").addEventListener("submit", send);
 byId("model").addEventListener("change", showQuestion);
-byId("text").addEventListener("keydown", (event) => {
+[byId("text"), byId("question")].forEach((field) => field.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
-});
+}));
 showModels().catch((error) => byId("answer").replaceChildren(element("p", "error", error.message)));

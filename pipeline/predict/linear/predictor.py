@@ -78,7 +78,7 @@ def open_predictor(folder: Path, *, backend: Backend = "auto", threads: int = 0)
     """Return the predictor of a bundle, of a model folder or of the folder of a linear baseline (`load_predictor`).
 
     Raises:
-        UsageError: The folder has no such backend, or its model reads pairs of texts or windows.
+        UsageError: The folder has no such backend.
         EnvironmentFault: A file is missing or damaged, or a package is not installed.
     """
     is_linear = (folder / LINEAR_MANIFEST).is_file()
