@@ -17,8 +17,7 @@ from pipeline.core.stage import load_facet
 from pipeline.linear.saved import LINEAR_MANIFEST, find_linear_kind
 from pipeline.predict.bundle import MANIFEST, list_outdated
 from pipeline.predict.job import JobOutcome, predict_file
-from pipeline.predict.kind import load_answers
-from pipeline.predict.linear.predictor import open_predictor
+from pipeline.predict.linear.predictor import find_linear_answers, open_predictor
 from pipeline.predict.predictor import Backend, find_answers, find_kind
 from pipeline.predict.texts import choose_source, override_layout, require_encoding
 from pipeline.settings.ingest import IngestParams
@@ -54,7 +53,7 @@ def answer_file(
     is_linear = (folder / LINEAR_MANIFEST).is_file()
     kind = find_linear_kind(folder) if is_linear else find_kind(folder)
     ingest = _read_ingest(folder.name, kind)
-    questions = (load_answers(kind, model) if is_linear else find_answers(folder)).questions
+    questions = (find_linear_answers if is_linear else find_answers)(folder).questions
     with _as_file(file) as (path, name):
         source = choose_source(name, ingest, form=form, columns=columns, questions=questions)
         source = override_layout(source, encoding=encoding, delimiter=delimiter)

@@ -40,6 +40,7 @@ from pipeline.models.folder import build_model, load_model
 from pipeline.predict.forms.form import adapt_answers
 from pipeline.predict.linear.predictor import open_predictor
 from pipeline.predict.predictor import Predictor, find_kind, load_predictor
+from pipeline.predict.questions import Questions
 from pipeline.reading.decoding import Decoded
 from pipeline.settings.shared.texts import PAIR
 from tests.given.answering import serving_here
@@ -314,12 +315,18 @@ def flatten(value: Any) -> list[float]:
     return [] if value is None or isinstance(value, str) else [float(value)]
 
 
+def select_questions(examples: pa.Table, questions: Questions) -> pa.Table:
+    """Return the columns of the examples that are questions, named as the fields of a request."""
+    return examples.select([COLUMNS.get(field, field) for field in questions.fields]).rename_columns(
+        [*questions.fields]
+    )
+
+
 def ask_test(sample: Sample) -> Asked:
     test = select_split(read_parquet(sample.paths["examples"]), "test")
     kind = adapt_answers(load_facet(sample.kind, "answers"), read_json(sample.paths["model"] / "config.json"))
-    asked = test.select([COLUMNS.get(field, field) for field in kind.questions.fields])
     answers = measures_of(sample).predict(sample.paths["model"], test, read_arrow(sample.paths["tokens"]))
-    return Asked(asked.rename_columns([*kind.questions.fields]).to_pylist(), flatten(answers.to_pylist()))
+    return Asked(select_questions(test, kind.questions).to_pylist(), flatten(answers.to_pylist()))
 
 
 def compute_numbers(predictor: Predictor, rows: list[dict[str, Any]]) -> list[float]:
@@ -385,9 +392,8 @@ def test_a_bundle_answers_as_its_model(sample, tmp_path):
 
 
 def keeps_linear(sample: Sample) -> bool:
-    """Return whether the sample has a linear baseline that answers: its kind keeps one of single texts."""
-    pairs = sample.resolved["ingest"][TASK].get("pair") is not None
-    return load_facet(sample.kind, "page").keeps_cheap and not pairs
+    """Return whether the sample has a linear baseline that answers: its kind keeps one."""
+    return bool(load_facet(sample.kind, "page").keeps_cheap)
 
 
 def test_the_page_says_whether_a_baseline_is_kept(sample):
@@ -405,11 +411,11 @@ def test_a_linear_baseline_answers_as_it_was_measured(sample, tmp_path, monkeypa
         return
     examples = read_parquet(sample.paths["examples"])
     test = select_split(examples, "test")
-    rows = test.select([*load_facet(sample.kind, "answers").questions.fields]).to_pylist()
     table = align(read_parquet(sample.paths["baselines"]), test["id"].to_pylist(), like=examples, what="baselines")
     measured = table[measures_of(sample).baselines.cheap.name].to_pylist()
     predictor = open_predictor(tmp_path / "data/linear" / TASK)
     kind = predictor.answers
+    rows = select_questions(test, kind.questions).to_pylist()
     prepared = predictor.prepare([kind.questions.read([*row.values()]) for row in rows])
     outputs = kind.join(predictor.compute_outputs(prepared.ids), prepared)
     values = kind.tabulate(outputs, prepared.questions, predictor.labels, predictor.decision)

@@ -9,7 +9,8 @@ from pipeline.settings.shared.text_forms import READS_PAIRS, READS_WINDOWS
 
 def list_form(config: Document) -> Document:
     """Return those keys of a configuration that say how texts are read; none if each is read at once."""
-    return {key: config[key] for key in (READS_PAIRS, READS_WINDOWS) if config.get(key) not in (None, False)}
+    pairs, stride = config.get(READS_PAIRS), config.get(READS_WINDOWS)
+    return {**({READS_PAIRS: True} if pairs else {}), **({} if stride is None else {READS_WINDOWS: stride})}
 
 
 def adapt_answers(answers: Answers, config: Document) -> Answers:
