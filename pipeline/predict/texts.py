@@ -47,14 +47,6 @@ class InputQuestion(NamedTuple):
     question: Any
 
 
-class InputText(NamedTuple):
-    """A text in its normal form: the line its row starts in, and its id, as the examples of a task have it."""
-
-    row: int
-    id: str
-    text: str
-
-
 def choose_source(
     name: str, ingest: Any, *, form: str | None, columns: Sequence[str], questions: Questions = TEXT_QUESTIONS
 ) -> InputSource:
@@ -181,16 +173,6 @@ def read_questions(path: Path, source: InputSource, questions: Questions, reject
                     yield InputQuestion(row, text_id(questions.name(question)), question)
         except RowErrors:  # what all of its rows were rejected for already
             return
-
-
-def read_texts(path: Path, source: InputSource, reject: Reject) -> Iterator[InputText]:
-    """Yield the texts of a file; otherwise this is `read_questions`.
-
-    Raises:
-        DataError: The file as a whole breaks its format.
-        EnvironmentFault: It cannot be read, or changes meanwhile.
-    """
-    return (InputText(*each) for each in read_questions(path, source, TEXT_QUESTIONS, reject))
 
 
 def _require_readable(cells: Sequence[Any]) -> None:
