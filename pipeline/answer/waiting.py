@@ -83,9 +83,10 @@ def prepare_texts(batcher: Batcher, texts: Sequence[str]) -> Prepared:
             raise BadQuestion(("texts", place), _NO_UNICODE)
     prepared = batcher.predictor.prepare([*map(kind.of_text, texts)])
     # Of a text without anything to read, a row has nothing but special tokens, or the question is empty.
+    owners = prepared.owners if batcher.blank else range(len(texts))
     read = [len(row) > batcher.blank for row in prepared.rows] if batcher.blank else [*map(bool, prepared.questions)]
     if not all(read):
-        raise BadQuestion(("texts", read.index(False)), _NOTHING)
+        raise BadQuestion(("texts", owners[read.index(False)]), _NOTHING)
     return prepared
 
 

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from pipeline.core.errors import DataError
 from pipeline.evaluate.metrics import Ints
-from pipeline.linear.features import make_counter, make_weigher
+from pipeline.linear.features import join_sides, make_counter, make_weigher
 from pipeline.linear.saved import NgramWeights
 from pipeline.settings.task import BaselineParams
 
@@ -44,7 +44,7 @@ class FittedNgrams:
         return parts[0] if len(parts) == 1 else hstack(parts).tocsr()
 
     def list_weights(self) -> list[NgramWeights]:
-        """Return the n-grams with their weights, which give other single texts their features."""
+        """Return the n-grams with their weights, which give other texts or pairs their features."""
         counters = self.ngrams.counters or {}
         return [
             NgramWeights(
@@ -61,9 +61,7 @@ class FittedNgrams:
         first = weigher.transform(self.ngrams.counts[kind][rows][:, columns])
         if self.ngrams.seconds is None:
             return first
-        second = weigher.transform(self.ngrams.seconds[kind][rows][:, columns])
-        overlap = first.multiply(second)
-        return hstack([first, second, overlap, csr_matrix(overlap.sum(axis=1))]).tocsr()
+        return join_sides(first, weigher.transform(self.ngrams.seconds[kind][rows][:, columns]))
 
 
 def count_ngrams(params: BaselineParams, texts: Sequence[str], seconds: Sequence[str] | None = None) -> Ngrams:
@@ -83,8 +81,9 @@ def count_ngrams(params: BaselineParams, texts: Sequence[str], seconds: Sequence
             counts[kind].sort_indices()  # else the sums over a row, and their last bits, depend on the other texts
     if seconds is None:
         return Ngrams(counts, counters=kinds)
-    parts = ({kind: own[rows] for kind, own in counts.items()} for rows in (slice(len(texts)), slice(len(texts), None)))
-    return Ngrams(*parts)
+    sides = slice(len(texts)), slice(len(texts), None)
+    first, second = ({kind: own[rows] for kind, own in counts.items()} for rows in sides)
+    return Ngrams(first, second, kinds)
 
 
 def fit_weights(params: BaselineParams, ngrams: Ngrams, train: Ints) -> dict[str, FittedNgrams]:

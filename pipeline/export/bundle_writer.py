@@ -28,6 +28,7 @@ from pipeline.models.folder import load_model
 from pipeline.models.heads import Head, name_classes
 from pipeline.models.inference import BATCH_SIZE, BATCH_TOKENS, Feed, compute_token_logits, forward
 from pipeline.predict.bundle import FILES, MANIFEST, Probe, compute_version
+from pipeline.predict.forms.form import list_form
 from pipeline.predict.kind import Answers
 from pipeline.predict.logits import Arrays, Collate, ModelRows, compute_in_batches, compute_tokens_in_batches
 from pipeline.predict.onnx_model import open_onnx
@@ -133,6 +134,7 @@ def write_bundle(folder: Path, trained: TrainedModel, validation: pa.Table, para
         "max_length": trained.max_length,
         "pad_token_id": trained.pad_token_id,
         "inputs": [*example],
+        **list_form(trained.model.config.to_dict()),
         "temperature": getattr(trained.model.config, "calibration_temperature", None),
         "decision": trained.kept,
         "parity": {**{name: numbers.document() for name, numbers in compared.items()}, "int8_refused": refused},

@@ -14,6 +14,8 @@ from pipeline.evaluate.bootstrap import bootstrap
 from pipeline.evaluate.kind import Measures, compute_metrics
 from pipeline.evaluate.mcnemar import mcnemar, paired_p_value
 from pipeline.evaluate.paired import ScoredPair
+from pipeline.models.inputs import find_first_windows, window_stride
+from pipeline.predict.forms.windows import average_rows
 from pipeline.predict.kind import Answers
 from pipeline.predict.logits import softmax
 from pipeline.settings.production import ExportParams
@@ -149,7 +151,12 @@ def compare_metric(
 def compare_outputs(
     answers: Answers, measures: Measures, pair: LogitPair, inputs: pa.Table, *, labels: tuple[str, ...], decision: Any
 ) -> BackendComparison:
-    """Return the comparison of the logits of some rows of a task's inputs, by what the kind is judged by."""
+    """Return the comparison of the logits of some rows of a task's inputs, by what the kind is judged by.
+
+    A text in windows counts once, with the mean of their logits.
+    """
+    if window_stride(inputs) is not None:
+        pair, inputs = _join_windows(pair, inputs)
     trained, exported = pair
     if answers.score is None:
         actual = inputs["labels"].to_numpy()
@@ -160,6 +167,13 @@ def compare_outputs(
     if answers.reads == "every token":
         trained, exported = (np.concatenate(logits) for logits in pair)
     return compare_metric(measures, scored, trained, exported, flipped=flipped, unit=unit)
+
+
+def _join_windows(pair: LogitPair, inputs: pa.Table) -> tuple[LogitPair, pa.Table]:
+    """Return the logits of texts, and the first row of each, of those of their windows."""
+    first = find_first_windows(inputs["id"].to_pylist())
+    owners = np.repeat(np.arange(len(first)), np.diff(first, append=inputs.num_rows))
+    return LogitPair(*(average_rows(logits, owners) for logits in pair)), inputs.take(first)
 
 
 def compare_logits(

@@ -1,4 +1,4 @@
-"""TF-IDF features of any text, by n-grams and weights that come from train texts."""
+"""TF-IDF features of any text or pair of texts, by n-grams and weights that come from train texts."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,6 +19,23 @@ def make_counter(kind: str, longest: int, terms: Sequence[str] | None = None) ->
 def make_weigher() -> TfidfTransformer:
     """Return what weighs counts by (1 + ln tf) * idf, each row of length 1."""
     return TfidfTransformer(sublinear_tf=True)
+
+
+def join_sides(first: csr_matrix, second: csr_matrix) -> csr_matrix:
+    """Return the features of pairs, (N, 3 F + 1), of those of both texts: theirs, their product, and its sum."""
+    overlap = first.multiply(second)
+    return hstack([first, second, overlap, csr_matrix(overlap.sum(axis=1))]).tocsr()
+
+
+def open_pair_features(ngrams: Sequence[NgramWeights]) -> Callable[[Sequence[Sequence[str]]], csr_matrix]:
+    """Return the function from pairs of texts to their features; otherwise this is `open_features`."""
+    parts = [_open_part(part) for part in ngrams]
+
+    def featurize(pairs: Sequence[Sequence[str]]) -> csr_matrix:
+        sides = [[pair[place] for pair in pairs] for place in (0, 1)]
+        return hstack([join_sides(*map(part, sides)) for part in parts]).tocsr()
+
+    return featurize
 
 
 def open_features(ngrams: Sequence[NgramWeights]) -> Callable[[Sequence[str]], csr_matrix]:

@@ -6,18 +6,25 @@ from typing import Any
 import numpy as np
 
 from pipeline.linear.estimators import Numbers, open_labels, open_logistic, open_ridge
-from pipeline.linear.features import open_features
-from pipeline.linear.saved import OpenedLinear
+from pipeline.linear.features import open_features, open_pair_features
+from pipeline.linear.saved import BETWEEN, OpenedLinear
 
 _ESTIMATORS = {"classes": open_logistic, "labels": open_labels, "numbers": open_ridge}
 _LEAST = 1e-6  # a probability in a file has six digits, and the tag that is answered has the largest
 
 
 def open_linear(linear: OpenedLinear) -> Callable[[Sequence[Any]], Any]:
-    """Return the function from questions, texts or the words of sentences, to their outputs, as `Answers` has them."""
+    """Return the function from questions, texts or the words of sentences, to their outputs, as `Answers` has them.
+
+    A pair of texts is one text, with `BETWEEN` between the two.
+    """
     if linear.saved.form == "tags":
         return _open_field(linear)
-    featurize, estimate = open_features(linear.saved.ngrams), _ESTIMATORS[linear.saved.form](linear.saved.arrays)
+    ngrams, estimate = linear.saved.ngrams, _ESTIMATORS[linear.saved.form](linear.saved.arrays)
+    if linear.saved.pairs:
+        cross = open_pair_features(ngrams)
+        return lambda texts: estimate(cross([text.split(BETWEEN) for text in texts]))
+    featurize = open_features(ngrams)
     return lambda texts: estimate(featurize(texts))
 
 

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from pipeline.core.document import Document, Strict, json_text
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
 from pipeline.core.files import publish, read_utf8, sha256
+from pipeline.settings.shared.text_forms import READS_PAIRS
 
 LINEAR_MANIFEST, WEIGHTS = "linear.json", "weights.safetensors"
+BETWEEN = "\0"  # two texts that are read as one; no text in its normal form has it
 
 Form = Literal["classes", "labels", "numbers", "tags"]
 LinearWeights = Mapping[str, npt.NDArray[Any]]
@@ -38,6 +40,7 @@ class SavedLinear(NamedTuple):
         decision: What its answers follow besides, as `Answers.decide` reads it.
         ngrams: Those of its features, in the order of the features; none if it has others.
         arrays: Its weights.
+        pairs: Whether it reads pairs of texts.
     """
 
     kind: str
@@ -47,6 +50,7 @@ class SavedLinear(NamedTuple):
     decision: Any
     ngrams: Sequence[NgramWeights]
     arrays: LinearWeights
+    pairs: bool = False
 
 
 class OpenedLinear(NamedTuple):
@@ -75,6 +79,7 @@ class _Manifest(Strict):
     decision: Any
     weights: str
     ngrams: tuple[_Ngrams, ...]
+    reads_pairs: bool = False
 
 
 def write_linear(out: Path, saved: SavedLinear | None, *, task: str, labels: Sequence[str]) -> None:
@@ -92,7 +97,7 @@ def write_linear(out: Path, saved: SavedLinear | None, *, task: str, labels: Seq
             weights = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
             (partial / WEIGHTS).write_bytes(weights)
             about |= {"kind": saved.kind, "form": saved.form, "name": saved.name, "choice": saved.choice}
-            about["decision"] = saved.decision
+            about |= {"decision": saved.decision, **({READS_PAIRS: True} if saved.pairs else {})}
             about["weights"] = sha256(partial / WEIGHTS)
             about["ngrams"] = [{"kind": n.kind, "longest": n.longest, "terms": n.terms} for n in saved.ngrams]
         document = {"format": 1, "task": task, "labels": [*labels], **about}
@@ -117,7 +122,8 @@ def read_linear(folder: Path) -> OpenedLinear:
         NgramWeights(part.kind, part.longest, [*part.terms], arrays.pop(_name_idf(part.kind)))
         for part in manifest.ngrams
     ]
-    saved = SavedLinear(kind, form, manifest.name, manifest.choice, manifest.decision, ngrams, arrays)
+    how = (manifest.name, manifest.choice, manifest.decision)
+    saved = SavedLinear(kind, form, *how, ngrams, arrays, manifest.reads_pairs)
     return OpenedLinear(manifest.task, manifest.labels, sha256(folder / LINEAR_MANIFEST), saved)
 
 
@@ -134,8 +140,8 @@ def find_linear_kind(folder: Path) -> str:
 def _require_kind(folder: Path, manifest: _Manifest) -> tuple[str, Form]:
     if manifest.kind is None or manifest.form is None:
         raise UsageError(
-            f"{folder}: {manifest.task} has no linear baseline that answers, since its texts are pairs or its kind "
-            "saves none. Name another task or backend."
+            f"{folder}: {manifest.task} has no linear baseline that answers, since its kind saves none. Name another "
+            "task or backend."
         )
     return manifest.kind, manifest.form
 

@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, PretrainedConfig
 
 from pipeline.core.errors import listed
-from pipeline.settings.shared.whole_texts import READS_PAIRS, READS_WINDOWS
+from pipeline.settings.shared.text_forms import READS_PAIRS, READS_WINDOWS
 
 
 class Head(NamedTuple):

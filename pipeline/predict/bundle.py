@@ -38,6 +38,8 @@ class Manifest(Strict):
     kind: Text = "text-classification"  # as in bundles that were made when there was no other
     labels: tuple[Text, ...]
     max_length: Count
+    reads_pairs: bool = False  # as in the config.json of the model
+    reads_windows: int | None = None
     pad_token_id: int = Field(ge=0)
     inputs: tuple[Literal["input_ids", "attention_mask", "token_type_ids", "pixel_values"], ...]
     temperature: float | None

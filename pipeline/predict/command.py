@@ -17,12 +17,10 @@ from pipeline.core.stage import load_facet
 from pipeline.linear.saved import LINEAR_MANIFEST, find_linear_kind
 from pipeline.predict.bundle import MANIFEST, list_outdated
 from pipeline.predict.job import JobOutcome, predict_file
-from pipeline.predict.kind import load_answers
-from pipeline.predict.linear.predictor import open_predictor
-from pipeline.predict.predictor import Backend, find_kind
+from pipeline.predict.linear.predictor import find_linear_answers, open_predictor
+from pipeline.predict.predictor import Backend, find_answers, find_kind
 from pipeline.predict.texts import choose_source, override_layout, require_encoding
 from pipeline.settings.ingest import IngestParams
-from pipeline.settings.shared.whole_texts import require_whole_texts
 
 BUNDLES, MODELS, _BASELINES = Path("data/export"), Path("data/model"), Path("data/linear")
 _PARAMS = Path("data/params.json")
@@ -54,8 +52,8 @@ def answer_file(
     folder = find_folder(model, backend=backend)
     is_linear = (folder / LINEAR_MANIFEST).is_file()
     kind = find_linear_kind(folder) if is_linear else find_kind(folder)
-    ingest = _read_ingest(folder.name, kind, in_windows=is_linear)
-    questions = load_answers(kind, model).questions
+    ingest = _read_ingest(folder.name, kind)
+    questions = (find_linear_answers if is_linear else find_answers)(folder).questions
     with _as_file(file) as (path, name):
         source = choose_source(name, ingest, form=form, columns=columns, questions=questions)
         source = override_layout(source, encoding=encoding, delimiter=delimiter)
@@ -118,10 +116,8 @@ def describe_outcome(outcome: JobOutcome, out: Path) -> str:
     return "\n".join([f"{outcome.answered} answers in {out}", *lines])
 
 
-def _read_ingest(task: str, kind: str, *, in_windows: bool) -> IngestParams | None:
+def _read_ingest(task: str, kind: str) -> IngestParams | None:
     """Return how the task's own file is read, None outside a project that has it.
-
-    `in_windows` is whether texts may be longer than a model reads at once.
 
     Raises:
         EnvironmentFault: The project's params were resolved by another version, or the task there is of another kind.
@@ -129,8 +125,6 @@ def _read_ingest(task: str, kind: str, *, in_windows: bool) -> IngestParams | No
     resolved = read_json(_PARAMS) if _PARAMS.is_file() else {"ingest": {}}
     if task not in resolved["ingest"]:
         return None
-    windows = resolved.get("tokenize", {}).get(task, {}).get("windows") is not None and not in_windows
-    require_whole_texts(task, pairs=resolved["ingest"][task].get("pair") is not None, windows=windows)
     own = load_facet(kind, "settings").sections["ingest"]
     try:
         ingest: IngestParams = own.model_validate_json(json.dumps(resolved["ingest"][task]))

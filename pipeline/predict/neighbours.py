@@ -15,6 +15,7 @@ from pipeline.evaluate.projection import find_neighbours
 from pipeline.predict.logits import ModelRows
 from pipeline.predict.predictor import import_backend
 from pipeline.settings.parse import parse_params
+from pipeline.settings.shared.texts import PAIR
 from pipeline.settings.task import ExtractParams
 
 MOST_NEIGHBOURS = 5
@@ -49,7 +50,7 @@ def open_neighbours(task: str) -> Callable[[ModelRows], list[Document]]:
         ) from error
     encoder = Path("data") / parse_params(read_utf8(_PARAMS))[0]["tasks"][task]["encoder"]
     examples = read_parquet(Path(_EXAMPLES.format(task)))
-    if not labels_of(examples) or not {"text", "label"} <= {*examples.column_names}:
+    if not labels_of(examples) or not {"text", "label"} <= {*examples.column_names} or PAIR in examples.column_names:
         raise UsageError(f"{task}: its training examples are no texts of one class each. Leave out --neighbours.")
     features = align(
         read_arrow(Path(_FEATURES.format(task))), examples["id"].to_pylist(), like=examples, what="features", split=None
@@ -60,7 +61,8 @@ def open_neighbours(task: str) -> Callable[[ModelRows], list[Document]]:
     texts, classes, labels = examples["text"], examples["label"], labels_of(examples)
 
     def find(ids: ModelRows) -> list[Document]:
-        (nearest,) = find_neighbours(extract(ids), [part], most=MOST_NEIGHBOURS)
+        vector = extract(ids).mean(axis=0, keepdims=True)  # of its windows, as `extract` has it
+        (nearest,) = find_neighbours(vector, [part], most=MOST_NEIGHBOURS)
         return [
             {"text": _shorten(texts[at].as_py()), "label": labels[classes[at].as_py()], "similarity": similarity}
             for at, similarity in nearest

@@ -13,6 +13,7 @@ from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json
 from pipeline.core.stage import list_kinds
 from pipeline.predict.bundle import FILES, MANIFEST, Manifest, hash_files, read_manifest
+from pipeline.predict.forms.form import adapt_answers
 from pipeline.predict.kind import FACET, Answers, load_answers, match_answers
 from pipeline.predict.logits import (
     CPU_BATCH_TOKENS,
@@ -24,7 +25,6 @@ from pipeline.predict.logits import (
 )
 from pipeline.predict.probe import check_probe
 from pipeline.predict.questions import Prepared
-from pipeline.settings.shared.whole_texts import READS_PAIRS, READS_WINDOWS, require_whole_texts
 
 Backend = Literal["auto", "fp32", "int8", "torch", "linear"]
 LINEAR = "linear"  # the backend of a folder that another module opens, `predict/linear/predictor.py`
@@ -41,7 +41,7 @@ class Predictor(NamedTuple):
     Args:
         task: Its name.
         kind: The kind of the task.
-        answers: How models of the kind answer.
+        answers: How it answers: as models of the kind do that read texts in the same form.
         version: The SHA-256 of all that decides its answers.
         backend: What computes: fp32 or int8 in ONNX Runtime, or torch.
         labels: The names of its outputs, in their order, say its classes.
@@ -113,7 +113,7 @@ def load_predictor(folder: Path, *, backend: Backend = "auto", threads: int = 0)
     `backend` auto is the bundle's default, and torch for a model folder. `threads` 0 is one a core.
 
     Raises:
-        UsageError: The folder has no such backend, or its model reads pairs of texts or windows.
+        UsageError: The folder has no such backend.
         EnvironmentFault: A file is missing or damaged, or this processor computes other answers than the bundle's.
     """
     if (folder / MANIFEST).is_file():
@@ -142,13 +142,24 @@ def find_kind(folder: Path) -> str:
     return kind
 
 
+def find_answers(folder: Path) -> Answers:
+    """Return how the model of a bundle or of a model folder answers: as its kind does, in the form in which it reads.
+
+    Raises:
+        UsageError: It is of no kind that is answered.
+        EnvironmentFault: A file is missing or damaged.
+    """
+    name = MANIFEST if (folder / MANIFEST).is_file() else "config.json"
+    return adapt_answers(load_answers(find_kind(folder), str(folder)), read_json(folder / name))
+
+
 def _load_bundle(folder: Path, backend: Backend, threads: int) -> Predictor:
     manifest = read_manifest(folder)
     name = manifest.default if backend == "auto" else backend
     if name == "torch" or name not in manifest.backends:
         raise UsageError(f"{folder}: no backend {name}. Choose one of {', '.join(manifest.backends)}.")
     compute: Compute = import_backend("onnx_model", "onnxruntime").open_onnx(folder / FILES[name], threads=threads)
-    answers = load_answers(manifest.kind, str(folder))
+    answers = find_answers(folder)
     reader = answers.questions.open(folder, manifest.max_length)
     check_probe(folder, manifest, answers, reader, name, compute)
     return Predictor(
@@ -171,8 +182,7 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
     if backend not in ("auto", "torch"):
         raise UsageError(f"{folder}: no backend {backend}, it is no bundle. Choose torch, or export the model.")
     folder = folder.resolve()
-    kind = find_kind(folder)
-    answers = load_answers(kind, str(folder))
+    kind, answers = find_kind(folder), find_answers(folder)
     config = read_json(folder / "config.json")
     questions = answers.questions
     max_length = questions.reading.measure(folder)
@@ -180,7 +190,6 @@ def _load_folder(folder: Path, backend: Backend, threads: int) -> Predictor:
         raise EnvironmentFault(
             f"{folder}: not a model that `finetune` has saved, no classes or no largest length. Name another folder."
         )
-    require_whole_texts(folder.name, pairs=READS_PAIRS in config, windows=READS_WINDOWS in config)
     labels = tuple(name for _, name in sorted(config["id2label"].items(), key=lambda item: int(item[0])))
     decision = answers.decide(_find_kept(folder, answers))
     open_torch = import_backend("torch_model", "torch").open_torch

@@ -69,7 +69,7 @@ class Questions(NamedTuple):
     Args:
         fields: The parts of a question in a request, and what each holds.
         columns: `columns(ingest)` are the columns of a task's own file that hold the same, and what each holds.
-        joined: Whether a file may have any number of columns for the only field.
+        joined: Whether a file may have any number of columns for the first field.
         of_text: `of_text(text)` is the question that a plain text is; None if none is one.
         sample: `sample(length)` is a question of about so many tokens, to measure with.
         read: `read(cells)` is the question of the cells of a row; raises `Unanswerable`.

@@ -52,14 +52,6 @@ class InputQuestion(NamedTuple):
     question: Any
 
 
-class InputText(NamedTuple):
-    """A text in its normal form: the line its row starts in, and its id, as the examples of a task have it."""
-
-    row: int
-    id: str
-    text: str
-
-
 def choose_source(
     name: str, ingest: Any, *, form: str | None, columns: Sequence[str], questions: Questions = TEXT_QUESTIONS
 ) -> InputSource:
@@ -143,7 +135,7 @@ def _choose_columns(ingest: Any, columns: Sequence[str], questions: Questions) -
         return dict(known)
     holds = tuple(known.values())
     if questions.joined:
-        holds = holds[:1] * len(columns)
+        holds = holds[:1] * max(len(columns), len(questions.fields))
     if len(columns) != len(holds):
         raise UsageError(f"--text: a question has {listed(questions.fields)}, found {len(columns)} columns. Name each.")
     if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
@@ -207,16 +199,6 @@ def _load_cell(column: str, cell: Any, named: Collection[str], source: InputSour
     if isinstance(cell, bytes) and len(cell) > source.max_cell_bytes:
         raise Unanswerable(f"with more than {source.max_cell_bytes} bytes")
     return cell
-
-
-def read_texts(path: Path, source: InputSource, reject: Reject) -> Iterator[InputText]:
-    """Yield the texts of a file; otherwise this is `read_questions`.
-
-    Raises:
-        DataError: The file as a whole breaks its format.
-        EnvironmentFault: It cannot be read, or changes meanwhile.
-    """
-    return (InputText(*each) for each in read_questions(path, source, TEXT_QUESTIONS, reject))
 
 
 def _require_readable(cells: Sequence[Any]) -> None:

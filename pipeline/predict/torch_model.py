@@ -59,15 +59,18 @@ def open_torch(folder: Path, opener: str, reads: str, *, labels: tuple[str, ...]
 
 
 def open_extractor(folder: Path, params: ExtractParams) -> Callable[[ModelRows], Vectors]:
-    """Return what gives each row of token ids its vector, (N, H), as the stage `extract` does.
+    """Return what gives each row of token ids, with their types if it has any, its vector, (N, H), as `extract` does.
 
     Raises:
         EnvironmentFault: The encoder is missing or damaged.
     """
-    model = load_encoder(folder)
+    model, typed = load_encoder(folder), tells_texts_apart(folder)
 
     def extract(ids: ModelRows) -> Vectors:
-        tokens = to_ragged(pa.array(ids, pa.list_(pa.int32())))
+        rows = [np.asarray(row, np.int32).reshape(len(row), -1).T for row in ids]
+        tokens, *types = (to_ragged(pa.array(side, pa.list_(pa.int32()))) for side in zip(*rows, strict=True))
+        if types and typed:
+            tokens = tokens._replace(types=types[0].values)
         choice = choose_for_extraction(model, tokens, params, TOKEN_FEED)
         with with_attention(model, choice.attention):
             return np.asarray(extract_vectors(model, tokens, params, choose_device(choice.precision), kind=TOKEN_FEED))

@@ -95,7 +95,7 @@ def _describe_dearer(model: Gain, probe: Gain, gap: str) -> str:
 
 def _describe_use(task: Task, choice: str) -> tuple[str, tuple[str, ...]]:
     """Return how to ask the model to take, the cheap baseline or the probe, by which commands; or what else to do."""
-    own, (cheap, probe, _, second) = f"data/model/{task.name}", task.page.baselines
+    own, probe = f"data/model/{task.name}", task.page.baselines.probe
     if choice == PROBE:
         if headline_gain(task, probe).outcome == REAL_LOSS:
             return (
@@ -108,8 +108,6 @@ def _describe_use(task: Task, choice: str) -> tuple[str, tuple[str, ...]]:
             "same cost.",
             (),
         )
-    if second is not None and second.name in task.evaluation["baselines"]:
-        return f"No command asks {cheap.short} for pairs of texts: only the fine-tuned model is kept, in {own}.", ()
     if not task.page.keeps_cheap:
         return f"It is not kept: only the fine-tuned model is, in {own}.", ()
     command = f"python -m pipeline predict {task.name} FILE --out answers.csv --backend linear"

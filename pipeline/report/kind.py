@@ -67,7 +67,7 @@ class Page(NamedTuple):
         summarize: Paragraphs and tables of its own in the summary.
         describe: The parts of a model's card.
         changes: What ingest counts as changes, in words after their number, by their keys in data/intake.
-        keeps_cheap: Whether `baseline` keeps the cheap baseline of single texts, and `predict` answers by it.
+        keeps_cheap: Whether `baseline` keeps the cheap baseline, and `predict` answers by it.
         titles: That of its measures.
     """
 

@@ -96,12 +96,6 @@ class WatchParams(Strict):
     seed: Seed
 
 
-def find_partial_reading(resolved: Document, task: str) -> str | None:
-    """Return the key by which a task reads two texts, or a text in windows; None if it reads a text at once."""
-    keys = (("ingest", "pair"), ("tokenize", "windows"))
-    return next((f"{stage}.{key}" for stage, key in keys if resolved[stage][task].get(key) is not None), None)
-
-
 def resolve_export(raw: Document, resolved: Document, problems: Problems) -> Document:
     """Return the section of the export of each task, the same for all; `resolved` are their other sections."""
     kinds = resolved["kinds"]
@@ -110,8 +104,6 @@ def resolve_export(raw: Document, resolved: Document, problems: Problems) -> Doc
     for task, kind in kinds.items():
         if kind not in known:
             within.add("", f"exports the kinds {listed(known)}, found {task!r} of the kind {kind}; remove it")
-        elif key := find_partial_reading(resolved, task):
-            within.add("", f"exports models that read a text at once, found {task!r} with `{key}`; remove it")
     refuse_derived(values, ("task", "kind"), within)
     own = {task: {**values, "task": task, "kind": kind} for task, kind in kinds.items()}
     return {task: check_section(ExportParams, section, within) for task, section in own.items()}

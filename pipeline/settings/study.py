@@ -14,10 +14,10 @@ from pydantic import Field, model_validator
 from pipeline.core.document import Document, Strict
 from pipeline.settings.fields import Count, FilePath, Name, Seed, Text
 from pipeline.settings.problems import Problems, describe_unknown
-from pipeline.settings.production import find_partial_reading
 from pipeline.settings.section import check_encoder, check_section, merge, refuse_derived, require_map
 from pipeline.settings.shared.kind import Settings
 from pipeline.settings.shared.tasks import list_layers
+from pipeline.settings.shared.text_forms import find_partial_reading
 from pipeline.settings.task import BaselineParams, ExtractParams, FinetuneParams, ProbeParams
 
 LabelCount = Annotated[int, Field(ge=2, le=10**9)] | Literal["all"]

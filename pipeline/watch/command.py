@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,16 +18,17 @@ from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json, read_utf8
 from pipeline.core.stage import load_facets
 from pipeline.core.tables import class_indices, labels_of, read_parquet
+from pipeline.examples.pairs import second_texts
 from pipeline.kinds.text_classification.settings import TextEvaluateParams
 from pipeline.predict.command import find_folder
-from pipeline.predict.predictor import Predictor, load_predictor
+from pipeline.predict.forms.pairs import TextPair
+from pipeline.predict.predictor import Predictor, find_answers, load_predictor
 from pipeline.predict.texts import choose_source, override_layout, require_encoding
 from pipeline.repository.revisions import copy_dvc_files, open_revision, resolve_revision
 from pipeline.settings.parse import parse_params
 from pipeline.settings.production import WatchParams
 from pipeline.settings.resolve import resolve_params
-from pipeline.settings.shared.texts import LabelledTextParams
-from pipeline.settings.shared.whole_texts import require_whole_texts
+from pipeline.settings.shared.texts import PAIR, LabelledTextParams
 from pipeline.settings.task import ExtractParams
 from pipeline.watch.labelled import index_labels
 from pipeline.watch.sample import Sample, find_class, read_row_labels, read_sample, require_enough
@@ -63,17 +64,21 @@ def print_watch(task: str, file: Path, *, encoding: str | None, against: str | N
     sections = _read_sections(task)
     most = sections.watch.rows
     examples = read_parquet(Path(_EXAMPLES.format(task)))
-    source = choose_source(file.name, sections.ingest, form=None, columns=())
+    folder = find_folder(task)
+    questions = find_answers(folder).questions
+    source = choose_source(file.name, sections.ingest, form=None, columns=(), questions=questions)
     source = override_layout(source, encoding=encoding, delimiter=None)
     if encoding is None:
         require_encoding(file, source.layout)
     seen = examples.filter(pc.not_equal(examples["split"], "test"))["id"].to_pylist()
-    sample = read_sample(file, source, trained_on={*seen}, most=most)
+    sample = read_sample(file, source, questions, trained_on={*seen}, most=most)
     require_enough(sample, file, least=sections.watch.min_rows)
     labels = read_row_labels(file, source, sections.ingest)
     domain, note = _open_domain(sections, examples, most)
     reference = _read_reference(examples, most)
-    predictor = load_predictor(find_folder(task))
+    predictor = load_predictor(folder)
+    if (PAIR in examples.column_names) != ("pair" in questions.fields):
+        raise EnvironmentFault(f"{task}: the model or the examples are pairs of texts, the others are not. {REPRODUCE}")
     if labels_of(examples) != predictor.labels:
         raise EnvironmentFault(
             f"{task}: the model has other classes than the examples, {listed(predictor.labels)} for "
@@ -110,8 +115,6 @@ def _read_sections(task: str) -> Sections:
         raise UsageError(f"no task {task!r} in {_PARAMS}. Name one of {', '.join(resolved['watch'])}.")
     if (kind := resolved["kinds"][task]) != _KIND:
         raise UsageError(f"{task}: is of the kind {kind}, and this watches {_KIND} alone. Name a task of that kind.")
-    pair, windows = resolved["ingest"][task]["pair"], resolved["tokenize"][task]["windows"]
-    require_whole_texts(task, pairs=pair is not None, windows=windows is not None)
 
     def section(name: str) -> str:
         return json.dumps(resolved[name][task])
@@ -134,7 +137,14 @@ def _read_reference(examples: pa.Table, most: int) -> LabelledTexts:
     test = examples.filter(pc.equal(examples["split"], "test")).sort_by("id").slice(0, most)
     if not test.num_rows:
         raise EnvironmentFault(f"the examples have no test split. {REPRODUCE}")
-    return LabelledTexts(test["text"].to_pylist(), class_indices(test))
+    return LabelledTexts(_take_questions(test), class_indices(test))
+
+
+def _take_questions(examples: pa.Table) -> list[Any]:
+    """Return the texts, or pairs of texts, of the examples."""
+    texts: list[str] = examples["text"].to_pylist()
+    seconds = second_texts(examples)
+    return texts if seconds is None else [*map(TextPair, texts, seconds)]
 
 
 def _read_side(
@@ -142,7 +152,7 @@ def _read_side(
 ) -> LabelledTexts:
     """Return the texts of the file with their classes, as far as it has labels that are classes."""
     classes = [find_class(labels.get(text.row, ""), ingest) for text in sample.texts]
-    return LabelledTexts([text.text for text in sample.texts], index_labels(classes, predictor.labels))
+    return LabelledTexts([text.question for text in sample.texts], index_labels(classes, predictor.labels))
 
 
 def _open_domain(sections: Sections, examples: pa.Table, most: int) -> tuple[Domain | None, str]:
@@ -153,7 +163,7 @@ def _open_domain(sections: Sections, examples: pa.Table, most: int) -> tuple[Dom
         return None, _NO_TORCH
     train = examples.filter(pc.equal(examples["split"], "train")).sort_by("id").slice(0, most)
     extract = importlib.import_module("pipeline.predict.torch_model").open_extractor(sections.encoder, sections.extract)
-    return Domain(train["text"].to_pylist(), extract), ""
+    return Domain(_take_questions(train), extract), ""
 
 
 @contextmanager
@@ -174,6 +184,8 @@ def _opened_at(revision: str | None, task: str, new: Predictor) -> Iterator[Pred
             if not copy_dvc_files(repo, at, _MODEL.format(task), folder):
                 raise UsageError(f"{revision}: no {_MODEL.format(task)}. Name a revision that has the model.")
         old = load_predictor(folder)
-        if old.labels != new.labels:
-            raise UsageError(f"{revision}: its model has other classes than that here. Name a later revision.")
+        if old.labels != new.labels or old.answers.questions.fields != new.answers.questions.fields:
+            raise UsageError(
+                f"{revision}: its model has other classes or inputs than that here. Name a later revision."
+            )
         yield old

@@ -1,4 +1,4 @@
-"""The texts to compare: those of a file that are new to the model, each once, a sample if they are many."""
+"""The texts, or pairs, to compare: those of a file that are new to the model, each once, a sample if they are many."""
 
 import heapq
 import math
@@ -12,14 +12,15 @@ from pipeline.core.format import plural
 from pipeline.examples.labels import LabelMap
 from pipeline.examples.lines import LineCap
 from pipeline.examples.read import CELLS_OF_A_LINE, Limits, open_rows
-from pipeline.predict.texts import InputSource, InputText, read_texts
+from pipeline.predict.questions import Questions
+from pipeline.predict.texts import InputQuestion, InputSource, read_questions
 from pipeline.settings.shared.texts import LabelledTextParams
 
 
 class Sample(NamedTuple):
     """The texts compared, by id, and the rows of the file: all, those rejected, repeats, and those trained on."""
 
-    texts: tuple[InputText, ...]
+    texts: tuple[InputQuestion, ...]
     rows: int
     rejected: int
     repeated: int
@@ -38,7 +39,9 @@ class Sample(NamedTuple):
         }
 
 
-def read_sample(path: Path, source: InputSource, *, trained_on: Collection[str], most: int) -> Sample:
+def read_sample(
+    path: Path, source: InputSource, questions: Questions, *, trained_on: Collection[str], most: int
+) -> Sample:
     """Return up to `most` texts of a file, in the order of their ids; ids are hashes, so they are a random sample.
 
     A text counts once, as in the examples. One that the model was trained on (`trained_on` holds the ids) is left out:
@@ -52,9 +55,9 @@ def read_sample(path: Path, source: InputSource, *, trained_on: Collection[str],
     ids: set[str] = set()
     rows = trained = 0
 
-    def new_texts() -> Iterator[InputText]:
+    def new_texts() -> Iterator[InputQuestion]:
         nonlocal rows, trained
-        for text in read_texts(path, source, lambda row, _reason: rejected.add(row)):
+        for text in read_questions(path, source, questions, lambda row, _reason: rejected.add(row)):
             rows += 1
             trained += text.id in trained_on
             if text.id not in trained_on and text.id not in ids:
@@ -65,7 +68,7 @@ def read_sample(path: Path, source: InputSource, *, trained_on: Collection[str],
     return Sample(texts, rows + len(rejected), len(rejected), rows - trained - len(ids), trained, len(ids))
 
 
-def take_sample(texts: Iterable[InputText], most: int) -> tuple[InputText, ...]:
+def take_sample(texts: Iterable[InputQuestion], most: int) -> tuple[InputQuestion, ...]:
     """Return the `most` texts with the smallest ids, in their order."""
     return tuple(heapq.nsmallest(most, texts, key=lambda text: text.id))
 

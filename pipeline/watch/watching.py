@@ -1,13 +1,14 @@
 """The comparison of a file with what the model was tested on: one document of numbers, and no text."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pipeline.core.document import Document
 from pipeline.evaluate.metrics import Ints, Vectors
 from pipeline.kinds.text_classification.settings import TextEvaluateParams
+from pipeline.predict.forms.windows import average_rows
 from pipeline.predict.logits import ModelRows
 from pipeline.predict.predictor import Predictor
 from pipeline.settings.production import WatchParams
@@ -19,16 +20,16 @@ from pipeline.watch.view import Flags, View, compute_probabilities, view_texts
 
 
 class LabelledTexts(NamedTuple):
-    """Texts in their normal form, and the class index of each, (N,), -1 if it is not known."""
+    """Texts, or pairs, in their normal form, and the class index of each, (N,), -1 if it is not known."""
 
-    texts: Sequence[str]
+    texts: Sequence[Any]
     labels: Ints
 
 
 class Domain(NamedTuple):
     """The texts of the train split, and what makes features of token ids."""
 
-    texts: Sequence[str]
+    texts: Sequence[Any]
     extract: Callable[[ModelRows], Vectors]
 
 
@@ -87,9 +88,11 @@ def describe_number(number: WatchedNumber) -> Document:
 
 
 def _measure_domain(predictor: Predictor, view: View, domain: Domain, confidence: float, seed: int) -> Distance:
-    ids = predictor.encode(domain.texts)
-    vectors = domain.extract([*ids, *view.ids])
-    return measure_domain(vectors[: len(ids)], vectors[len(ids) :], confidence=confidence, seed=seed)
+    train, file = predictor.prepare(domain.texts), view.prepared
+    vectors = domain.extract([*train.rows, *file.rows])
+    sides = (vectors[: len(train.rows)], train.owners), (vectors[len(train.rows) :], file.owners)
+    means = [average_rows(own, owners).astype(np.float32) for own, owners in sides]
+    return measure_domain(*means, confidence=confidence, seed=seed)
 
 
 def _share_classes(labels: Sequence[str], reference: View, file: View) -> Document:
@@ -101,7 +104,7 @@ def _compare_models(
     old: Predictor, file: LabelledTexts, view: View, known: Flags, params: TextEvaluateParams
 ) -> Document:
     """Return how often two models answer alike and, if there are labels, which one is better."""
-    probabilities = compute_probabilities(old, old.encode(file.texts))
+    probabilities = compute_probabilities(old, old.prepare(file.texts))
     alike = float((probabilities.argmax(axis=1) == view.probabilities.argmax(axis=1)).mean())
     metrics = None
     if known.sum() >= FEWEST:

@@ -7,7 +7,10 @@ from html.parser import HTMLParser
 import pytest
 
 from pipeline.answer.page import FILES_OF_PAGE, PAGE_FOLDER
+from pipeline.settings.shared.text_forms import READS_PAIRS
+from tests.given.answering import answering
 from tests.given.browser import CHROMIUM, browsing
+from tests.given.bundles import make_bundle
 from tests.given.neighbours import TRAIN
 from tests.given.projects import until
 
@@ -66,6 +69,18 @@ def test_a_browser_shows_what_the_server_says(served, tmp_path, path, shown):
     ]  # fmt: skip
     done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=120)
     assert shown in done.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no browser")
+def test_a_pair_has_a_field_for_each_text(tmp_path):
+    pairs = make_bundle(tmp_path / "pairs", form={READS_PAIRS: True})
+    with answering(pairs) as server, browsing(server.url, tmp_path / "browser", width=PHONE) as page:
+        until(lambda: page.run("document.getElementById('question-row')?.hidden") is False)
+        assert page.run("document.getElementById('question-label').innerText") == "Second text"
+        page.run("document.getElementById('question').value = 'good\\ngood good'")
+        page.run(ASK)
+        until(lambda: page.run("document.querySelector('#answer .label')?.innerText.split(' ')[0]") == "good")
+        assert page.run("document.documentElement.scrollWidth") == PHONE
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no browser")

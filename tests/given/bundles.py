@@ -21,11 +21,18 @@ MAX_LENGTH = 64
 
 
 def make_bundle(
-    folder: Path, *, task: str = "films", weight: float = 4.0, work: int = 0, decision: dict[str, Any] | None = None
+    folder: Path,
+    *,
+    task: str = "films",
+    weight: float = 4.0,
+    work: int = 0,
+    decision: dict[str, Any] | None = None,
+    form: dict[str, Any] | None = None,
 ) -> Path:
     """Write a bundle whose model answers by the share of `good` and `bad` among a text's words.
 
-    `weight` is how sure it is. `work` squares a matrix of 64 rows so many times for each token, to take time.
+    `form` are the keys that say how it reads texts, and `weight` is how sure it is. `work` squares a matrix of 64 rows
+    so many times for each token, to take time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _tokenizer().save(str(folder / "tokenizer.json"))
@@ -37,7 +44,7 @@ def make_bundle(
         "format": 1, "task": task, "labels": list(LABELS), "max_length": MAX_LENGTH, "pad_token_id": 0,
         "inputs": ["input_ids", "attention_mask"], "temperature": None, "decision": decision, "parity": {},
         "backends": ["fp32"], "default": "fp32", "sources": {}, "versions": {}, "version": "",
-        "probe": {"input_ids": rows, "logits": {"fp32": logits.tolist()}},
+        "probe": {"input_ids": rows, "logits": {"fp32": logits.tolist()}}, **(form or {}),
     }  # fmt: skip
     manifest["version"] = compute_version(folder, manifest)
     (folder / MANIFEST).write_text(json_text(manifest), encoding="utf-8")

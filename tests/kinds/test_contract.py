@@ -39,10 +39,12 @@ from pipeline.models.attention import FLAT
 from pipeline.models.compute import with_attention
 from pipeline.models.device import choose_device
 from pipeline.models.folder import build_model, load_model
+from pipeline.predict.forms.form import adapt_answers
 from pipeline.predict.linear.predictor import open_predictor
 from pipeline.predict.predictor import Predictor, find_kind, load_predictor
+from pipeline.predict.questions import Questions
 from pipeline.reading.decoding import Decoded
-from pipeline.settings.production import find_partial_reading
+from pipeline.settings.shared.texts import PAIR
 from tests.given.answering import serving_here
 from tests.given.kinds import (
     BACK,
@@ -57,6 +59,7 @@ from tests.given.kinds import (
 )
 
 ANSWERING = list_kinds("answers")
+COLUMNS = {"pair": PAIR}  # of the examples, for a field of a request that is called otherwise
 FEW_TOKENS = 16  # the server measures a text of as many as a model reads, and the sample's encoder reads 64 at most
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
@@ -314,12 +317,19 @@ def flatten(value: Any) -> list[float]:
     return [] if value is None or isinstance(value, str) else [float(value)]
 
 
+def select_questions(examples: pa.Table, questions: Questions) -> pa.Table:
+    """Return the columns of the examples that are questions, named as the fields of a request."""
+    return examples.select([COLUMNS.get(field, field) for field in questions.fields]).rename_columns(
+        [*questions.fields]
+    )
+
+
 def ask_test(sample: Sample) -> Asked:
     test = select_split(read_parquet(sample.paths["examples"]), "test")
-    fields = load_facet(sample.kind, "answers").questions.fields
+    kind = adapt_answers(load_facet(sample.kind, "answers"), read_json(sample.paths["model"] / "config.json"))
     answers = measures_of(sample).predict(sample.paths["model"], test, read_arrow(sample.paths["tokens"]))
-    rows = test.select([*fields]).to_pylist()
-    if "bytes" in fields.values():
+    rows = select_questions(test, kind.questions).to_pylist()
+    if "bytes" in kind.questions.fields.values():
         rows = [{name: image["bytes"] for name, image in row.items()} for row in rows]
     return Asked(rows, flatten(answers.to_pylist()))
 
@@ -367,7 +377,7 @@ def test_no_kind_needs_torch_or_a_parser_of_yaml_to_answer_and_no_kind_of_texts_
 
 
 def require_answers(sample: Sample) -> None:
-    if sample.kind not in ANSWERING or find_partial_reading(sample.resolved, TASK):
+    if sample.kind not in ANSWERING:
         pytest.skip("it has no answers")
 
 
@@ -406,9 +416,8 @@ def test_a_bundle_answers_as_its_model(sample, tmp_path):
 
 
 def keeps_linear(sample: Sample) -> bool:
-    """Return whether the sample has a linear baseline that answers: its kind keeps one of single texts."""
-    pairs = sample.resolved["ingest"][TASK].get("pair") is not None
-    return load_facet(sample.kind, "page").keeps_cheap and not pairs
+    """Return whether the sample has a linear baseline that answers: its kind keeps one."""
+    return bool(load_facet(sample.kind, "page").keeps_cheap)
 
 
 def test_the_page_says_whether_a_baseline_is_kept(sample):
@@ -426,11 +435,11 @@ def test_a_linear_baseline_answers_as_it_was_measured(sample, tmp_path, monkeypa
         return
     examples = read_parquet(sample.paths["examples"])
     test = select_split(examples, "test")
-    rows = test.select([*load_facet(sample.kind, "answers").questions.fields]).to_pylist()
     table = align(read_parquet(sample.paths["baselines"]), test["id"].to_pylist(), like=examples, what="baselines")
     measured = table[measures_of(sample).baselines.cheap.name].to_pylist()
     predictor = open_predictor(tmp_path / "data/linear" / TASK)
     kind = predictor.answers
+    rows = select_questions(test, kind.questions).to_pylist()
     prepared = predictor.prepare([kind.questions.read([*row.values()]) for row in rows])
     outputs = kind.join(predictor.compute_outputs(prepared.rows), prepared)
     values = kind.tabulate(outputs, prepared.questions, predictor.labels, predictor.decision)

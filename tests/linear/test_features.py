@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
 from pipeline.evaluate.ngrams import count_ngrams, fit_weights
-from pipeline.linear.features import open_features
+from pipeline.linear.features import open_features, open_pair_features
 from pipeline.settings.task import BaselineParams
 
 TEXTS = st.lists(st.text(alphabet="abcdé '漢字\n", max_size=40), min_size=2, max_size=12)
@@ -28,6 +28,23 @@ def test_features_of_texts_are_those_of_their_rows_to_the_last_bit(texts, charac
         assert (found.indptr.tolist(), found.indices.tolist()) == (expected.indptr.tolist(), expected.indices.tolist())
         assert found.data.tobytes() == expected.data.tobytes()
         assert found.shape == expected.shape == (len(texts), sum(len(part.terms) for part in fit.list_weights()))
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=TEXTS, characters=st.integers(0, 4))
+def test_features_of_pairs_are_those_of_their_rows_to_the_last_bit(texts, characters):
+    params = BaselineParams(
+        task="t", ngrams=2, characters=characters, min_df=1, strengths=(1.0,), probe_strengths=(1.0,), max_iter=10
+    )
+    pairs = [*zip(texts, reversed(texts), strict=True)]
+    try:
+        fits = fit_weights(params, count_ngrams(params, *map(list, zip(*pairs, strict=True))), np.arange(len(pairs)))
+    except DataError:
+        return
+    for fit in fits.values():
+        expected, found = fit(np.arange(len(pairs))), open_pair_features(fit.list_weights())(pairs)
+        assert (found.indptr.tolist(), found.indices.tolist()) == (expected.indptr.tolist(), expected.indices.tolist())
+        assert found.data.tobytes() == expected.data.tobytes()
 
 
 @pytest.mark.parametrize("text", ["", " ", "unheard"])

@@ -7,6 +7,7 @@ from pipeline.core.files import write_json
 from pipeline.core.tables import read_parquet, write_parquet
 from pipeline.models.tokenizer import load_tokenizer
 from pipeline.predict.neighbours import open_neighbours
+from pipeline.settings.shared.texts import PAIR
 from tests.given.neighbours import TEXTS, TRAIN, write_embedded
 
 
@@ -36,6 +37,8 @@ def test_the_nearest_training_texts_come_with_their_labels(copy):
         else:
             assert text not in [each["text"] for each in near]
     assert max(len(each["text"]) for each in near) < len(TEXTS[3])
+    alone, twice = (find([tokenizer.encode(TEXTS[0]).ids] * windows) for windows in (1, 2))
+    assert [each["similarity"] for each in twice] == pytest.approx([each["similarity"] for each in alone], abs=1e-5)
 
 
 def test_what_is_missing_or_of_another_run_is_named(copy):
@@ -45,6 +48,9 @@ def test_what_is_missing_or_of_another_run_is_named(copy):
     table = read_parquet(examples)
     write_parquet(examples, table.slice(1))
     with pytest.raises(DataError, match="features"):
+        open_neighbours("films")
+    write_parquet(examples, table.append_column(PAIR, table["text"]))
+    with pytest.raises(UsageError, match="no texts of one class each"):
         open_neighbours("films")
     write_parquet(examples, table)
     (copy / "data/features/films.arrow").unlink()

@@ -17,8 +17,8 @@ from pipeline.models.folder import load_classifier
 from pipeline.models.inference import predict_probabilities
 from pipeline.predict.bundle import compute_version
 from pipeline.predict.logits import compute_in_batches, softmax
-from pipeline.predict.predictor import load_predictor
-from pipeline.settings.shared.whole_texts import READS_PAIRS
+from pipeline.predict.predictor import find_answers, load_predictor
+from pipeline.settings.shared.text_forms import READS_PAIRS, READS_WINDOWS
 from tests.given.exports import LABELS, MAX_LENGTH, TEXTS, prepare_export
 
 # What a machine that only answers has not got.
@@ -173,9 +173,15 @@ def test_ids_may_be_any_sequences(exported):
     assert (predictor.predict(tuple(map(tuple, rows))) == predictor.predict(other)).all()
 
 
-def test_a_model_of_pairs_is_refused_by_name(exported, tmp_path):
+def test_a_folder_and_a_bundle_say_in_which_form_texts_are_read(exported, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(exported.model, folder)
     (folder / "config.json").write_text(json_text({**read_json(folder / "config.json"), READS_PAIRS: True}))
-    with pytest.raises(UsageError, match="model: reads pairs of texts"):
-        load_predictor(folder)
+    bundle = changed_bundle(tmp_path / "bundle", exported, lambda manifest: manifest.update({READS_WINDOWS: 4}))
+    assert [*load_predictor(folder).answers.questions.fields] == ["text", "pair"]
+    text = "good " * 3 * MAX_LENGTH
+    assert [len(load_predictor(at, backend="fp32").encode([text])) > 3 for at in (bundle, exported.bundle)] == [
+        True,
+        False,
+    ]
+    assert [*find_answers(exported.model).questions.fields] == ["text"]

@@ -482,16 +482,10 @@ def test_a_task_of_pairs_is_checked_as_such_and_its_second_texts_stay_out_of_a_c
     }
 
 
-@pytest.mark.parametrize(
-    ("profiles", "words"),
-    [
-        (("production",), "export: exports models that read a text at once, found 'reviews' with `ingest.pair`"),
-        (("pretraining", "study"), "study.tasks: must be tasks that read a text at once, found 'reviews'"),
-    ],
-)
-def test_what_knows_single_texts_alone_refuses_a_task_of_pairs(profiles, words):
-    with pytest.raises(UsageError, match=words):
-        resolve_params(with_pair(*profiles), {})
+def test_the_study_knows_single_texts_alone_and_a_task_of_pairs_is_exported():
+    assert resolve_params(with_pair("production"), {})["export"]["reviews"]["kind"] == "text-classification"
+    with pytest.raises(UsageError, match=r"study\.tasks: must be tasks that read a text at once, found 'reviews'"):
+        resolve_params(with_pair("pretraining", "study"), {})
 
 
 def test_nobody_says_by_hand_that_there_are_pairs():
@@ -509,7 +503,6 @@ def test_nobody_says_by_hand_that_there_are_pairs():
         ),
         ((), "{windows: {stride: -1}}", r"tasks\.reviews\.tokenize\.windows\.stride"),
         ((), "{windows: {step: 1}}", r"tasks\.reviews\.tokenize\.windows\.st"),
-        (("production",), "{windows: {stride: 8}}", "found 'reviews' with `tokenize.windows`"),
         (("pretraining", "study"), "{windows: {stride: 8}}", "study.tasks: .*found 'reviews' with `tokenize.windows`"),
     ],
 )

@@ -31,6 +31,11 @@ def watch(project, capsys):
     return run
 
 
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    return write_project(tmp_path_factory.mktemp("pairs"), TASK, pairs=True)
+
+
 def names(document):
     return {name for name, number in document["numbers"].items() if number["passed"]}
 
@@ -112,6 +117,20 @@ def test_utf8_is_not_read_as_the_tasks_encoding_unless_that_is_said(watch, proje
     assert code == 2
     assert {"`--encoding", "cp1252`"} <= set(message.split())
     assert document == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "passed"),
+    [({}, set()), ({"words": (20, 30)}, {"length", "truncated"}), ({"others": FOREIGN}, {"unknown", "domain"})],
+)
+def test_pairs_are_compared_as_texts_are(pairs, capsys, change, passed):
+    file = write_csv(pairs / "new.csv", write_texts(6, **change), pairs=True)
+    with chdir(pairs):
+        code = main(["watch", TASK, str(file), "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert passed <= names(document)
+    assert code == bool(passed) == bool(names(document))
+    assert (document["quality"]["rows"], document["rows"]["new"]) == (200, 200)
 
 
 def test_without_the_encoder_the_rest_is_compared(watch, project):

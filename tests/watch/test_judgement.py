@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pipeline.predict.questions import Prepared
 from pipeline.settings.production import WatchParams
 from pipeline.watch.distances import Distance
 from pipeline.watch.judgement import LIMITS, judge_distances, measure_accuracy, measure_view
@@ -17,7 +18,7 @@ def view(seed, rows=300, *, lengths=12.0, skew=0.5, unknown=0.02, sure=3.0):
     probabilities = np.stack([np.where(positive, 1 - top, top), np.where(positive, top, 1 - top)], axis=1)
     own = rng.poisson(lengths, rows) + 2
     return View(
-        ids=[[0] * int(length) for length in own],
+        prepared=Prepared([], [], [], ()),
         lengths=own,
         cut=own > 20,
         characters=own * 4,

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import DataError
 from pipeline.examples.text import text_id, text_key
-from pipeline.predict.texts import InputText, choose_source
+from pipeline.predict.questions import TEXT_QUESTIONS
+from pipeline.predict.texts import InputQuestion, choose_source
 from pipeline.watch.sample import find_class, read_row_labels, read_sample, require_enough, take_sample
 from tests.given.ingesting import ingest_params
 
@@ -17,7 +18,7 @@ IDS = st.lists(st.text("0123456789abcdef", min_size=16, max_size=16), unique=Tru
 
 @given(IDS, st.integers(1, 20))
 def test_a_sample_is_the_smallest_ids_in_whatever_order_they_come(ids, most):
-    texts = [InputText(row, identity, "text") for row, identity in enumerate(ids)]
+    texts = [InputQuestion(row, identity, "text") for row, identity in enumerate(ids)]
     taken = [text.id for text in take_sample(iter(texts), most)]
     assert taken == sorted(ids)[:most] == [text.id for text in take_sample(reversed(texts), most)]
 
@@ -28,8 +29,8 @@ def test_labels_are_read_from_any_format_by_line(tmp_path):
     path.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
     source = choose_source(path.name, INGEST, form=None, columns=())
     assert read_row_labels(path, source, INGEST) == {1: "1", 2: "0", 3: ""}
-    sample = read_sample(path, source, trained_on={text_id(text_key("poor"))}, most=5)
-    assert {text.text for text in sample.texts} == {"fine", "who knows"}
+    sample = read_sample(path, source, TEXT_QUESTIONS, trained_on={text_id(text_key("poor"))}, most=5)
+    assert {text.question for text in sample.texts} == {"fine", "who knows"}
     assert (sample.trained_on, sample.new) == (1, 2)
     with pytest.raises(DataError):
         require_enough(sample, path, least=3)

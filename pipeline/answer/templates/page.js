@@ -1,7 +1,7 @@
 "use strict";
 // Whatever comes from the server is set as textContent: it is text, never markup.
 const showsNeighbours = new Set(); // the models that may show training texts
-const takesQuestions = new Set(); // those that are asked about a text
+const fieldsOfTwo = new Map(); // the fields of those that take two texts
 const takesImages = new Set();
 const byId = (name) => document.getElementById(name);
 
@@ -32,7 +32,7 @@ async function showModels() {
   const models = await call("v1/models");
   models.filter((each) => each.neighbours).forEach((each) => showsNeighbours.add(each.model));
   select.replaceChildren(...models.map((each) => new Option(each.model, each.model)));
-  models.filter((each) => each.takes.includes("question")).forEach((each) => takesQuestions.add(each.model));
+  models.filter((each) => each.takes.length === 2).forEach((each) => fieldsOfTwo.set(each.model, each.takes));
   models.filter((each) => each.takes.includes("image")).forEach((each) => takesImages.add(each.model));
   byId("model-row").hidden = models.length < 2;
   showInputs();
@@ -41,7 +41,9 @@ async function showModels() {
 
 function showInputs() {
   const takesImage = takesImages.has(byId("model").value);
-  byId("question-row").hidden = !takesQuestions.has(byId("model").value);
+  const fields = fieldsOfTwo.get(byId("model").value);
+  byId("question-row").hidden = !fields;
+  byId("question-label").textContent = fields?.[1] === "pair" ? "Second text" : "Question";
   byId("text-row").hidden = takesImage;
   byId("text").required = !takesImage;
   byId("file-row").hidden = !takesImage;
@@ -68,7 +70,8 @@ async function readQuestion(model, text) {
     const address = await readFile(byId("file").files[0]); // data:TYPE;base64,BYTES
     return {rows: [{image: address.slice(address.indexOf(",") + 1)}]};
   }
-  return takesQuestions.has(model) ? {rows: [{context: text, question: byId("question").value}]} : {texts: text};
+  const fields = fieldsOfTwo.get(model);
+  return fields ? {rows: [{[fields[0]]: text, [fields[1]]: byId("question").value}]} : {texts: text};
 }
 
 function name(answer) {
@@ -144,7 +147,7 @@ async function send(event) {
 byId("form").addEventListener("submit", send);
 byId("model").addEventListener("change", showInputs);
 byId("file").addEventListener("change", showImage);
-byId("text").addEventListener("keydown", (event) => {
+[byId("text"), byId("question")].forEach((field) => field.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
-});
+}));
 showModels().catch((error) => byId("answer").replaceChildren(element("p", "error", error.message)));

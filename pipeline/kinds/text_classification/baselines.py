@@ -33,8 +33,8 @@ def _predict(
 
 
 def _keep(name: str, fit: Fit, *, classes: int) -> SavedLinear | None:
-    """Return a fit of single texts; of pairs None, since no command asks for pairs."""
-    if not isinstance(fit.transform, FittedNgrams) or fit.transform.ngrams.seconds is not None:
+    """Return a fit of n-grams as it is kept; of another None."""
+    if not isinstance(fit.transform, FittedNgrams):
         return None
     return SavedLinear(
         kind="text-classification",
@@ -44,6 +44,7 @@ def _keep(name: str, fit: Fit, *, classes: int) -> SavedLinear | None:
         decision=None,
         ngrams=fit.transform.list_weights(),
         arrays=keep_logistic(fit.model, classes),
+        pairs=fit.transform.ngrams.seconds is not None,
     )
 
 

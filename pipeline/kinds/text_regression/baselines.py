@@ -67,8 +67,8 @@ def _predict(
 
 
 def _keep(name: str, fit: RidgeFit) -> SavedLinear | None:
-    """Return a fit of single texts; of pairs None, since no command asks for pairs."""
-    if not isinstance(fit.transform, FittedNgrams) or fit.transform.ngrams.seconds is not None:
+    """Return a fit of n-grams as it is kept; of another None."""
+    if not isinstance(fit.transform, FittedNgrams):
         return None
     return SavedLinear(
         kind="text-regression",
@@ -78,6 +78,7 @@ def _keep(name: str, fit: RidgeFit) -> SavedLinear | None:
         decision=None,
         ngrams=fit.transform.list_weights(),
         arrays=keep_ridge(fit.model),
+        pairs=fit.transform.ngrams.seconds is not None,
     )
 
 

@@ -8,8 +8,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from pipeline.core.errors import EnvironmentFault, UsageError
+from pipeline.core.files import read_json
 from pipeline.examples.text import is_empty, normalise
-from pipeline.linear.saved import LINEAR_MANIFEST, find_linear_kind, read_linear
+from pipeline.linear.saved import BETWEEN, LINEAR_MANIFEST, find_linear_kind, read_linear
+from pipeline.predict.forms.form import adapt_answers
+from pipeline.predict.forms.pairs import TextPair
 from pipeline.predict.kind import Answers, load_answers
 from pipeline.predict.predictor import INSTALL, LINEAR, Backend, Predictor, load_predictor
 from pipeline.predict.questions import Prepared
@@ -47,8 +50,11 @@ class LinearPredictor(NamedTuple):
         return Prepared(rows, rows, range(len(rows)), [range(len(row)) for row in rows])
 
     def encode(self, questions: Sequence[Any]) -> list[Any]:
-        """Return the rows of questions: texts in their normal form, "" for one without a visible character."""
-        return [_put_into_normal_form(each) if isinstance(each, str) else each for each in questions]
+        """Return the rows of questions: texts in their normal form, "" for one without a visible character.
+
+        A pair of texts is one row, so that its length is that of both.
+        """
+        return [*map(_to_row, questions)]
 
     def compute_outputs(self, rows: Sequence[Any], advance: Callable[[int], object] = lambda _: None) -> Any:
         """Return the outputs of any number of rows; `advance` is called with the number of those just computed."""
@@ -66,6 +72,12 @@ class LinearPredictor(NamedTuple):
         return self.compute(rows) if rows else np.zeros((0, len(self.labels)))
 
 
+def _to_row(question: Any) -> Any:
+    if isinstance(question, TextPair):
+        return BETWEEN.join(map(_put_into_normal_form, question))
+    return _put_into_normal_form(question) if isinstance(question, str) else question
+
+
 def _put_into_normal_form(text: str) -> str:
     normal = normalise(text)
     return "" if is_empty(normal) else normal
@@ -78,7 +90,7 @@ def open_predictor(folder: Path, *, backend: Backend = "auto", threads: int = 0)
     """Return the predictor of a bundle, of a model folder or of the folder of a linear baseline (`load_predictor`).
 
     Raises:
-        UsageError: The folder has no such backend, or its model reads pairs of texts or windows.
+        UsageError: The folder has no such backend.
         EnvironmentFault: A file is missing or damaged, or a package is not installed.
     """
     is_linear = (folder / LINEAR_MANIFEST).is_file()
@@ -89,6 +101,17 @@ def open_predictor(folder: Path, *, backend: Backend = "auto", threads: int = 0)
     return load_linear(folder) if is_linear else load_predictor(folder, backend=backend, threads=threads)
 
 
+def find_linear_answers(folder: Path) -> Answers:
+    """Return how a linear baseline answers: as its kind does, of texts or of pairs of them.
+
+    Raises:
+        UsageError: Its task has none.
+        EnvironmentFault: The folder is damaged.
+    """
+    answers = load_answers(find_linear_kind(folder), str(folder))
+    return adapt_answers(answers, read_json(folder / LINEAR_MANIFEST))
+
+
 def load_linear(folder: Path) -> LinearPredictor:
     """Return the predictor of a linear baseline, which needs scikit-learn.
 
@@ -96,7 +119,7 @@ def load_linear(folder: Path) -> LinearPredictor:
         UsageError: Its task has none.
         EnvironmentFault: A file is missing or damaged, or a package is not installed.
     """
-    answers = load_answers(find_linear_kind(folder), str(folder))
+    answers = find_linear_answers(folder)
     try:
         opened = read_linear(folder)
         compute = importlib.import_module("pipeline.linear.reader").open_linear(opened)

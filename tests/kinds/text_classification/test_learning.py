@@ -6,7 +6,6 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from pipeline.core.errors import UsageError
 from pipeline.core.files import read_json
 from pipeline.core.stage import load_facet
 from pipeline.core.tables import read_arrow, read_parquet
@@ -19,7 +18,9 @@ from pipeline.models.device import choose_device
 from pipeline.models.folder import load_model
 from pipeline.models.inference import collate, forward
 from pipeline.models.layers import shorten_last_layer
+from pipeline.models.tokenizer import TYPES
 from pipeline.predict.predictor import load_predictor
+from tests.given.answering import serving_here
 from tests.given.kinds import Sample, run_front
 
 
@@ -71,7 +72,20 @@ def test_the_types_of_tokens_reach_the_model(pairs, attention):
     assert not torch.allclose(typed, untyped, atol=1e-3)
 
 
-def test_production_refuses_the_model_by_name(pairs):
+def test_a_predictor_reads_the_tokens_of_training_and_answers_in_the_shape_of_transformers(pairs):
     assert read_json(pairs.paths["model"] / "config.json")["reads_pairs"] is True
-    with pytest.raises(UsageError, match="reads pairs of texts"):
-        load_predictor(pairs.paths["model"])
+    examples, tokens = read_parquet(pairs.paths["examples"]), read_arrow(pairs.paths["tokens"])
+    predictor = load_predictor(pairs.paths["model"])
+    texts = [*zip(examples["text"].to_pylist(), examples["text_pair"].to_pylist(), strict=True)]
+    read = [row.T.tolist() for row in predictor.encode([predictor.answers.questions.read(pair) for pair in texts])]
+    assert read == [list(row) for row in zip(*(tokens[c].to_pylist() for c in ("input_ids", TYPES)), strict=True)]
+    classify = pipeline("text-classification", model=str(pairs.paths["model"]), truncation=True, top_k=None)
+    rows = [{"text": first, "pair": second} for first, second in texts]
+    with serving_here(predictor) as ask:
+        answers = ask({"rows": rows, "shape": "transformers", "all": True}).json()
+        refused = ask({"texts": ["one text"]})
+    for row, answer in zip(rows, answers, strict=True):
+        stock = classify({"text": row["text"], "text_pair": row["pair"]})
+        assert [score["label"] for score in answer] == [score["label"] for score in stock]
+        assert [s["score"] for s in answer] == pytest.approx([s["score"] for s in stock], abs=1e-5)
+    assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["body", "texts"])

@@ -1,15 +1,18 @@
 """Texts in windows through the stages, beside a plain loop over windows with the stock model and tokenizer."""
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 import torch
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
-from pipeline.core.errors import DataError, UsageError
+from pipeline.__main__ import main
+from pipeline.core.errors import DataError
 from pipeline.core.files import read_json
 from pipeline.core.stage import load_facet
 from pipeline.core.tables import read_arrow, read_parquet
@@ -24,7 +27,16 @@ from pipeline.models.folder import build_model, load_model
 from pipeline.models.inference import collate, forward
 from pipeline.models.layers import shorten_last_layer
 from pipeline.predict.predictor import load_predictor
-from tests.given.kinds import TASK, Sample, make_sample, run_stages, write_report
+from tests.given.answering import serving_here
+from tests.given.kinds import (
+    TASK,
+    Sample,
+    export_sample,
+    make_sample,
+    place_in_project,
+    run_stages,
+    write_report,
+)
 from tests.given.settings import ROOT
 
 LENGTH, STRIDE = 16, 4
@@ -155,9 +167,44 @@ def test_tokens_of_other_examples_are_refused(sample):
         predict_texts(sample.paths["model"], test.slice(1), tokens)
 
 
-def test_production_refuses_the_model_by_name_and_its_card_says_how_to_ask_it(sample, tmp_path):
-    with pytest.raises(UsageError, match="reads texts in windows"):
-        load_predictor(sample.paths["model"])
+@pytest.mark.parametrize("backend", ["torch", "fp32"])
+def test_a_predictor_answers_as_the_model_was_measured(sample, tmp_path, monkeypatch, backend):
+    test = select_split(read_parquet(sample.paths["examples"]), "test")
+    measured = np.array(read_parquet(sample.paths["predictions"])["probabilities"].to_pylist())
+    texts, own = test["text"].to_pylist(), place_in_project(sample, tmp_path)
+    folder = own if backend == "torch" else export_sample(sample, tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new.jsonl").write_text("".join(f"{json.dumps({'text': text})}\n" for text in [*texts, " "]))
+    out, named = tmp_path / "out.jsonl", folder.relative_to(tmp_path)
+    assert main(["predict", str(named), "new.jsonl", "--out", "out.jsonl", "--all", "--backend", backend]) == 0
+    answers = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [answer["id"] for answer in answers] == test["id"].to_pylist()
+    shares = [[value for key, value in answer.items() if key.startswith("probability_")] for answer in answers]
+    assert np.array(shares) == pytest.approx(measured, abs=1e-5)
+    predictor = load_predictor(folder, backend=backend, threads=1)
+    tokens = read_arrow(sample.paths["tokens"])
+    ids = tokens.filter(pc.equal(tokens["split"], "test"))["input_ids"].to_pylist()
+    assert [row.tolist() for row in predictor.encode(texts)] == ids
+    with serving_here(predictor) as ask:
+        served = ask({"texts": texts, "all": True}).json()["answers"]
+        refused = ask({"texts": [max(texts, key=len), "\u200b"]})
+    assert np.array([[*answer["probabilities"].values()] for answer in served]) == pytest.approx(measured, abs=1e-5)
+    assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["body", "texts", 1])
+
+
+def test_a_bundle_says_its_windows_and_is_judged_by_texts(sample, tmp_path):
+    manifest = read_json(export_sample(sample, tmp_path) / "model.json")
+    tokens = read_arrow(sample.paths["tokens"])
+    validation = tokens.filter(pc.equal(tokens["split"], "validation"))
+    assert manifest["reads_windows"] == STRIDE
+    assert {len(row) for row in manifest["probe"]["input_ids"]} == {
+        *pc.list_value_length(validation["input_ids"]).to_pylist()
+    }
+    assert len(manifest["probe"]["input_ids"]) == validation.num_rows
+    assert manifest["parity"]["fp32"]["rows"] == pc.count_distinct(validation["id"]).as_py() < validation.num_rows
+
+
+def test_its_card_says_how_to_ask_the_library(sample, tmp_path):
     card = (write_report(sample, tmp_path)["cards"] / f"{TASK}.md").read_text(encoding="utf-8")
     code = card.partition("```python\n")[2].partition("```")[0]
     printed: list[dict[str, float]] = []
