@@ -109,7 +109,7 @@ def test_a_browser_marks_the_answer_in_the_passage_that_was_typed(sample, tmp_pa
         until(lambda: page.run("document.getElementById('question-row')?.hidden") is False)
         type_into(page, "text", passage)
         type_into(page, "question", question)
-        page.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", windowsVirtualKeyCode=13, text="\r")
+        page.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", windowsVirtualKeyCode=13, modifiers=2)  # Ctrl
         until(lambda: page.run("document.querySelectorAll('#answer mark').length") == 1)
         shown, marked, before = page.run(
             "(() => { const mark = document.querySelector('#answer mark'), own = mark.parentNode;"

@@ -208,7 +208,8 @@ def test_a_scheduler_that_is_lost_before_it_answers_is_no_fault_of_the_pipeline(
     own = dask_cluster(tmp_path, 1, ENVIRONMENT)
     with own as dask, open_cluster(dask.address) as cluster, ThreadPoolExecutor() as pool:
         port = dask.address.rpartition(":")[2]
-        (scheduler,) = [child for child in psutil.Process().children() if port in child.cmdline()]
+        alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+        (scheduler,) = [child for child in alive if port in child.cmdline()]
         job = cluster.start(stage, {})
         until(lambda: [state.status for state in cluster.client.futures.values()] == ["finished"])
         scheduler.suspend()
