@@ -26,7 +26,7 @@ help:  ## show this list
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	cp $< $@
 
-setup: $(if $(filter $(CURDIR)/.venv,$(VENV)),.venv/.complete)  ## create .venv, install the locked dependencies and `transferline`
+setup: $(if $(findstring =$(CURDIR)/.venv=,=$(VENV)=),.venv/.complete)  ## create .venv, install the locked dependencies and `transferline`
 
 # Of one task; a project that exports its models exports this one too, or it would go on answering by the model before.
 STAGES = evaluate inspect $(if $(shell grep --extended-regexp '^  export:' dvc.yaml),export)

@@ -13,10 +13,12 @@ STAGES = {"": ["evaluate", "inspect"], "  export:\n": ["evaluate", "inspect", "e
 
 @pytest.fixture
 def project(tmp_path):
+    root = tmp_path / "my project"
+    root.mkdir()
     for name in ("Makefile", "requirements.lock"):
-        shutil.copyfile(name, tmp_path / name)
-    (tmp_path / "dvc.yaml").write_text("stages:\n  evaluate:\n")
-    return tmp_path
+        shutil.copyfile(name, root / name)
+    (root / "dvc.yaml").write_text("stages:\n  evaluate:\n")
+    return root
 
 
 def print_commands(project: Path, *words: str, active: Path | None = None) -> str:
@@ -35,7 +37,7 @@ def test_one_task_is_exported_too_if_the_project_exports_models(project, stages)
 
 
 def test_an_active_environment_of_the_same_packages_is_used(project):
-    active = project / "of clone"
+    active = project.parent / "my clone"
     active.mkdir()
     shutil.copyfile("requirements.lock", active / ".complete")
     assert "pip install" not in print_commands(project, "setup", active=active)
