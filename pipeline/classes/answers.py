@@ -1,6 +1,6 @@
 """Answers of one class each, with its probability, and whether the model abstains."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field
 
 from pipeline.calibration.decision import PLAIN, Decision, answer_rows, decide
 from pipeline.core.document import Document
-from pipeline.predict.kind import ANSWER_DIGITS, CLASS_COLUMN, OutputNames, Outputs
+from pipeline.predict.kind import ANSWER_DIGITS, CLASS_COLUMN, Answers, OutputNames, Outputs, Reads
+from pipeline.predict.logits import softmax
+from pipeline.predict.questions import Questions, join_rows
 
 
 class Answer(BaseModel):
@@ -73,3 +75,29 @@ def differ_in_class(
     """Return which rows of two probabilities, each (N, C), get another class, or are unsure in one alone, (N,)."""
     first, second = (answer_rows(each, labels, decision) for each in (outputs, others))
     return np.asarray((first.classes != second.classes) | (first.unsure != second.unsure))
+
+
+def answer_by_class(
+    *, head: str, problem: str | None, reads: Reads, questions: Questions, pipe: Callable[..., list[Any]]
+) -> Answers:
+    """Return the answers of a kind whose model gives each row one class, by the decision that validation has chosen."""
+    return Answers(
+        head=head,
+        problem=problem,
+        reads=reads,
+        questions=questions,
+        outputs=lambda classes: classes,
+        activate=softmax,
+        join=join_rows,
+        keep=lambda calibration: calibration["decision"],
+        decide=to_decision,
+        columns=list_class_columns,
+        tabulate=tabulate_decisions,
+        names=lambda batch: batch["label"].to_pylist(),
+        answer=(Answer, ANSWER_EXAMPLE),
+        respond=to_answers,
+        pipe=pipe,
+        differ=differ_in_class,
+        unit=lambda _logits: 1.0,
+        score=None,
+    )

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 Document = dict[str, Any]  # a JSON object
 
@@ -24,3 +24,9 @@ def json_text(value: object) -> str:
     """
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026") + "\n"
+
+
+def describe_mismatch(error: ValidationError, *above: str) -> str:
+    """Return the first thing in a document that is not as its schema, `PLACE: WHAT`; `above` are the keys above it."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, (*above, *first['loc']))) or 'document'}: {first['msg']}"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from pipeline.core.document import Document, Strict, json_text
+from pipeline.core.document import Document, Strict, describe_mismatch, json_text
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError
 from pipeline.core.files import publish, read_utf8, sha256
 from pipeline.settings.shared.text_forms import READS_PAIRS
@@ -151,9 +151,7 @@ def _read_manifest(folder: Path) -> _Manifest:
     try:
         return _Manifest.model_validate_json(read_utf8(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise EnvironmentFault(f"{path}: no linear baseline, {where}: {first['msg']}. {REPRODUCE}") from error
+        raise EnvironmentFault(f"{path}: no linear baseline, {describe_mismatch(error)}. {REPRODUCE}") from error
 
 
 def _name_idf(kind: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from pipeline.core.document import Document, Strict, json_text
+from pipeline.core.document import Document, Strict, describe_mismatch, json_text
 from pipeline.core.errors import REPRODUCE, EnvironmentFault
 from pipeline.core.files import read_json, sha256
 from pipeline.settings.fields import Count, Text
@@ -76,9 +76,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(json_text(document))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise EnvironmentFault(f"{path}: not that of a bundle, {where}: {first['msg']}. {REPRODUCE}") from error
+        raise EnvironmentFault(f"{path}: not that of a bundle, {describe_mismatch(error)}. {REPRODUCE}") from error
     if compute_version(folder, document) != manifest.version:
         raise EnvironmentFault(f"{folder}: the bundle is not as it was made, a file is changed or missing. {REPRODUCE}")
     return manifest

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
+from pipeline.core.document import describe_mismatch
 from pipeline.core.errors import REPRODUCE, DataError, EnvironmentFault, PipelineError, UsageError
 from pipeline.core.files import read_json
 from pipeline.core.stage import load_facet
@@ -129,10 +130,9 @@ def _read_ingest(task: str, kind: str) -> IngestParams | None:
     try:
         ingest: IngestParams = own.model_validate_json(json.dumps(resolved["ingest"][task]))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, ("ingest", task, *first["loc"])))
+        wrong = describe_mismatch(error, "ingest", task)
         raise EnvironmentFault(
-            f"{_PARAMS}: not that of a task of the kind {kind} in this version, {where}: {first['msg']}. {REPRODUCE}"
+            f"{_PARAMS}: not that of a task of the kind {kind} in this version, {wrong}. {REPRODUCE}"
         ) from error
     return ingest
 

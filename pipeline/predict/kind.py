@@ -15,6 +15,7 @@ from pipeline.predict.questions import Prepared, Questions
 
 Outputs: TypeAlias = npt.NDArray[np.float64]
 OutputNames = tuple[str, ...]
+Reads: TypeAlias = Literal["first token", "every token", "image"]  # what a head reads of the last layer
 FACET = "answers"
 ANSWER_DIGITS = 6  # of a probability in a file; the last bits depend on the number of threads
 CLASS_COLUMN = "probability_"  # begins the name of the column with the probability of one class
@@ -57,7 +58,7 @@ class Answers(NamedTuple):
 
     head: str
     problem: str | None
-    reads: Literal["first token", "every token", "image"]
+    reads: Reads
     questions: Questions
     outputs: Callable[[OutputNames], OutputNames]
     activate: Callable[[Any], Any]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 from pydantic import ValidationError
 
-from pipeline.core.document import Document, json_text
+from pipeline.core.document import Document, describe_mismatch, json_text
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, UsageError, listed
 from pipeline.core.files import read_json, read_utf8
 from pipeline.core.tables import labels_of, read_arrow, read_parquet
@@ -43,11 +43,8 @@ def open_neighbours(task: str) -> Callable[[ModelRows], list[Document]]:
     try:
         params = ExtractParams.model_validate_json(json_text({**sections[task], "precision": "fp32"}))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, ("extract", task, *first["loc"])))
-        raise EnvironmentFault(
-            f"{_SECTIONS}: not that of this version, {where}: {first['msg']}. {REPRODUCE}"
-        ) from error
+        wrong = describe_mismatch(error, "extract", task)
+        raise EnvironmentFault(f"{_SECTIONS}: not that of this version, {wrong}. {REPRODUCE}") from error
     encoder = Path("data") / parse_params(read_utf8(_PARAMS))[0]["tasks"][task]["encoder"]
     examples = read_parquet(Path(_EXAMPLES.format(task)))
     if not labels_of(examples) or not {"text", "label"} <= {*examples.column_names} or PAIR in examples.column_names:

@@ -23,7 +23,7 @@ from pipeline.answer.question import list_answers
 from pipeline.core.files import read_json
 from pipeline.core.fingerprint import Templates, fingerprint, list_starts
 from pipeline.core.modules import parse_package
-from pipeline.core.stage import KINDS, STAGES, list_kinds, load, load_facet, read_declaration
+from pipeline.core.stage import KINDS, STAGES, load, load_facet, read_declaration
 from pipeline.core.tables import IMAGE_TYPE, labels_of, read_arrow, read_parquet
 from pipeline.core.versions import locked_versions
 from pipeline.diff.comment import render_comment
@@ -58,7 +58,6 @@ from tests.given.kinds import (
     write_report,
 )
 
-ANSWERING = list_kinds("answers")
 COLUMNS = {"pair": PAIR}  # of the examples, for a field of a request that is called otherwise
 FEW_TOKENS = 16  # the server measures a text of as many as a model reads, and the sample's encoder reads 64 at most
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
@@ -81,8 +80,7 @@ def wanted_facets() -> Iterator[tuple[str, type]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_has_each_facet_that_a_stage_asks_for(kind):
     for name, wanted in dict(wanted_facets()).items():
-        if name != "answers" or kind in ANSWERING:
-            assert isinstance(load_facet(kind, name), wanted)
+        assert isinstance(load_facet(kind, name), wanted)
 
 
 def test_the_stages_run_on_the_sample(sample):
@@ -376,17 +374,11 @@ def test_no_kind_needs_torch_or_a_parser_of_yaml_to_answer_and_no_kind_of_texts_
         assert not {"torch", "transformers", "sklearn", "scipy", "pandas", "ruamel", *needless} & {*words}
 
 
-def require_answers(sample: Sample) -> None:
-    if sample.kind not in ANSWERING:
-        pytest.skip("it has no answers")
-
-
 def test_a_model_answers_as_it_was_measured(sample, tmp_path, monkeypatch):
-    require_answers(sample)
     asked, folder = ask_test(sample), place_in_project(sample, tmp_path)
     monkeypatch.chdir(tmp_path)
     assert find_kind(folder) == sample.kind
-    owning = {kind for kind in ANSWERING if load_facet(kind, "answers").owns(read_json(folder / "config.json"))}
+    owning = {kind for kind in KINDS if load_facet(kind, "answers").owns(read_json(folder / "config.json"))}
     assert sample.kind in owning
     blank = dict.fromkeys(asked.rows[0])
     file = write_asked(tmp_path, [*asked.rows, blank])
@@ -399,7 +391,6 @@ def test_a_model_answers_as_it_was_measured(sample, tmp_path, monkeypatch):
 
 
 def test_a_bundle_answers_as_its_model(sample, tmp_path):
-    require_answers(sample)
     asked = ask_test(sample)
     predictor = load_predictor(export_sample(sample, tmp_path), backend="fp32", threads=1)
     assert compute_numbers(predictor, asked.rows) == pytest.approx(asked.numbers, rel=1e-4, abs=1e-4)

@@ -94,7 +94,7 @@ class Store:
                 stream.write(content)
                 stream.write(hashlib.sha256(name.encode() + content).digest())
             partial.replace(folder / name)
-        except BaseException:
+        except BaseException:  # whatever ends the writing, also a request to stop, leaves no half file
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise

@@ -4,15 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from pipeline.classes.answers import (
-    ANSWER_EXAMPLE,
-    Answer,
-    differ_in_class,
-    list_class_columns,
-    tabulate_decisions,
-    to_answers,
-    to_decision,
-)
+from pipeline.classes.answers import answer_by_class
 from pipeline.images.rows import (
     collate_images,
     draw_probe,
@@ -26,9 +18,8 @@ from pipeline.images.rows import (
     sample_image,
 )
 from pipeline.images.shaping import PROCESSOR_FILE
-from pipeline.predict.kind import Answers, OutputNames, Outputs, list_scores
-from pipeline.predict.logits import softmax
-from pipeline.predict.questions import Questions, Reading, join_rows
+from pipeline.predict.kind import OutputNames, Outputs, list_scores
+from pipeline.predict.questions import Questions, Reading
 
 _MOST_SCORES = 5  # that transformers' pipeline gives unless it is asked for others
 
@@ -39,7 +30,7 @@ def _pipe(outputs: Outputs, images: Sequence[Any], labels: OutputNames, decision
     return ranked if with_all else [scores[:_MOST_SCORES] for scores in ranked]
 
 
-ANSWERS = Answers(
+ANSWERS = answer_by_class(
     head="ForImageClassification",
     problem=None,
     reads="image",
@@ -64,18 +55,5 @@ ANSWERS = Answers(
             restore=restore_probe,
         ),
     ),
-    outputs=lambda classes: classes,
-    activate=softmax,
-    join=join_rows,
-    keep=lambda calibration: calibration["decision"],
-    decide=to_decision,
-    columns=list_class_columns,
-    tabulate=tabulate_decisions,
-    names=lambda batch: batch["label"].to_pylist(),
-    answer=(Answer, ANSWER_EXAMPLE),
-    respond=to_answers,
     pipe=_pipe,
-    differ=differ_in_class,
-    unit=lambda _logits: 1.0,
-    score=None,
 )
