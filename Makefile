@@ -22,7 +22,8 @@ help:  ## show this list
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}"'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@echo "Installing the $$(grep --count == $<) packages of $< into .venv, which takes some minutes"
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@# PEP 517, since the pip of Debian 12 would build what has no wheel by setuptools' own downloads, which leave out their needs
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --requirement requirements.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	cp $< $@
 
