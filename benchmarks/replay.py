@@ -68,13 +68,19 @@ Outcome = Callable[[Document], Curve]
 
 
 def compare_samplers(space: Document, outcome: Outcome, *, trials: int, halved: bool) -> Document:
-    """Return what searches find, one a seed: by TPE in rounds, and halved if `halved`, one by one, and at random."""
+    """Return what searches find, one a seed: by TPE in rounds, one by one, and at random.
 
-    def search(slots: int, share: float | None = None) -> list[Found]:
-        return [replay_search(space, outcome, slots, trials // slots, seed=seed, share=share) for seed in SEEDS]
+    If `halved`, also by TPE in rounds that are halved, with as many trials and with twice as many.
+    """
+
+    def search(slots: int, share: float | None = None, times: int = 1) -> list[Found]:
+        rounds = times * trials // slots
+        return [replay_search(space, outcome, slots, rounds, seed=seed, share=share) for seed in SEEDS]
 
     samplers = {f"TPE, rounds of {SLOTS}": search(SLOTS)}
-    samplers |= {f"TPE, rounds of {SLOTS}, halved": search(SLOTS, SHARE)} if halved else {}
+    if halved:
+        samplers[f"TPE, rounds of {SLOTS}, halved"] = search(SLOTS, SHARE)
+        samplers[f"TPE, rounds of {SLOTS}, halved, twice the trials"] = search(SLOTS, SHARE, times=2)
     samplers |= {"TPE, one by one": search(1), "random": search(trials)}
     return {
         name: {"best": [one.best for one in found], "seconds": [round(one.seconds, 1) for one in found]}

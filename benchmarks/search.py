@@ -1,7 +1,7 @@
 """A search for hyper-parameters: the same for any number of workers and after kills; and its sampler against others.
 
-`python -m benchmarks.search [PART ...]` measures the parts named, by default all, keeps each below .bench/search, and
-writes docs/benchmarks/search.md of all that are there. `workers` (ten minutes), `optuna` and `samplers` (one) need
+`python -m benchmarks.search [PART ...]` measures the parts named, by default all, and writes docs/benchmarks/search.md,
+which keeps the figures of the others. `workers` (ten minutes), `optuna` and `samplers` (one) need
 nothing; `table` makes real trainings for `replay` (48 of each task, 35 minutes of one core; it goes on where
 it was killed); `defaults` reads the searches in data/searched, which `dvc repro search@TASK` makes.
 """
@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import optuna
 
-from benchmarks.replay import KEPT, measure_replay, measure_samplers, measure_table
-from benchmarks.table import publish
+from benchmarks.replay import measure_replay, measure_samplers, measure_table
+from benchmarks.table import describe_setup, read_figures, write_page
 from pipeline.core.document import Document
-from pipeline.core.files import read_json, sha256, write_json
+from pipeline.core.files import read_json, sha256
 from pipeline.core.format import ABSENT, markdown_table, points_and_interval, share
 from tests.given.clones import Clone
 from tests.given.searches import build_search
@@ -39,8 +39,8 @@ again. *Optuna*: its own workers, on trials that take differently long. *Sampler
 ten seeds; the function is smooth in three keys, with noise. *Replay*: the best of 16 on a grid of 48 real trainings
 (two epochs of 400 rows of the train split, by accuracy on 400 rows of validation), and their seconds of one core;
 *halved*: the better half of a round goes on after a quarter of the training, and the better half of these after a
-half. *Defaults*: the chosen values against those of params.yaml on the test split. A part that has no table here was
-not measured yet."""
+half, which costs half as much; with twice the trials it costs the same. *Defaults*: the chosen values against those of
+params.yaml on the test split. A part that has no table here was not measured yet."""
 
 
 # ------------------------------------------------------------------------------------------------ workers
@@ -178,10 +178,12 @@ PARTS: dict[str, Callable[[], Document]] = {
 
 def main() -> None:
     """Measure the parts named, and write the page of all that were measured."""
+    figures = read_figures("search")
     for name in sys.argv[1:] or PARTS:
-        write_json(KEPT / f"{name}.json", PARTS[name]())
-    figures = {name: read_json(KEPT / f"{name}.json") for name in PARTS if (KEPT / f"{name}.json").exists()}
-    publish("search", ABOUT, render(figures), figures, ("optuna", "torch", "dvc", "prefect"))
+        figures[name] = {"setup": describe_setup(("optuna", "torch", "dvc", "prefect")), "found": PARTS[name]()}
+    shown = render({name: part["found"] for name, part in figures.items()})
+    setups = "\n".join(f"- {name.capitalize()}: {figures[name]['setup']}" for name in PARTS if name in figures)
+    print(f"{shown}{write_page('search', ABOUT, setups, shown, figures)}", flush=True)
 
 
 if __name__ == "__main__":
