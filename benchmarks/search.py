@@ -39,9 +39,9 @@ again. *Optuna*: its own workers, on trials that take differently long. *Sampler
 ten seeds; the function is smooth in three keys, with noise. *Replay*: the best of 16 on a grid of 48 real trainings
 (two epochs of 400 rows of the train split, by accuracy on 400 rows of validation), and their seconds of one core;
 *halved*: the better half of a round goes on after a quarter of the training, and the better half of these after a
-half, which costs half as much; with twice the trials it costs the same. *Defaults*: `dvc repro
-search@TASK` of profiles/search, 12 trials and three seeds: the chosen values against those of params.yaml on the test
-split, unless these were chosen. A part that has no table here was not measured yet."""
+half, which costs half as much; with twice the trials it costs the same. *Defaults*: `dvc repro search@TASK` of
+profiles/search: the chosen values against those of params.yaml on the test split, unless these were chosen. A part that
+has no table here was not measured yet."""
 
 
 # ------------------------------------------------------------------------------------------------ workers
@@ -147,11 +147,18 @@ def render(figures: Mapping[str, Document]) -> str:
         heads = ("task", "sampler", "best score", "95% interval", "trials take")
         tables += [markdown_table(heads, rows, right=(2, 3, 4))] if rows else []
     rows = [
-        (task, result["chosen"]["candidate"], f"{result['optimism']:+.3f}", _gain(result["test"]))
+        (
+            task,
+            str(result["cost"]["trials"]),
+            str(result["cost"]["trainings"] - result["cost"]["trials"]),
+            result["chosen"]["candidate"],
+            f"{result['optimism']:+.3f}",
+            _gain(result["test"]),
+        )
         for task, result in figures.get("defaults", {}).items()
     ]
-    heads = ("task", "chosen", "best score was too high by", "gain on test (points)")
-    tables += [markdown_table(heads, rows, right=(2, 3))] if rows else []
+    heads = ("task", "trials", "trained again", "chosen", "best score was too high by", "gain on test (points)")
+    tables += [markdown_table(heads, rows, right=(1, 2, 4, 5))] if rows else []
     return "\n".join(tables)
 
 
