@@ -10,7 +10,7 @@ from pipeline.core.files import read_json, sha256
 from pipeline.core.format import markdown_table
 from pipeline.core.tables import class_indices, read_parquet
 from pipeline.evaluate.mcnemar import mcnemar
-from pipeline.predict.logits import compute_in_batches, softmax
+from pipeline.predict.logits import softmax
 from pipeline.predict.predictor import load_predictor
 
 TASKS = ("spam", "questions", "reviews")
@@ -61,10 +61,7 @@ def compare_tasks() -> tuple[str, dict[str, float]]:
 
 def _find_right(bundle: Path, backend: str, texts: Sequence[str], actual: np.ndarray) -> np.ndarray:
     predictor = load_predictor(bundle, backend=backend)
-    ids = predictor.encode(texts)
-    logits = compute_in_batches(
-        predictor.compute, ids, classes=len(predictor.labels), pad_token_id=predictor.pad_token_id
-    )
+    logits = predictor.compute_logits(predictor.encode(texts))
     return answer_rows(softmax(logits), predictor.labels, predictor.decision).classes == actual
 
 

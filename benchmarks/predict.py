@@ -88,14 +88,12 @@ def open_ort(threads: int) -> Answer:
 
 def open_ours(threads: int, backend: str) -> Answer:
     """Return what `predict` does with a part of a file."""
-    from pipeline.predict.logits import compute_in_batches
     from pipeline.predict.predictor import load_predictor
 
     predictor = load_predictor(MODEL if backend == "torch" else BUNDLE, backend=backend, threads=threads)
 
     def answer(texts: Sequence[str]) -> list[int]:
-        ids = predictor.encode(texts)
-        logits = compute_in_batches(predictor.compute, ids, classes=2, pad_token_id=predictor.pad_token_id)
+        logits = predictor.compute_logits(predictor.encode(texts))
         return [*logits.argmax(axis=1).tolist()]
 
     return answer
