@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.scale import Figures, list_words, run_alone, write_input
+from benchmarks.scale import ENCODER, list_words, run_alone, write_input
+from benchmarks.scale_page import Figures
 from benchmarks.table import publish
 from pipeline.core.files import sha256
 from pipeline.core.format import markdown_table
@@ -24,8 +25,7 @@ MORE = 0.01  # of the rows
 
 def run_stages(folder: Path, stages: Sequence[str]) -> dict[str, Figures]:
     """Return the figures of stages that run in a folder, one after the other."""
-    (folder / "findings.json").touch()  # `tokenize` may run without `validate`
-    return {stage: run_alone([sys.executable, "-m", "pipeline", *list_words(stage, folder)]) for stage in stages}
+    return {stage: run_alone(list_words(stage, folder, folder)) for stage in stages}
 
 
 def measure(rows: int) -> dict[str, dict[str, Figures]]:
@@ -37,9 +37,10 @@ def measure(rows: int) -> dict[str, dict[str, Figures]]:
     runs: dict[str, dict[str, Figures]] = {}
     stages = [stage for stage in OUTS if rows <= MOST.get(stage, rows)]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name) / "rows"
         parts = folder / ".dvc"  # where it is, parts are kept
-        parts.mkdir()
+        parts.mkdir(parents=True)
+        (folder.parent / "encoder").symlink_to(ENCODER.resolve())
         for run, count in (("scratch", rows), ("more", round(rows * (1 + MORE))), ("same", round(rows * (1 + MORE)))):
             write_input(folder, count)
             runs[run] = run_stages(folder, ("ingest", *stages))
@@ -57,7 +58,7 @@ def main(sizes: Sequence[int]) -> None:
     cells, figures = [], dict[str, float]()
     for rows in sorted(sizes):
         for stage, runs in measure(rows).items():
-            seconds = {run: own["seconds"] for run, own in runs.items()}
+            seconds = {run: own.seconds for run, own in runs.items()}
             further = max(0.0, seconds["more"] - seconds["same"]) / (seconds["scratch"] - seconds["same"])
             shown = (f"{seconds[run]:,.1f}" for run in ("scratch", "more", "same"))
             cells.append((stage, f"{rows:,}", *shown, f"{further:.1%}"))
