@@ -15,7 +15,7 @@ from benchmarks.table import publish
 from pipeline.core.format import count, markdown_table, points_and_interval, share, share_and_interval
 from pipeline.core.tables import class_indices, labels_of, read_arrow, read_parquet
 from pipeline.evaluate.align import align, to_vectors
-from pipeline.evaluate.baselines import predict_probe, predict_tfidf
+from pipeline.evaluate.baselines import fit_probe, fit_tfidf
 from pipeline.evaluate.bootstrap import percentile_interval
 from pipeline.evaluate.metrics import Floats, Ints
 from pipeline.evaluate.ngrams import count_ngrams
@@ -125,21 +125,19 @@ def predict_test(
     train, validation, test = (np.flatnonzero(split == name) for name in ("train", "validation", "test"))
     number = int(classes.max()) + 1
     return {
-        "TF-IDF": predict_tfidf(
+        "TF-IDF": fit_tfidf(
             params,
             count_ngrams(params, texts),
             train=(train, classes[train]),
             validation=(validation, classes[validation]),
-            rows=test,
             classes=number,
-        ).probabilities,
-        "probe": predict_probe(
+        ).predict(test),
+        "probe": fit_probe(
             params,
             train=(vectors[train], classes[train]),
             validation=(vectors[validation], classes[validation]),
-            features=vectors[test],
             classes=number,
-        ).probabilities,
+        ).predict(vectors[test]),
     }
 
 

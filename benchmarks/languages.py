@@ -21,9 +21,9 @@ from benchmarks.table import publish
 from pipeline.core.document import Document
 from pipeline.core.files import read_json
 from pipeline.core.format import markdown_table
-from pipeline.evaluate.baselines import Fit, predict_tfidf
+from pipeline.evaluate.baselines import Fit, fit_tfidf
 from pipeline.evaluate.metrics import Floats, Ints
-from pipeline.evaluate.ngrams import count_ngrams
+from pipeline.evaluate.ngrams import FittedNgrams, count_ngrams
 from pipeline.settings.overlay import edit_yaml
 from pipeline.settings.task import BaselineParams
 from pipeline.study.budget import rank_rows
@@ -33,6 +33,7 @@ LANGUAGES = {"zh": "Chinese", "hi": "Hindi", "de": "German"}
 SEEDS = 20
 PARAMS = BaselineParams(
     task="t",
+    sample=50_000,
     ngrams=2,
     characters=5,
     min_df=1,
@@ -50,18 +51,18 @@ def read_sample(language: str) -> tuple[list[str], Ints]:
     return [row["text"] for row in rows], np.array([topics.index(row["topic"]) for row in rows], np.int64)
 
 
-def fit(texts: list[str], classes: Ints, order: Ints, *, characters: int) -> Fit:
+def fit(texts: list[str], classes: Ints, order: Ints, *, characters: int) -> tuple[Fit[FittedNgrams], Floats]:
     """Fit to three fifths of the rows in this order, tune on a fifth, and predict the last fifth."""
     train, validation, test = np.split(order, [3 * len(order) // 5, 4 * len(order) // 5])
     params = PARAMS.model_copy(update={"characters": characters})
-    return predict_tfidf(
+    fitted = fit_tfidf(
         params,
         count_ngrams(params, texts),
         train=(train, classes[train]),
         validation=(validation, classes[validation]),
-        rows=test,
         classes=int(classes.max()) + 1,
     )
+    return fitted, fitted.predict(test)
 
 
 def compare(language: str, seeds: int) -> tuple[npt.NDArray[np.float64], Counter[str]]:
@@ -71,8 +72,8 @@ def compare(language: str, seeds: int) -> tuple[npt.NDArray[np.float64], Counter
     for seed in range(seeds):
         order = rank_rows(list(map(str, range(len(classes)))), classes, seed=seed)  # every beginning is stratified
         for at, characters in enumerate((0, PARAMS.characters)):
-            fitted = fit(texts, classes, order, characters=characters)
-            right = fitted.probabilities.argmax(axis=1) == classes[order[-len(fitted.probabilities) :]]
+            fitted, probabilities = fit(texts, classes, order, characters=characters)
+            right = probabilities.argmax(axis=1) == classes[order[-len(probabilities) :]]
             accuracies[seed, at] = right.mean()
         chosen[fitted.features] += 1
     return accuracies, chosen

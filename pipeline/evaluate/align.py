@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from pipeline.core.errors import REPRODUCE, DataError, listed
 from pipeline.core.tables import class_indices, labels_of, task_of
-from pipeline.evaluate.metrics import Floats
+from pipeline.evaluate.metrics import Floats, Ints
 
 _MIXED = f"Files of different runs were mixed. {REPRODUCE}"
+_BLOCK_ROWS = 2**16
 
 
 def select_split(table: pa.Table, split: str) -> pa.Table:
@@ -35,12 +36,7 @@ def align(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, spl
     Raises:
         DataError: The task or classes differ from those of `like`, or the ids of the split are not exactly `ids`.
     """
-    for name, value, wanted in (
-        ("task", task_of(table), task_of(like)),
-        ("classes", json.dumps(labels_of(table)), json.dumps(labels_of(like))),
-    ):
-        if value != wanted:
-            raise DataError(f"{what}: {name} {value}, in the examples {wanted}. {_MIXED}")
+    _require_alike(table, like, what)
     rows = table if split is None else select_split(table, split)
     present = rows["id"].to_pylist()
     missing, unknown = sorted(set(ids) - set(present)), sorted(set(present) - set(ids))
@@ -50,6 +46,48 @@ def align(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, spl
             f"ids: {listed(missing) or 'none'}; unknown ids: {listed(unknown) or 'none'}. {_MIXED}"
         )
     return rows if present == list(ids) else rows.take(pc.index_in(pa.array(ids, pa.string()), rows["id"]))
+
+
+def read_vectors(features: pa.Table, examples: pa.Table, positions: Ints, *, total: int) -> npt.NDArray[np.float32]:
+    """Return the vectors of some examples, (n, H), at `positions` (n,), rising, of the `total` examples of their file.
+
+    Only these are read of a memory-mapped table, if its rows are in the order of the examples.
+
+    Raises:
+        DataError: The features are not of these examples.
+    """
+    _require_alike(features, examples, "features")
+    if features.num_rows != total:
+        raise DataError(f"features: not of these examples, {features.num_rows} rows for {total}. {_MIXED}")
+    own = _gather(features.select(["id", "features"]), positions)
+    if not own["id"].equals(examples["id"]):
+        order = pc.index_in(examples["id"], features["id"])
+        if order.null_count:
+            missing = examples["id"].filter(pc.is_null(order)).to_pylist()
+            raise DataError(f"features: not of these examples, missing ids: {listed(missing)}. {_MIXED}")
+        own = features.take(order)
+    return to_vectors(own["features"])
+
+
+def _gather(table: pa.Table, positions: Ints) -> pa.Table:
+    """Return the rows at `positions`, rising: `take`, which would join all chunks of a column before."""
+    cuts = range(0, table.num_rows, _BLOCK_ROWS)
+    ends = np.searchsorted(positions, [*cuts, table.num_rows])
+    blocks = [
+        table.slice(start, _BLOCK_ROWS).take(pa.array(positions[low:high] - start))
+        for start, low, high in zip(cuts, ends, ends[1:], strict=False)
+        if low < high
+    ]
+    return pa.concat_tables(blocks) if blocks else table.slice(0, 0)
+
+
+def _require_alike(table: pa.Table, like: pa.Table, what: str) -> None:
+    for name, value, wanted in (
+        ("task", task_of(table), task_of(like)),
+        ("classes", json.dumps(labels_of(table)), json.dumps(labels_of(like))),
+    ):
+        if value != wanted:
+            raise DataError(f"{what}: {name} {value}, in the examples {wanted}. {_MIXED}")
 
 
 def require_classes(indices: pa.ChunkedArray, examples: pa.Table, *, what: str) -> None:

@@ -1,22 +1,26 @@
 """N-gram counts of texts or pairs, counted once, and the TF-IDF features that any rows of them give as train texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from scipy.sparse import csr_matrix, hstack, vstack
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from pipeline.core.errors import DataError
 from pipeline.evaluate.metrics import Ints
-from pipeline.linear.features import join_sides, make_counter, make_weigher
+from pipeline.examples.pairs import read_texts
+from pipeline.linear.features import join_sides, make_counter, make_weigher, open_features, open_pair_features
 from pipeline.linear.saved import NgramWeights
 from pipeline.settings.task import BaselineParams
 
+ReadTexts = Callable[[pa.Table], Sequence[Any]]
+
 
 class Ngrams(NamedTuple):
-    """Counts of n-grams in N texts, by kind (`words`, `characters`): (N, V) float64, columns in the order of n-grams.
+    """Counts of n-grams in N texts, by kind (`words`, `characters`): (N, V) int32, columns in the order of n-grams.
 
     Of pairs, `seconds` are those of the second texts, with the same columns. A kind that no text has is left out.
     `counters` are what has counted, if the n-grams themselves are of use.
@@ -55,6 +59,11 @@ class FittedNgrams:
             )
             for kind, columns in self.columns.items()
         ]
+
+    def open(self, read: ReadTexts = read_texts) -> Callable[[pa.Table], csr_matrix]:
+        """Return the function from examples to their features: of the same texts the same bits, without the counts."""
+        featurize = (open_features if self.ngrams.seconds is None else open_pair_features)(self.list_weights())
+        return lambda examples: featurize(read(examples))
 
     def _weigh(self, kind: str, rows: Ints) -> csr_matrix:
         columns, weigher = self.columns[kind], self.weighers[kind]

@@ -43,7 +43,8 @@ def find_suspects(
     folds = deal_folds(examples.ids, examples.classes, pairs, folds=params.folds)
     probabilities = np.zeros((len(examples.ids), classes))
     ngrams = count_ngrams(params, *(examples.pairs or (examples.texts,)))
-    parts = predict_out_of_sample(params, ngrams, examples.vectors, examples.classes, folds, count=classes)
+    known = (examples.ids, ngrams, examples.vectors, examples.classes)
+    parts = predict_out_of_sample(params, *known, folds, count=classes)
     for rows, values in parts:
         probabilities[rows] = values
         done(len(rows))

@@ -89,15 +89,3 @@ class Tagger:
         """Return the most probable tags of the words of a sentence, and the probability of each by itself."""
         tags = self.tag(words)
         return tags, [self._tagger.marginal(tag, place) for place, tag in enumerate(tags)]
-
-
-def predict_field(
-    train: tuple[Sequence[Sequence[str]], Sequence[Sequence[str]]],
-    sentences: Sequence[Sequence[str]],
-    *,
-    penalty: float,
-    max_iter: int,
-) -> tuple[list[list[str]], bytes]:
-    """Return the tags of sentences by a field that is fitted to the words and tags of `train`, and the field."""
-    field = fit_field(*train, penalty=penalty, max_iter=max_iter)
-    return [*map(Tagger(field).tag, sentences)], field

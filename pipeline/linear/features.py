@@ -13,7 +13,7 @@ from pipeline.linear.saved import NgramWeights
 def make_counter(kind: str, longest: int, terms: Sequence[str] | None = None) -> CountVectorizer:
     """Return what counts the n-grams of a kind (`words`, `characters`) of 1 to `longest`: all, or `terms` alone."""
     how = {"token_pattern": word_pattern()} if kind == "words" else {"analyzer": "char_wb"}
-    return CountVectorizer(ngram_range=(1, longest), dtype=np.float64, vocabulary=terms, **how)
+    return CountVectorizer(ngram_range=(1, longest), dtype=np.int32, vocabulary=terms, **how)
 
 
 def make_weigher() -> TfidfTransformer:

@@ -61,6 +61,12 @@ class ExtractParams(Strict):
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
 
 
+class SampleParams(TaskParams):
+    """How many rows of train, and of validation, a baseline is fitted to and tuned on at most."""
+
+    sample: Annotated[int, Field(ge=100, le=10**7)]
+
+
 class ProbeParams(Strict):
     """A linear model on frozen features: the strengths tried on validation, and the limit of the solver."""
 
@@ -68,7 +74,7 @@ class ProbeParams(Strict):
     max_iter: Annotated[int, Field(ge=1, le=10**6)]
 
 
-class BaselineParams(TaskParams, ProbeParams):
+class BaselineParams(SampleParams, ProbeParams):
     """The parameters of the models of texts that a transformer has to beat."""
 
     ngrams: Annotated[int, Field(ge=1, le=5)]

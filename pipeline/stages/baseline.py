@@ -1,14 +1,23 @@
 """baseline: examples, features -> baselines, linear: what simple models say, and the cheap one to ask."""
 
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.core.progress import show_progress
 from pipeline.core.stage import Gate, In, Out
-from pipeline.core.tables import labels_of, read_arrow, read_parquet, write_parquet
+from pipeline.core.tables import describe, labels_of, read_arrow, write_parquet
+from pipeline.evaluate.align import read_vectors
 from pipeline.evaluate.baselines import Baselines
+from pipeline.linear.rows import Piece, draw_rows, read_pieces
 from pipeline.linear.saved import write_linear
-from pipeline.settings.task import TaskParams
+from pipeline.settings.task import SampleParams
 
 
 def run(
-    params: TaskParams,
+    params: SampleParams,
     kind: Baselines,
     *,
     examples: In,
@@ -17,9 +26,23 @@ def run(
     baselines: Out,
     linear: Out,
 ) -> None:
-    """Fit the baselines on train, tuned on validation, and keep the cheap one to be asked."""
-    table = read_parquet(examples)
-    answers, choices, saved = kind.predict(params, table, read_arrow(features))
-    write_parquet(baselines, answers)
-    write_linear(linear, saved, task=params.task, labels=labels_of(table))
-    print("\n".join(choices))
+    """Fit the baselines on train, tuned on validation, ask them all rows outside train, and keep the cheap one."""
+    drawn, vectors = draw_rows(examples, params.sample), read_arrow(features)
+    labels = labels_of(drawn.piece.rows)
+
+    def read(piece: Piece) -> partial[Any]:
+        return partial(read_vectors, vectors, *piece, total=drawn.total)
+
+    fitted = kind.fit(params, drawn.piece.rows, read(drawn.piece))
+
+    def answers() -> Iterator[pa.Table]:
+        with show_progress(drawn.total - drawn.splits["train"][1], "example") as done:
+            for piece in read_pieces(examples):
+                own = {"id": piece.rows["id"], "split": piece.rows["split"]}
+                columns = own | fitted.answer(piece.rows, read(piece))
+                yield describe(pa.table(columns), task=params.task, labels=labels)
+                done(len(piece.positions))
+
+    write_parquet(baselines, answers())
+    write_linear(linear, fitted.saved, task=params.task, labels=labels)
+    print("\n".join([*fitted.choices, *filter(None, [drawn.describe()])]))

@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.core.files import write_json
 from pipeline.core.stage import Gate, In, Out
 from pipeline.core.tables import read_parquet, write_parquet
-from pipeline.evaluate.baselines import predict_majority, predict_tfidf
+from pipeline.evaluate.baselines import fit_tfidf, predict_majority
 from pipeline.evaluate.ngrams import count_ngrams
 from pipeline.settings.study import RivalParams
 from pipeline.study.budget import draw_budget
@@ -21,15 +21,14 @@ def run(params: RivalParams, *, examples: In, findings: Gate, cell: Out, predict
     else:
         parts = [train.texts, validation.texts, budget.test.texts]
         rows = np.split(np.arange(sum(map(len, parts))), np.cumsum([len(texts) for texts in parts])[:-1])
-        fit = predict_tfidf(
+        fit = fit_tfidf(
             params.baseline,
             count_ngrams(params.baseline, [text for texts in parts for text in texts]),
             train=(rows[0], train.classes),
             validation=(rows[1], validation.classes),
-            rows=rows[2],
             classes=classes,
         )
-        probabilities = fit.probabilities
+        probabilities = fit.predict(rows[2])
         print(f"tfidf: {fit.describe()}")
     predicted = probabilities.argmax(axis=1)
     write_json(cell, cell_document(params, budget, predicted, NO_TRAINING))

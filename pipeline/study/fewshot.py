@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from transformers import PreTrainedModel
 
-from pipeline.evaluate.baselines import predict_probe
+from pipeline.evaluate.baselines import fit_probe
 from pipeline.evaluate.metrics import Ints
 from pipeline.finetune.classification import Rows
 from pipeline.finetune.fit import prepare_training
@@ -66,14 +66,13 @@ def probe_arm(
     for features, rows in zip(vectors, splits, strict=True):
         require_finite_vectors(features, rows.ids)
     train, validation, test = vectors
-    fit = predict_probe(
+    fit = fit_probe(
         probe,
         train=(train, budget.train.classes),
         validation=(validation, budget.validation.classes),
-        features=test,
         classes=len(budget.class_names),
     )
-    return np.asarray(fit.probabilities.argmax(axis=1))
+    return np.asarray(fit.predict(test).argmax(axis=1))
 
 
 def limit_length(model: PreTrainedModel, params: StudyParams) -> int:

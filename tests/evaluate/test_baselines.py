@@ -1,9 +1,9 @@
 import contextlib
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,15 +14,15 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.core.errors import DataError, UsageError
-from pipeline.core.tables import describe
-from pipeline.evaluate.baselines import Fit, predict_baselines, predict_majority, predict_probe, predict_tfidf
+from pipeline.evaluate.baselines import Fit, fit_probe, fit_tfidf, predict_majority
 from pipeline.evaluate.metrics import Floats, Ints
-from pipeline.evaluate.ngrams import count_ngrams, fit_weights
+from pipeline.evaluate.ngrams import FittedNgrams, count_ngrams, fit_weights
 from pipeline.examples.text import word_pattern
 from pipeline.settings.task import BaselineParams
 
 PARAMS = BaselineParams(
     task="toy",
+    sample=1000,
     ngrams=2,
     characters=0,
     min_df=1,
@@ -45,29 +45,31 @@ def texts(rows: int, seed: int, *, noise: float = 0.3) -> tuple[list[str], np.nd
 TRAIN, VALIDATION, TEST = texts(90, 0), texts(40, 1), texts(30, 2)
 
 
-def fit_tfidf(
+class Told(NamedTuple):
+    """A fit, and the probabilities of some texts."""
+
+    fit: Fit[FittedNgrams]
+    probabilities: Floats
+
+
+def fit_texts(
     params: BaselineParams,
     *,
     train: tuple[Sequence[str], Ints],
     validation: tuple[Sequence[str], Ints],
     texts: Sequence[str],
     classes: int,
-) -> Fit:
+) -> Told:
     """The fit, of texts that are counted together."""
     ngrams = count_ngrams(params, [*train[0], *validation[0], *texts])
     known, tuned, rest = (np.arange(size) for size in (len(train[0]), len(validation[0]), len(texts)))
-    return predict_tfidf(
-        params,
-        ngrams,
-        train=(known, train[1]),
-        validation=(len(known) + tuned, validation[1]),
-        rows=len(known) + len(tuned) + rest,
-        classes=classes,
-    )
+    tune = (len(known) + tuned, validation[1])
+    fit = fit_tfidf(params, ngrams, train=(known, train[1]), validation=tune, classes=classes)
+    return Told(fit, fit.predict(len(known) + len(tuned) + rest))
 
 
 def fitted(params: BaselineParams = PARAMS, *, test: Sequence[str] = TEST[0]) -> Floats:
-    return fit_tfidf(params, train=TRAIN, validation=VALIDATION, texts=test, classes=3).probabilities
+    return fit_texts(params, train=TRAIN, validation=VALIDATION, texts=test, classes=3).probabilities
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=50), st.integers(0, 9))
@@ -96,10 +98,10 @@ def test_tfidf_is_the_best_of_the_reference_models_on_validation() -> None:
 def test_of_equal_strengths_the_smaller_wins() -> None:
     clear = texts(60, 3, noise=0)
     arguments = {"train": clear, "validation": clear, "texts": TEST[0], "classes": 3}
-    both = fit_tfidf(PARAMS.model_copy(update={"strengths": (30.0, 3.0)}), **arguments)
-    small = fit_tfidf(PARAMS.model_copy(update={"strengths": (3.0,)}), **arguments)
+    both = fit_texts(PARAMS.model_copy(update={"strengths": (30.0, 3.0)}), **arguments)
+    small = fit_texts(PARAMS.model_copy(update={"strengths": (3.0,)}), **arguments)
     assert (both.probabilities == small.probabilities).all()
-    assert both.strength == 3.0
+    assert both.fit.strength == 3.0
 
 
 def test_the_same_rows_give_the_same_bytes() -> None:
@@ -119,19 +121,19 @@ def test_words_of_validation_and_test_are_no_features() -> None:
     plain = fitted(test=["good soup"])
     assert fitted(test=["good soup unheard unseen"]) == pytest.approx(plain, abs=1e-15)
     known = (["good zebra", *VALIDATION[0][1:]], VALIDATION[1])
-    beside = fit_tfidf(PARAMS, train=TRAIN, validation=known, texts=["good soup zebra"], classes=3).probabilities
+    beside = fit_texts(PARAMS, train=TRAIN, validation=known, texts=["good soup zebra"], classes=3).probabilities
     assert beside == pytest.approx(plain, abs=1e-15)
 
 
 def test_a_class_without_train_rows_gets_no_probability() -> None:
-    found = fit_tfidf(PARAMS, train=TRAIN, validation=VALIDATION, texts=TEST[0], classes=5).probabilities
+    found = fit_texts(PARAMS, train=TRAIN, validation=VALIDATION, texts=TEST[0], classes=5).probabilities
     assert (found[:, 3:] == 0).all()
     assert found.sum(axis=1) == pytest.approx(1)
 
 
 def test_one_class_is_refused() -> None:
     with pytest.raises(DataError, match=r"train split: 2 rows of 1 class.*ingest\.salt"):
-        fit_tfidf(PARAMS, train=(["a b", "b c"], np.zeros(2, np.int64)), validation=VALIDATION, texts=[], classes=3)
+        fit_texts(PARAMS, train=(["a b", "b c"], np.zeros(2, np.int64)), validation=VALIDATION, texts=[], classes=3)
 
 
 # ------------------------------------------------------------------------------------------------ characters
@@ -147,11 +149,11 @@ def unspaced(rows: int, seed: int) -> tuple[list[str], np.ndarray[tuple[int], np
 def test_a_script_without_blanks_has_a_fair_rival() -> None:
     train, validation, test = unspaced(200, 0), unspaced(80, 1), unspaced(80, 2)
     params = PARAMS.model_copy(update={"characters": 3, "min_df": 2})
-    fit = fit_tfidf(params, train=train, validation=validation, texts=test[0], classes=2)
-    assert (fit.probabilities.argmax(axis=1) == test[1]).mean() > 0.95
+    told = fit_texts(params, train=train, validation=validation, texts=test[0], classes=2)
+    assert (told.probabilities.argmax(axis=1) == test[1]).mean() > 0.95
     words = params.model_copy(update={"characters": 0})
     with pytest.raises(DataError, match=r"baseline\.min_df: no words in 2 of 200 train texts"):
-        fit_tfidf(words, train=train, validation=validation, texts=test[0], classes=2)
+        fit_texts(words, train=train, validation=validation, texts=test[0], classes=2)
 
 
 def test_validation_chooses_words_or_words_beside_characters() -> None:
@@ -165,14 +167,14 @@ def test_validation_chooses_words_or_words_beside_characters() -> None:
         return [f"{stem}{('ung', 'lich')[label]}" for stem, label in zip(stems, labels, strict=True)], labels
 
     train, validation, test = inflected(80), inflected(40), inflected(40)
-    fit = fit_tfidf(params, train=train, validation=validation, texts=test[0], classes=2)
-    assert fit.features == "words and characters"
-    assert fit.macro_f1 == 1.0
-    assert (fit.probabilities.argmax(axis=1) == test[1]).all()
+    told = fit_texts(params, train=train, validation=validation, texts=test[0], classes=2)
+    assert told.fit.features == "words and characters"
+    assert told.fit.macro_f1 == 1.0
+    assert (told.probabilities.argmax(axis=1) == test[1]).all()
     clear = texts(60, 3, noise=0)
-    fit = fit_tfidf(params, train=clear, validation=clear, texts=TEST[0], classes=3)
-    assert fit.features == "words"
-    assert fit.describe() == f"words, strength {fit.strength:g}, macro-F1 1.0000 on validation"
+    told = fit_texts(params, train=clear, validation=clear, texts=TEST[0], classes=3)
+    assert told.fit.features == "words"
+    assert told.fit.describe() == f"words, strength {told.fit.strength:g}, macro-F1 1.0000 on validation"
 
 
 def test_characters_beside_words_are_those_of_the_reference_model() -> None:
@@ -187,16 +189,16 @@ def test_characters_beside_words_are_those_of_the_reference_model() -> None:
         model = make_pipeline(features, LogisticRegression(C=3.0, max_iter=1000, tol=1e-7)).fit(*train)
         scores.append(f1_score(validation[1], model.predict(validation[0]), average="macro"))
         probabilities.append(model.predict_proba(test[0]))
-    fit = fit_tfidf(params, train=train, validation=validation, texts=test[0], classes=3)
-    assert fit.macro_f1 == pytest.approx(max(scores))
-    assert fit.probabilities == pytest.approx(probabilities[int(np.argmax(scores))], abs=1e-3)
+    told = fit_texts(params, train=train, validation=validation, texts=test[0], classes=3)
+    assert told.fit.macro_f1 == pytest.approx(max(scores))
+    assert told.probabilities == pytest.approx(probabilities[int(np.argmax(scores))], abs=1e-3)
 
 
 @pytest.mark.parametrize("train", [["good film", "bad soup"], ["!", "?"]])
 def test_no_frequent_word_is_refused(train: list[str]) -> None:
     params = PARAMS.model_copy(update={"min_df": 2})
     with pytest.raises(DataError, match=r"baseline\.min_df: .* in 2 of 2 train texts"):
-        fit_tfidf(params, train=(train, np.array([0, 1])), validation=VALIDATION, texts=[], classes=3)
+        fit_texts(params, train=(train, np.array([0, 1])), validation=VALIDATION, texts=[], classes=3)
 
 
 def test_min_df_above_the_number_of_texts_is_refused() -> None:
@@ -230,7 +232,7 @@ CLOUDS = clouds(120, 0), clouds(80, 1), clouds(30, 2)
 
 
 def probed(params: BaselineParams = PARAMS, *, test: Floats = CLOUDS[2][0]) -> Floats:
-    return predict_probe(params, train=CLOUDS[0], validation=CLOUDS[1], features=test, classes=3).probabilities
+    return fit_probe(params, train=CLOUDS[0], validation=CLOUDS[1], classes=3).predict(test)
 
 
 def test_the_probe_is_the_best_of_the_reference_models_on_validation() -> None:
@@ -246,7 +248,7 @@ def test_the_probe_is_the_best_of_the_reference_models_on_validation() -> None:
 def test_the_unit_of_a_feature_moves_nothing() -> None:
     units = np.array([1e-4, 3.0, 1.0, 1e3, 1.0, 7.0, 2.0])
     train, validation, test = ((points * units, labels) for points, labels in CLOUDS)
-    found = predict_probe(PARAMS, train=train, validation=validation, features=test[0], classes=3).probabilities
+    found = fit_probe(PARAMS, train=train, validation=validation, classes=3).predict(test[0])
     assert found == pytest.approx(probed(), abs=1e-6)
 
 
@@ -256,12 +258,12 @@ def test_the_test_rows_teach_the_probe_nothing() -> None:
 
 
 def test_the_probe_needs_two_classes_and_spreads_over_all() -> None:
-    found = predict_probe(PARAMS, train=CLOUDS[0], validation=CLOUDS[1], features=CLOUDS[2][0], classes=5).probabilities
+    found = fit_probe(PARAMS, train=CLOUDS[0], validation=CLOUDS[1], classes=5).predict(CLOUDS[2][0])
     assert (found[:, 3:] == 0).all()
     assert found.sum(axis=1) == pytest.approx(1)
     one = (CLOUDS[0][0], np.zeros(120, np.int64))
     with pytest.raises(DataError, match="120 rows of 1 class"):
-        predict_probe(PARAMS, train=one, validation=CLOUDS[1], features=CLOUDS[2][0], classes=3)
+        fit_probe(PARAMS, train=one, validation=CLOUDS[1], classes=3)
 
 
 @settings(max_examples=50)
@@ -324,41 +326,3 @@ def test_pairs_give_both_texts_their_product_and_their_cosine(drawn, min_df, ran
         return
     *_, last = fit_weights(params, ngrams, np.array(train)).values()
     assert last(rows).toarray() == pytest.approx(np.hstack(expected), abs=1e-12)
-
-
-def pair_examples(*, told: bool) -> pa.Table:
-    """Pairs whose class is whether both texts name the same thing; if it is `told`, the second text says it alone."""
-    things = ("soup", "bread", "rice", "film", "plot", "cast")
-    rng = np.random.default_rng(0)
-    first, second, same = rng.integers(6, size=300), rng.integers(6, size=300), rng.random(300) < 0.5
-    seconds = [f"the {things[a if equal else b]}" for a, b, equal in zip(first, second, same, strict=True)]
-    labels = [f"the {things[a]}" == text for a, text in zip(first, seconds, strict=True)]
-    columns = {
-        "id": [str(row) for row in range(300)],
-        "split": ["train"] * 200 + ["validation"] * 50 + ["test"] * 50,
-        "text": [f"the {things[a]}" for a in first],
-        "text_pair": [
-            f"{text} {'indeed' * label}" if told else text for text, label in zip(seconds, labels, strict=True)
-        ],
-        "label": pa.array(labels).cast(pa.int64()),
-    }
-    return describe(pa.table(columns), task="pairs", labels=("other", "same"))
-
-
-@pytest.mark.parametrize("told", [False, True])
-def test_the_second_text_alone_is_a_baseline_of_pairs(told) -> None:
-    examples = pair_examples(told=told)
-    vectors = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
-    table, lines, _ = predict_baselines(PARAMS, examples, vectors)
-    assert table.column_names == ["id", "split", "majority", "tfidf", "probe", "second"]
-    assert [line.split(":")[0] for line in lines] == ["tfidf", "probe", "second"]
-    right = {
-        name: (np.array(table[name].to_pylist()).argmax(axis=1) == examples["label"].to_numpy()[200:]).mean()
-        for name in ("majority", "tfidf", "second")
-    }
-    assert right["tfidf"] == 1
-    assert (right["second"] == 1) == told
-    alone = examples.set_column(2, "text", examples["text_pair"]).drop_columns("text_pair")
-    of_one, *_ = predict_baselines(PARAMS, alone, vectors)
-    assert of_one["tfidf"].equals(table["second"])
-    assert of_one.column_names == ["id", "split", "majority", "tfidf", "probe"]

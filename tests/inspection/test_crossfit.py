@@ -13,11 +13,11 @@ from pipeline.settings.task import BaselineParams
 ROWS, WIDTH = 150, 300
 
 
-def predict(classes, vectors, texts, folds=5):
+def predict(classes, vectors, texts, folds=5, **changed):
     plain, _ = parse_params(Path("params.yaml").read_text(encoding="utf-8"))
-    params = BaselineParams.model_validate_json(json.dumps({**plain["baseline"], "task": "t"}))
-    dealt = np.arange(len(classes)) % folds
-    return list(predict_out_of_sample(params, count_ngrams(params, texts), vectors, classes, dealt, count=2))
+    params = BaselineParams.model_validate_json(json.dumps({**plain["baseline"], "task": "t"} | changed))
+    ids, dealt = [str(row) for row in range(len(classes))], np.arange(len(classes)) % folds
+    return list(predict_out_of_sample(params, ids, count_ngrams(params, texts), vectors, classes, dealt, count=2))
 
 
 def test_a_model_that_could_memorise_knows_nothing_of_random_labels():
@@ -53,14 +53,14 @@ def test_the_first_fold_chooses_for_all(monkeypatch):
     tried: dict[str, list[tuple[float, ...]]] = {"tfidf": [], "probe": []}
 
     def record(name, key):
-        fit = getattr(crossfit, f"predict_{name}")
+        fit = getattr(crossfit, f"fit_{name}")
 
         def fit_and_record(params, *ngrams, **data):
             tried[name].append(getattr(params, key))
             fitted.setdefault(name, fit(params, *ngrams, **data))
             return fit(params, *ngrams, **data)
 
-        monkeypatch.setattr(crossfit, f"predict_{name}", fit_and_record)
+        monkeypatch.setattr(crossfit, f"fit_{name}", fit_and_record)
 
     fitted: dict[str, Fit] = {}
     record("tfidf", "strengths"), record("probe", "probe_strengths")
@@ -70,3 +70,20 @@ def test_the_first_fold_chooses_for_all(monkeypatch):
     for name, choices in tried.items():
         assert len(choices[0]) > 1
         assert choices[1:] == [(fitted[name].strength,)] * 4
+
+
+def test_of_many_examples_a_sample_teaches_and_all_are_predicted(monkeypatch):
+    """Each fold of 200 examples is predicted by 100 of the other 800, and another 100 choose."""
+    sizes, fit = [], crossfit.fit_tfidf
+
+    def fit_and_record(params, *ngrams, train, validation, classes):
+        sizes.append((len(train[0]), len(train[1]), len(validation[0])))
+        return fit(params, *ngrams, train=train, validation=validation, classes=classes)
+
+    monkeypatch.setattr(crossfit, "fit_tfidf", fit_and_record)
+    random = np.random.default_rng(4)
+    classes, vectors = random.integers(0, 2, 1000), random.normal(size=(1000, 4)).astype(np.float32)
+    texts = [f"{'sun' if label else 'moon'} and more" for label in classes]
+    parts = predict(classes, vectors, texts, sample=100)
+    assert sizes == [(100, 100, 100)] * 5
+    assert sorted(np.concatenate([rows for rows, _ in parts]).tolist()) == list(range(1000))

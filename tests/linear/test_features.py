@@ -15,7 +15,14 @@ TEXTS = st.lists(st.text(alphabet="abcdé '漢字\n", max_size=40), min_size=2, 
 @given(texts=TEXTS, characters=st.integers(0, 4), least=st.integers(1, 2), data=st.data())
 def test_features_of_texts_are_those_of_their_rows_to_the_last_bit(texts, characters, least, data):
     params = BaselineParams(
-        task="t", ngrams=2, characters=characters, min_df=least, strengths=(1.0,), probe_strengths=(1.0,), max_iter=10
+        task="t",
+        sample=1000,
+        ngrams=2,
+        characters=characters,
+        min_df=least,
+        strengths=(1.0,),
+        probe_strengths=(1.0,),
+        max_iter=10,
     )
     train = np.array(data.draw(st.lists(st.integers(0, len(texts) - 1), min_size=1, unique=True)))
     ngrams = count_ngrams(params, texts)
@@ -34,7 +41,14 @@ def test_features_of_texts_are_those_of_their_rows_to_the_last_bit(texts, charac
 @given(texts=TEXTS, characters=st.integers(0, 4))
 def test_features_of_pairs_are_those_of_their_rows_to_the_last_bit(texts, characters):
     params = BaselineParams(
-        task="t", ngrams=2, characters=characters, min_df=1, strengths=(1.0,), probe_strengths=(1.0,), max_iter=10
+        task="t",
+        sample=1000,
+        ngrams=2,
+        characters=characters,
+        min_df=1,
+        strengths=(1.0,),
+        probe_strengths=(1.0,),
+        max_iter=10,
     )
     pairs = [*zip(texts, reversed(texts), strict=True)]
     try:
@@ -50,7 +64,14 @@ def test_features_of_pairs_are_those_of_their_rows_to_the_last_bit(texts, charac
 @pytest.mark.parametrize("text", ["", " ", "unheard"])
 def test_a_text_without_a_known_ngram_has_no_feature(text):
     params = BaselineParams(
-        task="t", ngrams=1, characters=0, min_df=1, strengths=(1.0,), probe_strengths=(1.0,), max_iter=10
+        task="t",
+        sample=1000,
+        ngrams=1,
+        characters=0,
+        min_df=1,
+        strengths=(1.0,),
+        probe_strengths=(1.0,),
+        max_iter=10,
     )
     fit = fit_weights(params, count_ngrams(params, ["good film", "bad film"]), np.arange(2))["words"]
     assert open_features(fit.list_weights())([text]).nnz == 0

@@ -9,6 +9,8 @@ from pipeline.core.errors import DataError
 from pipeline.core.files import sha256, write_json
 from pipeline.core.tables import describe, labels_of, read_parquet, task_of, write_arrow, write_parquet
 from pipeline.kinds.text_classification.baselines import BASELINES
+from pipeline.linear import rows
+from pipeline.linear.rows import draw_rows
 from pipeline.linear.saved import LINEAR_MANIFEST, WEIGHTS
 from pipeline.predict.linear.predictor import load_linear
 from pipeline.settings.task import BaselineParams
@@ -16,7 +18,14 @@ from pipeline.stages.baseline import run
 
 LABELS = ("ham", "spam")
 PARAMS = BaselineParams(
-    task="toy", ngrams=1, characters=3, min_df=1, strengths=(1.0, 10.0), probe_strengths=(0.1, 1.0), max_iter=1000
+    task="toy",
+    sample=1000,
+    ngrams=1,
+    characters=3,
+    min_df=1,
+    strengths=(1.0, 10.0),
+    probe_strengths=(0.1, 1.0),
+    max_iter=1000,
 )
 
 
@@ -46,7 +55,7 @@ def feature_table(table: pa.Table) -> pa.Table:
     return describe(pa.table(columns), task="toy", labels=LABELS)
 
 
-def measured(folder: Path, table: pa.Table, features: pa.Table | None = None) -> Path:
+def measured(folder: Path, table: pa.Table, features: pa.Table | None = None, params: BaselineParams = PARAMS) -> Path:
     folder.mkdir(exist_ok=True)
     given = feature_table(table) if features is None else features
     write_arrow(folder / "features.arrow", given.schema, given.to_batches(max_chunksize=3))
@@ -54,7 +63,7 @@ def measured(folder: Path, table: pa.Table, features: pa.Table | None = None) ->
     write_json(folder / "findings.json", {"task": "toy"})
     out = folder / "baselines.parquet"
     run(
-        PARAMS,
+        params,
         BASELINES,
         examples=folder / "examples.parquet",
         findings=folder / "findings.json",
@@ -113,3 +122,56 @@ def test_the_order_of_features_does_not_matter_and_others_are_refused(tmp_path: 
     assert sha256(measured(tmp_path / "turned", table, given.take(list(range(len(given)))[::-1]))) == plain
     with pytest.raises(DataError, match=r"features: .*\b11 rows for 12\b"):
         measured(tmp_path / "short", table, given.slice(1))
+
+
+# ------------------------------------------------------------------------------------------------ many rows
+def many_rows(rows: int) -> pa.Table:
+    """Texts with a word of their class, in splits that alternate."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=rows)
+    splits = rng.choice(["train", "validation", "test"], size=rows, p=[0.6, 0.2, 0.2])
+    columns = {
+        "id": [f"{row:016x}" for row in range(rows)],
+        "split": splits,
+        "text": [f"{('ham', 'spam')[label]} {rng.integers(50)}" for label in labels],
+        "label": labels,
+        "row": np.arange(1, rows + 1),
+    }
+    return describe(pa.table(columns), task="toy", labels=LABELS)
+
+
+def test_pieces_give_the_answers_of_the_whole(tmp_path, monkeypatch):
+    table = many_rows(300)
+    whole = read_parquet(measured(tmp_path / "whole", table))
+    monkeypatch.setattr(rows, "PIECE_ROWS", 7)
+    parts = read_parquet(measured(tmp_path / "parts", table))
+    assert parts.drop_columns("probe").equals(whole.drop_columns("probe"))
+    assert np.array(parts["probe"].to_pylist()) == pytest.approx(np.array(whole["probe"].to_pylist()), abs=1e-12)
+    assert {path.name: sha256(path) for path in (tmp_path / "whole/linear").iterdir()} == {
+        path.name: sha256(path) for path in (tmp_path / "parts/linear").iterdir()
+    }
+
+
+def test_of_many_rows_a_sample_is_fitted_to_and_all_are_asked(tmp_path, capsys):
+    table = many_rows(600)
+    counts = {split: len(table.filter(pc.equal(table["split"], split))) for split in ("train", "validation", "test")}
+    few = read_parquet(measured(tmp_path, table, params=PARAMS.model_copy(update={"sample": 100})))
+    assert few["id"].equals(table.filter(pc.not_equal(table["split"], "train"))["id"])
+    asked = {split: counts[split] for split in ("train", "validation")}
+    said = " and ".join(f"100 of {count} {split}" for split, count in asked.items())
+    assert capsys.readouterr().out.splitlines()[-1] == f"fitted to {said} rows"
+    drawn = draw_rows(tmp_path / "examples.parquet", 100).piece
+    assert few["majority"].to_pylist()[0] == pytest.approx(
+        [
+            (drawn.rows.filter(pc.equal(drawn.rows["split"], "train"))["label"].to_numpy() == label).mean()
+            for label in (0, 1)
+        ]
+    )
+
+
+def test_features_that_lack_an_example_are_refused(tmp_path):
+    table = example_table()
+    given = feature_table(table)
+    other = given.set_column(0, "id", pa.array(["another", *given["id"].to_pylist()[1:]]))
+    with pytest.raises(DataError, match=r"features: not of these examples, missing ids: '0000000000000000'"):
+        measured(tmp_path, table, other.replace_schema_metadata(given.schema.metadata))

@@ -29,7 +29,14 @@ from tests.given.training import with_params
 
 GOOD, BAD = ("great", "lovely", "warm", "clever"), ("bad", "dull", "grim", "weak")
 BASELINE = BaselineParams(
-    task="t", ngrams=1, characters=3, min_df=1, strengths=(1.0, 10.0), probe_strengths=(0.1,), max_iter=1000
+    task="t",
+    sample=1000,
+    ngrams=1,
+    characters=3,
+    min_df=1,
+    strengths=(1.0, 10.0),
+    probe_strengths=(0.1,),
+    max_iter=1000,
 )
 EXTRACT = ExtractParams(
     task="t", pooling="mean", layer=-1, batch_tokens=256, batch_size=32, precision="auto", attention="auto", threads=1

@@ -13,7 +13,7 @@ from pipeline.settings.production import CalibrateParams, WatchParams, check_fav
 from pipeline.settings.shared.classes import ClassChecksParams, ClassGates, ClassifierParams, LabelParams
 from pipeline.settings.shared.evaluation import ProbabilityParams, ProjectionParams, check_slices
 from pipeline.settings.shared.kind import Settings
-from pipeline.settings.task import CardParams, EvaluateParams, ExtractParams, ProbeParams, TaskParams
+from pipeline.settings.task import CardParams, EvaluateParams, ExtractParams, ProbeParams, SampleParams, TaskParams
 
 MOST_PIXELS = 89_478_485  # from which on the library warns of a decompression bomb
 
@@ -67,7 +67,7 @@ class ImageTrainingParams(ClassifierParams):
     flip: bool
 
 
-class ImageBaselineParams(TaskParams, ProbeParams):
+class ImageBaselineParams(SampleParams, ProbeParams):
     """The parameters of the linear models of images that a transformer has to beat."""
 
 

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.core.document import Document
-from pipeline.core.tables import describe, labels_of, task_of
 from pipeline.evaluate.align import select_split
-from pipeline.evaluate.baselines import Baselines
+from pipeline.evaluate.baselines import Baselines, FittedBaselines, ReadVectors
 from pipeline.reading.scores import score_answer
 from pipeline.reading.sentences import SentenceMatch, fit_words, match_sentence
 from pipeline.reading.spans import Span
 from pipeline.reading.threshold import fit_threshold
-from pipeline.settings.task import TaskParams
+from pipeline.settings.task import SampleParams
 
 # What a model says of a question: a span, "" if there is none. If the model doubts by a number, whether that is too
 # much is decided later (`tabulate`); the probabilities are those of the span and of there being no answer.
@@ -29,14 +27,13 @@ SPAN_ANSWER = pa.struct(
 )
 
 
-def _predict(_params: TaskParams, examples: pa.Table, _features: pa.Table) -> tuple[pa.Table, list[str], None]:
-    """Return what both say of the rows outside train; validation chooses how much of the sentence, and when none.
+def _fit(_params: SampleParams, examples: pa.Table, _vectors: ReadVectors) -> FittedBaselines:
+    """Return both baselines; validation chooses how much of the sentence is the answer, and when there is none.
 
     Raises:
         DataError: A split is empty.
     """
     train, validation = (select_split(examples, split) for split in ("train", "validation"))
-    rows = examples.filter(pc.not_equal(examples["split"], "train"))
     words = fit_words(train["context"].to_pylist())
 
     def match(table: pa.Table) -> list[SentenceMatch]:
@@ -53,13 +50,17 @@ def _predict(_params: TaskParams, examples: pa.Table, _features: pa.Table) -> tu
             np.mean([score_answer(text, own)[1] for text, own in zip(given, truths, strict=True)])
         )
     (part, threshold), score = max(choices.items(), key=lambda choice: choice[1])
-    answers = {"sentence": [_take(own, part, threshold) for own in match(rows)], "never": [Span(0, "")] * rows.num_rows}
-    columns = {name: _tabulate(spans) for name, spans in answers.items()}
-    table = pa.table({"id": rows["id"], "split": rows["split"], **columns})
+
+    def answer(rows: pa.Table, _vectors: ReadVectors) -> dict[str, pa.Array]:
+        answers = {
+            "sentence": [_take(own, part, threshold) for own in match(rows)],
+            "never": [Span(0, "")] * rows.num_rows,
+        }
+        return {name: _tabulate(spans) for name, spans in answers.items()}
+
     whole = {"sentence": "the whole sentence", "rest": "its longest part that the question does not say"}[part]
     limit = "always" if threshold is None else f"if their similarity is at least {-threshold:.3f}"
-    line = f"sentence: {whole}, {limit}; F1 {score:.4f} on validation"
-    return describe(table, task=task_of(examples), labels=labels_of(examples)), [line], None
+    return FittedBaselines(answer, [f"sentence: {whole}, {limit}; F1 {score:.4f} on validation"], None)
 
 
 def _take(match: SentenceMatch, part: str, threshold: float | None) -> Span:
@@ -72,4 +73,4 @@ def _tabulate(spans: Sequence[Span]) -> pa.Array:
     return pa.array([{"text": span.text, "start": span.start, **unknown} for span in spans], SPAN_ANSWER)
 
 
-BASELINES = Baselines(predict=_predict, inspect=None)
+BASELINES = Baselines(fit=_fit, inspect=None)

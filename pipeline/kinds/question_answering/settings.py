@@ -20,6 +20,7 @@ from pipeline.settings.task import (
     FinetuneParams,
     MetricGate,
     Profile,
+    SampleParams,
     TaskParams,
     TokenizeParams,
 )
@@ -105,7 +106,7 @@ SETTINGS = Settings(
         "validate": ReadingChecksParams,
         "tokenize": WindowParams,
         "extract": ExtractParams,
-        "baseline": TaskParams,
+        "baseline": SampleParams,
         "inspect": TaskParams,
         "finetune": ReaderParams,
         "calibrate": CalibrateParams,

@@ -22,6 +22,7 @@ from pipeline.settings.task import (
     ExtractParams,
     FinetuneParams,
     MetricGate,
+    SampleParams,
     TaskParams,
     TokenizeParams,
 )
@@ -129,7 +130,7 @@ class TagTokenizeParams(TokenizeParams):
     label: Literal["first", "all"]
 
 
-class TagBaselineParams(TaskParams):
+class TagBaselineParams(SampleParams):
     """The parameters of the conditional random field that a transformer has to beat."""
 
     penalties: Annotated[tuple[Positive, ...], Field(min_length=1)]

@@ -44,13 +44,13 @@ def test_stripes_are_told_apart_whatever_the_features_say():
         {"id": ids, "split": splits, "label": labels,
          "image": pack_images([encode_image(Image.fromarray(image.astype(np.uint8))) for image in images])}
     )  # fmt: skip
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(rng.normal(size=160).astype(np.float32)), 4)
-    features = pa.table({"id": ids, "split": splits, "labels": labels, "features": vectors})
-    params = ImageBaselineParams(task="t", probe_strengths=(0.01, 1), max_iter=1000)
-    answers, lines, kept = BASELINES.predict(params, describe(examples, **about), describe(features, **about))
-    right = np.stack(answers["gradients"].to_pylist()).argmax(axis=1) == labels[24:]
-    assert right.all()
+    vectors = rng.normal(size=(40, 4)).astype(np.float32)
+    params = ImageBaselineParams(task="t", sample=1000, probe_strengths=(0.01, 1), max_iter=1000)
+    known, rows = describe(examples, **about).slice(0, 32), describe(examples, **about).slice(24)
+    fitted = BASELINES.fit(params, known, lambda: vectors[:32])
+    answers = fitted.answer(rows, lambda: vectors[24:])
+    assert (np.stack(answers["gradients"].to_pylist()).argmax(axis=1) == labels[24:]).all()
     assert answers["majority"].to_pylist() == [[0.5, 0.5]] * 16
-    assert answers.column_names == ["id", "split", "majority", "gradients", "probe"]
-    assert [line.split(":")[0] for line in lines] == ["gradients", "probe"]
-    assert kept is None
+    assert [*answers] == ["majority", "gradients", "probe"]
+    assert [line.split(":")[0] for line in fitted.choices] == ["gradients", "probe"]
+    assert fitted.saved is None
