@@ -152,10 +152,11 @@ bench-places: setup  ## stages on two Dask workers beside as many here, and what
 	python -m benchmarks.places
 
 bench-predict: setup  ## prediction beside transformers.pipeline and ONNX Runtime as its tutorials use it (ten minutes)
-	dvc repro --quiet finetune@reviews
+	dvc repro --quiet finetune@reviews calibrate@spam calibrate@questions calibrate@reviews
 	python -m benchmarks.predict
 
-bench-answer: setup  ## the server of a bundle under load, overload and over many requests
+bench-answer: setup  ## the server of a bundle under load, overload and over many requests (ten minutes)
+	dvc repro --quiet finetune@reviews calibrate@reviews
 	python -m benchmarks.answer
 
 bench-kinds: setup  ## tags and pairs beside a tuned Trainer; first lay the profile gallery over: python -m pipeline overlay profiles/gallery

@@ -19,12 +19,13 @@ from typing import NamedTuple
 import psutil
 
 from benchmarks.hostile import attack
+from benchmarks.int8 import make_bundle
 from benchmarks.table import publish
 from pipeline.core.format import markdown_table
 from pipeline.core.tables import read_parquet
 from pipeline.predict.predictor import load_predictor
 
-BUNDLE, EXAMPLES = Path("data/export/reviews"), Path("data/examples/reviews.parquet")
+TASK, EXAMPLES = "reviews", Path("data/examples/reviews.parquet")
 CLIENTS = (1, 8, 64)
 REQUESTS = 100_000  # of the memory's measure, of short texts
 BATCHES = (1, 8, 32)
@@ -243,4 +244,4 @@ def main(bundle: Path, requests: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else BUNDLE, int(sys.argv[2]) if len(sys.argv) > 2 else REQUESTS)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else make_bundle(TASK), int(sys.argv[2]) if len(sys.argv) > 2 else REQUESTS)

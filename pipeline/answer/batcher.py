@@ -1,9 +1,11 @@
-"""Batches of what waits: one queue and one thread per model, without any waiting window.
+"""Batches of what waits: one queue per model and a thread a core, without any waiting window.
 
-A text that comes to an idle model is computed at once. While the model runs, others come, and the next batch is those.
+A text that comes to an idle model is computed at once, on all cores. While every thread computes, others come, and the
+next batch is those.
 """
 
 import asyncio
+import os
 import threading
 import time
 from collections import deque
@@ -14,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.answer.metrics import Metrics
-from pipeline.answer.speed import Speed
+from pipeline.answer.speed import SharedTime, measure_speed
 from pipeline.models.batching import plan_batches
-from pipeline.predict.linear.predictor import UNCUT_LENGTH, AnyPredictor
+from pipeline.predict.linear.predictor import AnyPredictor
 from pipeline.predict.logits import ModelRows
 
 # Tokens of one forward, padding included. In a processor's caches small batches are faster than large ones, and ONNX
@@ -24,6 +26,9 @@ from pipeline.predict.logits import ModelRows
 # words, in their place; an image counts as patches of 16 x 16 pixels.
 TOKENS_OF_BATCH = {"fp32": 256, "int8": 256, "torch": 2048, "linear": 8192}
 BATCH_TEXTS = 512
+# A session of ONNX Runtime computes several batches at once on its threads: a small one costs less on one core than on
+# all, and a lone one gets all. Other libraries would start threads for each, or cannot be asked twice at once.
+COMPUTES_SEVERAL = {"fp32", "int8"}
 TAKEN = 4  # batches whose texts are sorted by length together: enough to pad little, soon computed
 TELLING = 0.5  # of a batch: smaller ones are slower per token than those of a full queue
 
@@ -97,14 +102,14 @@ def count_prefix(lengths: Iterable[int], *, tokens: int) -> int:
 
 
 class Batcher:
-    """A model with its queue and its thread."""
+    """A model with its queue and its threads."""
 
     def __init__(self, name: str, predictor: AnyPredictor, metrics: Metrics, *, max_wait: float) -> None:
-        """Measure the model's speed by one full batch, then start its thread.
+        """Measure the model's speed by one full batch, then start its threads.
 
         Args:
             name: The model's name in metrics.
-            predictor: The model, which only the thread runs from here on.
+            predictor: The model, which only the threads run from here on.
             metrics: Where batches are counted.
             max_wait: Seconds; while what waits takes longer, nothing more is accepted.
         """
@@ -117,13 +122,16 @@ class Batcher:
         takes_bytes = "bytes" in predictor.answers.questions.fields.values()
         self.reading = ThreadPoolExecutor(1, f"reading {name}") if takes_bytes else None
         self._batch_tokens = TOKENS_OF_BATCH[predictor.backend]
-        self._speed = _measure(predictor, self._batch_tokens)
+        self._speed = measure_speed(predictor, self._batch_tokens)
         self._waiting: deque[QueuedText] = deque()
-        self._tokens = 0  # of all that waits or is being computed
+        self._tokens = self._queued = 0  # of all that waits or is being computed, and of what waits
         self._closed = False
+        self._idle, self._shared = 0, SharedTime()  # threads that wait for texts, and time of those that compute
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._work, name=f"model {name}", daemon=True)
-        self._thread.start()
+        count = count_cores() if predictor.backend in COMPUTES_SEVERAL else 1
+        self._threads = [threading.Thread(target=self._work, name=f"model {name}", daemon=True) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
         metrics.watch_queue(
             name, texts=lambda: len(self._waiting), tokens=lambda: self._tokens, wait=self.estimate_wait
         )
@@ -150,21 +158,23 @@ class Batcher:
         with self._changed:
             self.require_room()
             self._waiting.extend((job, row) for row in range(len(job.rows)))
-            self._tokens += sum(map(len, job.rows))
+            self._tokens += (more := sum(map(len, job.rows)))
+            self._queued += more
             self._changed.notify()
 
     def close(self) -> None:
-        """Compute what waits, then end the thread, and wait for that."""
+        """Compute what waits, then end the threads, and wait for that."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
         if self.reading is not None:
             self.reading.shutdown(wait=False)
 
     def is_alive(self) -> bool:
-        """Return whether the thread runs."""
-        return self._thread.is_alive()
+        """Return whether the threads run."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
         while rows := self._take():
@@ -173,11 +183,20 @@ class Batcher:
                 self._compute([rows[place] for place in batch])
 
     def _take(self) -> list[QueuedText]:
-        """Return the texts that have waited longest, once there are any; none if the queue is closed and empty."""
+        """Return the texts that have waited longest, once there are any; none if the queue is closed and empty.
+
+        Threads that have nothing to do share what waits.
+        """
         with self._changed:
+            self._idle += 1
             self._changed.wait_for(lambda: self._waiting or self._closed)
             lengths = (len(job.rows[row]) for job, row in self._waiting)
-            rows = [self._waiting.popleft() for _ in range(count_prefix(lengths, tokens=TAKEN * self._batch_tokens))]
+            share = min(TAKEN * self._batch_tokens, -(-self._queued // self._idle))
+            rows = [self._waiting.popleft() for _ in range(count_prefix(lengths, tokens=share))]
+            self._queued -= _count_tokens(rows)
+            self._idle -= 1
+            if self._waiting:
+                self._changed.notify()
         now = time.monotonic()
         for job, _ in rows:
             self._metrics.wait_seconds.labels(self.name).observe(now - job.entered)
@@ -192,7 +211,7 @@ class Batcher:
         except Exception as error:  # whatever it is, it is the answer to these requests, and the thread lives
             outcome = error
         with self._changed:  # there is room again before anybody is told
-            self._tokens -= sum(len(job.rows[row]) for job, row in rows)
+            self._tokens -= _count_tokens(rows)
         for place, (job, row) in enumerate(wanted):
             if isinstance(outcome, Exception):
                 job.fail(outcome)
@@ -200,23 +219,26 @@ class Batcher:
                 job.fill(row, outcome[place])
 
     def _forward(self, rows: ModelRows) -> Any:
-        start = time.monotonic()
-        outputs = self.predictor.predict(rows)
-        seconds, tokens = time.monotonic() - start, sum(map(len, rows))
-        if tokens >= TELLING * self._batch_tokens:
-            self._speed.add(tokens, seconds)
-        self._metrics.forward_seconds.labels(self.name).observe(seconds)
+        tokens = sum(map(len, rows))
+        with self._changed:
+            begun = self._shared.begin(start := time.monotonic())
+        try:
+            outputs = self.predictor.predict(rows)
+        finally:
+            with self._changed:
+                share = self._shared.end(begun, end := time.monotonic())
+                if tokens >= TELLING * self._batch_tokens:
+                    self._speed.add(tokens, share)
+        self._metrics.forward_seconds.labels(self.name).observe(end - start)
         self._metrics.batch_texts.labels(self.name).observe(len(rows))
         self._metrics.batch_tokens.labels(self.name).observe(len(rows) * max(map(len, rows)))
         return outputs
 
 
-def _measure(predictor: AnyPredictor, batch_tokens: int) -> Speed:
-    """Return the speed of one full batch, the second of two: the first one also allocates."""
-    question = predictor.answers.questions.sample(predictor.max_length or UNCUT_LENGTH)
-    row, *_ = predictor.encode([predictor.fit(question)])
-    batch = [row] * max(1, batch_tokens // len(row))
-    predictor.predict(batch)
-    start = time.monotonic()
-    predictor.predict(batch)
-    return Speed(len(row) * len(batch), max(time.monotonic() - start, 1e-6))
+def _count_tokens(rows: Iterable[QueuedText]) -> int:
+    return sum(len(job.rows[row]) for job, row in rows)
+
+
+def count_cores() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

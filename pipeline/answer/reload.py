@@ -54,7 +54,7 @@ async def keep_current(service: Service, name: str, folder: Path, seen: Stamp, l
 
 
 async def retire(batcher: Batcher) -> None:
-    """Wait for the requests that a batcher has accepted, then end its thread."""
+    """Wait for the requests that a batcher has accepted, then end its threads."""
     while batcher.users:
         await asyncio.sleep(0.02)
     await asyncio.to_thread(batcher.close)

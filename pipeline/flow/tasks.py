@@ -26,15 +26,20 @@ STATES: dict[EndState, Any] = {
     "Cancelled": Cancelled,
 }
 # Seconds before each retry after "busy" and environment faults; the network needs more patience.
-DELAYS = {"network": (5.0, 20.0, 60.0), "cpu": (1.0, 2.0, 4.0, 8.0), "gpu": (1.0, 2.0, 4.0, 8.0)}
+_HERE, _NETWORK = (1.0, 2.0, 4.0, 8.0), (5.0, 20.0, 60.0)
+
+
+def list_delays(resource: str, *, on_cluster: bool) -> tuple[float, ...]:
+    """Return the seconds before each retry of a stage; on a cluster its files come over the network."""
+    return _NETWORK if on_cluster or resource == "network" else _HERE
 
 
 class StageTasks:
     """The tasks that Prefect shows for the stages of a run: one for each that is not unchanged."""
 
-    def __init__(self, running: RunningStages) -> None:
-        """Nothing is shown yet; stages that run are started through `running`."""
-        self._running = running
+    def __init__(self, running: RunningStages, *, on_cluster: bool = False) -> None:
+        """Nothing is shown yet; stages that run are started through `running`, if `on_cluster` on other machines."""
+        self._running, self._on_cluster = running, on_cluster
         self._futures: dict[str, PrefectFuture[Any]] = {}
         self._arrows = Arrows()
 
@@ -47,7 +52,8 @@ class StageTasks:
             begun.set()
             end = StageEnd("Failed", 1, "Prefect could not follow it")
             try:
-                end = _run_with_retries(stage, environment, self._running)
+                delays = list_delays(stage.resource, on_cluster=self._on_cluster)
+                end = _run_with_retries(stage, environment, self._running, delays)
             finally:
                 self._running.ended.put((stage, end))
             return end
@@ -84,9 +90,11 @@ def _stage(name: str, work: Callable[[], StageEnd]) -> State[None]:
     return STATES[end.state](name=end.state, message=describe_end(name, end))  # type: ignore[no-any-return]
 
 
-def _run_with_retries(stage: PlannedStage, environment: Mapping[str, str], running: RunningStages) -> StageEnd:
-    """Run a stage, retry it if that may help, and return its last end."""
-    for delay in (*DELAYS[stage.resource], None):
+def _run_with_retries(
+    stage: PlannedStage, environment: Mapping[str, str], running: RunningStages, delays: tuple[float, ...]
+) -> StageEnd:
+    """Run a stage, retry it after each of the delays if that may help, and return its last end."""
+    for delay in (*delays, None):
         start = time.monotonic()
         end = running.reproduce(stage, environment, StageLog(stage.name))
         end = end._replace(seconds=time.monotonic() - start)

@@ -1,6 +1,7 @@
 """The batches of what waits: real models in their threads, asked by an event loop."""
 
 import asyncio
+import threading
 import time
 from contextlib import contextmanager
 
@@ -9,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.answer import batcher as batcher_module
 from pipeline.answer.batcher import TOKENS_OF_BATCH, Batcher, Job, Overloaded, count_prefix
 from pipeline.answer.metrics import Metrics
+from pipeline.predict.linear.predictor import load_linear
 from pipeline.predict.predictor import load_predictor
 from tests.given.bundles import expected_probability
+from tests.given.linear import write_films
 from tests.given.projects import until
 
 LATER = 600.0
@@ -137,3 +141,32 @@ def test_what_waits_at_the_end_is_computed(slow):
         return [len(answer) for answer in await asyncio.gather(*(job.answered for job in jobs))]
 
     assert asyncio.run(ask()) == [len(TEXTS)] * 5
+
+
+@pytest.mark.parametrize(("backend", "threads"), [("fp32", 3), ("linear", 1)])
+def test_idle_threads_share_what_waits_and_compute_at_once(films, tmp_path, monkeypatch, backend, threads):
+    """As many batches of one text as there are threads, none of which ends before all have begun."""
+    monkeypatch.setattr(batcher_module, "count_cores", lambda: 3)
+    predictor = load_linear(write_films(tmp_path)) if backend == "linear" else load_predictor(films, threads=1)
+    begun, is_loaded = threading.Barrier(threads), threading.Event()
+
+    def compute(rows):
+        if is_loaded.is_set():
+            begun.wait(timeout=30)
+        return predictor.compute(rows)
+
+    async def ask(batcher):
+        is_loaded.set()
+        job = make_job(batcher, ["good film"] * threads)
+        batcher.submit(job)
+        return await job.answered
+
+    metrics = Metrics()
+    batcher = Batcher("films", predictor._replace(compute=compute), metrics, max_wait=LATER)
+    try:
+        assert [thread.name for thread in threading.enumerate()].count("model films") == threads
+        answers = asyncio.run(ask(batcher))
+    finally:
+        batcher.close()
+    assert len(answers) == count(metrics, "batch_texts_count") == threads
+    assert not batcher.is_alive()
