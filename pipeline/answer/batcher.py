@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -124,7 +124,8 @@ class Batcher:
         self._batch_tokens = TOKENS_OF_BATCH[predictor.backend]
         self._speed = measure_speed(predictor, self._batch_tokens)
         self._waiting: deque[QueuedText] = deque()
-        self._tokens = self._queued = 0  # of all that waits or is being computed, and of what waits
+        self._planned: deque[list[QueuedText]] = deque()  # batches of those that have waited longest
+        self._tokens = 0  # of all that waits or is being computed
         self._closed = False
         self._idle, self._shared = 0, SharedTime()  # threads that wait for texts, and time of those that compute
         self._changed = threading.Condition()
@@ -158,8 +159,7 @@ class Batcher:
         with self._changed:
             self.require_room()
             self._waiting.extend((job, row) for row in range(len(job.rows)))
-            self._tokens += (more := sum(map(len, job.rows)))
-            self._queued += more
+            self._tokens += sum(map(len, job.rows))
             self._changed.notify()
 
     def close(self) -> None:
@@ -178,29 +178,33 @@ class Batcher:
 
     def _work(self) -> None:
         while rows := self._take():
-            lengths = np.array([len(job.rows[row]) for job, row in rows], np.int64)
-            for batch in plan_batches(lengths, batch_tokens=self._batch_tokens, batch_size=BATCH_TEXTS, rng=None):
-                self._compute([rows[place] for place in batch])
+            self._compute(rows)
 
     def _take(self) -> list[QueuedText]:
-        """Return the texts that have waited longest, once there are any; none if the queue is closed and empty.
-
-        Threads that have nothing to do share what waits.
-        """
+        """Return the next batch, once there is one; none if the queue is closed and empty."""
         with self._changed:
             self._idle += 1
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            lengths = (len(job.rows[row]) for job, row in self._waiting)
-            share = min(TAKEN * self._batch_tokens, -(-self._queued // self._idle))
-            rows = [self._waiting.popleft() for _ in range(count_prefix(lengths, tokens=share))]
-            self._queued -= _count_tokens(rows)
+            self._changed.wait_for(lambda: self._planned or self._waiting or self._closed)
+            if not self._planned and self._waiting:
+                self._planned.extend(self._plan())
             self._idle -= 1
-            if self._waiting:
+            rows = self._planned.popleft() if self._planned else []
+            if self._planned or self._waiting:
                 self._changed.notify()
         now = time.monotonic()
         for job, _ in rows:
             self._metrics.wait_seconds.labels(self.name).observe(now - job.entered)
         return rows
+
+    def _plan(self) -> Iterator[list[QueuedText]]:
+        """Yield batches of the texts that have waited longest: one for each idle thread at least, if they suffice."""
+        waiting = (len(job.rows[row]) for job, row in self._waiting)
+        count = count_prefix(waiting, tokens=TAKEN * self._batch_tokens)
+        rows = [self._waiting.popleft() for _ in range(count)]
+        lengths = np.array([len(job.rows[row]) for job, row in rows], np.int64)
+        most = min(self._batch_tokens, -(-int(lengths.sum()) // self._idle))
+        for batch in plan_batches(lengths, batch_tokens=most, batch_size=BATCH_TEXTS, rng=None):
+            yield [rows[place] for place in batch]
 
     def _compute(self, rows: list[QueuedText]) -> None:
         """Answer those texts of a batch that somebody still waits for."""
@@ -211,7 +215,7 @@ class Batcher:
         except Exception as error:  # whatever it is, it is the answer to these requests, and the thread lives
             outcome = error
         with self._changed:  # there is room again before anybody is told
-            self._tokens -= _count_tokens(rows)
+            self._tokens -= sum(len(job.rows[row]) for job, row in rows)
         for place, (job, row) in enumerate(wanted):
             if isinstance(outcome, Exception):
                 job.fail(outcome)
@@ -233,10 +237,6 @@ class Batcher:
         self._metrics.batch_texts.labels(self.name).observe(len(rows))
         self._metrics.batch_tokens.labels(self.name).observe(len(rows) * max(map(len, rows)))
         return outputs
-
-
-def _count_tokens(rows: Iterable[QueuedText]) -> int:
-    return sum(len(job.rows[row]) for job, row in rows)
 
 
 def count_cores() -> int:
