@@ -16,6 +16,7 @@ from pipeline.repository.access import open_repository
 from pipeline.repository.delegation.exchange import (
     find_stage,
     has_cached_outs,
+    join_groups,
     list_file_deps,
     list_needs,
     reach_remote,
@@ -42,7 +43,7 @@ def lay_order(order: StageOrder) -> None:
         Path(repo.tmp_dir, "rwlock").unlink(missing_ok=True)
         if order.pulls:
             with reach_remote(order.stage):
-                repo.pull(targets=order.pulls, run_cache=False, force=True)
+                repo.pull(targets=join_groups(repo, order.pulls), run_cache=False, force=True)
         stage = find_stage(repo, order.stage)
         _remove_strangers(repo, stage)
         other = [dep.def_path for dep in list_file_deps(stage) if _hash(dep) != order.hashes.get(dep.def_path)]

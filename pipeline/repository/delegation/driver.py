@@ -11,6 +11,7 @@ from pipeline.repository.access import open_repository
 from pipeline.repository.delegation.exchange import (
     find_stage,
     has_cached_outs,
+    join_groups,
     list_file_deps,
     list_needs,
     reach_remote,
@@ -69,7 +70,7 @@ def place_order(name: str, shared: Collection[str]) -> StageOrder | None:
         pulls = [str(need.addressing) for need in needs if has_cached_outs(need)]
         if missing := [need for need in pulls if need not in shared]:
             with reach_remote(name):
-                repo.push(targets=missing, run_cache=False)
+                repo.push(targets=join_groups(repo, missing), run_cache=False)
         entries = read_entries()
         return StageOrder(
             stage=name,

@@ -1,6 +1,6 @@
 """The exchange of a stage's files between machines: large ones by DVC's remote, small ones as bytes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,21 @@ def find_stage(repo: Repo, name: str) -> Stage:
 def list_needs(repo: Repo, stage: Stage) -> list[Stage]:
     """Return the stages that a stage needs directly, sorted by name."""
     return sorted(repo.index.graph.successors(stage), key=lambda need: str(need.addressing))
+
+
+def join_groups(repo: Repo, names: Sequence[str]) -> list[str]:
+    """Return targets of DVC that stand for stages: the name of a group in place of those of all of its stages.
+
+    DVC reads dvc.yaml and dvc.lock anew for each target, which takes a quarter of a second for 500 stages.
+    """
+    groups = {  # by the name of each stage that a matrix or a loop makes
+        name: group
+        for stage in repo.index.stages
+        if isinstance(stage, PipelineStage) and (group := (name := str(stage.addressing)).rpartition("@")[0])
+    }
+    wanted = {*names}
+    broken = {group for name, group in groups.items() if name not in wanted}
+    return list(dict.fromkeys(group if (group := groups.get(name, name)) not in broken else name for name in names))
 
 
 def has_cached_outs(stage: Stage) -> bool:
