@@ -244,4 +244,5 @@ def main(bundle: Path, requests: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else make_bundle(TASK), int(sys.argv[2]) if len(sys.argv) > 2 else REQUESTS)
+    words = sys.argv[1:]
+    main(Path(words[0]) if words else make_bundle(TASK), int(words[1]) if len(words) > 1 else REQUESTS)

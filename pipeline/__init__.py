@@ -12,5 +12,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # bits. See docs/decisions/0027.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 CPU = Path("/proc/cpuinfo")
-if CPU.is_file() and "avx2" in CPU.read_text(encoding="utf-8", errors="replace").split():
+CPU_WORDS = frozenset(CPU.read_text(encoding="utf-8", errors="replace").split() if CPU.is_file() else ())
+if "avx2" in CPU_WORDS:
     os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")

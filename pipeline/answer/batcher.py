@@ -1,4 +1,4 @@
-"""Batches of what waits: one queue per model and a thread a core, without any waiting window.
+"""Batches of what waits: one queue per model and one thread per core, without any waiting window.
 
 A text that comes to an idle model is computed at once, on all cores. While every thread computes, others come, and the
 next batch is those.
@@ -29,6 +29,7 @@ BATCH_TEXTS = 512
 # A session of ONNX Runtime computes several batches at once on its threads: a small one costs less on one core than on
 # all, and a lone one gets all. Other libraries would start threads for each, or cannot be asked twice at once.
 COMPUTES_SEVERAL = {"fp32", "int8"}
+MOST_THREADS = 8  # each holds the activations of a batch, and a batch may take several cores
 TAKEN = 4  # batches whose texts are sorted by length together: enough to pad little, soon computed
 TELLING = 0.5  # of a batch: smaller ones are slower per token than those of a full queue
 
@@ -55,6 +56,7 @@ class Job:
         self._loop = asyncio.get_running_loop()
         self.answered: asyncio.Future[Any] = self._loop.create_future()
         self._outputs: dict[int, Any] = {}
+        self._filling = threading.Lock()
         if not rows:  # of words that no token stands for
             self.answered.set_result(join([]))
 
@@ -63,9 +65,11 @@ class Job:
         return not self.abandoned and time.monotonic() < self.deadline
 
     def fill(self, row: int, outputs: Any) -> None:
-        """Take the outputs of one row; the last one completes the answer."""
-        self._outputs[row] = outputs
-        if len(self._outputs) == len(self.rows):
+        """Take the outputs of one row, from any thread; the last one completes the answer."""
+        with self._filling:
+            self._outputs[row] = outputs
+            is_last = len(self._outputs) == len(self.rows)
+        if is_last:
             try:
                 result = self._join([self._outputs[place] for place in range(len(self.rows))])
             except Exception as error:  # the answer to this request; the thread that fills must live
@@ -129,7 +133,7 @@ class Batcher:
         self._closed = False
         self._idle, self._shared = 0, SharedTime()  # threads that wait for texts, and time of those that compute
         self._changed = threading.Condition()
-        count = count_cores() if predictor.backend in COMPUTES_SEVERAL else 1
+        count = min(count_cores(), MOST_THREADS) if predictor.backend in COMPUTES_SEVERAL else 1
         self._threads = [threading.Thread(target=self._work, name=f"model {name}", daemon=True) for _ in range(count)]
         for thread in self._threads:
             thread.start()
@@ -231,8 +235,9 @@ class Batcher:
         finally:
             with self._changed:
                 share = self._shared.end(begun, end := time.monotonic())
-                if tokens >= TELLING * self._batch_tokens:
-                    self._speed.add(tokens, share)
+        if tokens >= TELLING * self._batch_tokens:
+            with self._changed:
+                self._speed.add(tokens, share)
         self._metrics.forward_seconds.labels(self.name).observe(end - start)
         self._metrics.batch_texts.labels(self.name).observe(len(rows))
         self._metrics.batch_tokens.labels(self.name).observe(len(rows) * max(map(len, rows)))

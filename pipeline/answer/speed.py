@@ -25,10 +25,10 @@ class Speed:
 
 
 class SharedTime:
-    """Time as batches have it that are computed at once: of each second every one gets an equal share."""
+    """Wall time, divided equally among the batches that run at the same time."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """No batch runs yet."""
         self._running, self._changed, self._share = 0, 0.0, 0.0
 
     def begin(self, now: float) -> float:

@@ -13,7 +13,6 @@ from pipeline.core.tables import class_indices, labels_of, task_of
 from pipeline.evaluate.metrics import Floats, Ints
 
 _MIXED = f"Files of different runs were mixed. {REPRODUCE}"
-_BLOCK_ROWS = 2**16
 
 
 def select_split(table: pa.Table, split: str) -> pa.Table:
@@ -49,36 +48,30 @@ def align(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, spl
 
 
 def read_vectors(features: pa.Table, examples: pa.Table, positions: Ints, *, total: int) -> npt.NDArray[np.float32]:
-    """Return the vectors of some examples, (n, H), at `positions` (n,), rising, of the `total` examples of their file.
+    """Return the vectors of some examples, (n, H), at `positions` (n,), ascending, of the `total` of their file.
 
-    Only these are read of a memory-mapped table, if its rows are in the order of the examples.
+    Of a memory-mapped table only these rows are read.
 
     Raises:
-        DataError: The features are not of these examples.
+        DataError: The features are not those of these examples, in their order.
     """
     _require_alike(features, examples, "features")
     if features.num_rows != total:
         raise DataError(f"features: not of these examples, {features.num_rows} rows for {total}. {_MIXED}")
-    own = _gather(features.select(["id", "features"]), positions)
-    if not own["id"].equals(examples["id"]):
-        order = pc.index_in(examples["id"], features["id"])
-        if order.null_count:
-            missing = examples["id"].filter(pc.is_null(order)).to_pylist()
-            raise DataError(f"features: not of these examples, missing ids: {listed(missing)}. {_MIXED}")
-        own = features.take(order)
+    taken, start = list[pa.RecordBatch](), 0
+    for batch in features.select(["id", "features"]).to_batches():  # `take` of a table would join its batches
+        low, high = np.searchsorted(positions, (start, start + batch.num_rows))
+        if low < high:
+            taken.append(batch.take(pa.array(positions[low:high] - start)))
+        start += batch.num_rows
+    own = pa.Table.from_batches(taken, features.select(["id", "features"]).schema)
+    if other := [
+        name for name, wanted in zip(own["id"].to_pylist(), examples["id"].to_pylist(), strict=True) if name != wanted
+    ]:
+        raise DataError(
+            f"features: not of these examples in their order, {len(other)} ids differ: {listed(other)}. {_MIXED}"
+        )
     return to_vectors(own["features"])
-
-
-def _gather(table: pa.Table, positions: Ints) -> pa.Table:
-    """Return the rows at `positions`, rising: `take`, which would join all chunks of a column before."""
-    cuts = range(0, table.num_rows, _BLOCK_ROWS)
-    ends = np.searchsorted(positions, [*cuts, table.num_rows])
-    blocks = [
-        table.slice(start, _BLOCK_ROWS).take(pa.array(positions[low:high] - start))
-        for start, low, high in zip(cuts, ends, ends[1:], strict=False)
-        if low < high
-    ]
-    return pa.concat_tables(blocks) if blocks else table.slice(0, 0)
 
 
 def _require_alike(table: pa.Table, like: pa.Table, what: str) -> None:

@@ -31,7 +31,8 @@ class FittedBaselines(NamedTuple):
     """The baselines of a task, fitted to train and tuned on validation.
 
     Args:
-        answer: `answer(examples, vectors)` are what each says of some examples, a column a baseline.
+        answer: `answer(examples, vectors)` is what each says of some examples, a column a baseline. It is called for
+            one piece after another, so no answer may depend on another row.
         choices: The choices made on validation, a line each.
         saved: The cheap one, ready to be saved; None if nobody could ask it.
     """
@@ -45,7 +46,8 @@ class Baselines(NamedTuple):
     """The models of one kind that a transformer has to beat, and the search for labels that they contradict.
 
     Args:
-        fit: `fit(params, examples, vectors)` are the models of examples of the splits train and validation.
+        fit: `fit(params, examples, vectors)` returns the baselines, fitted to the examples of train and tuned on those
+            of validation.
         inspect: `inspect(params, examples, features, done)` are the suspicious examples, their summary and the list of
             them for people; None if the kind has no such search. `features` are the vectors of the examples, as
             `extract` wrote them.

@@ -1,7 +1,6 @@
 """The projection of the frozen encoder's vectors: the test examples on a plane, and train neighbours of a few."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from pipeline.core.tables import class_indices, labels_of
 from pipeline.evaluate.align import align, to_matrix, to_vectors
 from pipeline.evaluate.metrics import Floats, Ints, Vectors
 from pipeline.examples.pairs import whole_texts
+from pipeline.linear.rows import rank_ids
 from pipeline.settings.shared.evaluation import ProjectionParams
 
 _COORDINATE_DIGITS = 4  # the last bits of a coordinate depend on the number of threads
@@ -123,8 +123,7 @@ def find_neighbours(queries: Vectors, parts: Iterable[tuple[Ints, Vectors]], *, 
 
 def sample_rows(ids: Sequence[str], most: int) -> Ints:
     """Return the positions of at most `most` ids, in order; the choice depends on each id alone, not on the others."""
-    order = sorted(range(len(ids)), key=lambda row: _rank(ids[row]))[:most]
-    return np.array(sorted(order), np.int64)
+    return np.sort(np.argsort(rank_ids(ids), kind="stable")[:most])
 
 
 def choose_queries(ids: Sequence[str], right: npt.NDArray[np.bool_], confidence: Floats, most: int) -> Ints:
@@ -133,7 +132,8 @@ def choose_queries(ids: Sequence[str], right: npt.NDArray[np.bool_], confidence:
     The rest are right ones, chosen as by `sample_rows`, or more errors if there are too few.
     """
     wrong = [int(row) for row in np.argsort(-confidence, kind="stable") if not right[row]]
-    others = sorted(np.flatnonzero(right).tolist(), key=lambda row: _rank(ids[row]))
+    ranks = rank_ids(ids)
+    others = sorted(np.flatnonzero(right).tolist(), key=lambda row: ranks[row])
     half = max((most + 1) // 2, most - len(others))
     return np.array([*wrong[:half], *others[: most - len(wrong[:half])]], np.int64)
 
@@ -195,7 +195,3 @@ def _to_units(vectors: Vectors) -> Floats:
     exact = vectors.astype(np.float64)
     lengths = np.linalg.norm(exact, axis=1, keepdims=True)
     return exact / np.where(lengths > 0, lengths, 1.0)
-
-
-def _rank(identity: str) -> bytes:
-    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).digest()

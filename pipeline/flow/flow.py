@@ -118,7 +118,7 @@ def _execute(
     plan: Sequence[PlannedStage], running: RunningStages, targets: Sequence[str], slots: Slots, *, fail_fast: bool
 ) -> dict[str, StageEnd]:
     """Bring every stage to its end, and return the ends by name; if interrupted, leave nothing running."""
-    tasks = StageTasks(running, on_cluster=slots.elsewhere > 0)
+    tasks = StageTasks(running, slots)
 
     def begin(stage: PlannedStage, environment: Mapping[str, str]) -> None:
         get_run_logger().info("%s: %s", execution.progress, stage.name)

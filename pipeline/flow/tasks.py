@@ -16,6 +16,7 @@ from pipeline.flow.artifacts import StageLog
 from pipeline.repository.plan import PlannedStage, format_duration
 from pipeline.run.ending import EndState, StageEnd, describe_end
 from pipeline.run.execution import RunningStages
+from pipeline.run.slots import Slots, runs_elsewhere
 
 STATES: dict[EndState, Any] = {
     "Ran": Completed,
@@ -29,17 +30,17 @@ STATES: dict[EndState, Any] = {
 _HERE, _NETWORK = (1.0, 2.0, 4.0, 8.0), (5.0, 20.0, 60.0)
 
 
-def list_delays(resource: str, *, on_cluster: bool) -> tuple[float, ...]:
-    """Return the seconds before each retry of a stage; on a cluster its files come over the network."""
-    return _NETWORK if on_cluster or resource == "network" else _HERE
+def list_delays(stage: PlannedStage, slots: Slots) -> tuple[float, ...]:
+    """Return the seconds before each retry of a stage: more if it downloads, or exchanges its files with a remote."""
+    return _NETWORK if stage.resource == "network" or runs_elsewhere(stage, slots) else _HERE
 
 
 class StageTasks:
     """The tasks that Prefect shows for the stages of a run: one for each that is not unchanged."""
 
-    def __init__(self, running: RunningStages, *, on_cluster: bool = False) -> None:
-        """Nothing is shown yet; stages that run are started through `running`, if `on_cluster` on other machines."""
-        self._running, self._on_cluster = running, on_cluster
+    def __init__(self, running: RunningStages, slots: Slots) -> None:
+        """Nothing is shown yet; stages that run are started through `running`, in `slots`."""
+        self._running, self._slots = running, slots
         self._futures: dict[str, PrefectFuture[Any]] = {}
         self._arrows = Arrows()
 
@@ -52,8 +53,7 @@ class StageTasks:
             begun.set()
             end = StageEnd("Failed", 1, "Prefect could not follow it")
             try:
-                delays = list_delays(stage.resource, on_cluster=self._on_cluster)
-                end = _run_with_retries(stage, environment, self._running, delays)
+                end = _run_with_retries(stage, environment, self._running, list_delays(stage, self._slots))
             finally:
                 self._running.ended.put((stage, end))
             return end

@@ -1,8 +1,6 @@
 """baseline: examples, features -> baselines, linear: what simple models say, and the cheap one to ask."""
 
 from collections.abc import Iterator
-from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -10,7 +8,7 @@ from pipeline.core.progress import show_progress
 from pipeline.core.stage import Gate, In, Out
 from pipeline.core.tables import describe, labels_of, read_arrow, write_parquet
 from pipeline.evaluate.align import read_vectors
-from pipeline.evaluate.baselines import Baselines
+from pipeline.evaluate.baselines import Baselines, ReadVectors
 from pipeline.linear.rows import Piece, draw_rows, read_pieces
 from pipeline.linear.saved import write_linear
 from pipeline.settings.task import SampleParams
@@ -30,8 +28,8 @@ def run(
     drawn, vectors = draw_rows(examples, params.sample), read_arrow(features)
     labels = labels_of(drawn.piece.rows)
 
-    def read(piece: Piece) -> partial[Any]:
-        return partial(read_vectors, vectors, *piece, total=drawn.total)
+    def read(piece: Piece) -> ReadVectors:
+        return lambda: read_vectors(vectors, *piece, total=drawn.total)
 
     fitted = kind.fit(params, drawn.piece.rows, read(drawn.piece))
 

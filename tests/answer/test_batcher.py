@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -24,9 +25,10 @@ TEXTS = [" ".join(["good"] * good + ["bad"] * bad + ["film"]) for good in range(
 
 
 @contextmanager
-def batching(folder, **more):
+def batching(folder, threads=1, **more):
     metrics = Metrics()
-    batcher = Batcher("films", load_predictor(folder, threads=1), metrics, **{"max_wait": LATER, **more})
+    with patch.object(batcher_module, "count_cores", lambda: threads):
+        batcher = Batcher("films", load_predictor(folder, threads=1), metrics, **{"max_wait": LATER, **more})
     try:
         yield batcher, metrics
     finally:
@@ -132,9 +134,10 @@ def test_a_failure_is_the_answer_to_its_requests_alone(films):
         assert asyncio.run(ask(batcher))[0, 1] == pytest.approx(expected_probability("good film"))
 
 
-def test_what_waits_at_the_end_is_computed(slow):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_waits_at_the_end_is_computed(slow, threads):
     async def ask():
-        with batching(slow) as (batcher, _):
+        with batching(slow, threads) as (batcher, _):
             jobs = [make_job(batcher, TEXTS) for _ in range(5)]
             for job in jobs:
                 batcher.submit(job)
@@ -165,8 +168,41 @@ def test_idle_threads_share_what_waits_and_compute_at_once(films, tmp_path, monk
     batcher = Batcher("films", predictor._replace(compute=compute), metrics, max_wait=LATER)
     try:
         assert [thread.name for thread in threading.enumerate()].count("model films") == threads
+        until(lambda: batcher._idle == threads)
         answers = asyncio.run(ask(batcher))
     finally:
         batcher.close()
     assert len(answers) == count(metrics, "batch_texts_count") == threads
     assert not batcher.is_alive()
+
+
+def test_several_threads_answer_as_one_does(slow):
+    """Requests of many texts, whose rows several threads compute."""
+
+    async def ask_all(batcher):
+        jobs = [make_job(batcher, TEXTS[: 1 + job % len(TEXTS)]) for job in range(60)]
+        for job in jobs:
+            batcher.submit(job)
+        return await asyncio.gather(*(job.answered for job in jobs))
+
+    with batching(slow, 4) as (batcher, _):
+        answers = asyncio.run(ask_all(batcher))
+        until(lambda: batcher.estimate_wait() == 0)
+    for job, probabilities in enumerate(answers):
+        expected = [expected_probability(text) for text in TEXTS[: 1 + job % len(TEXTS)]]
+        np.testing.assert_allclose(probabilities[:, 1], expected, rtol=1e-5)
+
+
+def test_batches_that_fail_say_nothing_of_the_speed(films):
+    async def ask(batcher):
+        before = batcher._speed.estimate_seconds(1000)
+        for _ in range(30):
+            rows = [[10**9] * TOKENS_OF_BATCH["fp32"]]  # no such row of the embeddings
+            batcher.submit(bad := Job(rows, deadline=time.monotonic() + LATER))
+            with pytest.raises(Exception, match="Gather"):
+                await bad.answered
+        return before, batcher._speed.estimate_seconds(1000)
+
+    with batching(films) as (batcher, _):
+        before, after = asyncio.run(ask(batcher))
+    assert after == before

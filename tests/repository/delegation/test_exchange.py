@@ -1,5 +1,7 @@
 """Targets of DVC for many stages."""
 
+from contextlib import chdir
+
 import pytest
 from dvc.repo import Repo
 
@@ -21,7 +23,7 @@ def repo(tmp_path_factory):
     project = Project(root, {"dvc.yaml": DVC, "data@x": "b"}, git=True)
     project.run("dvc", "repro", "--quiet")
     project.run("dvc", "add", "--quiet", "data@x")
-    with Repo(str(root)) as opened:
+    with chdir(root), Repo() as opened:
         yield opened
 
 
