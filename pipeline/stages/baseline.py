@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipeline.core.progress import show_progress
 from pipeline.core.stage import Gate, In, Out
-from pipeline.core.tables import describe, labels_of, read_arrow, write_parquet
+from pipeline.core.tables import description, labels_of, read_arrow, write_parquet
 from pipeline.evaluate.align import read_vectors
 from pipeline.evaluate.baselines import Baselines, ReadVectors
 from pipeline.linear.rows import Piece, draw_rows, read_pieces
@@ -31,16 +31,19 @@ def run(
     def read(piece: Piece) -> ReadVectors:
         return lambda: read_vectors(vectors, *piece, total=drawn.total)
 
-    fitted = kind.fit(params, drawn.piece.rows, read(drawn.piece))
+    fitted, sample = kind.fit(params, drawn.piece.rows, read(drawn.piece)), drawn.describe()
+    about = description(params.task, labels) | ({"sample": sample} if sample else {})
 
     def answers() -> Iterator[pa.Table]:
         with show_progress(drawn.total - drawn.splits["train"][1], "example") as done:
             for piece in read_pieces(examples):
                 own = {"id": piece.rows["id"], "split": piece.rows["split"]}
-                columns = own | fitted.answer(piece.rows, read(piece))
-                yield describe(pa.table(columns), task=params.task, labels=labels)
+                yield pa.table(own | fitted.answer(piece.rows, read(piece)), metadata=about)
                 done(len(piece.positions))
 
+    saved = fitted.saved
+    if saved is not None and sample:
+        saved = saved._replace(choice=f"{saved.choice}; {sample}")
     write_parquet(baselines, answers())
-    write_linear(linear, fitted.saved, task=params.task, labels=labels)
-    print("\n".join([*fitted.choices, *filter(None, [drawn.describe()])]))
+    write_linear(linear, saved, task=params.task, labels=labels)
+    print("\n".join([*fitted.choices, *([sample] if sample else [])]))

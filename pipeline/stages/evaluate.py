@@ -2,7 +2,7 @@
 
 from pipeline.core.files import publish, read_json, write_json
 from pipeline.core.stage import In, Out
-from pipeline.core.tables import read_arrow, read_parquet, write_parquet
+from pipeline.core.tables import metadata_of, read_arrow, read_parquet, write_parquet
 from pipeline.evaluate.align import align, select_split
 from pipeline.evaluate.evaluation import MODEL, evaluate
 from pipeline.evaluate.flat_metrics import flatten_metrics
@@ -37,6 +37,8 @@ def run(
     answers = {rival.name: others[rival.name] for rival in rivals} | kind.variants(own, kept)
     predicted = {MODEL: own} | {name: kind.tabulate(test, column, kept) for name, column in answers.items()}
     document = evaluate(kind, params, test, slices, predicted, kept)
+    if sample := metadata_of(others).get(b"sample"):
+        document["sample"] = sample.decode()
     projected = kind.project(table, read_arrow(features), own, params)
     write_json(metrics, flatten_metrics(kind, document))
     write_json(evaluation, document)

@@ -244,6 +244,13 @@ def test_the_page_shows_what_calibration_and_a_decision_do_on_test(page: str) ->
     assert "below a probability of 0.612 is unsure: the share of sure ones is 0.913 [0.893, 0.933], their" in words
 
 
+def test_the_page_says_to_how_many_rows_the_baselines_were_fitted_if_not_to_all(page: str) -> None:
+    task = make_task()
+    task.evaluation["sample"] = "fitted to 50,000 of 8,000,000 train rows"
+    assert "The baselines are fitted to 50,000 of 8,000,000 train rows." in text_of(page_html(TEMPLATE_TEXTS, "T", [task], worst=1))
+    assert "The baselines are fitted" not in text_of(page)
+
+
 def test_numbers_are_red_or_green_only_if_they_are_proven(page: str) -> None:
     overview = page.partition('id="task-reviews"')[0]
     assert re.findall(r'<span class="(good|bad|plain)">([+−][0-9.]+)<', overview) == [

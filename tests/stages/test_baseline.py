@@ -7,11 +7,11 @@ import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.core.files import sha256, write_json
-from pipeline.core.tables import describe, labels_of, read_parquet, task_of, write_arrow, write_parquet
+from pipeline.core.tables import describe, labels_of, metadata_of, read_parquet, task_of, write_arrow, write_parquet
 from pipeline.kinds.text_classification.baselines import BASELINES
 from pipeline.linear import rows
 from pipeline.linear.rows import draw_rows
-from pipeline.linear.saved import LINEAR_MANIFEST, WEIGHTS
+from pipeline.linear.saved import LINEAR_MANIFEST, WEIGHTS, read_linear
 from pipeline.predict.linear.predictor import load_linear
 from pipeline.settings.task import BaselineParams
 from pipeline.stages.baseline import run
@@ -162,6 +162,8 @@ def test_of_many_rows_a_sample_is_fitted_to_and_all_are_asked(tmp_path, capsys):
     asked = {split: counts[split] for split in ("train", "validation")}
     said = " and ".join(f"100 of {count} {split}" for split, count in asked.items())
     assert capsys.readouterr().out.splitlines()[-1] == f"fitted to {said} rows"
+    assert metadata_of(few)[b"sample"].decode() == f"fitted to {said} rows"
+    assert read_linear(tmp_path / "linear").saved.choice.endswith(f"; fitted to {said} rows")
     drawn = draw_rows(tmp_path / "examples.parquet", 100).piece
     assert few["majority"].to_pylist()[0] == pytest.approx(
         [
