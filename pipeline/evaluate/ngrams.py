@@ -1,5 +1,6 @@
 """N-gram counts of texts or pairs, counted once, and the TF-IDF features that any rows of them give as train texts."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_matrix, hstack, vstack
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+from sklearn.feature_extraction.text import TfidfTransformer
 
 from pipeline.core.errors import DataError
 from pipeline.evaluate.metrics import Ints
@@ -16,19 +17,26 @@ from pipeline.linear.features import join_sides, make_counter, make_weigher, ope
 from pipeline.linear.saved import NgramWeights
 from pipeline.settings.task import BaselineParams
 
+PIECE_TEXTS = 2**13  # counted at a time: the counter takes far more than its counts
 ReadTexts = Callable[[pa.Table], Sequence[Any]]
+
+
+class Terms(NamedTuple):
+    """The n-grams of one kind, in the order of their columns, and the longest that was counted."""
+
+    longest: int
+    names: Sequence[str]
 
 
 class Ngrams(NamedTuple):
     """Counts of n-grams in N texts, by kind (`words`, `characters`): (N, V) int32, columns in the order of n-grams.
 
     Of pairs, `seconds` are those of the second texts, with the same columns. A kind that no text has is left out.
-    `counters` are what has counted, if the n-grams themselves are of use.
     """
 
     counts: Mapping[str, csr_matrix]
+    terms: Mapping[str, Terms]
     seconds: Mapping[str, csr_matrix] | None = None
-    counters: Mapping[str, CountVectorizer] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +57,12 @@ class FittedNgrams:
 
     def list_weights(self) -> list[NgramWeights]:
         """Return the n-grams with their weights, which give other texts or pairs their features."""
-        counters = self.ngrams.counters or {}
+        terms = self.ngrams.terms
         return [
             NgramWeights(
                 kind,
-                counters[kind].ngram_range[1],
-                counters[kind].get_feature_names_out()[columns].tolist(),
+                terms[kind].longest,
+                [terms[kind].names[column] for column in columns.tolist()],
                 self.weighers[kind].idf_,
             )
             for kind, columns in self.columns.items()
@@ -77,22 +85,52 @@ def count_ngrams(params: BaselineParams, texts: Sequence[str], seconds: Sequence
     """Return the counts of 1 to `ngrams` words and, unless `characters` is 0, of 1 to `characters` characters.
 
     `seconds` are the second texts of pairs. Counting costs far more than everything that is done with the counts, so
-    texts of all splits are counted together.
+    texts of all splits are counted together. N-grams in fewer than `min_df` texts are left out: no train split has more
+    of them.
     """
     every = [*texts, *(seconds or ())]
-    kinds = {"words": make_counter("words", params.ngrams)}
-    if params.characters:
-        kinds["characters"] = make_counter("characters", params.characters)
-    counts: dict[str, csr_matrix] = {}
-    for kind, vectorizer in kinds.items():
-        if any(map(vectorizer.build_analyzer(), every)):
-            counts[kind] = vectorizer.fit_transform(every)
-            counts[kind].sort_indices()  # else the sums over a row, and their last bits, depend on the other texts
+    longest = {"words": params.ngrams, **({"characters": params.characters} if params.characters else {})}
+    counted = {kind: _count(kind, most, every, params.min_df) for kind, most in longest.items()}
+    counted = {kind: own for kind, own in counted.items() if own[0].shape[1]}
+    counts, terms = ({kind: own[place] for kind, own in counted.items()} for place in (0, 1))
     if seconds is None:
-        return Ngrams(counts, counters=kinds)
+        return Ngrams(counts, terms)
     sides = slice(len(texts)), slice(len(texts), None)
     first, second = ({kind: own[rows] for kind, own in counts.items()} for rows in sides)
-    return Ngrams(first, second, kinds)
+    return Ngrams(first, terms, second)
+
+
+def _count(kind: str, longest: int, texts: Sequence[str], min_df: int) -> tuple[csr_matrix, Terms]:
+    """Return the counts of the n-grams of a kind that are in `min_df` texts, (N, V), some thousand texts at a time.
+
+    Columns are sorted by their n-gram, so those of a row are too: else the sums over a row, and their last bits, would
+    depend on the other texts.
+    """
+    pieces, frequencies = list[tuple[csr_matrix, list[str]]](), defaultdict[str, int](int)
+    for start in range(0, max(1, len(texts)), PIECE_TEXTS):
+        own, names = _count_piece(kind, longest, texts[start : start + PIECE_TEXTS])
+        pieces.append((own, names))
+        for name, count in zip(names, np.bincount(own.indices, minlength=len(names)).tolist(), strict=True):
+            frequencies[name] += count
+    kept = sorted(name for name, count in frequencies.items() if count >= min_df)
+    columns = {name: column for column, name in enumerate(kept)}
+    return vstack([_place(*piece, columns) for piece in pieces], format="csr"), Terms(longest, kept)
+
+
+def _count_piece(kind: str, longest: int, texts: Sequence[str]) -> tuple[csr_matrix, list[str]]:
+    counter = make_counter(kind, longest)
+    if not any(map(counter.build_analyzer(), texts)):
+        return csr_matrix((len(texts), 0), dtype=np.int32), []
+    counts = counter.fit_transform(texts)
+    counts.sort_indices()
+    return counts, counter.get_feature_names_out().tolist()
+
+
+def _place(counts: csr_matrix, names: Sequence[str], columns: Mapping[str, int]) -> csr_matrix:
+    """Return counts with the `columns` of n-grams by name, and no others."""
+    places = np.array([columns.get(name, -1) for name in names], np.int32)
+    own = counts[:, places >= 0]
+    return csr_matrix((own.data, places[places >= 0][own.indices], own.indptr), shape=(own.shape[0], len(columns)))
 
 
 def fit_weights(params: BaselineParams, ngrams: Ngrams, train: Ints) -> dict[str, FittedNgrams]:

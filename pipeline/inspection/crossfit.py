@@ -26,24 +26,24 @@ def predict_out_of_sample(
 
     `ids` and `ngrams` are those of all N texts, `vectors` (N, H) the frozen encoder's, `classes` (N,) class indices,
     `folds` (N,) the fold of each example. To predict a fold, the next one is the validation split, and the others are
-    the train split; of both at most `sample` examples count. The first fold chooses features and strengths for all: a
-    choice of ten tells a model next to nothing of a label, and costs most of the time. The two models err differently,
-    so their mean ranks wrong labels better than either.
+    the train split; at most `sample` examples of these count, and a fifth as many of that one. The first fold chooses
+    features and strengths for all: a choice of ten tells a model next to nothing of a label, and costs most of the
+    time. The two models err differently, so their mean ranks wrong labels better than either.
 
     Raises:
         DataError: A train split has one class only, or no n-gram is frequent enough.
         UsageError: The solver did not converge.
     """
 
-    def draw(chosen: npt.NDArray[np.bool_]) -> Ints:
+    def draw(chosen: npt.NDArray[np.bool_], most: int) -> Ints:
         places = np.flatnonzero(chosen)
-        return places[sample_rows([ids[place] for place in places.tolist()], params.sample)]
+        return places[sample_rows([ids[place] for place in places.tolist()], most)]
 
     number = int(folds.max()) + 1
     for fold in range(number):
         tuning = (fold + 1) % number
-        held_out, validation = np.flatnonzero(folds == fold), draw(folds == tuning)
-        train = draw((folds != fold) & (folds != tuning))
+        held_out, validation = np.flatnonzero(folds == fold), draw(folds == tuning, params.sample // 5)
+        train = draw((folds != fold) & (folds != tuning), params.sample)
         tfidf = fit_tfidf(
             params,
             ngrams,

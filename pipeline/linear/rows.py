@@ -50,7 +50,7 @@ class _Facts(NamedTuple):
 
 
 def draw_rows(path: Path, most: int) -> Drawn:
-    """Return the rows of train and of validation, at most `most` of each, in their order.
+    """Return at most `most` rows of train and a fifth as many of validation, in their order.
 
     Drawn are the rows with the lowest hashes of their ids, so rows that are appended displace few, and first as many of
     each class, up to `CLASS_ROWS`. The file is read twice; what is not drawn takes some twenty bytes a row.
@@ -61,9 +61,9 @@ def draw_rows(path: Path, most: int) -> Drawn:
     facts = _read_facts(path)
     drawn = np.zeros(len(facts.ranks), np.bool_)
     counts: dict[str, tuple[int, int]] = {}
-    for place, split in enumerate(_FITTED):
+    for place, (split, limit) in enumerate(zip(_FITTED, (most, most // 5), strict=True)):
         rows = np.flatnonzero(facts.splits == place)
-        chosen = rows if len(rows) <= most else _draw(rows, facts, most)
+        chosen = rows if len(rows) <= limit else _draw(rows, facts, limit)
         drawn[chosen] = True
         counts[split] = (len(chosen), len(rows))
     schema, batches = _stream(path)

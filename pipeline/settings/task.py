@@ -62,7 +62,7 @@ class ExtractParams(Strict):
 
 
 class SampleParams(TaskParams):
-    """How many rows of train, and of validation, a baseline is fitted to and tuned on at most."""
+    """How many rows of train a baseline is fitted to at most; it is tuned on a fifth as many of validation."""
 
     sample: Annotated[int, Field(ge=100, le=10**7)]
 

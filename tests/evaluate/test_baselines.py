@@ -2,6 +2,7 @@ import contextlib
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.core.errors import DataError, UsageError
+from pipeline.evaluate import ngrams as ngrams_module
 from pipeline.evaluate.baselines import Fit, fit_probe, fit_tfidf, predict_majority
 from pipeline.evaluate.metrics import Floats, Ints
 from pipeline.evaluate.ngrams import FittedNgrams, count_ngrams, fit_weights
@@ -298,6 +300,21 @@ def test_characters_that_are_counted_are_left_out_if_the_params_say_so() -> None
     ngrams = count_ngrams(PARAMS.model_copy(update={"characters": 3}), TRAIN[0])
     assert set(ngrams.counts) == {"words", "characters"}
     assert set(fit_weights(PARAMS, ngrams, np.arange(90))) == {"words"}
+
+
+@given(st.lists(st.text(alphabet="ab c.\u4e2d", max_size=12), max_size=20), st.integers(1, 3), st.integers(1, 6))
+def test_texts_that_are_counted_in_pieces_have_the_counts_of_the_whole(drawn, min_df, piece) -> None:
+    params = PARAMS.model_copy(update={"min_df": min_df, "characters": 3})
+    whole = count_ngrams(params, drawn)
+    with patch.object(ngrams_module, "PIECE_TEXTS", piece):
+        parts = count_ngrams(params, drawn)
+    assert parts.terms == whole.terms
+    assert set(parts.counts) == set(whole.counts)
+    for kind, counts in whole.counts.items():
+        assert (parts.counts[kind] != counts).nnz == 0
+        assert parts.counts[kind].has_sorted_indices
+        assert counts.shape == (len(drawn), len(whole.terms[kind].names))
+        assert ((counts > 0).sum(axis=0) >= min_df).all()
 
 
 @given(

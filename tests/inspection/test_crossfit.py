@@ -73,7 +73,7 @@ def test_the_first_fold_chooses_for_all(monkeypatch):
 
 
 def test_of_many_examples_a_sample_teaches_and_all_are_predicted(monkeypatch):
-    """Each fold of 200 examples is predicted by 100 of the other 800, and another 100 choose."""
+    """Each fold of 200 examples is predicted by 100 of the other 800, and another 20 choose."""
     sizes, fit = [], crossfit.fit_tfidf
 
     def fit_and_record(params, *ngrams, train, validation, classes):
@@ -85,5 +85,5 @@ def test_of_many_examples_a_sample_teaches_and_all_are_predicted(monkeypatch):
     classes, vectors = random.integers(0, 2, 1000), random.normal(size=(1000, 4)).astype(np.float32)
     texts = [f"{'sun' if label else 'moon'} and more" for label in classes]
     parts = predict(classes, vectors, texts, sample=100)
-    assert sizes == [(100, 100, 100)] * 5
+    assert sizes == [(100, 100, 20)] * 5
     assert sorted(np.concatenate([rows for rows, _ in parts]).tolist()) == list(range(1000))

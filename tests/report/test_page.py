@@ -247,7 +247,9 @@ def test_the_page_shows_what_calibration_and_a_decision_do_on_test(page: str) ->
 def test_the_page_says_to_how_many_rows_the_baselines_were_fitted_if_not_to_all(page: str) -> None:
     task = make_task()
     task.evaluation["sample"] = "fitted to 50,000 of 8,000,000 train rows"
-    assert "The baselines are fitted to 50,000 of 8,000,000 train rows." in text_of(page_html(TEMPLATE_TEXTS, "T", [task], worst=1))
+    assert "The baselines are fitted to 50,000 of 8,000,000 train rows." in text_of(
+        page_html(TEMPLATE_TEXTS, "T", [task], worst=1)
+    )
     assert "The baselines are fitted" not in text_of(page)
 
 

@@ -160,7 +160,7 @@ def test_of_many_rows_a_sample_is_fitted_to_and_all_are_asked(tmp_path, capsys):
     few = read_parquet(measured(tmp_path, table, params=PARAMS.model_copy(update={"sample": 100})))
     assert few["id"].equals(table.filter(pc.not_equal(table["split"], "train"))["id"])
     asked = {split: counts[split] for split in ("train", "validation")}
-    said = " and ".join(f"100 of {count} {split}" for split, count in asked.items())
+    said = f"100 of {asked['train']} train and 20 of {asked['validation']} validation"
     assert capsys.readouterr().out.splitlines()[-1] == f"fitted to {said} rows"
     assert metadata_of(few)[b"sample"].decode() == f"fitted to {said} rows"
     assert read_linear(tmp_path / "linear").saved.choice.endswith(f"; fitted to {said} rows")

@@ -45,7 +45,7 @@ def _fit(params: BaselineParams, examples: pa.Table, vectors: ReadVectors) -> Fi
     ngrams = count_ngrams(params, texts, seconds)
     parts: Any = {"train": train, "validation": validation, "classes": len(labels)}
     tfidf = fit_tfidf(params, ngrams, **parts)
-    second = fit_tfidf(params, Ngrams(ngrams.seconds, counters=ngrams.counters), **parts) if ngrams.seconds else None
+    second = fit_tfidf(params, Ngrams(ngrams.seconds, ngrams.terms), **parts) if ngrams.seconds else None
     own = vectors()
     known, tuned = ((own[places], classes) for places, classes in (train, validation))
     probe = fit_probe(params, train=known, validation=tuned, classes=len(labels))

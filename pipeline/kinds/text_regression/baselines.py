@@ -34,7 +34,7 @@ def _fit(params: BaselineParams, examples: pa.Table, vectors: ReadVectors) -> Fi
     tfidf = fit_ridge(params.strengths, limit, fit_weights(params, ngrams, train[0]), train, validation)
     second = None
     if ngrams.seconds is not None:
-        weights = fit_weights(params, Ngrams(ngrams.seconds, counters=ngrams.counters), train[0])
+        weights = fit_weights(params, Ngrams(ngrams.seconds, ngrams.terms), train[0])
         second = fit_ridge(params.strengths, limit, weights, train, validation)
     own = vectors()
     known, tuned = ((own[places], numbers) for places, numbers in (train, validation))
