@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from pipeline.core.errors import REPRODUCE, DataError, listed
 from pipeline.core.tables import class_indices, labels_of, task_of
-from pipeline.evaluate.metrics import Floats, Ints
+from pipeline.evaluate.metrics import Floats
 
-_MIXED = f"Files of different runs were mixed. {REPRODUCE}"
+MIXED = f"Files of different runs were mixed. {REPRODUCE}"
 
 
 def select_split(table: pa.Table, split: str) -> pa.Table:
@@ -35,52 +35,30 @@ def align(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, spl
     Raises:
         DataError: The task or classes differ from those of `like`, or the ids of the split are not exactly `ids`.
     """
-    _require_alike(table, like, what)
+    require_alike(table, like, what)
     rows = table if split is None else select_split(table, split)
     present = rows["id"].to_pylist()
     missing, unknown = sorted(set(ids) - set(present)), sorted(set(present) - set(ids))
     if missing or unknown or len(present) != len(ids):
         raise DataError(
             f"{what}: not of these examples, {len(present)} {f'{split} ' if split else ''}rows for {len(ids)}; missing "
-            f"ids: {listed(missing) or 'none'}; unknown ids: {listed(unknown) or 'none'}. {_MIXED}"
+            f"ids: {listed(missing) or 'none'}; unknown ids: {listed(unknown) or 'none'}. {MIXED}"
         )
     return rows if present == list(ids) else rows.take(pc.index_in(pa.array(ids, pa.string()), rows["id"]))
 
 
-def read_vectors(features: pa.Table, examples: pa.Table, positions: Ints, *, total: int) -> npt.NDArray[np.float32]:
-    """Return the vectors of some examples, (n, H), at `positions` (n,), ascending, of the `total` of their file.
-
-    Of a memory-mapped table only these rows are read.
+def require_alike(table: pa.Table, like: pa.Table, what: str) -> None:
+    """Require two tables to be of one task and of the same classes; `what` names the first in messages.
 
     Raises:
-        DataError: The features are not those of these examples, in their order.
+        DataError: They differ.
     """
-    _require_alike(features, examples, "features")
-    if features.num_rows != total:
-        raise DataError(f"features: not of these examples, {features.num_rows} rows for {total}. {_MIXED}")
-    taken, start = list[pa.RecordBatch](), 0
-    for batch in features.select(["id", "features"]).to_batches():  # `take` of a table would join its batches
-        low, high = np.searchsorted(positions, (start, start + batch.num_rows))
-        if low < high:
-            taken.append(batch.take(pa.array(positions[low:high] - start)))
-        start += batch.num_rows
-    own = pa.Table.from_batches(taken, features.select(["id", "features"]).schema)
-    if other := [
-        name for name, wanted in zip(own["id"].to_pylist(), examples["id"].to_pylist(), strict=True) if name != wanted
-    ]:
-        raise DataError(
-            f"features: not of these examples in their order, {len(other)} ids differ: {listed(other)}. {_MIXED}"
-        )
-    return to_vectors(own["features"])
-
-
-def _require_alike(table: pa.Table, like: pa.Table, what: str) -> None:
     for name, value, wanted in (
         ("task", task_of(table), task_of(like)),
         ("classes", json.dumps(labels_of(table)), json.dumps(labels_of(like))),
     ):
         if value != wanted:
-            raise DataError(f"{what}: {name} {value}, in the examples {wanted}. {_MIXED}")
+            raise DataError(f"{what}: {name} {value}, in the examples {wanted}. {MIXED}")
 
 
 def require_classes(indices: pa.ChunkedArray, examples: pa.Table, *, what: str) -> None:
@@ -93,7 +71,7 @@ def require_classes(indices: pa.ChunkedArray, examples: pa.Table, *, what: str) 
     if len(different):
         raise DataError(
             f"{what}: {len(different)} of {examples.num_rows} rows have another class than in the examples "
-            f"(ids {listed(examples['id'][row].as_py() for row in different.tolist())}). {_MIXED}"
+            f"(ids {listed(examples['id'][row].as_py() for row in different.tolist())}). {MIXED}"
         )
 
 
@@ -105,7 +83,7 @@ def to_matrix(column: pa.ChunkedArray | pa.Array, *, classes: int, what: str) ->
     """
     lengths = pc.unique(pc.list_value_length(column)).to_pylist()
     if lengths != [classes]:
-        raise DataError(f"{what}: {listed(lengths)} probabilities a row for {classes} classes. {_MIXED}")
+        raise DataError(f"{what}: {listed(lengths)} probabilities a row for {classes} classes. {MIXED}")
     return np.asarray(pc.list_flatten(column)).reshape(-1, classes)
 
 

@@ -6,11 +6,11 @@ import pyarrow as pa
 
 from pipeline.core.progress import show_progress
 from pipeline.core.stage import Gate, In, Out
-from pipeline.core.tables import description, labels_of, read_arrow, write_parquet
-from pipeline.evaluate.align import read_vectors
+from pipeline.core.tables import description, labels_of, write_parquet
 from pipeline.evaluate.baselines import Baselines, ReadVectors
 from pipeline.linear.rows import Piece, draw_rows, read_pieces
 from pipeline.linear.saved import write_linear
+from pipeline.linear.vectors import VectorFile
 from pipeline.settings.task import SampleParams
 
 
@@ -25,11 +25,11 @@ def run(
     linear: Out,
 ) -> None:
     """Fit the baselines on train, tuned on validation, ask them all rows outside train, and keep the cheap one."""
-    drawn, vectors = draw_rows(examples, params.sample), read_arrow(features)
+    drawn, vectors = draw_rows(examples, params.sample), VectorFile(features)
     labels = labels_of(drawn.piece.rows)
 
     def read(piece: Piece) -> ReadVectors:
-        return lambda: read_vectors(vectors, *piece, total=drawn.total)
+        return lambda: vectors.read(*piece, total=drawn.total)
 
     fitted, sample = kind.fit(params, drawn.piece.rows, read(drawn.piece)), drawn.describe()
     about = description(params.task, labels) | ({"sample": sample} if sample else {})
