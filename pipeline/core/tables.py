@@ -207,5 +207,36 @@ def read_arrow(path: Path) -> pa.Table:
         raise _unreadable(path, error) from error
 
 
+def stream_arrow(
+    path: Path, columns: Sequence[str] | None = None, only: Iterable[int] | None = None
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Return the schema of a file written by `write_arrow`, and its record batches with some of the columns, or all.
+
+    `only` are the numbers of the batches that are read, rising; no others are, nor other columns. A mapped file
+    (`read_arrow`) takes memory for all that was touched as long as there is room; here it is one batch.
+
+    Raises:
+        EnvironmentFault: The file is missing or damaged; raised now, or when the damaged part is read.
+    """
+
+    def open_file(wanted: Sequence[int] | None = None) -> Any:
+        return pa.ipc.open_file(pa.OSFile(str(path)), options=pa.ipc.IpcReadOptions(included_fields=wanted))
+
+    try:
+        schema = open_file().schema
+        reader = open_file(None if columns is None else [schema.names.index(name) for name in columns])
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            for at in range(reader.num_record_batches) if only is None else only:
+                yield reader.get_batch(at)
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(path, error) from error
+
+    return schema, batches()
+
+
 def _unreadable(path: Path, error: Exception) -> EnvironmentFault:
     return EnvironmentFault(f"{path}: could not be read, {error}. {REPRODUCE}")
