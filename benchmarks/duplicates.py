@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from benchmarks.table import publish
 from benchmarks.turns import Figures, read_memory, run_alone
-from pipeline.checks.duplicates import find_near_duplicates
+from pipeline.checks.near.duplicates import find_near_duplicates
 from pipeline.core.format import markdown_table
 
 SIMILARITY, SHINGLE = 0.85, 5  # those of params.yaml

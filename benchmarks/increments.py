@@ -18,8 +18,8 @@ from benchmarks.table import publish
 from pipeline.core.files import sha256
 from pipeline.core.format import markdown_table
 
-SIZES, MOST = (20_000, 100_000), {"extract": 20_000}  # rows of the stage that takes minutes
-OUTS = {"tokenize": "tokens.arrow", "extract": "features.arrow"}
+SIZES, MOST = (20_000, 100_000, 1_000_000), {"extract": 20_000}  # rows of the stage that takes minutes
+OUTS = {"validate": "findings.json", "tokenize": "tokens.arrow", "extract": "features.arrow"}
 MORE = 0.01  # of the rows
 
 
@@ -70,7 +70,7 @@ def main(sizes: Sequence[int]) -> None:
 
 ABOUT = f"""# A few rows more
 
-`python -m benchmarks.increments`: `tokenize` and `extract` keep what they have computed of each chunk of rows. It is
+`python -m benchmarks.increments`: `validate`, `tokenize` and `extract` keep what they have computed of each chunk of rows. It is
 the processor time of each stage in a process of its own, imports and the loading of the encoder included: from scratch,
 with {MORE:.0%} of the rows appended, and once more with the same rows, when nothing is left to compute. The last column
 takes that start-up off: what the appended rows cost as a share of all, 0 if that is less than the noise, some tenths of

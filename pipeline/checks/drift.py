@@ -1,11 +1,13 @@
 """The profile of a split, a few numbers, and the distance between two profiles (drift)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
+from pipeline.checks.chunks import Chunks
 from pipeline.core.document import Document
 from pipeline.core.errors import UsageError
 from pipeline.examples.text import count_words
@@ -15,27 +17,50 @@ from pipeline.settings.task import Profile
 # that a bin is about as wide as the difference that matters. A reference is only valid for the edges it was made with.
 LENGTH_EDGES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512, 724, 1024)
 
+_ReadRows = Callable[[pa.Table], tuple[Sequence[str | None], Sequence[str | None]]]
 
-def profile_split(
-    parts: Iterable[tuple[Sequence[str | None], Sequence[str | None]]], classes: Sequence[str]
-) -> Document:
+
+class Counts(NamedTuple):
+    """What a profile counts of some rows: the rows with each label, and the texts in each bin of lengths."""
+
+    labels: list[tuple[str | None, int]]
+    lengths: list[int]
+
+
+def count_profile(texts: Sequence[str | None], labels: Sequence[str | None]) -> Counts:
+    """Return the counts of rows; a missing text counts as one of no words."""
+    words = [count_words(text or "") for text in texts]
+    lengths = np.bincount(np.searchsorted(LENGTH_EDGES, words, side="right"), minlength=len(LENGTH_EDGES) + 1)
+    return Counts([*Counter(labels).items()], lengths.tolist())
+
+
+def profile_split(parts: Iterable[Counts], classes: Sequence[str]) -> Document:
     """Return the profile of a split: rows, the share of each class in the order given, and texts in each length bin.
 
-    `parts` are the texts and the labels of its rows, so many at a time. A missing text counts as one of no words.
     Shares are 0 if there are no rows; a label outside `classes` counts as a row and appears nowhere.
     """
     counts: Counter[str | None] = Counter()
     lengths = np.zeros(len(LENGTH_EDGES) + 1, np.int64)
-    for texts, labels in parts:
-        words = [count_words(text or "") for text in texts]
-        lengths += np.bincount(np.searchsorted(LENGTH_EDGES, words, side="right"), minlength=len(lengths))
-        counts.update(labels)
+    for part in parts:
+        lengths += part.lengths
+        counts.update(dict(part.labels))
     rows = counts.total()
     return {
         "rows": rows,
         "label_shares": {label: counts[label] / rows if rows else 0.0 for label in classes},
         "length_counts": lengths.tolist(),
     }
+
+
+def read_unlabelled(chunk: pa.Table) -> tuple[list[str | None], list[None]]:
+    """Return the texts of a chunk with the column `text`, and no labels."""
+    return chunk["text"].to_pylist(), [None] * chunk.num_rows
+
+
+def profile_chunks(chunks: Chunks, columns: Sequence[str], read: _ReadRows, classes: Sequence[str]) -> Document:
+    """Return the profile of examples; `read(chunk)` are the texts and labels of a chunk with these columns."""
+    answers = chunks.compute_json("profile", columns, lambda chunk: count_profile(*read(chunk)))
+    return profile_split((Counts(*answer) for answer in answers), classes)
 
 
 def label_drift(present: Mapping[str, Any], reference: Profile) -> float:

@@ -1,31 +1,24 @@
 """The input of the suite: the frames of the examples, and the measures that no single row shows."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline.checks.chunks import Chunks, is_train, select_train
-from pipeline.checks.drift import label_drift, length_drift, profile_split
-from pipeline.checks.duplicates import find_near_duplicates
-from pipeline.checks.keys import hash_keys
+from pipeline.checks.chunks import Chunks, select_train
+from pipeline.checks.drift import label_drift, length_drift, profile_chunks
 from pipeline.checks.measure import Measure, measure_failed, measure_listed, ratio
+from pipeline.checks.near.held_out import measure_near_duplicates
 from pipeline.checks.pairs import join_pairs, measure_shared
-from pipeline.checks.rows import FailedRows, count_failures, is_marked, matches
+from pipeline.checks.rows import FailedRows, count_failures, count_values, matches
 from pipeline.checks.suite import BROKEN, ESCAPED, Check
 from pipeline.core.document import Document
 from pipeline.core.errors import REPRODUCE, EnvironmentFault, listed
 from pipeline.core.tables import labels_of
 from pipeline.settings.fields import SPLITS
-from pipeline.settings.shared.texts import PAIR, DriftChecksParams, TextChecksParams
+from pipeline.settings.shared.texts import PAIR, DriftChecksParams
 
 NO_REFERENCE = "no reference yet"
-# Characters of the held-out texts that are compared with train: their shingles take some 40 bytes each.
-MOST_HELD_OUT = 2**22
 
 
 class Checks(NamedTuple):
@@ -66,7 +59,7 @@ def build_schema_frames(schema: pa.Schema, own: Mapping[str, str]) -> dict[str, 
 def build_frames(chunks: Chunks, present: Mapping[str, Any]) -> dict[str, pa.Table]:
     """Return the frames `splits` and `classes`; `present` is the profile of train."""
     shares = present["label_shares"]
-    counts = Counter(select_train(chunks).values("label"))
+    counts = count_values(select_train(chunks), "label", "train rows of each label")
     rows = [counts[index] for index in range(len(shares))]
     return {"splits": count_split_rows(chunks), "classes": tabulate_class_rows(rows, shares)}
 
@@ -79,7 +72,7 @@ def tabulate_class_rows(rows: Iterable[int], shares: Mapping[str, float]) -> pa.
 
 def count_split_rows(chunks: Chunks) -> pa.Table:
     """Return the frame `splits`."""
-    counts = Counter(chunks.values("split"))
+    counts = count_values(chunks, "split", "rows of each split")
     return pa.table({"name": SPLITS, "rows": pa.array([counts[split] for split in SPLITS], pa.int64())})
 
 
@@ -92,19 +85,17 @@ def profile_train(chunks: Chunks) -> Document:
     """Return the profile of the train rows of the examples."""
     classes = labels_of(chunks.schema)
     names = dict(enumerate(classes))  # an index that is missing or of no class has none
-    return profile_split(
-        (
-            (chunk["text"].to_pylist(), [names.get(index) for index in chunk["label"].to_pylist()])
-            for chunk in join_pairs(select_train(chunks)).read("text", "label")
-        ),
-        classes,
-    )
+
+    def read(chunk: pa.Table) -> tuple[list[str | None], list[str | None]]:
+        return chunk["text"].to_pylist(), [names.get(index) for index in chunk["label"].to_pylist()]
+
+    return profile_chunks(join_pairs(select_train(chunks)), ("text", "label"), read, classes)
 
 
 def measure_rows(suite: Iterable[Check], chunks: Chunks) -> dict[str, Measure]:
     """Return how many rows fail each check of rows, by its name; no number if nothing was there to judge."""
     tests = {check.check: check.test for check in suite if check.test}
-    return {name: _count_rows(failed) for name, failed in count_failures(chunks, tests).items()}
+    return {name: _count_rows(failed) for name, failed in count_failures(chunks, tests, question="suite").items()}
 
 
 def _count_rows(failed: FailedRows) -> Measure:
@@ -167,45 +158,7 @@ def measure_dropped(intake: Mapping[str, Any]) -> dict[str, Measure]:
 def measure_patterns(chunks: Chunks) -> dict[str, Measure]:
     """Return the shares of texts with broken characters, and of those that a former tool has escaped."""
     tests = {name: matches("text", pattern) for name, pattern in {"broken_share": BROKEN, **ESCAPED}.items()}
-    return {name: measure_failed(failed) for name, failed in count_failures(chunks, tests).items()}
-
-
-def measure_near_duplicates(chunks: Chunks, params: TextChecksParams) -> Measure:
-    """Return the share of held-out rows, those of validation and test, that have a near duplicate in train.
-
-    Of held-out texts with more than `MOST_HELD_OUT` characters together a sample is compared, so that time grows with
-    the rows and memory does not. A text is in it by the hash of its characters, whatever the order of the rows.
-    """
-    given = chunks.filter(("text",), lambda chunk: pc.is_valid(chunk["text"]))
-    held_out = given.filter(("split",), lambda chunk: pc.invert(is_train(chunk)))
-    texts, characters = _weigh(held_out)
-    every = max(1, -(-characters // MOST_HELD_OUT))
-    sample = held_out if every == 1 else held_out.filter(("text",), partial(_draw, every=every))
-    near, cut = find_near_duplicates(
-        select_train(given).values("text"),
-        sample.values("text"),
-        similarity=params.near_similarity,
-        shingle=params.near_shingle,
-    )
-    marked = sample.mark("near", np.array(near, np.int64))
-    failed = count_failures(marked, {"near": is_marked("near")})["near"]
-    limits = [f"looked for in {failed.total} of {texts} held-out texts"] if every > 1 else []
-    limits += [f"{cut} train texts have too many like them to compare with all"] if cut else []
-    return measure_failed(failed)._replace(reason="; ".join(limits) or None)
-
-
-def _weigh(chunks: Chunks) -> tuple[int, int]:
-    """Return the number of texts, and that of their characters."""
-    texts = characters = 0
-    for chunk in chunks.read("text"):
-        texts += chunk.num_rows
-        characters += pc.sum(pc.utf8_length(chunk["text"])).as_py() or 0
-    return texts, characters
-
-
-def _draw(chunk: pa.Table, every: int) -> pa.Array:
-    """Return which texts of a chunk are drawn: about one of `every`."""
-    return pa.array(hash_keys(chunk["text"].to_pylist())[:, 0] % every == 0)
+    return {name: measure_failed(failed) for name, failed in count_failures(chunks, tests, question="patterns").items()}
 
 
 def measure_drift(params: DriftChecksParams, present: Mapping[str, Any]) -> dict[str, Measure]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.checks.duplicates import find_near_pairs
+from pipeline.checks.near.duplicates import find_near_pairs
 from pipeline.evaluate.metrics import Floats, Ints, Vectors
 from pipeline.evaluate.ngrams import count_ngrams
 from pipeline.evaluate.projection import sample_rows

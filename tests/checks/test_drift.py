@@ -7,6 +7,7 @@ from scipy.stats import ks_2samp
 
 from pipeline.checks.drift import (
     LENGTH_EDGES,
+    count_profile,
     kolmogorov_smirnov,
     label_drift,
     length_drift,
@@ -27,7 +28,7 @@ TEXTS, LABELS = ["", "one", "two words", "a b c", "a b c d e f g", None], list("
 
 
 def test_profile_counts_rows_shares_and_lengths_by_hand() -> None:
-    found = profile_split([(TEXTS, LABELS)], ["y", "x", "never"])
+    found = profile_split([count_profile(TEXTS, LABELS)], ["y", "x", "never"])
     assert found["rows"] == 6
     assert list(found["label_shares"].items()) == [("y", 2 / 6), ("x", 3 / 6), ("never", 0.0)]
     assert found["length_counts"][:6] == [2, 1, 1, 1, 0, 1]  # no word (twice), 1, 2, 3, 4 to 5, 6 to 7
@@ -37,14 +38,14 @@ def test_profile_counts_rows_shares_and_lengths_by_hand() -> None:
 
 @given(st.integers(0, len(TEXTS)))
 def test_the_parts_change_nothing(cut: int) -> None:
-    parts = [(TEXTS[:cut], LABELS[:cut]), (TEXTS[cut:], LABELS[cut:])]
-    assert profile_split(parts, ["y", "x"]) == profile_split([(TEXTS, LABELS)], ["y", "x"])
+    parts = [count_profile(TEXTS[:cut], LABELS[:cut]), count_profile(TEXTS[cut:], LABELS[cut:])]
+    assert profile_split(parts, ["y", "x"]) == profile_split([count_profile(TEXTS, LABELS)], ["y", "x"])
 
 
 def test_lengths_at_the_edges_open_a_new_bin() -> None:
     for bin_number, edge in enumerate(LENGTH_EDGES, start=1):
         texts = ["w " * (edge - 1), "w " * edge]
-        counts = profile_split([(texts, ["x", "x"])], ["x"])["length_counts"]
+        counts = profile_split([count_profile(texts, ["x", "x"])], ["x"])["length_counts"]
         assert counts[bin_number - 1] == counts[bin_number] == 1
 
 
@@ -56,7 +57,7 @@ def test_profile_of_nothing_has_no_shares() -> None:
 
 def test_profile_is_what_params_read() -> None:
     Profile.model_validate_json('{"rows": 2, "label_shares": {"x": 0.5, "y": 0.5}, "length_counts": [0, 2]}')
-    Profile.model_validate(profile_split([(["a", "b c", "d"], ["x", "x", "y"])], ["x", "y"]), strict=False)
+    Profile.model_validate(profile_split([count_profile(["a", "b c", "d"], ["x", "x", "y"])], ["x", "y"]), strict=False)
 
 
 @pytest.mark.parametrize(
@@ -103,10 +104,10 @@ def test_kolmogorov_smirnov_from_an_empty_histogram_is_one() -> None:
 
 
 def test_drifts_compare_a_profile_with_its_reference() -> None:
-    before = profile_split([(["a", "b", "c d", "e f"], list("xxyy"))], ["x", "y"])
+    before = profile_split([count_profile(["a", "b", "c d", "e f"], list("xxyy"))], ["x", "y"])
     reference = Profile.model_validate(before, strict=False)
     assert label_drift(before, reference) == length_drift(before, reference) == 0
-    after = profile_split([(["a", "b c", "d e", "f g"], list("xyyy"))], ["x", "y"])
+    after = profile_split([count_profile(["a", "b c", "d e", "f g"], list("xyyy"))], ["x", "y"])
     assert label_drift(after, reference) == 0.25
     assert length_drift(after, reference) == 0.25
 
@@ -114,7 +115,7 @@ def test_drifts_compare_a_profile_with_its_reference() -> None:
 def test_reference_with_other_bins_is_refused() -> None:
     reference = Profile(rows=2, label_shares={"x": 1.0}, length_counts=(1, 1))
     with pytest.raises(UsageError, match=r"2 length bins.*21.*accept"):
-        length_drift(profile_split([(["a"], ["x"])], ["x"]), reference)
+        length_drift(profile_split([count_profile(["a"], ["x"])], ["x"]), reference)
 
 
 def test_accept_puts_the_profile_in_and_leaves_the_rest() -> None:

@@ -1,11 +1,8 @@
-import re
-
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.checks import measures
 from pipeline.checks.columns import EXAMPLE_COLUMNS
 from pipeline.checks.keys import mark_keys
 from pipeline.checks.measure import Measure, ratio
@@ -14,7 +11,6 @@ from pipeline.checks.measures import (
     build_frames,
     build_schema_frames,
     measure_examples,
-    measure_near_duplicates,
     measure_rows,
     profile_train,
     tabulate_measures,
@@ -139,25 +135,6 @@ def test_missing_values_are_no_match_and_no_crash() -> None:
     assert measure_examples(chunks, make_intake(), make_params(), present)["near_share"] == Measure(0.0)
     assert build_frames(chunks, present)["splits"]["rows"].to_pylist() == [2, 2, 1]
     assert measure_row_checks(rows)["no_leak"] == Measure(0.0, shown="0 of 8 rows")
-
-
-def test_of_many_held_out_texts_a_sample_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = good_rows(train=200, validation=200, test=200)
-    for at in range(100):
-        rows[200 + at]["text"] = f"{rows[at]['text']} x"
-    chunks = make_chunks(make_table(rows), 64)
-    params = make_params(near_similarity=0.8)
-    whole = measure_near_duplicates(chunks, params)
-    assert whole == Measure(100 / 400, 100, (202, 203, 204, 205, 206))
-    monkeypatch.setattr(measures, "MOST_HELD_OUT", 2000)
-    found = measure_near_duplicates(chunks, params)
-    assert found.reason is not None
-    drawn, texts = map(int, re.findall(r"\d+", found.reason))
-    assert (texts, found.value) == (400, found.rows / drawn)
-    assert 20 < drawn < 180
-    assert 0 < found.rows < 60
-    assert set(found.lines) < set(range(202, 302))
-    assert measure_near_duplicates(make_chunks(make_table(rows[::-1])), params)[:2] == found[:2]  # whatever the order
 
 
 def test_shares_of_nothing_are_one() -> None:

@@ -1,5 +1,6 @@
 """What every kind of task keeps: with its sample, data/sample/KIND, it passes these tests without a line of its own."""
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -20,11 +21,12 @@ from hypothesis import strategies as st
 
 from pipeline.__main__ import main
 from pipeline.answer.question import list_answers
+from pipeline.core.errors import DataError
 from pipeline.core.files import read_json
 from pipeline.core.fingerprint import Templates, fingerprint, list_starts
 from pipeline.core.modules import parse_package
-from pipeline.core.stage import KINDS, STAGES, load, load_facet, read_declaration
-from pipeline.core.tables import IMAGE_TYPE, labels_of, read_arrow, read_parquet
+from pipeline.core.stage import KINDS, STAGES, bind_facets, load, load_facet, read_declaration
+from pipeline.core.tables import IMAGE_TYPE, labels_of, read_arrow, read_parquet, write_parquet
 from pipeline.core.versions import locked_versions
 from pipeline.diff.comment import render_comment
 from pipeline.diff.compare import compare_snapshots, compare_task
@@ -120,6 +122,33 @@ def test_a_second_run_gives_the_same_bytes(sample, tmp_path):
             assert path.read_bytes() == sample.paths[name].read_bytes(), name
     weights = "model.safetensors"
     assert (again.paths["model"] / weights).read_bytes() == (sample.paths["model"] / weights).read_bytes()
+
+
+def test_findings_of_changed_examples_are_those_of_a_run_that_keeps_nothing(sample, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("pipeline.checks.kept.MEAN_ROWS", 3)
+    table, count = read_parquet(sample.paths["examples"]), itertools.count()
+    params = sample.params("validate").model_copy(update={"min_rows": 1})
+
+    def validate(rows, *, keep):
+        folder = tmp_path / ("kept" if keep else f"alone{next(count)}")
+        (folder / (".dvc" if keep else "data")).mkdir(exist_ok=True, parents=True)
+        write_parquet(folder / "examples.parquet", rows)
+        paths = {"examples": folder / "examples.parquet", "intake": sample.paths["intake"]}
+        facets = bind_facets(read_declaration(load("validate")), sample.kind)
+        try:
+            load("validate")(params, **facets, **paths, findings=folder / "findings.json")
+        except DataError as error:
+            return str(error)
+        return (folder / "findings.json").read_text()
+
+    validate(table, keep=True)
+    assert f"{len(table)} of {len(table)} rows computed" in capsys.readouterr().out
+    middle = len(table) // 2
+    for rows in (table, table.slice(0, middle), pa.concat_tables([table.slice(3), table.slice(0, 3)]), table.slice(1)):
+        assert validate(rows, keep=True) == validate(rows, keep=False)
+    capsys.readouterr()
+    validate(table.slice(1), keep=True)
+    assert f"0 of {len(table) - 1} rows computed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("attention", ["eager", FLAT])

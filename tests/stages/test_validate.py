@@ -76,7 +76,7 @@ def test_good_examples_pass_and_leave_their_profile(paths: Paths, capsys: pytest
     assert len(findings["profile"]["length_counts"]) == len(LENGTH_EDGES) + 1
     drift = {item["check"]: (item["found"], item["reason"]) for item in findings["checks"] if "drift" in item["check"]}
     assert drift == dict.fromkeys(("label_drift", "length_drift"), ("no number", "no reference yet"))
-    assert capsys.readouterr().out == "35 of 35 checks passed\n"
+    assert capsys.readouterr().out == "35 of 35 checks passed\nall rows computed\n"
 
 
 def test_same_examples_give_the_same_bytes_in_the_order_of_the_suite(paths: Paths) -> None:

@@ -1,7 +1,7 @@
 """Shingles: the runs of characters of a text, as a set of 64-bit hashes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,8 @@ from pipeline.examples.text import text_key
 
 Hashes = npt.NDArray[np.uint64]
 
-# Characters hashed together: some 60 bytes each while it lasts.
-CHARS_AT_A_TIME = 2**16
+# Of a batch of texts: each character takes some 60 bytes while it lasts, and the number of a text fits into 12 bits.
+BATCH_CHARS, BATCH_KEYS = 2**16, 2**12
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no power of it is 0 modulo 2**64
 _PADDING = "\0"  # no normalised text holds it
 
@@ -23,53 +23,70 @@ class Shingles(NamedTuple):
     hashes: Hashes
     sizes: Ints
 
+    def take(self, places: Ints) -> "Shingles":
+        """Return the sets at `places` (n,), in this order."""
+        sizes, starts = self.sizes[places], (np.cumsum(self.sizes) - self.sizes)[places]
+        return Shingles(
+            self.hashes[np.arange(sizes.sum()) + np.repeat(starts - np.cumsum(sizes) + sizes, sizes)], sizes
+        )
 
-def hash_texts(texts: Iterable[str], size: int) -> Iterator[Shingles]:
-    """Yield the shingles of the texts in their order, as many texts at a time as have `CHARS_AT_A_TIME` characters.
 
-    A shingle is a run of `size` characters of the text's `text_key`; a shorter text is its own only shingle. Two
-    different shingles share a hash with a probability of about 1e-19.
+_NONE = Shingles(np.empty(0, np.uint64), np.empty(0, np.int64))
 
-    Source: Karp and Rabin (1987), Efficient randomized pattern-matching algorithms, with the modulus 2**64.
+
+def batch_texts(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Yield what shingles of `size` characters are taken of, the `text_key` of each text, a batch at a time, in order.
+
+    A text that is shorter is its own only shingle.
     """
     batch: list[str] = []
     chars = 0
     for text in texts:
         batch.append(text_key(text).ljust(size, _PADDING))
         chars += len(batch[-1])
-        if chars >= CHARS_AT_A_TIME:
-            yield _hash_batch(batch, size)
+        if chars >= BATCH_CHARS or len(batch) == BATCH_KEYS:
+            yield batch
             batch, chars = [], 0
     if batch:
-        yield _hash_batch(batch, size)
+        yield batch
 
 
-def join_shingles(parts: Iterable[Shingles]) -> Shingles:
-    """Return the sets of all parts as one."""
-    hashes, sizes = zip((np.empty(0, np.uint64), np.empty(0, np.int64)), *parts, strict=True)
-    return Shingles(np.concatenate(hashes), np.concatenate(sizes))
+def roll_hashes(keys: Sequence[str], size: int) -> tuple[Hashes, Ints]:
+    """Return the hashes of all runs of `size` characters of the keys, (M,), and the number of the key of each, (M,).
 
+    Equal runs have equal hashes, and different ones with a probability of about 1e-19, and all bits depend on the whole
+    run.
 
-def order_within(owners: Ints, values: npt.NDArray[Any], count: int) -> Ints:
-    """Return the order by owner, a number below `count`, and by value, (M,): `lexsort` at a third of its time.
-
-    NumPy sorts numbers fastest if equal ones may change places, and small ones by their bits.
+    Source: Karp and Rabin (1987), Efficient randomized pattern-matching algorithms, with the modulus 2**64.
     """
-    order = np.argsort(values)
-    return order[np.argsort(owners.astype(np.min_scalar_type(count))[order], kind="stable")]
-
-
-def _hash_batch(texts: Sequence[str], size: int) -> Shingles:
-    """Return the shingles of texts that each have `size` characters at least."""
-    counts = np.array([len(text) - size + 1 for text in texts])
-    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+    counts = np.array([len(key) - size + 1 for key in keys])
+    codes = np.frombuffer("".join(keys).encode("utf-32-le", "surrogatepass"), np.uint32)
     rolling = np.zeros(len(codes) - size + 1, np.uint64)
     for start in range(size):
-        rolling = rolling * _BASE + codes[start : start + len(rolling)]
-    owners = np.repeat(np.arange(len(texts)), counts)
+        rolling *= _BASE
+        rolling += codes[start : start + len(rolling)]
+    owners = np.repeat(np.arange(len(keys)), counts)
     hashes = rolling[np.arange(len(owners)) + owners * (size - 1)]  # without those that span two texts
-    order = order_within(owners, hashes, len(texts))
+    hashes ^= hashes >> np.uint64(32)
+    hashes *= _BASE
+    hashes ^= hashes >> np.uint64(29)
+    return hashes, owners
+
+
+def collect_shingles(keys: Sequence[str], size: int) -> Shingles:
+    """Return the shingles of the keys of a batch."""
+    if not keys:
+        return _NONE
+    hashes, owners = roll_hashes(keys, size)
+    order = np.argsort(hashes)
+    order = order[np.argsort(owners.astype(np.uint16)[order], kind="stable")]  # small numbers are sorted by their bits
     hashes, owners = hashes[order], owners[order]
     new = np.ones(len(hashes), np.bool_)
     new[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
-    return Shingles(hashes[new], np.bincount(owners[new], minlength=len(texts)))
+    return Shingles(hashes[new], np.bincount(owners[new], minlength=len(keys)))
+
+
+def hash_texts(texts: Iterable[str], size: int) -> Shingles:
+    """Return the shingles of the texts, in their order: 8 bytes a character."""
+    hashes, sizes = zip(_NONE, *(collect_shingles(keys, size) for keys in batch_texts(texts, size)), strict=True)
+    return Shingles(np.concatenate(hashes), np.concatenate(sizes))

@@ -6,6 +6,7 @@ Source: Muthitacharoen, Chen and Mazieres 2001, A Low-bandwidth Network File Sys
 import hashlib
 import zlib
 from collections.abc import Collection, Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -31,14 +32,27 @@ def cut_chunks(
     waiting, before = list[pa.RecordBatch](), None
     rows = size = 0
     for batch in batches:
-        begin, ids, sizes = 0, batch["id"].to_pylist(), measure_row_bytes(batch).tolist()
-        for row, (own, more) in enumerate(zip(ids, sizes, strict=True)):
-            is_start = own != before and zlib.crc32(own.encode()) % mean == 0
-            if rows and (is_start or rows == 4 * mean or size + more > most_bytes):
-                yield pa.concat_batches([*waiting, batch.slice(begin, row - begin)])
-                waiting, begin, rows, size = [], row, 0, 0
-            before, rows, size = own, rows + 1, size + more
-        waiting.append(batch.slice(begin))
+        ids = batch["id"].to_pylist()
+        starts = {
+            row
+            for row, (own, last) in enumerate(zip(ids, [before, *ids], strict=False))
+            if own != last and own is not None and zlib.crc32(own.encode()) % mean == 0
+        }
+        ends = np.cumsum([0, *measure_row_bytes(batch).tolist()])  # bytes before each row of the batch
+        for first, stop in pairwise(sorted({0, *starts, len(ids)})):
+            begin = first
+            if rows and first in starts:
+                yield pa.concat_batches(waiting)
+                waiting, rows, size = [], 0, 0
+            while begin < stop:
+                fitting = int(np.searchsorted(ends, ends[begin] + most_bytes - size, side="right")) - 1
+                end = min(stop, begin + 4 * mean - rows, max(fitting, begin if rows else begin + 1))
+                waiting.append(batch.slice(begin, end - begin))
+                rows, size, begin = rows + end - begin, size + int(ends[end] - ends[begin]), end
+                if begin < stop:
+                    yield pa.concat_batches(waiting)
+                    waiting, rows, size = [], 0, 0
+        before = ids[-1] if ids else before
     if rows:
         yield pa.concat_batches(waiting)
 

@@ -50,6 +50,10 @@ class Store:
         self._most = min(self._most, (shutil.disk_usage(folder).free + self._size) // 4)
         self._make_room(0)
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a part; it may be damaged."""
+        return self._folder is not None and (self._folder / name).exists()
+
     def find(self, name: str) -> pa.RecordBatch | None:
         """Return a part; None if it is not kept, or damaged."""
         if self._folder is None:

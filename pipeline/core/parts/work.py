@@ -75,14 +75,20 @@ class Work:
 
 
 def open_work(out: Path, code: str | None, **facts: object) -> Work:
-    """Return the work on an output, which keeps its results in the repository that holds it.
+    """Return the work on an output, whose results are kept if they can be (see `open_store`)."""
+    store, identity = open_store(out, code, **facts)
+    return Work(store or Store(None), identity)
 
-    `code` is a fingerprint of the code, and `facts` are what else a result depends on besides the rows. Nothing is
-    kept without a fingerprint, or outside a repository.
+
+def open_store(out: Path, code: str | None, **facts: object) -> tuple[Store | None, bytes]:
+    """Return the store of the repository that holds an output, and what stands for all that its parts depend on.
+
+    `code` is a fingerprint of the code, and `facts` are what else they depend on besides the rows. Nothing is kept
+    without a fingerprint, or outside a repository.
     """
     root = find_repository(out)
     identity = hashlib.sha256(json_text({"code": code, "facts": facts}).encode()).digest()
-    return Work(Store(None if code is None or root is None else root / PARTS_FOLDER), identity)
+    return None if code is None or root is None else Store(root / PARTS_FOLDER), identity
 
 
 def list_facts(schema: pa.Schema, *, but: Collection[str]) -> dict[str, str]:

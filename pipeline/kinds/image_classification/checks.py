@@ -1,7 +1,6 @@
 """Checks of image classification: of images, of classes, and of the classes against a reference."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from pipeline.checks.chunks import Chunks, is_train, select_train
+from pipeline.checks.chunks import Chunks, select_held_out, select_train
 from pipeline.checks.drift import total_variation
-from pipeline.checks.measure import Measure, measure_failed, measure_listed
+from pipeline.checks.measure import Measure, measure_failed, measure_listed, ratio
 from pipeline.checks.measures import NO_REFERENCE, Checks, build_frames, measure_dropped
-from pipeline.checks.rows import RowTest, count_failures, is_marked
+from pipeline.checks.rows import RowTest, count_failures, count_values, locate
 from pipeline.checks.suite import (
     Check,
     bound_measure,
@@ -37,6 +36,7 @@ _EXAMPLE_COLUMNS = {
 }  # fmt: skip
 _SHOWN = tuple(name for name in _EXAMPLE_COLUMNS if name != "image")  # of the frame, which holds no image
 _HASHED = (17, 16)  # pixels to which an image is shrunk before neighbours in a row are compared
+_HASH_BYTES = 32
 
 
 def hash_differences(encoded: bytes) -> bytes:
@@ -55,7 +55,7 @@ def is_blank(encoded: bytes) -> bool:
 
 
 def _profile(chunks: Chunks) -> Document:
-    counts = Counter(select_train(chunks).values("label"))
+    counts = count_values(select_train(chunks), "label", "train rows of each label")
     rows = counts.total()
     return {
         "rows": rows,
@@ -77,7 +77,7 @@ def _measure(
     return {
         **measure_dropped(intake),
         **changes,
-        "blank_share": measure_failed(count_failures(chunks, {"blank": blank})["blank"]),
+        "blank_share": measure_failed(count_failures(chunks, {"blank": blank}, question="blank images")["blank"]),
         "near_share": measure_near_pictures(chunks),
         "label_drift": drift,
     }
@@ -85,16 +85,18 @@ def _measure(
 
 def measure_near_pictures(chunks: Chunks) -> Measure:
     """Return the share of held-out rows whose image has the hash of one in train (see `hash_differences`)."""
-    known = set(_hash_images(select_train(chunks)))
-    held_out = chunks.filter(("split",), lambda chunk: pc.invert(is_train(chunk)))
-    near = [at for at, each in enumerate(_hash_images(held_out)) if each in known]
-    marked = held_out.mark("near", np.array(near, np.int64))
-    return measure_failed(count_failures(marked, {"near": is_marked("near")})["near"])
+    known = set(_hash_images(select_train(chunks), "hashes of train"))
+    held_out = select_held_out(chunks)
+    hashes = _hash_images(held_out, "hashes of held-out images")
+    near = np.array([at for at, own in enumerate(hashes) if own in known], np.int64)
+    return Measure(ratio(len(near), len(hashes)), len(near), locate(held_out, near))
 
 
-def _hash_images(chunks: Chunks) -> Iterator[bytes]:
-    for chunk in chunks.read("image"):
-        yield from map(hash_differences, unpack_images(chunk["image"]))
+def _hash_images(chunks: Chunks, question: str) -> list[bytes]:
+    parts = chunks.compute(
+        question, ("image",), lambda chunk: b"".join(map(hash_differences, unpack_images(chunk["image"])))
+    )
+    return [part[at : at + _HASH_BYTES] for part in parts for at in range(0, len(part), _HASH_BYTES)]
 
 
 def _has_short_side(least: int) -> RowTest:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.checks.chunks import Chunks, select_train
-from pipeline.checks.drift import profile_split
+from pipeline.checks.drift import profile_chunks, read_unlabelled
 from pipeline.checks.measures import Checks, count_split_rows, measure_examples, tabulate_class_rows
 from pipeline.checks.rows import RowTest
 from pipeline.checks.suite import (
@@ -46,8 +46,7 @@ def _count_labels(chunks: Chunks) -> Counter[int | None]:
 def _profile(chunks: Chunks) -> Document:
     """Return the profile of the train rows: the share of a label is that of all labels that are given."""
     labels, counts = labels_of(chunks.schema), _count_labels(chunks)
-    texts = (chunk["text"].to_pylist() for chunk in select_train(chunks).read("text"))
-    lengths = profile_split(((part, [None] * len(part)) for part in texts), labels)
+    lengths = profile_chunks(select_train(chunks), ("text",), read_unlabelled, labels)
     total = max(counts.total(), 1)
     return {**lengths, "label_shares": {name: counts[at] / total for at, name in enumerate(labels)}}
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.checks.chunks import Chunks, select_train
-from pipeline.checks.drift import label_drift, length_drift, profile_split
+from pipeline.checks.drift import label_drift, length_drift, profile_chunks
 from pipeline.checks.keys import find_first, hash_keys, join_hashes
 from pipeline.checks.measure import Measure, measure_failed, ratio
 from pipeline.checks.measures import (
@@ -15,10 +15,10 @@ from pipeline.checks.measures import (
     Checks,
     count_split_rows,
     measure_intake,
-    measure_near_duplicates,
     measure_patterns,
     tabulate_class_rows,
 )
+from pipeline.checks.near.held_out import measure_near_duplicates
 from pipeline.checks.rows import RowTest, count_failures, is_shorter
 from pipeline.checks.suite import (
     Check,
@@ -81,13 +81,11 @@ def _has_long_answer(most: int) -> RowTest:
 def _profile(chunks: Chunks) -> Document:
     """Return the profile of train: its questions, the share with and without an answer, and the words of passages."""
     classes = labels_of(chunks.schema)
-    return profile_split(
-        (
-            (chunk["text"].to_pylist(), [classes[not own] for own in chunk["answers"].to_pylist()])
-            for chunk in select_train(chunks).read("text", "answers")
-        ),
-        classes,
-    )
+
+    def read(chunk: pa.Table) -> tuple[list[str | None], list[str]]:
+        return chunk["text"].to_pylist(), [classes[not own] for own in chunk["answers"].to_pylist()]
+
+    return profile_chunks(select_train(chunks), ("text", "answers"), read, classes)
 
 
 def _frames(chunks: Chunks, present: Mapping[str, Any]) -> dict[str, pa.Table]:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.checks.chunks import Chunks, select_train
 from pipeline.checks.columns import name_columns
-from pipeline.checks.drift import profile_split
+from pipeline.checks.drift import profile_chunks
 from pipeline.checks.measure import Measure
 from pipeline.checks.measures import Checks, count_split_rows, measure_examples
 from pipeline.checks.pairs import join_pairs
@@ -46,12 +46,12 @@ def _profile(chunks: Chunks) -> Document:
     """Return the profile of the train rows, the shares of the half octaves of their numbers among it."""
     train = select_train(chunks)
     names = {_bin(number) for number in train.values("label")}
-    return profile_split(
-        (
-            (chunk["text"].to_pylist(), [_bin(number) for number in chunk["label"].to_pylist()])
-            for chunk in join_pairs(train).read("text", "label")
-        ),
-        sorted(name for name in names if name is not None),
+
+    def read(chunk: pa.Table) -> tuple[list[str | None], list[str | None]]:
+        return chunk["text"].to_pylist(), [_bin(number) for number in chunk["label"].to_pylist()]
+
+    return profile_chunks(
+        join_pairs(train), ("text", "label"), read, sorted(name for name in names if name is not None)
     )
 
 

@@ -8,17 +8,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.checks.chunks import Chunks, select_train
-from pipeline.checks.drift import profile_split
+from pipeline.checks.drift import profile_chunks, read_unlabelled
 from pipeline.checks.measure import Measure, measure_failed, ratio
 from pipeline.checks.measures import (
     Checks,
     count_split_rows,
     measure_drift,
     measure_intake,
-    measure_near_duplicates,
     measure_patterns,
     tabulate_class_rows,
 )
+from pipeline.checks.near.held_out import measure_near_duplicates
 from pipeline.checks.rows import RowTest, count_failures
 from pipeline.checks.suite import (
     Check,
@@ -83,11 +83,15 @@ def _is_ill_tagged(classes: Sequence[str]) -> RowTest:
 def _count_types(chunks: Chunks) -> Counter[str]:
     """Return the spans of each type in train."""
     classes = labels_of(chunks.schema)
-    rows = (
-        [classes[tag] if tag is not None and 0 <= tag < len(classes) else "O" for tag in tags or ()]
-        for tags in select_train(chunks).values("tags")
-    )
-    return Counter(span.type for tags in rows for span in list_tagged_spans(tags, bio=is_bio(classes)))
+
+    def count(chunk: pa.Table) -> dict[str, int]:
+        rows = (
+            [classes[tag] if tag is not None and 0 <= tag < len(classes) else "O" for tag in tags or ()]
+            for tags in chunk["tags"].to_pylist()
+        )
+        return Counter(span.type for tags in rows for span in list_tagged_spans(tags, bio=is_bio(classes)))
+
+    return sum(map(Counter, select_train(chunks).compute_json("types of spans", ("tags",), count)), Counter())
 
 
 def _profile(chunks: Chunks) -> Document:
@@ -95,8 +99,7 @@ def _profile(chunks: Chunks) -> Document:
     types, counts = list_types(labels_of(chunks.schema)), _count_types(chunks)
     whole = counts.total()
     shares = {kind: counts[kind] / whole if whole else 0.0 for kind in types}
-    texts = (chunk["text"].to_pylist() for chunk in select_train(chunks).read("text"))
-    return {**profile_split(((part, [None] * len(part)) for part in texts), types), "label_shares": shares}
+    return {**profile_chunks(select_train(chunks), ("text",), read_unlabelled, types), "label_shares": shares}
 
 
 def _frames(chunks: Chunks, present: Mapping[str, Any]) -> dict[str, pa.Table]:

@@ -1,3 +1,4 @@
+import zlib
 from itertools import pairwise
 
 import numpy as np
@@ -42,6 +43,35 @@ def test_chunks_are_the_rows_in_order_however_they_come(names, sizes, most_bytes
     whole = cut(names, (1000,), most_bytes=most_bytes)
     assert [chunk.num_rows for chunk in chunks] == [chunk.num_rows for chunk in whole]
     assert [digest_rows(chunk) for chunk in chunks] == [digest_rows(chunk) for chunk in whole]
+
+
+def cut_row_by_row(batch, mean, most_bytes):
+    """Return the number of rows of each chunk, by the rules as they are said."""
+    counts, before, size = [], None, 0
+    for own, more in zip(batch["id"].to_pylist(), measure_row_bytes(batch).tolist(), strict=True):
+        starts = own != before and own is not None and zlib.crc32(own.encode()) % mean == 0
+        if not counts or starts or counts[-1] == 4 * mean or size + more > most_bytes:
+            counts.append(0)
+            size = 0
+        counts[-1] += 1
+        before, size = own, size + more
+    return counts
+
+
+NAMES, SIZES = st.lists(st.none() | st.integers(0, 30).map(str)), st.lists(st.integers(1, 50), min_size=1, max_size=5)
+
+
+@given(NAMES, SIZES, st.integers(1, 5), st.integers(10, 800))
+def test_bounds_are_those_of_one_row_after_the_other(names, sizes, mean, most_bytes):
+    batch = pa.record_batch(
+        {"id": pa.array(names, pa.string()), "text": pa.array([f"{name}" * 9 for name in names], pa.string())}
+    )
+    pieces, start = [], 0
+    while start < len(names):
+        pieces.append(batch.slice(start, sizes[len(pieces) % len(sizes)]))
+        start += len(pieces[-1])
+    chunks = cut_chunks(pieces, mean=mean, most_bytes=most_bytes)
+    assert [chunk.num_rows for chunk in chunks] == cut_row_by_row(batch, mean, most_bytes)
 
 
 def segments(names):

@@ -1,0 +1,1 @@
+"""Near duplicates: texts that share most of their runs of characters."""
