@@ -124,7 +124,7 @@ bench-tokenize: setup  ## throughput and memory of tokenisation at 1 M texts
 	dvc repro --quiet ingest@reviews fetch@minilm
 	python -m benchmarks.tokenize
 
-bench-duplicates: setup  ## near duplicates at 1,000 to 1 M rows, plain and templated (a quarter of an hour)
+bench-duplicates: setup  ## near duplicates at 1,000 to 100,000 rows, plain, templated and narrow
 	python -m benchmarks.duplicates
 
 bench-scale: setup  ## stages on 10,000 and 100,000 rows: time, memory and what a further row costs (COUNTS="validate 1000000": that alone)
