@@ -15,6 +15,7 @@ from pipeline.core.tables import (
     read_arrow,
     read_parquet,
     regroup,
+    stream_arrow,
     stream_parquet,
     task_of,
     write_arrow,
@@ -43,7 +44,7 @@ def test_content_and_description_come_back_and_the_bytes_repeat(tmp_path, write,
     assert task_of(found) == "t"
 
 
-@pytest.mark.parametrize("read", [read_parquet, read_arrow])
+@pytest.mark.parametrize("read", [read_parquet, read_arrow, stream_arrow])
 @pytest.mark.parametrize("content", [None, b"", b"not a table"])
 def test_a_missing_or_damaged_file_is_an_environment_fault(tmp_path, read, content):
     path = tmp_path / "file"
@@ -140,3 +141,18 @@ def test_names_of_indices_that_somebody_else_has_written(feature, kind, names):
 def test_metadata_that_hold_no_features(text):
     assert features_of(pa.schema({"label": pa.int64()}, metadata={b"huggingface": text})) == {}
     assert features_of(pa.schema({"label": pa.int64()})) == {}
+
+
+def test_of_an_arrow_file_some_columns_of_some_batches_are_read(tmp_path):
+    table = describe(pa.table({"a": list("abcdefg"), "b": range(7), "c": list("tuvwxyz")}), task="t", labels=("x",))
+    write_arrow(tmp_path / "file", table.schema, table.to_batches(max_chunksize=3))
+    schema, batches = stream_arrow(tmp_path / "file")
+    assert (schema.names, task_of(schema)) == (["a", "b", "c"], "t")
+    assert pa.Table.from_batches(batches).equals(table)
+    schema, batches = stream_arrow(tmp_path / "file", ("b", "a"), [0, 2])
+    assert [batch.to_pydict() for batch in batches] == [{"a": list("abc"), "b": [0, 1, 2]}, {"a": ["g"], "b": [6]}]
+    content = bytearray((tmp_path / "file").read_bytes())
+    _, batches = stream_arrow(tmp_path / "file")
+    (tmp_path / "file").write_bytes(content[:400])
+    with pytest.raises(EnvironmentFault, match=r"/file: could not be read.*`dvc repro`"):
+        list(batches)
