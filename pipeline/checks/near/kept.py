@@ -43,8 +43,8 @@ class _Memory(NamedTuple):
     near: Mapping[bytes, _Names]
 
 
-class _LimitedError(Exception):
-    """A text has more candidates than the limits allow."""
+class _IncompleteError(Exception):
+    """Near duplicates may be missing: the limits cut a text, or sketches were lost."""
 
 
 class _Search:
@@ -101,7 +101,7 @@ class _Search:
         for at, digest in chunks.items():
             part = self._ledger.read_part(_SKETCHES, self._order, digest)
             if part is None:  # damaged, or removed meanwhile
-                raise _LimitedError
+                raise _IncompleteError
             group.append((at, unpack_sketches(part)))
             size += part.num_rows
             if size >= SKETCHES_AT_A_TIME:
@@ -150,7 +150,7 @@ def find_in_kept_chunks(
     added = np.flatnonzero(~np.isin(names, memory.compared))
     try:
         more = [*search.compare_new(train, new), *search.compare_known(train, known, added)]
-    except _LimitedError:
+    except _IncompleteError:
         return None
     for digest, places in more:
         near[digest] = np.union1d(near.get(digest, names[:0]), names[places])
@@ -165,14 +165,14 @@ def find_in_kept_chunks(
 def _list_candidates(index: SketchIndex, sketches: Sketches, texts: int) -> tuple[Ints, Ints]:
     rows, places, limited = index.list_candidates(sketches, np.zeros(texts, np.bool_))
     if limited.any():
-        raise _LimitedError
+        raise _IncompleteError
     return rows, places
 
 
 def _list_pairs(
     index: SketchIndex, group: Sequence[tuple[int, Sketches]], texts: int
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield the number of a chunk, a row of it and a place in the index, (of `texts` texts), of each likely pair."""
+    """Yield the chunk's number, its row and the place in the index, which has `texts` texts, of each likely pair."""
     numbers = [at for at, _ in group]
     starts = np.cumsum([0, *(len(own.sizes) for _, own in group)])
     rows, places = _list_candidates(index, join_sketches(own for _, own in group), texts)
