@@ -88,10 +88,16 @@ def digest_rows(rows: pa.RecordBatch, *, but: Collection[str] = ()) -> bytes:
 
 def to_bytes(rows: pa.RecordBatch) -> pa.Buffer:
     """Return rows as an Arrow IPC stream."""
-    sink = pa.BufferOutputStream()
+    size = pa.MockOutputStream()
+    _write(size, rows)
+    content = pa.allocate_buffer(size.size())  # once: a sink that grows takes up to twice as much
+    _write(pa.FixedSizeBufferWriter(content), rows)
+    return content
+
+
+def _write(sink: pa.NativeFile, rows: pa.RecordBatch) -> None:
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_batch(rows)
-    return sink.getvalue()
 
 
 def from_bytes(content: pa.Buffer) -> pa.RecordBatch:

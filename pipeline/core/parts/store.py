@@ -64,10 +64,11 @@ class Store:
             os.utime(path)
         except OSError:
             return None
-        if hashlib.sha256(name.encode() + content[:-_DIGEST_BYTES]).digest() != content[-_DIGEST_BYTES:]:
+        part = pa.py_buffer(content).slice(0, max(0, len(content) - _DIGEST_BYTES))
+        if _digest(name, part) != content[-_DIGEST_BYTES:]:
             return None
         self._unused.pop(name, None)
-        return from_bytes(pa.py_buffer(content).slice(0, len(content) - _DIGEST_BYTES))
+        return from_bytes(part)
 
     def keep(self, name: str, part: pa.RecordBatch) -> pa.RecordBatch:
         """Return a part as `find` would, and keep it if there is room."""
@@ -96,7 +97,7 @@ class Store:
         try:
             with partial.open("xb") as stream:
                 stream.write(content)
-                stream.write(hashlib.sha256(name.encode() + content).digest())
+                stream.write(_digest(name, content))
             partial.replace(folder / name)
         except BaseException:  # whatever ends the writing, also a request to stop, leaves no half file
             with suppress(OSError):
@@ -106,3 +107,9 @@ class Store:
     def _give_up(self, error: OSError) -> None:
         print(f"No parts are kept for the next run: {error}", flush=True)
         self._folder = None
+
+
+def _digest(name: str, content: pa.Buffer) -> bytes:
+    digest = hashlib.sha256(name.encode())
+    digest.update(content)
+    return digest.digest()
