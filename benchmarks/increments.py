@@ -70,11 +70,11 @@ def main(sizes: Sequence[int]) -> None:
 
 ABOUT = f"""# A few rows more
 
-`python -m benchmarks.increments`: `validate`, `tokenize` and `extract` keep what they have computed of each chunk of rows. It is
-the processor time of each stage in a process of its own, imports and the loading of the encoder included: from scratch,
-with {MORE:.0%} of the rows appended, and once more with the same rows, when nothing is left to compute. The last column
-takes that start-up off: what the appended rows cost as a share of all, 0 if that is less than the noise, some tenths of
-a second. Each result was, byte for byte, that of a run that found nothing kept."""
+`python -m benchmarks.increments`: `validate`, `tokenize` and `extract` keep what they have computed of each chunk of
+rows. It is the processor time of each stage in a process of its own, imports and the loading of the encoder included:
+from scratch, with {MORE:.0%} of the rows appended, and once more with the same rows, when nothing is left to compute.
+The last column takes that start-up off: what the appended rows cost as a share of all, 0 if that is less than the
+noise, some tenths of a second. Each result was, byte for byte, that of a run that found nothing kept."""
 
 
 if __name__ == "__main__":

@@ -191,9 +191,9 @@ classes, at random; {NEAR:.0%} of the rows are the row before and an `s`. Each s
 model of `predict` a table of ten words, so that all the rest is measured, which could grow with the file. `baseline`
 is fitted to `baseline.sample` rows of train, and answers all rows of validation and test. `wc -l` and `sha256sum` of
 the same file are the floor: what it costs to read it. The last columns are what each row beyond those of the size
-before costs, on the same machine. Some ran beside others, so their wall times are too long. `tokenize` maps what
-it has written to count it, and `predict` holds the different texts of a row group of its Parquet file, here up to a
-million."""
+before costs, on the same machine. Those of ten million rows from 2026-12-01 ran beside others, which doubles wall
+times, and processor times nearly so. `tokenize` maps what it has written to count it, and `predict` holds the different
+texts of a row group of its Parquet file, here up to a million."""
 
 
 if __name__ == "__main__":
