@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -9,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import REPRODUCE, DataError, listed
-from pipeline.core.tables import class_indices, labels_of, task_of
-from pipeline.evaluate.metrics import Floats
+from pipeline.core.tables import class_indices, labels_of, stream_arrow, task_of
+from pipeline.evaluate.metrics import Floats, Ints
 
-MIXED = f"Files of different runs were mixed. {REPRODUCE}"
+_MIXED = f"Files of different runs were mixed. {REPRODUCE}"
 
 
 def select_split(table: pa.Table, split: str) -> pa.Table:
@@ -35,19 +36,56 @@ def align(table: pa.Table, ids: Sequence[str], *, like: pa.Table, what: str, spl
     Raises:
         DataError: The task or classes differ from those of `like`, or the ids of the split are not exactly `ids`.
     """
-    require_alike(table, like, what)
+    _require_alike(table, like, what)
     rows = table if split is None else select_split(table, split)
     present = rows["id"].to_pylist()
     missing, unknown = sorted(set(ids) - set(present)), sorted(set(present) - set(ids))
     if missing or unknown or len(present) != len(ids):
         raise DataError(
             f"{what}: not of these examples, {len(present)} {f'{split} ' if split else ''}rows for {len(ids)}; missing "
-            f"ids: {listed(missing) or 'none'}; unknown ids: {listed(unknown) or 'none'}. {MIXED}"
+            f"ids: {listed(missing) or 'none'}; unknown ids: {listed(unknown) or 'none'}. {_MIXED}"
         )
     return rows if present == list(ids) else rows.take(pc.index_in(pa.array(ids, pa.string()), rows["id"]))
 
 
-def require_alike(table: pa.Table, like: pa.Table, what: str) -> None:
+class VectorFile:
+    """A file of features, as `extract` writes it: memory holds a record batch of it, and the rows that are asked."""
+
+    def __init__(self, path: Path) -> None:
+        """Count the rows of each record batch.
+
+        Raises:
+            EnvironmentFault: The file is missing or damaged.
+        """
+        self._path = path
+        self._starts = np.cumsum([0, *(batch.num_rows for batch in stream_arrow(path, ("id",))[1])])
+
+    def read(self, examples: pa.Table, positions: Ints, *, total: int) -> npt.NDArray[np.float32]:
+        """Return the vectors of examples, (n, H), at `positions` (n,), ascending, of the `total` of their file; n > 0.
+
+        Raises:
+            DataError: The features are not those of these examples, in their order.
+            EnvironmentFault: The file is damaged.
+        """
+        rows = int(self._starts[-1])
+        if rows != total:
+            raise DataError(f"features: not of these examples, {rows} rows for {total}. {_MIXED}")
+        bounds = np.searchsorted(positions, self._starts)
+        asked = np.flatnonzero(np.diff(bounds)).tolist()
+        own = pa.Table.from_batches(
+            batch.take(pa.array(positions[bounds[at] : bounds[at + 1]] - self._starts[at]))
+            for at, batch in zip(asked, stream_arrow(self._path, ("id", "features"), asked)[1], strict=True)
+        )
+        _require_alike(own, examples, "features")
+        names = zip(own["id"].to_pylist(), examples["id"].to_pylist(), strict=True)
+        if other := [name for name, wanted in names if name != wanted]:
+            raise DataError(
+                f"features: not of these examples in their order, {len(other)} ids differ: {listed(other)}. {_MIXED}"
+            )
+        return to_vectors(own["features"])
+
+
+def _require_alike(table: pa.Table, like: pa.Table, what: str) -> None:
     """Require two tables to be of one task and of the same classes; `what` names the first in messages.
 
     Raises:
@@ -58,7 +96,7 @@ def require_alike(table: pa.Table, like: pa.Table, what: str) -> None:
         ("classes", json.dumps(labels_of(table)), json.dumps(labels_of(like))),
     ):
         if value != wanted:
-            raise DataError(f"{what}: {name} {value}, in the examples {wanted}. {MIXED}")
+            raise DataError(f"{what}: {name} {value}, in the examples {wanted}. {_MIXED}")
 
 
 def require_classes(indices: pa.ChunkedArray, examples: pa.Table, *, what: str) -> None:
@@ -71,7 +109,7 @@ def require_classes(indices: pa.ChunkedArray, examples: pa.Table, *, what: str) 
     if len(different):
         raise DataError(
             f"{what}: {len(different)} of {examples.num_rows} rows have another class than in the examples "
-            f"(ids {listed(examples['id'][row].as_py() for row in different.tolist())}). {MIXED}"
+            f"(ids {listed(examples['id'][row].as_py() for row in different.tolist())}). {_MIXED}"
         )
 
 
@@ -83,7 +121,7 @@ def to_matrix(column: pa.ChunkedArray | pa.Array, *, classes: int, what: str) ->
     """
     lengths = pc.unique(pc.list_value_length(column)).to_pylist()
     if lengths != [classes]:
-        raise DataError(f"{what}: {listed(lengths)} probabilities a row for {classes} classes. {MIXED}")
+        raise DataError(f"{what}: {listed(lengths)} probabilities a row for {classes} classes. {_MIXED}")
     return np.asarray(pc.list_flatten(column)).reshape(-1, classes)
 
 

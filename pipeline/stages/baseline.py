@@ -7,10 +7,10 @@ import pyarrow as pa
 from pipeline.core.progress import show_progress
 from pipeline.core.stage import Gate, In, Out
 from pipeline.core.tables import description, labels_of, write_parquet
+from pipeline.evaluate.align import VectorFile
 from pipeline.evaluate.baselines import Baselines, ReadVectors
 from pipeline.linear.rows import Piece, draw_rows, read_pieces
 from pipeline.linear.saved import write_linear
-from pipeline.linear.vectors import VectorFile
 from pipeline.settings.task import SampleParams
 
 
